@@ -1,0 +1,6 @@
+"""`python -m validator` is the command `billproof`."""
+
+from validator.boundary import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

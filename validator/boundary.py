@@ -1,0 +1,55 @@
+"""The single try/except around the program: every error becomes a clear message and its documented exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from validator.errors import BillproofError
+from validator.values import shown
+from validator.verdict import Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; gives the exit code. Never raises, never prints a traceback."""
+    from validator.cli import run_command
+
+    try:
+        code = run_command(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+        return code
+    except BillproofError as error:
+        _say(error.message)
+        if error.help:
+            _say(error.help)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("interrupted; nothing was proved")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads the result any more: it was not told, so it does not count as a pass.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.UNPROVED
+    except Exception as error:
+        _say(f"UNPROVED  unexpected error: {type(error).__name__} at {_origin(error)}; nothing was proved")
+        _say("Please report it with this line and the command, not with the file: it may hold what is yours alone.")
+        return Exit.UNPROVED
+
+
+def _origin(error: Exception) -> str:
+    """Module and line of the innermost step that is ours; the message itself may hold text of the file."""
+    package = str(Path(__file__).resolve().parent)
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(package)]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "start"
+
+
+def _say(text: str) -> None:
+    try:
+        safe = "\n".join(shown(line, None) for line in text.splitlines())
+        encoding = sys.stderr.encoding or "utf-8"
+        sys.stderr.write(safe.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,22 @@
+"""The kinds of check, by the name that a rule file uses. A new kind is a class in one of these modules and a line here."""
+
+from __future__ import annotations
+
+from validator.checks import amounts, cells, groups, lines, months, records, times
+from validator.checks.base import Check
+
+KINDS: dict[str, type[Check]] = {
+    kind.kind: kind
+    for kind in (
+        lines.FileKind, lines.HasRows, lines.Utf8, lines.ByteOrderMark, lines.LineEnds, lines.ControlCharacters,
+        lines.LastLine, lines.BlankLines,
+        records.Delimiter, records.Quotes, records.RowWidth, records.MinimalQuoting, records.UniqueColumns,
+        records.ExportKind, records.RequiredColumns, records.KnownColumns, records.ColumnOrder,
+        cells.WholeNumber, cells.DecimalNumber, cells.OneOf, cells.Filled, cells.Unpadded, cells.Formula,
+        times.SameInstant, times.Difference, times.MultipleOf, times.Ascending,
+        months.InsideMonth, months.DayCoverage, months.MonthOver, months.MonthSettled, months.EmptyDayAlone, months.FileName,
+        amounts.Rounded, amounts.NotBelow, amounts.ExpectedTotal,
+        groups.HasCharges, groups.EqualsSetting, groups.SingleValue, groups.OneName, groups.Together, groups.UniqueRows,
+        groups.PersonalData,
+    )
+}  # fmt: skip

@@ -1,0 +1,119 @@
+"""Kinds of check on amounts of money: rounding, sign, and a total that somebody read elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from validator.checks.base import Check
+from validator.schema import TableSchema
+from validator.values import cents, decimal, money
+from validator.view import View
+
+
+class NotBelow(Check):
+    """Numbers that are not below a bound."""
+
+    kind = "not_below"
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The column and the lowest number allowed."""
+
+        column: str
+        minimum: str
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.column,)
+
+    def start(self, parameters: Parameters) -> None:
+        self._name, self._minimum = parameters.column, Decimal(parameters.minimum)
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(self._name)
+        cells = view.column(self._name)
+        if not self._minimum and "-" not in "".join(cells):
+            return
+        rows = [row for row, cell in enumerate(cells) if (number := decimal(cell)) is not None and number < self._minimum]
+        self.fail_rows(view, rows, self._name)
+
+
+class Rounded(Check):
+    """Amounts that somebody's program has rounded: too few decimals, or no more digits than a spreadsheet keeps."""
+
+    kind = "rounded"
+    placeholders = ("found",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The column, how many amounts it takes to judge, and the decimals and digits that a damaged file stays within."""
+
+        column: str
+        at_least: int
+        decimals: int
+        digits: int
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.column,)
+
+    def start(self, parameters: Parameters) -> None:
+        self._parameters = parameters
+        self._amounts = 0
+        self._most_decimals = 0
+        self._most_digits = 0
+
+    def on_rows(self, view: View) -> None:
+        limits = self._parameters
+        if self._amounts >= limits.at_least and self._most_decimals > limits.decimals and self._most_digits > limits.digits:
+            return
+        view = view.readable(limits.column)
+        for cell in view.column(limits.column):
+            mantissa = cell.lstrip("-").partition("e" if "e" in cell else "E")[0]
+            whole, _, fraction = mantissa.partition(".")
+            digits = (whole + fraction).lstrip("0")
+            if not digits.strip("0"):
+                continue
+            self._amounts += 1
+            self._most_decimals = max(self._most_decimals, len(fraction))
+            self._most_digits = max(self._most_digits, len(digits))
+
+    def at_end(self) -> None:
+        limits = self._parameters
+        if self._amounts < limits.at_least:
+            self.not_applicable = f"fewer than {limits.at_least} amounts"
+            return
+        if self._most_decimals <= limits.decimals:
+            found = f"all {self.evaluated:,} amounts have at most {limits.decimals} decimals"
+        elif self._most_digits <= limits.digits:
+            found = f"none of {self.evaluated:,} amounts has more than {limits.digits} significant digits"
+        else:
+            return
+        self.fail_file(column=limits.column, found=found)
+
+
+class ExpectedTotal(Check):
+    """The total, rounded to cents, is the one that somebody read elsewhere."""
+
+    kind = "expected_total"
+    placeholders = ("total", "expected", "difference")
+
+    @classmethod
+    def columns(cls, parameters: object, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        amount = roles.get("amount")
+        return (amount,) if amount else ()
+
+    def at_end(self) -> None:
+        expected = self.file.expected_total
+        if expected is None:
+            self.not_applicable = "no total was given to compare with"
+            return
+        total = self.file.collector.amount
+        assert total is not None
+        if cents(total) != cents(expected):
+            self.fail_file(
+                column=self.file.roles["amount"], total=money(cents(total)), expected=money(cents(expected)),
+                difference=money(cents(total) - cents(expected)),
+            )  # fmt: skip

@@ -1,0 +1,179 @@
+"""What every kind of check is: parameters from the rule file, four moments at which it may look, and a tally of what it saw.
+
+A kind says what it `reads`: the `head` of the file only, its `lines`, its `records` (rows and those that could not be
+read), or its `rows` by column. Rows that another fault has spoilt are taken out before a check sees them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from validator.exports import Recognised
+from validator.model import Place, Sourced, Spot
+from validator.reader import Batch, Head
+from validator.schema import TableSchema
+from validator.view import Columns, View
+
+if TYPE_CHECKING:
+    from validator.totals import Collector
+
+Circumstance = Literal[
+    "always", "whole_file", "no_header", "header_only", "header_broken", "four_columns", "no_charged_row", "every_row",
+    "no_row_in_month", "no_day_ended", "last_record",
+]  # fmt: skip
+
+# What is known once the header is read. A rule that fails by then cannot be blocked by what comes later.
+KNOWN_AT_HEADER = frozenset({"whole_file", "no_header", "header_broken", "four_columns"})
+
+
+@dataclass(frozen=True)
+class FileContext:
+    """What a check may know about the file besides its rows. Month and organization are settled at the end only."""
+
+    name: str
+    head: Head
+    columns: Columns
+    schema: TableSchema
+    roles: Mapping[str, str | None]
+    export: Recognised
+    collector: Collector
+    as_of: datetime
+    month_to_date: bool
+    expected_total: Decimal | None
+    max_findings: int
+    settled: dict[str, Sourced] = field(default_factory=dict)
+    organizations: Collection[str] = ()
+
+    @property
+    def month(self) -> str | None:
+        """The month that the file is to replace (`2025-10`); None if nobody said and the rows do not tell."""
+        found = self.settled.get("month")
+        return found.value if found else None
+
+    @property
+    def organization(self) -> str | None:
+        """The organization that the file must be of, if somebody said so."""
+        found = self.settled.get("organization")
+        return found.value if found and found.source != "inferred" else None
+
+
+class Check:
+    """One rule at work on one file. Subclasses are the kinds; `unit` names what a whole-file kind counts."""
+
+    kind: ClassVar[str]
+    reads: ClassVar[Literal["head", "lines", "records", "rows"]] = "rows"
+    unit: ClassVar[str] = "file"
+    placeholders: ClassVar[tuple[str, ...]] = ()
+    raises: ClassVar[tuple[Circumstance, ...]] = ()
+    counts_rows: ClassVar[bool] = False
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """Nothing to set."""
+
+    def __init__(self, rule_id: str, scope: str, parameters: Any, file: FileContext) -> None:
+        self.rule_id = rule_id
+        self.scope = scope
+        self.file = file
+        self.evaluated = 0
+        self.left_out = 0
+        self.violations = 0
+        self.spots: list[Spot] = []
+        self.full = False
+        self.circumstances: set[str] = set()
+        self.bad_columns: set[str] = set()
+        self.bad: dict[str | None, set[int]] = {}
+        self.excluded: Collection[int] = ()
+        self.spoilt: Mapping[str | None, set[int]] = {}
+        self.not_applicable: str | None = None
+        self.start(parameters)
+
+    @classmethod
+    def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        """The columns that the check reads, present in the file or not."""
+        return ()
+
+    def start(self, parameters: Any) -> None:
+        """Keeps the parameters and sets up what is remembered from batch to batch."""
+
+    def at_header(self) -> None:
+        """Looks at the header and the first bytes."""
+
+    def on_batch(self, batch: Batch) -> None:
+        """Looks at lines or records."""
+
+    def on_rows(self, view: View) -> None:
+        """Looks at rows by column."""
+
+    def at_end(self) -> None:
+        """Looks at the file as a whole, once month and organization are settled."""
+
+    def fail_file(
+        self, line: int | None = None, column: str | None = None, circumstance: Circumstance | None = None,
+        value: str | None = None, key: str = "", **details: str,
+    ) -> None:  # fmt: skip
+        """One fault of the file, of a line or of a column name."""
+        self.violations += 1
+        if circumstance:
+            self.circumstances.add(circumstance)
+        if self.full:
+            return
+        number = self.file.columns.index.get(column, -1) + 1 if column is not None else 0
+        self.spots.append(
+            Spot(line, line, column, number or None, value, key=self.key(column, key or "file"), details=details)
+        )
+
+    def fail_rows(
+        self, view: View, rows: Sequence[int], column: str,
+        details: Callable[[int], Mapping[str, str]] | None = None, related: Callable[[int], Place] | None = None,
+        raw: bool = False, value: bool = True,
+    ) -> None:  # fmt: skip
+        """Faults in the cells of one column, at rows of a view."""
+        if not rows:
+            return
+        self.violations += len(rows)
+        self.bad.setdefault(column, set()).update(view.positions[row] for row in rows)
+        if not self.full:
+            for row in rows[: self.file.max_findings]:
+                self.spots.append(self.spot(view, row, column, details, related, raw, value))
+
+    def spot(
+        self, view: View, row: int, column: str, details: Callable[[int], Mapping[str, str]] | None = None,
+        related: Callable[[int], Place] | None = None, raw: bool = False, value: bool = True,
+    ) -> Spot:  # fmt: skip
+        """The place of a cell with all that its message may say."""
+        index = self.file.columns.index.get(column)
+        cell = None
+        if value and index is not None:
+            cell = view.raw(column)[row] if raw else view.column(column)[row]
+        return Spot(
+            view.line(row), view.end_line(row), column, None if index is None else index + 1, cell,
+            (related(row),) if related else (), self.key(column, self.row_key(view, row)), details(row) if details else {},
+        )  # fmt: skip
+
+    def trim(self) -> None:
+        """Keeps the first findings by line and column; further ones are counted only."""
+        self.spots.sort(key=lambda spot: (spot.line or 0, spot.column_number or 0))
+        del self.spots[self.file.max_findings :]
+        self.full = len(self.spots) >= self.file.max_findings
+
+    def row_key(self, view: View, row: int) -> str:
+        """The day and every id and group cell of a row: what stays the same when the file is exported again."""
+        day = self.file.roles.get("day")
+        names = ([day] if day else []) + list(self.file.schema.names("id", "group"))
+        return "\0".join(view.cell(row, name) for name in names)
+
+    def key(self, column: str | None, grouping: str) -> str:
+        """A fingerprint of a finding that does not change when rows are added elsewhere."""
+        text = "\0".join((self.rule_id, column or "", grouping))
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def bad_rows(cells: Sequence[str], bad: Collection[str]) -> list[int]:
+    """The rows whose cell is one of the bad values."""
+    return [row for row, cell in enumerate(cells) if cell in bad] if bad else []

@@ -1,0 +1,260 @@
+"""Kinds of check on single cells: numbers, allowed values, filled cells, blanks around them, formulas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from validator.checks.base import Check, bad_rows
+from validator.schema import TableSchema
+from validator.values import BLANKS, integer
+from validator.view import REMEMBERED_VALUES, View
+
+_SCIENTIFIC = re.compile(r"-?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+")
+_DATE_LIKE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.*")
+
+
+class _ByValue(Check):
+    """A check of each distinct value of some columns; values found good are remembered, up to a bound."""
+
+    def start(self, parameters: object) -> None:
+        self._names: tuple[str, ...] = ()
+        self._good: dict[str, set[str]] = {}
+
+    def reason(self, value: str) -> str | None:
+        """Why a value is bad, or None."""
+        raise NotImplementedError
+
+    def look(self, view: View, name: str, raw: bool = False) -> None:
+        """Fails the rows whose cell in the column `name` has a bad value."""
+        view = view.readable(name)
+        cells = view.raw(name) if raw else view.column(name)
+        good = self._good.setdefault(name, set())
+        new = (set(cells) if raw else view.distinct(name)) - good
+        reasons = {value: reason for value in new if (reason := self.reason(value)) is not None}
+        if len(good) < REMEMBERED_VALUES:
+            good |= new.difference(reasons)
+        if reasons:
+            rows = bad_rows(cells, reasons.keys())
+            self.fail_rows(view, rows, name, lambda row: {"reason": reasons[cells[row]]}, raw=raw)
+
+    def present(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the columns that the file has."""
+        return tuple(name for name in names if name in self.file.columns.index)
+
+
+class WholeNumber(_ByValue):
+    """Whole numbers of a given form within bounds."""
+
+    kind = "whole_number"
+    placeholders = ("reason",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The columns, the exact form, and the lowest and highest number."""
+
+        columns: tuple[str, ...]
+        pattern: str
+        minimum: int
+        maximum: int
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return parameters.columns
+
+    def start(self, parameters: Parameters) -> None:
+        super().start(parameters)
+        self._names = self.present(parameters.columns)
+        self._pattern = re.compile(parameters.pattern)
+        self._minimum, self._maximum = parameters.minimum, parameters.maximum
+
+    def on_rows(self, view: View) -> None:
+        for name in self._names:
+            self.look(view, name)
+
+    def reason(self, value: str) -> str | None:
+        if self._pattern.fullmatch(value):
+            number = int(value)
+            if number < self._minimum:
+                return f"before {_date(self._minimum)}"
+            return f"after {_date(self._maximum)}" if number > self._maximum else None
+        if not value:
+            return "empty"
+        if _SCIENTIFIC.fullmatch(value):
+            return "a number in scientific notation, as spreadsheets write it"
+        if _DATE_LIKE.fullmatch(value):
+            return "a date"
+        number_found = integer(value)
+        if number_found is not None and len(value) == 13:
+            return "milliseconds"
+        return "no whole number of 9 or 10 digits"
+
+
+class DecimalNumber(_ByValue):
+    """Decimal numbers of a given form and size."""
+
+    kind = "decimal_number"
+    placeholders = ("reason",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The column, the exact form, the bound that it stays below, and the smallest amount that is not zero."""
+
+        column: str
+        pattern: str
+        below: str
+        above_zero_from: str
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.column,)
+
+    def start(self, parameters: Parameters) -> None:
+        super().start(parameters)
+        self._name = parameters.column
+        self._pattern = re.compile(parameters.pattern)
+        self._below, self._smallest = Decimal(parameters.below), Decimal(parameters.above_zero_from)
+        self._all = re.compile(rf"(?:(?:{parameters.pattern})\n)*+")
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(self._name)
+        joined = "\n".join(view.column(self._name)) + "\n"
+        if "e" in joined or "E" in joined or not self._all.fullmatch(joined):
+            self.look(view, self._name)
+
+    def reason(self, value: str) -> str | None:
+        if not self._pattern.fullmatch(value):
+            if "," in value:
+                return "a number with a comma, as spreadsheets write it"
+            return "no plain decimal number"
+        number = abs(Decimal(value))
+        if number >= self._below:
+            return f"not below {self._below:,}"
+        return f"not zero and below {self._smallest}" if 0 < number < self._smallest else None
+
+
+class OneOf(_ByValue):
+    """Cells with one of a few values."""
+
+    kind = "one_of"
+    placeholders = ("values",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The column and the values it may have, compared as they stand."""
+
+        column: str
+        values: tuple[str, ...]
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.column,)
+
+    def start(self, parameters: Parameters) -> None:
+        super().start(parameters)
+        self._name, self._values = parameters.column, parameters.values
+        self.constants = {"values": " or ".join(parameters.values)}
+
+    def on_rows(self, view: View) -> None:
+        self.look(view, self._name)
+
+    def reason(self, value: str) -> str | None:
+        return None if value in self._values else "another value"
+
+
+class Filled(Check):
+    """Cells that must not be empty: of the columns named, or of those that the Table Schema calls filled when charged."""
+
+    kind = "filled"
+    raises = ("every_row",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """Either the columns, or the value of `cell` in the Table Schema."""
+
+        columns: tuple[str, ...] | None = None
+        cells: Literal["always", "charged"] | None = None
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return parameters.columns or tuple(one.name for one in schema.fields if one.cell == parameters.cells)
+
+    def start(self, parameters: Parameters) -> None:
+        names = self.columns(parameters, self.file.schema, self.file.roles)
+        self._names = tuple(name for name in names if name in self.file.columns.index)
+
+    def on_rows(self, view: View) -> None:
+        for name in self._names:
+            readable = view.readable(name)
+            if "" in readable.distinct(name):
+                self.fail_rows(readable, bad_rows(readable.column(name), {""}), name)
+
+    def at_end(self) -> None:
+        if self.violations and self.violations == self.evaluated * len(self._names):
+            self.circumstances.add("every_row")
+
+
+class Unpadded(_ByValue):
+    """Cells with blanks around them, in all columns of some roles."""
+
+    kind = "unpadded"
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The roles of the columns to look at."""
+
+        roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return schema.names(*parameters.roles)
+
+    def start(self, parameters: Parameters) -> None:
+        super().start(parameters)
+        self._names = self.present(self.file.schema.names(*parameters.roles))
+
+    def on_rows(self, view: View) -> None:
+        for name in self._names:
+            if view.column(name) is not view.raw(name):
+                self.look(view, name, raw=True)
+
+    def reason(self, value: str) -> str | None:
+        return None if value == value.strip(BLANKS) else "blanks around it"
+
+
+class Formula(_ByValue):
+    """Text that a spreadsheet would run as a formula."""
+
+    kind = "formula"
+
+    _RUNS = re.compile(r"[\r\n\t]*(?:[=@＝＠]|[+\-＋－](?:[^\W\d_]|\())")
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The roles of the columns to look at."""
+
+        roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return schema.names(*parameters.roles)
+
+    def start(self, parameters: Parameters) -> None:
+        super().start(parameters)
+        self._names = self.present(self.file.schema.names(*parameters.roles))
+
+    def on_rows(self, view: View) -> None:
+        for name in self._names:
+            self.look(view, name, raw=True)
+
+    def reason(self, value: str) -> str | None:
+        return "a formula" if self._RUNS.match(value) else None
+
+
+def _date(seconds: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -1,0 +1,304 @@
+"""Kinds of check on who and what is charged: organization, project, line item, duplicates, people's addresses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from validator.checks.base import Check, bad_rows
+from validator.model import Place, Spot
+from validator.schema import TableSchema
+from validator.view import View
+
+
+class HasCharges(Check):
+    """There is at least one row with a charge; a header with times alone cannot have one."""
+
+    kind = "has_charges"
+    placeholders = ("found",)
+    raises = ("four_columns", "no_charged_row")
+
+    def start(self, parameters: object) -> None:
+        self._charged = False
+
+    def at_header(self) -> None:
+        if self.file.export.export == "no_usage":
+            self.fail_file(circumstance="four_columns", found="its only columns are times")
+
+    def on_rows(self, view: View) -> None:
+        self._charged = self._charged or len(view.charged()) > 0
+
+    def at_end(self) -> None:
+        if not self._charged and not self.violations and not self.left_out:
+            self.fail_file(
+                circumstance="no_charged_row", found=f"none of its {self.evaluated:,} rows has anything but times"
+            )
+
+
+class EqualsSetting(Check):
+    """Cells that equal a setting. The setting may follow from the rows, so every candidate is counted until the end."""
+
+    kind = "equals_setting"
+    placeholders = ("expected",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The column and the setting."""
+
+        column: str
+        setting: Literal["organization"]
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.column,)
+
+    def start(self, parameters: Parameters) -> None:
+        self._name = parameters.column
+        self._spots: dict[str, list[Spot]] = {}
+        self._counts: Counter[str] = Counter()
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(self._name)
+        candidates = set(self.file.organizations)
+        if candidates >= view.distinct(self._name) and len(view.distinct(self._name)) == 1 == len(candidates):
+            return
+        cells = view.column(self._name)
+        for value in sorted(view.distinct(self._name)):
+            group = value if value in candidates else ""
+            rows = bad_rows(cells, {value})
+            self._counts[group] += len(rows)
+            spots = self._spots.setdefault(group, [])
+            spots.extend(self.spot(view, row, self._name) for row in rows[: self.file.max_findings])
+        for spots in self._spots.values():
+            spots.sort(key=lambda spot: spot.line or 0)
+            del spots[self.file.max_findings :]
+
+    def at_end(self) -> None:
+        expected = self.file.organization or ""
+        for group, spots in self._spots.items():
+            if group != expected or not group:
+                self.violations += self._counts[group]
+                self.spots.extend(
+                    Spot(one.line, one.end_line, one.column, one.column_number, one.value, (), one.key, {"expected": expected})
+                    for one in spots
+                )
+
+
+class SingleValue(Check):
+    """A column holds one value in the whole file; each further one is one fault, at its first row."""
+
+    kind = "single_value"
+    unit = "id"
+    placeholders = ("first_value",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The column."""
+
+        column: str
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.column,)
+
+    def start(self, parameters: Parameters) -> None:
+        self._name = parameters.column
+        self._first: str | None = None
+        self._seen: set[str] = set()
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(self._name)
+        new = view.distinct(self._name) - self._seen
+        if not new:
+            return
+        self._seen |= new
+        cells = view.column(self._name)
+        first_rows = sorted((cells.index(value), value) for value in new)
+        if self._first is None:
+            self._first = first_rows.pop(0)[1]
+        first = self._first
+        self.fail_rows(view, [row for row, _ in first_rows], self._name, lambda row: {"first_value": first})
+
+
+class OneName(Check):
+    """One id has one name."""
+
+    kind = "one_name"
+    unit = "id"
+    placeholders = ("id", "name", "first_name")
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The columns of the id and of the name."""
+
+        id: str
+        name: str
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.id, parameters.name)
+
+    def start(self, parameters: Parameters) -> None:
+        self._id, self._name = parameters.id, parameters.name
+        self._names: dict[str, str] = {}
+        self._renamed: set[str] = set()
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(self._id, self._name)
+        pairs = list(zip(view.column(self._id), view.column(self._name), strict=True))
+        distinct = set(pairs)
+        if all(self._names.get(id_) == name for id_, name in distinct):
+            return
+        for row, (id_, name) in enumerate(pairs):
+            first = self._names.setdefault(id_, name)
+            if first != name and id_ not in self._renamed:
+                self._renamed.add(id_)
+                details = {"id": id_, "name": name, "first_name": first}
+                self.fail_rows(view, [row], self._name, lambda _, found=details: found)  # type: ignore[misc]
+
+
+class Together(Check):
+    """Cells that belong to a charge, such as a project's id and name, are filled: in no row, or not in some."""
+
+    kind = "together"
+    placeholders = ("count", "rows")
+    counts_rows = True
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The columns, and whether it fails when every row lacks one, or when some do and not all."""
+
+        columns: tuple[str, ...]
+        fails_when: Literal["every_row", "some_rows"]
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return parameters.columns
+
+    def start(self, parameters: Parameters) -> None:
+        self._names, self._every = parameters.columns, parameters.fails_when == "every_row"
+        self._lacking = 0
+        self._first: Spot | None = None
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(*self._names)
+        blank = [name for name in self._names if "" in view.distinct(name)]
+        if not blank:
+            return
+        rows = sorted(set().union(*(bad_rows(view.column(name), {""}) for name in blank)))
+        self._lacking += len(rows)
+        if not self.full:
+            self.spots.extend(self.spot(view, row, self._names[0]) for row in rows[: self.file.max_findings])
+
+    def at_end(self) -> None:
+        fails = self._lacking > 0 and (self._lacking == self.evaluated) is self._every
+        count, rows = f"{self._lacking:,}", f"{self.evaluated:,}"
+        spots = self.spots[:1] if self._every else self.spots
+        self.spots = [
+            Spot(one.line, one.end_line, one.column, one.column_number, one.value, (), one.key, {"count": count, "rows": rows})
+            for one in spots
+            if fails
+        ]
+        if fails:
+            self.violations = 1 if self._every else self._lacking
+
+
+class UniqueRows(Check):
+    """No two charged rows of a day are alike in every column but some.
+
+    Rows are remembered by a 64-bit hash and for the days in hand only, so that memory does not grow with a file sorted by
+    day. Two different rows of one day with one hash are expected once in about 10^9 files of a million rows.
+    """
+
+    kind = "unique_rows"
+    placeholders = ("first_line",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The roles of the columns that may differ."""
+
+        but_roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return tuple(name for name in schema.names() if name not in schema.names(*parameters.but_roles))
+
+    def start(self, parameters: Parameters) -> None:
+        self._but = set(self.file.schema.names(*parameters.but_roles))
+        self._day = self.file.roles.get("day") or ""
+        self._group = self.file.roles.get("group") or self._day
+        self._seen: dict[str, dict[int, int]] = {}
+        self._closed: set[str] = set()
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(*(name for name in self.file.columns.names if name not in self._but))
+        if not len(view):
+            return
+        days = view.column(self._day)
+        again = view.distinct(self._day) & self._closed
+        if again:
+            lost = bad_rows(days, again)
+            self.left_out += len(lost)
+            self.evaluated -= len(lost)
+            view = view.without({view.positions[row] for row in lost})
+            days = view.column(self._day)
+        hashes = list(map(hash, zip(*view.all_columns(self._but), strict=True)))
+        for day in dict.fromkeys(days):
+            rows: list[int] | range = range(len(days)) if len(set(days)) == 1 else bad_rows(days, {day})
+            self._of_day(view, self._seen.setdefault(day, {}), hashes, rows)
+        for day in list(self._seen):
+            if days and day != days[-1]:
+                del self._seen[day]
+                self._closed.add(day)
+
+    def _of_day(self, view: View, seen: dict[int, int], hashes: list[int], rows: list[int] | range) -> None:
+        own = {hashes[row]: view.line(row) for row in reversed(rows)}
+        if len(own) == len(rows) and seen.keys().isdisjoint(own):
+            seen.update(own)
+            return
+        doubles: dict[int, int] = {}
+        for row in rows:
+            line = view.line(row)
+            first = seen.setdefault(hashes[row], line)
+            if first != line:
+                doubles[row] = first
+        self.fail_rows(
+            view, list(doubles), self._group, lambda row: {"first_line": str(doubles[row])},
+            lambda row: Place(doubles[row], self._group),
+        )  # fmt: skip
+
+
+class PersonalData(Check):
+    """A column holds people's e-mail addresses. They are counted, never copied."""
+
+    kind = "personal_data"
+    unit = "row"
+    placeholders = ("count",)
+    counts_rows = True
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The column."""
+
+        column: str
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.column,)
+
+    def start(self, parameters: Parameters) -> None:
+        self._name = parameters.column
+        self._rows = 0
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(self._name)
+        found = {value for value in view.distinct(self._name) if "@" in value or "＠" in value}
+        if found:
+            self._rows += len(bad_rows(view.column(self._name), found))
+
+    def at_end(self) -> None:
+        if self._rows:
+            self.fail_file(column=self._name, count=f"{self._rows:,}")
+            self.violations = self._rows

@@ -1,0 +1,204 @@
+"""Kinds of check on bytes and lines: encoding, byte-order mark, line ends, blank lines, control characters."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from validator.checks.base import Check
+from validator.reader import Batch
+
+_BAD_BYTE = re.compile("[\udc80-\udcff]")
+_CONTROL = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL_BYTES = bytes(code for code in (*range(0x20), 0x7F) if code not in (0x0A, 0x0D))
+_NAMES = {0x00: "NUL", 0x09: "tab", 0x0B: "vertical tab", 0x0C: "form feed", 0x1B: "escape", 0x7F: "delete"}
+
+
+class FileKind(Check):
+    """The file is another kind of file with the name of a CSV."""
+
+    kind = "file_kind"
+    reads = "head"
+    placeholders = ("kind",)
+
+    def at_header(self) -> None:
+        found = self.file.head.kind
+        if found:
+            self.fail_file(kind=found)
+
+
+class HasRows(Check):
+    """The file has a header and at least one row."""
+
+    kind = "has_rows"
+    reads = "records"
+    placeholders = ("found",)
+    raises = ("no_header", "header_only")
+
+    def at_header(self) -> None:
+        empty = self.file.head.empty
+        if empty:
+            self.fail_file(circumstance="no_header", found=empty)
+
+    def at_end(self) -> None:
+        if not self.evaluated and not self.violations:
+            self.fail_file(circumstance="header_only", found="it has a header and no rows")
+
+
+class ByteOrderMark(Check):
+    """The file starts with a byte-order mark."""
+
+    kind = "byte_order_mark"
+    reads = "head"
+    placeholders = ("bytes",)
+
+    def at_header(self) -> None:
+        if self.file.head.byte_order_mark:
+            self.fail_file(line=1, bytes="EF BB BF")
+
+
+class Utf8(Check):
+    """Bytes that are not UTF-8, each in its cell; or a file in another encoding as a whole."""
+
+    kind = "utf8"
+    reads = "records"
+    placeholders = ("bytes",)
+    raises = ("whole_file", "header_broken")
+
+    def at_header(self) -> None:
+        head = self.file.head
+        if head.undecodable:
+            self.fail_file(circumstance="whole_file", bytes=head.first_bytes[:4].hex(" ").upper())
+        for name in head.header:
+            if _BAD_BYTE.search(name):
+                self.fail_file(head.header_line, name, "header_broken", name, name, bytes=_hex(name))
+
+    def on_batch(self, batch: Batch) -> None:
+        if batch.bad_bytes:
+            _fail_cells(self, batch, _BAD_BYTE, lambda cell: {"bytes": _hex(cell)})
+
+
+class ControlCharacters(Check):
+    """Control characters in cells; a line feed in a quoted cell is none, and carriage returns are line ends."""
+
+    kind = "control_characters"
+    reads = "records"
+    placeholders = ("character",)
+    raises = ("header_broken",)
+
+    def at_header(self) -> None:
+        head = self.file.head
+        for name in head.header:
+            if _CONTROL.search(name):
+                self.fail_file(head.header_line, name, "header_broken", name, name, **_character(name))
+
+    def on_batch(self, batch: Batch) -> None:
+        text = batch.text
+        data = text.encode("utf-8", "surrogateescape")
+        suspicious = len(data.translate(None, _CONTROL_BYTES)) != len(data) or not text.isascii() and b"\xc2" in data
+        if suspicious and _CONTROL.search(text):
+            _fail_cells(self, batch, _CONTROL, _character)
+
+
+class LineEnds(Check):
+    """Lines that end in CR or CR LF: one finding, at the first, with the true count."""
+
+    kind = "line_ends"
+    reads = "lines"
+    unit = "line"
+    placeholders = ("count", "ends", "lines")
+
+    def start(self, parameters: object) -> None:
+        self._first: int | None = None
+        self._ends = ""
+
+    def on_batch(self, batch: Batch) -> None:
+        found = batch.text.count("\r")
+        if not found:
+            return
+        self.violations += found
+        if self._first is None:
+            lines = batch.text_lines
+            at = next(number for number, line in enumerate(lines) if line.endswith(("\r", "\r\n")))
+            self._first = batch.first_line + at
+            self._ends = "CR LF" if lines[at].endswith("\r\n") else "CR"
+
+    def at_end(self) -> None:
+        if self._first is not None:
+            count = self.violations
+            self.fail_file(line=self._first, count=f"{count:,}", ends=self._ends, lines=f"{self.evaluated:,}")
+            self.violations = count
+
+
+class BlankLines(Check):
+    """Lines with nothing on them, also at the end."""
+
+    kind = "blank_lines"
+    reads = "lines"
+    unit = "line"
+
+    def on_batch(self, batch: Batch) -> None:
+        room = self.file.max_findings - len(self.spots)
+        for line in batch.blank_lines[: max(room, 0)]:
+            self.fail_file(line=line)
+            self.violations -= 1
+        self.violations += len(batch.blank_lines)
+
+
+class LastLine(Check):
+    """The last line has no line end: the download may have broken off."""
+
+    kind = "last_line"
+    reads = "lines"
+    raises = ("last_record",)
+
+    def on_batch(self, batch: Batch) -> None:
+        if batch.unfinished:
+            self.fail_file(line=batch.first_line + batch.line_count - 1, circumstance="last_record")
+            if batch.last_position is not None:
+                self.bad[None] = {batch.last_position}
+
+    def at_end(self) -> None:
+        self.evaluated = 1
+
+
+def _fail_cells(check: Check, batch: Batch, pattern: re.Pattern[str], details: object) -> None:
+    """Every cell in which the pattern is found; a record without cells is one fault on its line."""
+    describe = details if callable(details) else dict
+    for position, row in enumerate(batch.rows):
+        for index, cell in enumerate(row):
+            if pattern.search(cell):
+                name = check.file.columns.names[index] if index < len(check.file.columns.names) else None
+                check.bad.setdefault(name, set()).add(position)
+                line = batch.lines[position]
+                _fail_at(check, line, batch.end_lines[position], name, index + 1, cell, describe(cell))
+    for one in batch.unread:
+        start = one.line - batch.first_line
+        text = "".join(batch.text_lines[start : one.end_line - batch.first_line + 1]).rstrip("\r\n")
+        if pattern.search(text):
+            _fail_at(check, one.line, one.end_line, None, None, None, describe(text))
+
+
+def _fail_at(
+    check: Check, line: int, end_line: int, column: str | None, number: int | None, cell: str | None,
+    details: dict[str, str],
+) -> None:  # fmt: skip
+    from validator.model import Spot
+
+    check.violations += 1
+    if not check.full:
+        check.spots.append(
+            Spot(line, end_line, column, number, cell, key=check.key(column, cell or ""), details=details)
+        )
+
+
+def _hex(cell: str) -> str:
+    found = _BAD_BYTE.findall(cell)
+    return " ".join(f"{ord(one) - 0xDC00:02X}" for one in found[:4])
+
+
+def _character(cell: str) -> dict[str, str]:
+    found = _CONTROL.search(cell)
+    code = ord(found.group()) if found else 0
+    name = _NAMES.get(code) or unicodedata.name(chr(code), "control character")
+    return {"character": f"U+{code:04X} {name}"}

@@ -1,0 +1,233 @@
+"""Kinds of check on days and months: is this the month, all of it, over, and named so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from validator.checks.base import Check, bad_rows
+from validator.model import Spot
+from validator.schema import TableSchema
+from validator.values import calendar_date, day_number, day_of, in_words, month_days, month_end, month_of
+from validator.view import View
+
+
+class _OfDays(Check):
+    """A check that reads the role `day`."""
+
+    @classmethod
+    def columns(cls, parameters: object, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        day = roles.get("day")
+        return (day,) if day else ()
+
+    @property
+    def day_column(self) -> str:
+        """The column of the role `day`."""
+        return self.file.roles["day"] or ""
+
+
+class InsideMonth(_OfDays):
+    """Rows of another month than the one to be replaced. Findings are kept by month, as the month is settled last."""
+
+    kind = "inside_month"
+    placeholders = ("day",)
+    raises = ("no_row_in_month",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The role to read."""
+
+        role: Literal["day"]
+
+    def start(self, parameters: Parameters) -> None:
+        self._counts: dict[str, int] = {}
+        self._spots: dict[str, list[Spot]] = {}
+
+    def on_rows(self, view: View) -> None:
+        name = self.day_column
+        view = view.readable(name)
+        months: dict[str, set[str]] = {}
+        days = {value: day for value in view.distinct(name) if (day := self.file.collector.day(value)) is not None}
+        for value, day in days.items():
+            months.setdefault(month_of(day), set()).add(value)
+        cells = view.column(name)
+        for month, values in months.items():
+            rows: range | list[int] = range(len(cells)) if len(months) == 1 else bad_rows(cells, values)
+            self._counts[month] = self._counts.get(month, 0) + len(rows)
+            spots = self._spots.setdefault(month, [])
+            for row in rows[: self.file.max_findings - len(spots)]:
+                spots.append(self.spot(view, row, name, lambda at: {"day": day_of(days[cells[at]]).isoformat()}))
+
+    def at_end(self) -> None:
+        month = self.file.month
+        if self.evaluated and month not in self._counts:
+            self.circumstances.add("no_row_in_month")
+        for other, count in self._counts.items():
+            if other != month:
+                self.violations += count
+                self.spots.extend(self._spots[other])
+
+
+class DayCoverage(_OfDays):
+    """Every day of the month that had ended has a row; a run of missing days is one finding."""
+
+    kind = "day_coverage"
+    unit = "day"
+    placeholders = ("missing",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The role to read, and the period to be covered."""
+
+        role: Literal["day"]
+        period: Literal["month"]
+
+    def at_end(self) -> None:
+        assert self.file.month is not None
+        days = self.file.collector.days
+        ended = [day for day in month_days(self.file.month) if self.file.collector.has_ended(day, self.file.as_of)]
+        self.evaluated = len(ended)
+        missing = [day for day in ended if day not in days]
+        self.violations = len(missing)
+        later = sorted(days)
+        for first, last in _runs(missing):
+            following = next((day for day in later if day > last), None)
+            if following is not None:
+                line, value, key = days[following].first_line, days[following].value, days[following].key
+            else:
+                line, value, key = self.file.collector.last_row
+            text = day_of(first).isoformat() + (f" to {day_of(last).isoformat()}" if last > first else "")
+            index = self.file.columns.index[self.day_column] + 1
+            self.spots.append(
+                Spot(line, line, self.day_column, index, value, (), self.key(self.day_column, key), {"missing": text})
+            )
+
+
+class MonthOver(_OfDays):
+    """The month had ended; not asked of a month to date."""
+
+    kind = "month_over"
+    placeholders = ("end", "as_of")
+    raises = ("no_day_ended",)
+
+    def at_end(self) -> None:
+        if self.file.month_to_date:
+            self.not_applicable = "a month to date was asked for"
+            return
+        assert self.file.month is not None
+        end = month_end(self.file.month)
+        if self.file.as_of < end:
+            first = month_days(self.file.month).start
+            none_ended = not self.file.collector.has_ended(first, self.file.as_of)
+            self.fail_file(
+                circumstance="no_day_ended" if none_ended else None,
+                key=self.file.month, end=in_words(end), as_of=in_words(self.file.as_of),
+            )  # fmt: skip
+
+
+class MonthSettled(_OfDays):
+    """The month ended long enough ago for late usage to be in it."""
+
+    kind = "month_settled"
+    placeholders = ("again", "as_of")
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """Hours after the month's end."""
+
+        hours: int
+
+    def start(self, parameters: Parameters) -> None:
+        self._hours = parameters.hours
+
+    def at_end(self) -> None:
+        assert self.file.month is not None
+        end = month_end(self.file.month)
+        again = end + timedelta(hours=self._hours)
+        if end <= self.file.as_of < again:
+            self.fail_file(key=self.file.month, again=in_words(again), as_of=in_words(self.file.as_of))
+
+
+class EmptyDayAlone(_OfDays):
+    """A row without charges is the only row of its day."""
+
+    kind = "empty_day_alone"
+    placeholders = ("day",)
+
+    def start(self, parameters: object) -> None:
+        self._empty: dict[str, list[Spot]] = {}
+        self._empty_counts: dict[str, int] = {}
+        self._charged: set[str] = set()
+
+    def on_rows(self, view: View) -> None:
+        name = self.day_column
+        charged = view.charged()
+        self._charged |= charged.distinct(name) if len(charged) else set()
+        if len(charged) == len(view):
+            return
+        empty = view.without(set(charged.positions))
+        for row, value in enumerate(empty.column(name)):
+            self._empty_counts[value] = self._empty_counts.get(value, 0) + 1
+            spots = self._empty.setdefault(value, [])
+            if len(spots) <= self.file.max_findings:
+                spots.append(self.spot(empty, row, name, self._day))
+
+    def _day(self, row: int) -> Mapping[str, str]:
+        return {}
+
+    def at_end(self) -> None:
+        for value, count in self._empty_counts.items():
+            day = self.file.collector.day(value)
+            text = {"day": day_of(day).isoformat() if day is not None else value}
+            spots = self._empty[value]
+            if value not in self._charged:
+                spots, count = spots[1:], count - 1
+            self.violations += count
+            self.spots.extend(
+                Spot(one.line, one.end_line, one.column, one.column_number, one.value, (), one.key, text) for one in spots
+            )
+        if not self._empty_counts:
+            self.evaluated = 0
+
+
+class FileName(_OfDays):
+    """The dates in the file's name are its first and last day; other names say nothing."""
+
+    kind = "file_name"
+    placeholders = ("named_first", "named_last", "first_day", "last_day")
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The form of the name, with the groups `first` and `last`."""
+
+        pattern: str
+
+    def start(self, parameters: Parameters) -> None:
+        self._found = re.fullmatch(parameters.pattern, self.file.name)
+
+    def at_end(self) -> None:
+        days = self.file.collector.days
+        dates = [calendar_date(self._found[group]) for group in ("first", "last")] if self._found else [None]
+        if None in dates or not days:
+            self.not_applicable = "the name has no dates"
+            return
+        named = [day_number(one) for one in dates if one]
+        found = [min(days), max(days)]
+        if named != found:
+            texts = [day_of(one).isoformat() for one in (*named, *found)]
+            names = ("named_first", "named_last", "first_day", "last_day")
+            self.fail_file(**dict(zip(names, texts, strict=True)))
+
+
+def _runs(days: list[int]) -> list[tuple[int, int]]:
+    """Consecutive days as (first, last)."""
+    runs: list[tuple[int, int]] = []
+    for day in days:
+        if runs and runs[-1][1] == day - 1:
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    return runs

@@ -1,0 +1,187 @@
+"""Kinds of check on CSV records and the header: quoting, width, delimiter, column names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from validator.checks.base import Check
+from validator.model import Spot
+from validator.reader import DELIMITERS, Batch, raw_cells
+
+
+class Delimiter(Check):
+    """The header is split by another character than a comma."""
+
+    kind = "delimiter"
+    reads = "head"
+    placeholders = ("delimiter",)
+
+    def at_header(self) -> None:
+        found = self.file.head.delimiter
+        if found != ",":
+            self.fail_file(line=1, delimiter=DELIMITERS[found])
+
+
+class Quotes(Check):
+    """Records whose quotation marks are broken, or with a cell that is too long to be one."""
+
+    kind = "quotes"
+    reads = "records"
+    placeholders = ("problem", "end_line")
+    raises = ("header_broken",)
+
+    def at_header(self) -> None:
+        head = self.file.head
+        if head.header_problem:
+            end = str(head.header_end_line)
+            self.fail_file(head.header_line, circumstance="header_broken", problem=head.header_problem, end_line=end)
+
+    def on_batch(self, batch: Batch) -> None:
+        for position, one in enumerate(batch.unread, len(batch.rows)):
+            if one.problem and position not in self.excluded:
+                details = {"problem": one.problem, "end_line": str(one.end_line)}
+                _fail_record(self, position, one.line, one.end_line, details)
+
+
+class RowWidth(Check):
+    """Rows with more or fewer cells than the header."""
+
+    kind = "row_width"
+    reads = "records"
+    placeholders = ("cells", "columns")
+
+    def on_batch(self, batch: Batch) -> None:
+        columns = str(len(self.file.head.header))
+        for position, one in enumerate(batch.unread, len(batch.rows)):
+            if not one.problem and position not in self.excluded:
+                _fail_record(self, position, one.line, one.end_line, {"cells": str(one.cells), "columns": columns})
+
+
+class MinimalQuoting(Check):
+    """Cells in quotation marks that need none."""
+
+    kind = "minimal_quoting"
+    reads = "records"
+
+    def on_batch(self, batch: Batch) -> None:
+        if batch.quoted_cells is not None:
+            needless = ["," not in cell and "\n" not in cell and "\r" not in cell for cell in set(batch.quoted_cells)]
+            if not any(needless):
+                return
+        names = self.file.columns.names
+        for position, row in enumerate(batch.rows):
+            for index, cell in enumerate(raw_cells(batch.raw_record(position), batch.delimiter)):
+                name = names[index] if index < len(names) else None
+                if position in self.spoilt.get(name, ()):
+                    continue
+                if cell.startswith('"') and not any(mark in cell[1:-1] for mark in (batch.delimiter, '"', "\n", "\r")):
+                    self.violations += 1
+                    if not self.full:
+                        line, end_line = batch.lines[position], batch.end_lines[position]
+                        self.spots.append(
+                            Spot(line, end_line, name, index + 1, row[index], key=self.key(name, row[index]))
+                        )
+
+
+class UniqueColumns(Check):
+    """A column name that stands twice in the header."""
+
+    kind = "unique_columns"
+    reads = "head"
+    unit = "column"
+    placeholders = ("count",)
+
+    def at_header(self) -> None:
+        header = self.file.head.header
+        if len(set(header)) == len(header):
+            return
+        counts: dict[str, int] = {}
+        for name in header:
+            counts[name] = counts.get(name, 0) + 1
+        for name, count in counts.items():
+            if count > 1:
+                self.bad_columns.add(name)
+                self.fail_file(self.file.head.header_line, name, key=name, value=name, count=str(count))
+
+
+class RequiredColumns(Check):
+    """Columns that the Table Schema asks for and the header lacks; the nearest name is suggested."""
+
+    kind = "required_columns"
+    reads = "head"
+    unit = "column"
+    placeholders = ("near",)
+
+    def at_header(self) -> None:
+        present = set(self.file.head.header)
+        unknown = [name for name in list(present)[:1000] if self.file.schema.field(name) is None]
+        for name in self.file.schema.required:
+            if name not in present:
+                near = get_close_matches(name, sorted(unknown), 1, 0.6)
+                self.bad_columns.add(name)
+                hint = f" (the file has `{near[0]}`)" if near else ""
+                self.fail_file(self.file.head.header_line, name, key=name, near=hint)
+
+
+class KnownColumns(Check):
+    """Columns that no known export has: not a fault, but worth a look."""
+
+    kind = "known_columns"
+    reads = "head"
+    unit = "column"
+
+    def at_header(self) -> None:
+        known = set(self.file.schema.names())
+        for name in dict.fromkeys(self.file.head.header):
+            if name not in known:
+                self.fail_file(self.file.head.header_line, name, key=name, value=name)
+                self.full = len(self.spots) >= self.file.max_findings
+
+
+class ColumnOrder(Check):
+    """The required columns stand in another order than the Table Schema gives them."""
+
+    kind = "column_order"
+    reads = "head"
+    placeholders = ("after",)
+
+    def at_header(self) -> None:
+        wanted = self.file.schema.required
+        found = [name for name in self.file.head.header if name in wanted]
+        for expected, name in zip((one for one in wanted if one in found), found, strict=False):
+            if name != expected:
+                at = wanted.index(name)
+                after = f"after {wanted[at - 1]}" if at else "first"
+                self.fail_file(self.file.head.header_line, name, after=after)
+                return
+
+
+class ExportKind(Check):
+    """The export is of another kind: recognised by the columns that the rule set names for it."""
+
+    kind = "export_kind"
+    reads = "head"
+    placeholders = ("kind", "evidence")
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The kind of export that is a fault."""
+
+        export: Literal["activity", "legacy"]
+
+    def start(self, parameters: Parameters) -> None:
+        self._export = parameters.export
+
+    def at_header(self) -> None:
+        found = self.file.export
+        if found.export == self._export:
+            self.fail_file(self.file.head.header_line, kind=found.label, evidence=", ".join(found.evidence))
+
+
+def _fail_record(check: Check, position: int, line: int, end_line: int, details: dict[str, str]) -> None:
+    check.violations += 1
+    check.bad.setdefault(None, set()).add(position)
+    if not check.full:
+        check.spots.append(Spot(line, end_line, key=check.key(None, ""), details=details))

@@ -1,0 +1,176 @@
+"""Kinds of check on the times of a row: one day, UTC midnight, order, and the ISO text beside the Unix number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
+
+from validator.checks.base import Check, bad_rows
+from validator.schema import TableSchema
+from validator.shape import part
+from validator.values import in_words, instant, integer
+from validator.view import View
+
+
+class Difference(Check):
+    """Two times of a row lie exactly so many seconds apart."""
+
+    kind = "difference"
+    placeholders = ("seconds",)
+    raises = ("every_row",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The earlier and the later column, and the seconds between them."""
+
+        start: str = part(key="from")
+        to: str
+        seconds: int
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.start, parameters.to)
+
+    def start(self, parameters: Parameters) -> None:
+        self._parameters = parameters
+
+    def on_rows(self, view: View) -> None:
+        start, to = self._parameters.start, self._parameters.to
+        view = view.readable(start, to)
+        pairs = list(zip(view.column(start), view.column(to), strict=True))
+        bad = {pair for pair in set(pairs) if _difference(pair) != self._parameters.seconds}
+        if bad:
+            rows = [row for row, pair in enumerate(pairs) if pair in bad]
+            self.fail_rows(view, rows, to, lambda row: {"seconds": f"{_difference(pairs[row])}"})
+
+    def at_end(self) -> None:
+        if self.violations and self.violations == self.evaluated:
+            self.circumstances.add("every_row")
+
+
+class MultipleOf(Check):
+    """A time is a whole multiple of so many seconds: a UTC midnight for 86,400."""
+
+    kind = "multiple_of"
+    placeholders = ("instant",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The column and the seconds."""
+
+        column: str
+        seconds: int
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.column,)
+
+    def start(self, parameters: Parameters) -> None:
+        self._name, self._seconds = parameters.column, parameters.seconds
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(self._name)
+        bad = {value for value in view.distinct(self._name) if (integer(value) or 0) % self._seconds}
+        if bad:
+            cells = view.column(self._name)
+            self.fail_rows(view, bad_rows(cells, bad), self._name, lambda row: {"instant": _instant(cells[row])})
+
+
+class Ascending(Check):
+    """A time is never lower than in the row before."""
+
+    kind = "ascending"
+    placeholders = ("previous",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The column."""
+
+        column: str
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return (parameters.column,)
+
+    def start(self, parameters: Parameters) -> None:
+        self._name = parameters.column
+        self._previous: str | None = None
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(self._name)
+        cells = view.column(self._name)
+        if not cells:
+            return
+        if {self._previous} == view.distinct(self._name):
+            return
+        bad: dict[int, str] = {}
+        previous = self._previous
+        row = 0
+        for value, run in groupby(cells):
+            if previous is not None and _order(value) < _order(previous):
+                bad[row] = previous
+            previous = value
+            row += sum(1 for _ in run)
+        self._previous = previous
+        self.fail_rows(view, list(bad), self._name, lambda at: {"previous": bad[at]})
+
+
+class SameInstant(Check):
+    """ISO text is the instant of the Unix number beside it; without an offset it means UTC. Blank text is passed over."""
+
+    kind = "same_instant"
+    placeholders = ("instant",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """ISO column to Unix column."""
+
+        pairs: Mapping[str, str]
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return tuple(parameters.pairs)
+
+    def start(self, parameters: Parameters) -> None:
+        index = self.file.columns.index
+        self._pairs = {text: time for text, time in parameters.pairs.items() if text in index and time in index}
+
+    def on_rows(self, view: View) -> None:
+        for text_name, time_name in self._pairs.items():
+            readable = view.readable(text_name, time_name)
+            texts, times = readable.column(text_name), readable.column(time_name)
+            pairs = list(zip(texts, times, strict=True))
+            bad = {pair for pair in set(pairs) if pair[0] and _seconds(pair[0]) != integer(pair[1])}
+            if bad:
+                rows = [row for row, pair in enumerate(pairs) if pair in bad]
+                self.fail_rows(readable, rows, text_name, partial(_expected_instant, times))
+
+
+def _expected_instant(times: Sequence[str], row: int) -> Mapping[str, str]:
+    return {"instant": _instant(times[row])}
+
+
+def _difference(pair: tuple[str, str]) -> int | None:
+    start, end = integer(pair[0]), integer(pair[1])
+    return None if start is None or end is None else end - start
+
+
+def _order(value: str) -> tuple[int, str]:
+    """Numbers by size; text of the same form, such as dates, by its characters."""
+    number = integer(value)
+    return (number, "") if number is not None else (0, value)
+
+
+def _seconds(text: str) -> int | None:
+    moment = instant(text)
+    return None if moment is None else int(moment.timestamp())
+
+
+def _instant(text: str) -> str:
+    number = integer(text)
+    if number is None or not 0 <= number < 253_402_300_800:
+        return "no instant"
+    return in_words(datetime.fromtimestamp(number, UTC))

@@ -1,0 +1,293 @@
+"""The command line: arguments to settings, a run, its report to where it was asked for. No judgement is made here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from validator import __version__
+from validator.errors import Unwritable, UsageError
+from validator.values import shown
+from validator.verdict import Exit
+
+if TYPE_CHECKING:
+    from validator.settings import Settings
+
+FORMATS = ("text", "json")
+
+_START = """Three commands to start with:
+  billproof guide         what to click in OpenAI's export dialog, with the dates filled in
+  billproof check FILE    is this export fit to be uploaded?
+  billproof demo          three small exports, one good and two bad
+All commands: billproof --help"""
+
+_EPILOG = """exit codes: 0 pass; 1 fail: the file is at fault; 2 wrong usage, configuration or rule set;
+3 unproved: nothing to check, unreadable, or something broke; 130 interrupted"""
+
+_NOT_BUILT = ("upload", "status", "verify", "pack", "ledger", "sandbox")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}", f"See {self.prog} --help")
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs one command line; gives its exit code. Raises BillproofError for what cannot be done."""
+    if not arguments:
+        _print(_START)
+        return Exit.USAGE
+    if arguments[0] in _NOT_BUILT:
+        raise UsageError(f"billproof {arguments[0]}: not in this version", "See billproof --help")
+    options = build_parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    return command(options)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every command and option with its help text."""
+    parser = _Parser(
+        prog="billproof", description="Proves that an OpenAI cost export is fit to be imported into Pelanor.",
+        epilog=_EPILOG, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"billproof {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_check(commands)
+    guide = _add(commands, "guide", "what to click in OpenAI's export dialog, with the dates filled in", _guide)
+    _month_options(guide)
+    _ruleset_option(guide)
+    init = _add(commands, "init", "write billproof.yaml, with the organization of an export; never overwrites", _init)
+    init.add_argument("file", nargs="?", metavar="FILE", help="an export of the organization")
+    _add(commands, "demo", "three small exports: a good one, the dashboard's 31 days, one saved by a spreadsheet", _demo)
+    _add_rules(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, help: str, command: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=help, description=help[0].upper() + help[1:] + ".", epilog=_EPILOG, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_check(commands: Any) -> None:
+    check = _add(commands, "check", "check exports; every rule must have run for a pass", _check)
+    check.add_argument(
+        "files", nargs="*", metavar="FILE|FOLDER",
+        help="exports, folders of *.csv, or - for standard input; none: the folders of billproof.yaml",
+    )  # fmt: skip
+    check.add_argument("--organization", metavar="ID", help="whose export it must be, such as org-EXAMPLE1")
+    _month_options(check)
+    check.add_argument("--month-to-date", action="store_true", help="the month need not be over; days that ended must be there")
+    check.add_argument("--expect-total", metavar="AMOUNT", help="the month's total as you read it elsewhere, to the cent")
+    check.add_argument("--policy", choices=("check", "upload"), default=None, help="upload: judge as an upload would")
+    _ruleset_option(check)
+    check.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    check.add_argument("--fail-on", choices=("error", "warning"), default=None, help="the lowest level that fails (default: error)")
+    check.add_argument("--format", choices=FORMATS, default="text", help="what standard output gets (default: text)")
+    check.add_argument(
+        "--output", action="append", default=[], metavar="FORMAT=PATH", help="write the report to a file, too; may be repeated"
+    )
+    check.add_argument("--max-findings", metavar="N", help="findings kept for each rule; counts are always true (default: 100)")
+    check.add_argument("--second-opinion", action="store_true", help="ask frictionless, too (extra: billproof[frictionless])")
+    volume = check.add_mutually_exclusive_group()
+    volume.add_argument("--quiet", action="store_true", help="only the verdicts")
+    volume.add_argument("--verbose", action="store_true", help="every place")
+
+
+def _month_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--month", metavar="YYYY-MM|last", help="the month to be replaced")
+    parser.add_argument("--as-of", metavar="INSTANT", help="judge as of this date or RFC 3339 instant (default: now)")
+
+
+def _ruleset_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set (default: openai-cost)")
+
+
+def _add_rules(commands: Any) -> None:
+    rules = _add(commands, "rules", "list, show, explain, test and document the rules", _rules)
+    actions = rules.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=_Parser)
+    for name, help in (
+        ("list", "every rule of the set, a line each"),
+        ("show", "one rule: what it asserts, why, what to do, examples"),
+        ("kinds", "the kinds of check that a rule file may use"),
+        ("test", "run every example of the set through the real command"),
+        ("docs", "write a page for each rule"),
+    ):
+        action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
+        action.set_defaults(action=name)
+        _ruleset_option(action)
+        if name == "show":
+            action.add_argument("id", metavar="ID", help="such as OC304")
+        if name == "docs":
+            action.add_argument("--output", metavar="DIR", default="docs/rules", help="where to (default: docs/rules)")
+            action.add_argument("--check", action="store_true", help="write nothing; fail if a page is stale")
+
+
+def _check(options: argparse.Namespace) -> int:
+    from validator.render import RENDERERS
+    from validator.render.text import render_text
+    from validator.report import build_report
+    from validator.run import check
+    from validator.settings import clock
+
+    outputs = _outputs(options.output, options.files)
+    started = clock()
+    settings = _settings(options, started)
+    run = check(settings)
+    if settings.expected_total is not None and len(run.files) > 1:
+        raise UsageError("--expect-total speaks of one file", f"{len(run.files)} files were named.")
+    report = build_report(run, started, clock(), os.environ)
+    detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
+    for format_, path in outputs:
+        _write(path, render_text(report, "verbose") if format_ == "text" else RENDERERS[format_](report))
+    if options.format == "text":
+        _print(_painted(render_text(report, detail)), end="")
+    else:
+        _print_bytes(RENDERERS[options.format](report).encode("utf-8"))
+    return int(run.verdict.exit_code)
+
+
+def _settings(options: argparse.Namespace, now: Any) -> Settings:
+    from validator import settings as given
+    from validator.config import current_folder, find_config, read_config
+    from validator.model import Sourced
+
+    config_path = Path(options.config) if options.config else find_config(current_folder())
+    config = read_config(config_path) if config_path else None
+    as_of = given.parse_as_of(options.as_of) if options.as_of else now
+    if options.ruleset:
+        ruleset = Sourced(options.ruleset, "--ruleset")
+    elif config:
+        folder = config.path.parent / config.file.ruleset
+        own = (folder / "ruleset.yaml").is_file()
+        ruleset = Sourced(str(folder) if own else config.file.ruleset, config.shown_path)
+    else:
+        ruleset = Sourced("openai-cost", "default")
+    if options.organization is not None and not options.organization.strip():
+        raise UsageError("--organization is empty", "Write the id as it stands in OpenAI's settings: org-…")
+    if "-" in options.files and options.second_opinion:
+        raise UsageError("--second-opinion needs a file", "Standard input can be read only once.")
+    return given.Settings(
+        files=tuple(options.files),
+        policy=given.policy_of(options.policy or "check", options.fail_on or "error"),
+        ruleset=ruleset,
+        organization=Sourced(options.organization, "--organization") if options.organization else None,
+        month=given.parse_month(options.month, as_of) if options.month else None,
+        month_to_date=options.month_to_date,
+        as_of=as_of,
+        as_of_source="--as-of" if options.as_of else given.CLOCK,
+        now=now,
+        expected_total=given.parse_total(options.expect_total) if options.expect_total is not None else None,
+        max_findings=given.parse_cap(options.max_findings) if options.max_findings is not None else given.MAX_FINDINGS,
+        second_opinion=options.second_opinion,
+        config=config,
+        sources={
+            "month_to_date": _source(options.month_to_date, "--month-to-date"),
+            "expect_total": _source(options.expect_total is not None, "--expect-total"),
+            "fail_on": _source(options.fail_on is not None, "--fail-on"),
+            "policy": _source(options.policy is not None, "--policy"),
+            "max_findings": _source(options.max_findings is not None, "--max-findings"),
+            "second_opinion": _source(options.second_opinion, "--second-opinion"),
+        },
+    )
+
+
+def _source(given: bool, flag: str) -> str:
+    return flag if given else "default"
+
+
+def _outputs(wanted: Sequence[str], files: Sequence[str]) -> list[tuple[str, Path]]:
+    """`--output` as formats and paths. An export must never be written over."""
+    found = []
+    for one in wanted:
+        format_, equals, path = one.partition("=")
+        if not equals or not path or format_ not in FORMATS:
+            raise UsageError(f"--output {one}: expected FORMAT=PATH", f"Formats of this version: {', '.join(FORMATS)}")
+        if any(os.path.realpath(path) == os.path.realpath(file) for file in files if file != "-"):
+            raise UsageError(f"--output {one}: this would write over a file that is to be checked")
+        if Path(path).suffix.lower() == ".csv":
+            raise UsageError(f"--output {one}: a report is no CSV", "Choose a name that no export has.")
+        found.append((format_, Path(path)))
+    return found
+
+
+def _guide(options: argparse.Namespace) -> int:
+    from validator.guide import guide
+
+    _print(guide(options.month, options.as_of, options.ruleset), end="")
+    return Exit.PASS
+
+
+def _init(options: argparse.Namespace) -> int:
+    from validator.guide import init
+
+    _print(init(options.file), end="")
+    return Exit.PASS
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from validator.guide import demo
+
+    text, as_it_should_be = demo()
+    _print(_painted(text), end="")
+    return Exit.PASS if as_it_should_be else Exit.FAIL
+
+
+def _rules(options: argparse.Namespace) -> int:
+    from validator import rulebook
+
+    return rulebook.run(options.action, options, _print)
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a result whole or not at all."""
+    draft = path.with_name(path.name + ".part")
+    try:
+        draft.write_bytes(text.encode("utf-8"))
+        os.replace(draft, path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise Unwritable(f"UNPROVED  the report {path} could not be written: {error.strerror or error}") from None
+
+
+def _print(text: str, end: str = "\n") -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    _print_bytes((text + end).encode(encoding, "backslashreplace"))
+
+
+def _print_bytes(data: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritable(f"UNPROVED  standard output cannot be written: {error.strerror or error}") from None
+
+
+_COLOURS: Mapping[str, str] = {"PASS": "\x1b[32m", "FAIL": "\x1b[31m", "UNPROVED": "\x1b[33m"}
+
+
+def _painted(text: str) -> str:
+    """Colour for the verdicts, on a terminal that wants it."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        word = line.split("  ", 1)[0]
+        if word in _COLOURS:
+            lines[number] = f"{_COLOURS[word]}{word}\x1b[0m{line[len(word) :]}"
+    return "\n".join(lines)
+
+
+def quoted(path: str) -> str:
+    """A path as it may stand in a command line to copy."""
+    return f'"{shown(path, None)}"' if " " in path else shown(path, None)

@@ -1,0 +1,241 @@
+"""`billproof.yaml`: found upwards from where the command runs, read strictly, all faults at once.
+
+An ignored configuration would pass in silence, so a file with nearly the right name is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal
+
+from validator.document import parse_document
+from validator.errors import ConfigurationError, Fault, Unreadable
+from validator.model import Sourced
+from validator.ruleset import RULE_ID, RuleSet
+from validator.shape import part, read
+from validator.values import calendar_date, is_month
+
+FILE_NAME = "billproof.yaml"
+WAIVER_DAYS = 400
+FILL_IN = "FILL-IN"
+
+_SUFFIXES = {".yaml", ".yml", ".json", ".toml", ".ini", ".cfg"}
+
+
+@dataclass(frozen=True)
+class FormField:
+    """The name of a multipart form's field for the file."""
+
+    form_field: str
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where uploads go: a folder, or an API by configuration. FILL-IN stands where only the operator knows."""
+
+    kind: Literal["http", "directory"] = part()
+    path: str | None = part(default=None, doc="The folder, or the address after the host; may hold {integration}.")
+    preset: Literal["pelanor-us", "pelanor-eu"] | None = part(default=None, doc="Fixes base URL and authorization.")
+    base_url: str | None = part(default=None, pattern=r"https?://.+")
+    method: Literal["POST", "PUT"] | None = part(default=None)
+    query: Mapping[str, str] | None = part(default=None)
+    file: FormField | Literal["raw"] | None = part(default=None, doc="raw, or the form's field.")
+    headers: Mapping[str, str] | None = part(default=None)
+    success: tuple[int, ...] = part(default=(), doc="Status codes that mean accepted.")
+    id_at: str | None = part(default=None, doc="Where in the answer the upload's id stands.")
+
+
+@dataclass(frozen=True)
+class Token:
+    """Where the secret comes from: environment variables or a file, never this file itself."""
+
+    env: str | None = part(default=None, pattern=r"[A-Za-z_][A-Za-z0-9_]*")
+    file: str | None = None
+    id_env: str | None = part(default=None, pattern=r"[A-Za-z_][A-Za-z0-9_]*")
+    secret_env: str | None = part(default=None, pattern=r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Integration:
+    """One OpenAI organization, as in Pelanor."""
+
+    name: str = part(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")
+    organization: str = part(pattern=r"\S+")
+    files: str | None = part(default=None, doc="The folder with this organization's exports.")
+    to: str | None = part(default=None, doc="The destination.")
+    integration: str | None = part(default=None, doc="The integration's id at the destination.")
+    token: Token | None = None
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """Somebody signs for a rule that fails: for one month, until a date, up to a number or for one file."""
+
+    rule: str = part(pattern=RULE_ID)
+    organization: str = part(pattern=r"\S+")
+    month: str = part(doc="YYYY-MM, or any (warnings only).")
+    reason: str = part(pattern=r"(?s).*\S.*")
+    owner: str = part(pattern=r"(?s).*\S.*")
+    expires: str = part(doc="A date, at most 400 days ahead.")
+    approved_by: str | None = None
+    reference: str | None = None
+    at_most: int | None = part(default=None, doc="Violations that are covered; more are not.")
+    sha256: str | None = part(default=None, pattern=r"[0-9a-f]{64}", doc="The one file that is covered.")
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """`billproof.yaml` as it is written."""
+
+    version: Literal[1] = part()
+    ruleset: str = part(default="openai-cost", doc="A shipped rule set, or a folder.")
+    ledger: str | None = part(default=None, doc="The folder of receipts.")
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
+    integrations: tuple[Integration, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+
+@dataclass(frozen=True)
+class Config:
+    """A sound configuration, where it lies, and its digest."""
+
+    path: Path
+    shown_path: str
+    sha256: str
+    file: ConfigFile
+
+    def configured(self) -> list[tuple[str, Sourced]]:
+        """Every configured organization with its place, in order."""
+        return [
+            (one.organization, Sourced(one.organization, f"{self.shown_path}:{one.line}")) for one in self.file.integrations
+        ]
+
+    def integration_of_file(self, path: str) -> Integration | None:
+        """The integration whose `files` folder holds the file."""
+        real = Path(path).resolve()
+        holders = [one for one in self.file.integrations if one.files and real.is_relative_to(self.folder(one))]
+        return max(holders, key=lambda one: len(self.folder(one).parts), default=None)
+
+    def folder(self, integration: Integration) -> Path:
+        """The `files` folder of an integration, from where the configuration lies."""
+        return (self.path.parent / (integration.files or "")).resolve()
+
+    def place(self, line: int) -> str:
+        """A line of the configuration as `billproof.yaml:12`."""
+        return f"{self.shown_path}:{line}"
+
+
+def find_config(start: Path) -> Path | None:
+    """`billproof.yaml` in `start` or above it, up to the repository's root or home. Raises on near names."""
+    home = Path.home()
+    for folder in (start, *start.parents):
+        try:
+            names = sorted(one.name for one in folder.iterdir())
+        except OSError:
+            names = []
+        near = [name for name in names if name != FILE_NAME and _is_near(name) and (folder / name).is_file()]
+        if near:
+            text = f"billproof reads {FILE_NAME} only; rename this file, or it would be ignored in silence"
+            raise ConfigurationError([Fault(_relative(folder / name), 1, text) for name in near])
+        if FILE_NAME in names:
+            return folder / FILE_NAME
+        if ".git" in names or folder == home:
+            return None
+    return None
+
+
+def _is_near(name: str) -> bool:
+    stem = name.lower().lstrip(".")
+    return Path(stem).suffix in _SUFFIXES and Path(stem).stem.replace("-", "").replace("_", "") in (
+        "billproof", "billprof", "billproofs", "billproofconfig", "billproofrc", "billprooof",
+    )  # fmt: skip
+
+
+def read_config(path: Path) -> Config:
+    """The configuration at `path`. Raises ConfigurationError with every fault that the file alone shows."""
+    shown_path = _relative(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError([Fault(shown_path, 1, f"cannot be read: {error.strerror or error}")]) from None
+    faults: list[Fault] = []
+    node = parse_document(data, shown_path, faults)
+    found = read(ConfigFile, node, shown_path, faults) if node is not None else None
+    if found is None or faults:
+        raise ConfigurationError(faults)
+    config = Config(path, shown_path, hashlib.sha256(data).hexdigest(), found)
+    _check_names(config, faults)
+    if faults:
+        raise ConfigurationError(faults)
+    return config
+
+
+def _check_names(config: Config, faults: list[Fault]) -> None:
+    seen: dict[str, int] = {}
+    for one in config.file.integrations:
+        for what, value in (("integration", one.name), ("organization", one.organization)):
+            first = seen.setdefault(f"{what} {value}", one.line)
+            if first != one.line:
+                faults.append(Fault(config.shown_path, one.line, f"the {what} {value} stands on line {first} already"))
+        if one.to is not None and one.to not in config.file.destinations:
+            known = ", ".join(config.file.destinations) or "none"
+            faults.append(Fault(config.shown_path, one.line, f"`to` is {one.to}, no destination here; there are {known}"))
+    for one in config.file.waivers:
+        if one.month != "any" and not is_month(one.month):
+            faults.append(Fault(config.shown_path, one.line, f"`month` is {one.month}; expected YYYY-MM or any"))
+        if calendar_date(one.expires) is None:
+            faults.append(Fault(config.shown_path, one.line, f'`expires` is {one.expires}; expected a date as "2026-12-31"'))
+        if one.at_most is not None and one.at_most < 1:
+            faults.append(Fault(config.shown_path, one.line, "`at_most` must be 1 or more"))
+
+
+def check_waivers(config: Config, ruleset: RuleSet, today: date) -> None:
+    """Raises ConfigurationError for waivers that the rule set does not allow; `today` bounds how far ahead they may end."""
+    faults = [
+        Fault(config.shown_path, one.line, text)
+        for one in config.file.waivers
+        for text in _waiver_faults(one, ruleset, today)
+    ]
+    if faults:
+        raise ConfigurationError(faults)
+
+
+def _waiver_faults(waiver: Waiver, ruleset: RuleSet, today: date) -> Sequence[str]:
+    rule = ruleset.rule(waiver.rule)
+    if rule is None:
+        return [f"there is no rule {waiver.rule} to waive"]
+    found = []
+    if rule.shipped_level == "note":
+        found.append(f"{rule.id} {rule.file.name} is a note, which never stops anything; no waiver is needed")
+    if rule.shipped_level == "error" and not rule.file.waivable:
+        found.append(f"{rule.id} {rule.file.name} cannot be waived: mend the file instead (billproof rules show {rule.id})")
+    if "error" in (rule.shipped_level, rule.level):
+        if waiver.month == "any":
+            found.append(f"{rule.id} is an error: a waiver for it names one month, not any")
+        if waiver.at_most is None and waiver.sha256 is None:
+            found.append(f"{rule.id} is an error: a waiver for it needs `at_most` or the file's `sha256`")
+    expires = calendar_date(waiver.expires)
+    if expires is not None and expires > today + timedelta(days=WAIVER_DAYS):
+        found.append(f"`expires` is more than {WAIVER_DAYS} days ahead")
+    return found
+
+
+def current_folder() -> Path:
+    """The working folder. Raises Unreadable if it has been deleted."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise Unreadable(f"the working folder cannot be read: {error.strerror or error}") from None
+
+
+def _relative(path: Path) -> str:
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return path.as_posix()

@@ -1,0 +1,73 @@
+"""The cause behind failed rules: the first of the rule set's diagnoses that fits, in the words of the export dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from validator.model import Diagnosis, FileResult
+from validator.ruleset import Condition, DiagnosisRule
+from validator.values import month_days, shown
+
+MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def diagnose(
+    file: FileResult, diagnoses: Sequence[DiagnosisRule], kind: str, organization: str, known_columns: Sequence[str]
+) -> Diagnosis | None:
+    """The first diagnosis that fits the failed rules and the file's facts.
+
+    `kind` is what the file is instead, `organization` the id in it that is not the expected one.
+    """
+    failed = {one.rule for one in file.outcomes if one.state == "failed"}
+    for one in diagnoses:
+        if failed and _fits(one.when, failed, file, known_columns):
+            texts = _texts(file, kind, organization)
+            rules = tuple(rule for rule in one.rules if rule in failed)
+            return Diagnosis(one.id, one.cause.format_map(texts).strip(), one.fix.format_map(texts).rstrip(), rules)
+    return None
+
+
+def _fits(when: Condition, failed: set[str], file: FileResult, known_columns: Sequence[str]) -> bool:
+    present = [day for day in file.days if day.rows]
+    span = (date.fromisoformat(present[-1].date) - date.fromisoformat(present[0].date)).days + 1 if present else 0
+    at_least = when.at_least
+    return (
+        failed.issuperset(when.all)
+        and (not when.any or not failed.isdisjoint(when.any))
+        and failed.isdisjoint(when.none)
+        and (at_least is None or len(failed.intersection(at_least.of)) >= at_least.count)
+        and when.export in (None, file.export)
+        and when.span_days in (None, span)
+        and when.no_known_column in (None, not set(known_columns).intersection(file.header))
+    )
+
+
+def month_name(month: str) -> str:
+    """`2025-10` as people say it: October 2025."""
+    return f"{MONTH_NAMES[int(month[5:]) - 1]} {month[:4]}"
+
+
+def _texts(file: FileResult, kind: str, organization: str) -> dict[str, str]:
+    month = file.month.value
+    days = month_days(month) if month else range(0)
+    present = [day.date for day in file.days if day.rows]
+    inside = [one for one in present if month and one.startswith(month)]
+    return {
+        "file": shown(file.name),
+        "month": month or "the month",
+        "month_name": month_name(month) if month else "the month",
+        "first": f"{month}-01" if month else "the first day of the month",
+        "last": f"{month}-{len(days):02d}" if month else "the last day of the month",
+        "first_day": present[0] if present else "its first day",
+        "last_day": present[-1] if present else "its last day",
+        "days": str(len(present)),
+        "month_days": str(len(days)),
+        "days_in_month_present": str(len(inside)),
+        "rows": f"{file.rows:,}",
+        "kind": shown(kind) or "another kind of file",
+        "organization": shown(organization or "another organization"),
+        "expected_organization": shown(file.organization.value or "the configured one"),
+    }

@@ -1,0 +1,160 @@
+"""Strict YAML: text to a tree of values that know their line.
+
+What plain YAML misreads is refused instead: a key twice, tags, anchors and aliases, `no` and `off` as booleans, `1_000`
+and dates as numbers, deep nesting, several documents in one file. The file is read event by event, so that nothing in it
+can make the reader recurse.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from validator.errors import Fault
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_MISREAD = re.compile(
+    r"(?i:y|n|yes|no|on|off|true|false|null|~)"
+    r"|[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?i:inf|nan)"
+    r"|[-+]?0[xob][0-9a-fA-F_]+|[-+]?[0-9]+(?::[0-9]{1,2})+(?:\.[0-9]*)?"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?"
+)
+
+Scalar = str | int | bool | None
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value of a YAML file with its 1-based line: a scalar, a list of Nodes, or a dict of Nodes by key."""
+
+    value: Scalar | list[Node] | dict[str, Node]
+    line: int
+    ambiguous: bool = False
+
+
+class _Reader:
+    """Builds the tree from parser events; stops at the first fault that makes the rest unreadable."""
+
+    def __init__(self, path: str, faults: list[Fault]) -> None:
+        self.path = path
+        self.faults = faults
+        self.line = 1
+
+    def fault(self, text: str) -> None:
+        self.faults.append(Fault(self.path, self.line, text))
+
+    def build(self, text: str) -> Node | None:
+        import yaml
+
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        open_nodes: list[Node] = []
+        keys: list[Node | None] = []
+        root: Node | None = None
+        for event in yaml.parse(text, Loader=loader):
+            self.line = event.start_mark.line + 1
+            if isinstance(event, yaml.CollectionEndEvent):
+                open_nodes.pop()
+                keys.pop()
+                continue
+            node = self._node(event, yaml)
+            if node is None:
+                continue
+            if not open_nodes:
+                if root is not None:
+                    self.fault("a second document begins here; one file holds one document")
+                    return None
+                root = node
+            elif not self._attach(open_nodes[-1], keys, node):
+                return None
+            if isinstance(node.value, (list, dict)):
+                open_nodes.append(node)
+                keys.append(None)
+                if len(open_nodes) > MAX_DEPTH:
+                    self.fault(f"nested deeper than {MAX_DEPTH} levels")
+                    return None
+        return root
+
+    def _node(self, event: Any, yaml: Any) -> Node | None:
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            self.fault("anchors and aliases (& and *) are not used here; write the value out")
+            return Node(None, self.line)
+        if isinstance(event, yaml.ScalarEvent):
+            if event.tag is not None:
+                self.fault(f"the tag {event.tag} is not used here")
+            if event.style:
+                return Node(event.value, self.line)
+            return _plain(event.value, self.line)
+        if isinstance(event, yaml.CollectionStartEvent):
+            if event.tag is not None:
+                self.fault(f"the tag {event.tag} is not used here")
+            return Node([] if isinstance(event, yaml.SequenceStartEvent) else {}, self.line)
+        return None
+
+    def _attach(self, parent: Node, keys: list[Node | None], node: Node) -> bool:
+        if isinstance(parent.value, list):
+            parent.value.append(node)
+            return True
+        assert isinstance(parent.value, dict)
+        key = keys[-1]
+        if key is None:
+            if isinstance(node.value, (list, dict)):
+                self.fault("a key must be plain text")
+                return False
+            keys[-1] = node
+            return True
+        name = str(key.value) if not key.ambiguous else "?"
+        if name in parent.value:
+            self.faults.append(Fault(self.path, key.line, f"the key `{name}` stands here a second time"))
+        parent.value[name] = node
+        keys[-1] = None
+        return True
+
+
+def _plain(text: str, line: int) -> Node:
+    if text in ("true", "false"):
+        return Node(text == "true", line)
+    if text in ("", "null"):
+        return Node(None, line)
+    if _INTEGER.fullmatch(text):
+        return Node(int(text), line)
+    return Node(text, line, ambiguous=_MISREAD.fullmatch(text) is not None)
+
+
+def read_document(path: Path, shown_path: str, faults: list[Fault]) -> Node | None:
+    """The tree of the YAML file at `path`, or None; faults (with `shown_path` and line) are appended to `faults`."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        faults.append(Fault(shown_path, 1, f"cannot be read: {error.strerror or error}"))
+        return None
+    return parse_document(data, shown_path, faults)
+
+
+def parse_document(data: bytes, shown_path: str, faults: list[Fault]) -> Node | None:
+    """Like `read_document`, for bytes that were read already."""
+    import yaml
+
+    if len(data) > MAX_BYTES:
+        faults.append(Fault(shown_path, 1, f"larger than {MAX_BYTES:,} bytes; this is no configuration"))
+        return None
+    reader = _Reader(shown_path, faults)
+    try:
+        root = reader.build(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        faults.append(Fault(shown_path, data[: error.start].count(b"\n") + 1, "a byte that is not UTF-8"))
+        return None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else reader.line
+        faults.append(Fault(shown_path, line, f"no YAML: {error.problem or error.context}"))
+        return None
+    except yaml.YAMLError:
+        faults.append(Fault(shown_path, reader.line, "no YAML: a character that YAML does not allow"))
+        return None
+    if root is None and not faults:
+        faults.append(Fault(shown_path, 1, "the file is empty"))
+    return root

@@ -1,0 +1,357 @@
+"""One pass over a file: every rule looks at every batch, then at the whole, and ends with exactly one outcome.
+
+The precedence of the rules is data (`blocked_by`). A blocker comes before what it blocks; what a rule cannot look at
+because of another's fault is counted as left out, and a rule that left anything out never passes.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from validator.checks.base import KNOWN_AT_HEADER, Check, FileContext
+from validator.model import Finding, Outcome, Place, Sourced, State, UsedWaiver
+from validator.reader import Batch, Reader
+from validator.ruleset import Blocker, Rule, RuleSet, acts_at_header, evaluation_order
+from validator.values import day_of, month_days, shown
+from validator.view import View
+
+Waive = Callable[[Rule, int], UsedWaiver | str | None]
+
+
+@dataclass
+class _Work:
+    """A rule with its check and what has been decided about it so far."""
+
+    rule: Rule
+    check: Check
+    columns: tuple[str, ...]
+    row_blockers: tuple[Blocker, ...]
+    cell_blockers: tuple[Blocker, ...]
+    blocked_by: str | None = None
+    settled_reason: str | None = None
+    not_applicable: str | None = None
+    crashed: str | None = None
+    left_out_by: str | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def at_work(self) -> bool:
+        return not (self.blocked_by or self.not_applicable or self.crashed)
+
+
+class Engine:
+    """Runs the rules of a set over one file. Call `run`, then `outcomes`."""
+
+    def __init__(self, ruleset: RuleSet, file: FileContext) -> None:
+        self._file = file
+        self._works: dict[str, _Work] = {}
+        roles = file.roles
+        for rule in ruleset.rules:
+            columns = rule.kind.columns(rule.parameters, file.schema, roles)
+            self._works[rule.id] = _Work(
+                rule,
+                rule.kind(rule.id, rule.file.scope, rule.parameters, file),
+                columns,
+                tuple(one for one in rule.blocked_by if one.reach == "row"),
+                tuple(one for one in rule.blocked_by if one.reach == "cell"),
+            )
+        self._header_order = [self._works[rule.id] for rule in evaluation_order(ruleset.rules, at_header=True)]
+        self._order = [self._works[rule.id] for rule in evaluation_order(ruleset.rules, at_header=False)]
+        amount, currency, day = roles.get("amount"), roles.get("currency"), roles.get("day")
+        self._money_columns = {name for name in (amount, currency) if name}
+        self._day_column = day
+        # Any check can make the keys of findings; the first rule's makes those that belong to a day.
+        self._row_key = next(iter(self._works.values())).check.row_key
+
+    def run(self, reader: Reader) -> None:
+        """Reads the file to its end."""
+        for work in self._header_order:
+            self._settle_at_header(work)
+        for batch in reader.batches():
+            self._take(batch)
+
+    def _settle_at_header(self, work: _Work) -> None:
+        for blocker in work.rule.blocked_by:
+            other = self._works[blocker.rule]
+            if blocker.reach != "file" or not acts_at_header(other.rule, blocker):
+                continue
+            if _fails(other, blocker):
+                work.blocked_by = other.blocked_by or blocker.rule
+                return
+        self._settle_columns(work)
+        if work.at_work:
+            self._guard(work, work.check.at_header)
+
+    def _settle_columns(self, work: _Work) -> None:
+        """A column that must be there and is not, or stands there twice, leaves nothing to say; one that may be absent, too."""
+        wanted = [name for name in work.columns if name not in self._file.columns.index]
+        for other in self._works.values():
+            if other is not work and not other.blocked_by and not other.check.bad_columns.isdisjoint(work.columns):
+                work.blocked_by = other.rule.id
+                return
+        if work.columns and len(wanted) == len(work.columns) and self._file.head.parsable:
+            work.not_applicable = "the file has no such column"
+        elif isinstance(work.rule.file.when, Mapping):
+            absent = [name for name in work.rule.file.when if name not in self._file.columns.index]
+            if absent:
+                work.not_applicable = "the file has no such column"
+
+    def _take(self, batch: Batch) -> None:
+        base = View(batch, self._file.columns)
+        views: dict[object, View] = {}
+        for work in self._order:
+            work.check.bad = {}
+            if not work.at_work:
+                continue
+            reads = work.rule.kind.reads
+            if reads == "rows":
+                self._take_rows(work, batch, base, views)
+            elif reads != "head":
+                self._take_records(work, batch, reads)
+            work.check.trim()
+        self._collect(base)
+
+    def _take_records(self, work: _Work, batch: Batch, reads: str) -> None:
+        excluded = self._excluded(work, batch, rows_only=False)
+        spoilt = self._spoilt(work)
+        work.check.excluded, work.check.spoilt = excluded, spoilt
+        left_out = len(excluded | set().union(*spoilt.values()))
+        size = batch.line_count if reads == "lines" else batch.records
+        work.check.left_out += left_out
+        work.check.evaluated += size - (left_out if reads == "records" else 0)
+        self._guard(work, lambda: work.check.on_batch(batch))
+
+    def _take_rows(self, work: _Work, batch: Batch, base: View, views: dict[object, View]) -> None:
+        if batch.unread:
+            work.check.left_out += len(batch.unread)
+            self._blame_unread(work, batch)
+        view = self._speaks_of(work, base, views)
+        excluded = self._excluded(work, batch, rows_only=True)
+        spoilt = {name: bad for name, bad in self._spoilt(work).items() if name in work.columns} if work.cell_blockers else {}
+        if excluded or spoilt:
+            own = set(view.positions)
+            partly = set().union(*spoilt.values()) & own
+            work.check.left_out += len((excluded & own) | partly)
+            key = (work.rule.file.when if isinstance(work.rule.file.when, str) else str(work.rule.file.when), frozenset(excluded))
+            kept = views.get(key)
+            if kept is None:
+                kept = views[key] = view.without(excluded)
+            if spoilt:
+                kept = kept.only(range(len(kept)))
+                kept.bad_cells = {name: bad for name, bad in spoilt.items() if name is not None}
+            work.check.evaluated += len(kept) - len(partly - excluded)
+            view = kept
+        else:
+            work.check.evaluated += len(view)
+        if len(view):
+            self._guard(work, lambda: work.check.on_rows(view))
+
+    def _speaks_of(self, work: _Work, base: View, views: dict[object, View]) -> View:
+        when = work.rule.file.when
+        if when is None or not len(base):
+            return base
+        if when == "charged":
+            return base.charged()
+        assert not isinstance(when, str)
+        key = tuple(when.items())
+        found = views.get(key)
+        if found is None:
+            found = base
+            for name, how in when.items():
+                found = found.filled(name, how == "filled")
+            views[key] = found
+        return found
+
+    def _excluded(self, work: _Work, batch: Batch, rows_only: bool) -> set[int]:
+        """Positions on which other rules' faults leave this rule nothing to say."""
+        excluded: set[int] = set()
+        rows = len(batch.rows)
+        for blocker in work.row_blockers:
+            bad = self._works[blocker.rule].check.bad
+            if not bad or (blocker.when != "always" and blocker.when not in self._works[blocker.rule].check.circumstances):
+                continue
+            for name, positions in bad.items():
+                if blocker.columns and name not in blocker.columns:
+                    continue
+                found = {one for one in positions if one < rows} if rows_only else positions
+                if rows_only and blocker.when == "last_record":
+                    found = set()
+                if found:
+                    excluded |= found
+                    work.left_out_by = work.left_out_by or blocker.rule
+        return excluded
+
+    def _spoilt(self, work: _Work) -> dict[str | None, set[int]]:
+        """Cells that another rule has found bad, by column."""
+        spoilt: dict[str | None, set[int]] = {}
+        for blocker in work.cell_blockers:
+            for name, positions in self._works[blocker.rule].check.bad.items():
+                if not blocker.columns or name in blocker.columns:
+                    spoilt.setdefault(name, set()).update(positions)
+                    if not work.columns or name in work.columns:
+                        work.left_out_by = work.left_out_by or blocker.rule
+        return spoilt
+
+    def _blame_unread(self, work: _Work, batch: Batch) -> None:
+        """Which rule speaks of the records that gave no row."""
+        rows = len(batch.rows)
+        for blocker in work.row_blockers:
+            found = self._works[blocker.rule].check.bad.get(None, ())
+            if any(position >= rows for position in found):
+                work.left_out_by = work.left_out_by or blocker.rule
+
+    def _collect(self, base: View) -> None:
+        unusable: set[int] = set()
+        badly_dated: set[int] = set()
+        for work in self._works.values():
+            if work.rule.level != "error" or not work.check.bad:
+                continue
+            for name, positions in work.check.bad.items():
+                if name in self._money_columns:
+                    unusable |= positions
+                elif name == self._day_column and work.rule.kind.kind in ("whole_number", "utf8", "control_characters"):
+                    badly_dated |= positions
+        if base.batch.unread:
+            self._file.collector.usable = False
+        self._file.collector.take(base, unusable, badly_dated, self._row_key)
+
+    def _guard(self, work: _Work, step: Callable[[], None]) -> None:
+        """A check that raises is `crashed`; the others go on."""
+        try:
+            step()
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            work.crashed = f"{type(error).__name__} in {frame.name}, line {frame.lineno}; please report it"
+
+    def outcomes(self, waive: Waive) -> tuple[Outcome, ...]:
+        """One outcome per rule, by id. Month and organization must be settled. `waive` says whether a failure is signed for."""
+        for work in self._order:
+            self._settle_at_end(work, waive)
+        return tuple(work.outcome for _, work in sorted(self._works.items()) if work.outcome is not None)
+
+    def _settle_at_end(self, work: _Work, waive: Waive) -> None:
+        check = work.check
+        if work.at_work:
+            self._block_at_end(work)
+        state: State
+        reason: str | None = None
+        if work.at_work:
+            reason = self._lacking(work)
+            if reason is None:
+                self._guard(work, check.at_end)
+                check.trim()
+        whole_file = work.rule.file.scope == "file"
+        if work.crashed:
+            state, reason = "crashed", work.crashed
+        elif work.blocked_by:
+            state = "blocked"
+        elif work.not_applicable or check.not_applicable:
+            state, reason = "not_applicable", work.not_applicable or check.not_applicable
+        elif reason is not None:
+            state = "not_run"
+        elif check.left_out and (whole_file or not check.violations):
+            state, work.blocked_by = "blocked", work.left_out_by
+        elif check.violations:
+            state = "failed"
+        elif not self._evaluated(work):
+            state, reason = "not_applicable", "nothing of its kind in the file"
+        else:
+            state = "passed"
+        work.outcome = self._outcome(work, state, reason, waive)
+
+    def _block_at_end(self, work: _Work) -> None:
+        settled_by_header = bool(work.check.circumstances & KNOWN_AT_HEADER)
+        for blocker in work.rule.blocked_by:
+            if blocker.reach != "file" or settled_by_header:
+                continue
+            other = self._works[blocker.rule]
+            if other.outcome is not None and other.outcome.state == "waived":
+                continue
+            if _fails(other, blocker) or (blocker.when == "always" and other.blocked_by and not other.check.left_out):
+                work.blocked_by = other.blocked_by or blocker.rule
+                return
+
+    def _lacking(self, work: _Work) -> str | None:
+        """The setting without which the rule cannot run; or the fault that keeps it from being inferred."""
+        needs = work.rule.file.needs
+        if "month" in needs and self._file.month is None:
+            for blocker in work.rule.blocked_by:
+                if self._works[blocker.rule].check.violations:
+                    work.blocked_by = blocker.rule
+                    return None
+            return "the month is not known; say which with --month YYYY-MM"
+        if "organization" in needs and self._file.organization is None:
+            return "say whose file it must be: --organization ID, or `billproof init`"
+        return None
+
+    def _evaluated(self, work: _Work) -> int:
+        check, kind = work.check, work.rule.kind
+        if kind.reads == "head":
+            return 1
+        if work.rule.file.scope == "file" and kind.unit == "file" and not kind.counts_rows or kind.unit == "id":
+            return min(check.evaluated, 1)
+        return max(check.evaluated, 0)
+
+    def _outcome(self, work: _Work, state: State, reason: str | None, waive: Waive) -> Outcome:
+        rule, check = work.rule, work.check
+        waiver: UsedWaiver | None = None
+        if state == "failed":
+            signed = waive(rule, check.violations)
+            if isinstance(signed, UsedWaiver):
+                state, waiver = "waived", signed
+            else:
+                reason = signed
+        if rule.off is not None and state != "crashed":
+            state, reason = "off", f"switched off by {rule.off.owner}: {rule.off.reason}"
+        told = state in ("failed", "waived")
+        looked = state in ("passed", "failed", "waived")
+        return Outcome(
+            rule=rule.id, name=rule.file.name, level=rule.level, state=state, unit=rule.unit,
+            evaluated=self._evaluated(work) if looked else 0,
+            violations=check.violations if told else 0,
+            left_out=check.left_out if state not in ("off", "not_applicable", "not_run") else 0,
+            reason=shown(reason, None) if reason else None,
+            blocked_by=work.blocked_by if state == "blocked" else None,
+            waiver=waiver,
+            findings=tuple(self._finding(rule, spot) for spot in check.spots) if told else (),
+        )  # fmt: skip
+
+    def _finding(self, rule: Rule, spot: object) -> Finding:
+        from validator.model import Spot
+
+        assert isinstance(spot, Spot)
+        month = self._file.month
+        days = month_days(month) if month else None
+        texts = {
+            "file": shown(self._file.name), "month": month or "the month",
+            "first": day_of(days[0]).isoformat() if days else "the first day of the month",
+            "last": day_of(days[-1]).isoformat() if days else "the last day of the month",
+            "value": shown(spot.value or ""), "column": shown(spot.column or ""), "line": str(spot.line or ""),
+        }  # fmt: skip
+        constants = getattr(self._works[rule.id].check, "constants", {})
+        texts |= {key: shown(value, 200) for key, value in {**constants, **spot.details}.items()}
+        return Finding(
+            line=spot.line, end_line=spot.end_line,
+            column=None if spot.column is None else shown(spot.column), column_number=spot.column_number,
+            value=None if spot.value is None else shown(spot.value),
+            expected=rule.file.expected.format_map(texts) if rule.file.expected else None,
+            message=rule.file.message.format_map(texts),
+            related=tuple(Place(one.line, one.column) for one in spot.related),
+            key=spot.key,
+        )  # fmt: skip
+
+
+def _fails(work: _Work, blocker: Blocker) -> bool:
+    """Whether the rule fails in the way that a blocker names, and nothing keeps it from saying so."""
+    if work.blocked_by or work.not_applicable or work.crashed or not work.check.violations:
+        return False
+    if work.outcome is not None and work.outcome.state not in ("failed", "off"):
+        return False
+    return blocker.when == "always" or blocker.when in work.check.circumstances
+
+
+def candidates(organizations: Iterable[str], given: Sourced | None) -> Collection[str]:
+    """The ids that may turn out to be the file's: the one that was given, or those that are configured."""
+    return [given.value] if given and given.value else list(dict.fromkeys(organizations))

@@ -1,0 +1,55 @@
+"""Expected errors: what went wrong, what to do next, and the exit code that is documented for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class BillproofError(Exception):
+    """An error that the program expects; `help` is the next step for the user, `exit_code` the documented code."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+class UsageError(BillproofError):
+    """The command line asks for something that cannot be done."""
+
+    exit_code = 2
+
+
+class Unreadable(BillproofError):
+    """A file cannot be opened or read to its end: nothing is known about it."""
+
+
+class Unwritable(BillproofError):
+    """A result could not be written, so nobody would see it."""
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One fault of a configuration or rule file, at a 1-based line."""
+
+    path: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}  {self.text}"
+
+
+class ConfigurationError(BillproofError):
+    """Faults of `billproof.yaml` or of a rule set: all that were found, each with file and line."""
+
+    exit_code = 2
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = sorted(set(faults))
+        count = len(self.faults)
+        lines = "\n".join(f"  {fault}" for fault in self.faults)
+        super().__init__(f"CONFIGURATION  {count} fault{'s' if count != 1 else ''}; nothing was checked\n{lines}")

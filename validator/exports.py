@@ -1,0 +1,47 @@
+"""Which export a header belongs to: told by its columns, as the rule set describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from validator.model import Export
+from validator.schema import TableSchema
+
+
+@dataclass(frozen=True)
+class ExportShape:
+    """An export is of this kind if all columns of one label are there and none of `without`; or all have one role."""
+
+    export: Literal["activity", "no_usage", "legacy"]
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    only_role: Literal["time", "measure", "id", "code", "group", "text"] | None = None
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """The kind of export, its label (`completions`), and the columns that tell it."""
+
+    export: Export
+    label: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+def recognise(header: Sequence[str], shapes: Sequence[ExportShape], schema: TableSchema) -> Recognised:
+    """The first shape that fits; else a cost export if it has a required column beside the times, else unknown."""
+    names = set(header)
+    for shape in shapes:
+        if shape.only_role is not None:
+            of_role = set(schema.names(shape.only_role))
+            if names and names <= of_role:
+                return Recognised(shape.export)
+        if not names.isdisjoint(shape.without):
+            continue
+        for label, columns in shape.labels.items():
+            if names.issuperset(columns):
+                return Recognised(shape.export, label, columns)
+    times = schema.names("time")
+    known = any(name in names for name in schema.required if name not in times)
+    return Recognised("cost" if known else "unknown")

@@ -1,0 +1,123 @@
+"""Before the first check: what to click (`guide`), a configuration to start with (`init`), and a look around (`demo`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from textwrap import dedent
+
+from validator.config import FILE_NAME, FILL_IN, find_config
+from validator.diagnosis import month_name
+from validator.errors import Unwritable, UsageError
+from validator.model import FileResult, Policy, Sourced
+from validator.render.text import render_text
+from validator.report import build_report
+from validator.ruleset import DEFAULT_RULESET, load_ruleset
+from validator.run import check
+from validator.settings import MAX_FINDINGS, Settings, clock, parse_as_of, parse_month
+from validator.shipped import shipped
+from validator.values import in_words, month_days, month_end, shown
+
+DEMO_AS_OF = datetime(2025, 12, 1, tzinfo=UTC)
+DEMO_VERDICTS = {
+    "cost_2025-10-01_2025-10-31.csv": "pass",
+    "cost_2025-10-04_2025-11-03.csv": "fail",
+    "Costs October.csv": "fail",
+}
+SETTLED = timedelta(hours=48)
+
+
+def guide(month: str | None, as_of: str | None, ruleset_name: str | None) -> str:
+    """The steps of the export dialog for a month, by default the last one that is over."""
+    now = parse_as_of(as_of) if as_of else clock()
+    wanted = parse_month(month or "last", now).value or ""
+    ruleset = load_ruleset(ruleset_name or DEFAULT_RULESET)
+    if not ruleset.guide:
+        raise UsageError(f"the rule set {ruleset.name} has no guide")
+    texts = {
+        "first": f"{wanted}-01", "last": f"{wanted}-{len(month_days(wanted)):02d}", "organization": "the organization",
+    }  # fmt: skip
+    lines = [f"Export {month_name(wanted)}"]
+    lines += [f"  {number}  {step.format_map(texts)}" for number, step in enumerate(ruleset.guide, 1)]
+    settled = month_end(wanted) + SETTLED
+    if now < month_end(wanted):
+        lines.append(f"  The month is not over before {in_words(month_end(wanted))}.")
+    elif now < settled:
+        lines.append(f"  Late usage may still be added: better wait until {in_words(settled)}.")
+    return "\n".join(lines) + "\n"
+
+
+def settings_for(files: Sequence[str], as_of: datetime | None) -> Settings:
+    """Settings of a plain check, without configuration."""
+    now = clock()
+    flags = ("month_to_date", "expect_total", "fail_on", "policy", "max_findings", "second_opinion")
+    return Settings(
+        files=tuple(files), policy=Policy(), ruleset=Sourced(DEFAULT_RULESET, "default"), organization=None, month=None,
+        month_to_date=False, as_of=as_of or now, as_of_source="--as-of" if as_of else "clock", now=as_of or now,
+        expected_total=None, max_findings=MAX_FINDINGS, second_opinion=False, config=None,
+        sources=dict.fromkeys(flags, "default"),
+    )  # fmt: skip
+
+
+def demo() -> tuple[str, bool]:
+    """The text of the three demo checks, and whether they came out as they should."""
+    texts = []
+    as_it_should_be = True
+    for name, expected in DEMO_VERDICTS.items():
+        run = check(settings_for([str(shipped("demo") / name)], DEMO_AS_OF))
+        as_it_should_be = as_it_should_be and run.verdict.word == expected
+        report = build_report(run, DEMO_AS_OF, DEMO_AS_OF, {})
+        report["files"][0]["path"] = name
+        texts.append(f"$ billproof check {name!r}\n" + render_text(report))
+    return "\n".join(texts), as_it_should_be
+
+
+def init(file: str | None) -> str:
+    """Writes billproof.yaml beside where the command runs; says what to do next. Never writes over a file."""
+    existing = find_config(Path.cwd())
+    if existing is not None:
+        raise UsageError(f"{existing}: exists already; nothing was written", "Edit it, or remove it first.")
+    organization, folder = FILL_IN, None
+    if file is not None:
+        found = check(settings_for([file], None)).files[0]
+        if found.error is not None:
+            raise UsageError(f"{found.error}; nothing was written")
+        organization = found.organization.value or FILL_IN
+        folder = _folder(found)
+    text = _configuration(organization, folder)
+    try:
+        with open(FILE_NAME, "x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise Unwritable(f"{FILE_NAME} could not be written: {error.strerror or error}") from None
+    told = f"Wrote {FILE_NAME} for the organization {shown(organization)}.\n"
+    if organization == FILL_IN:
+        told = f"Wrote {FILE_NAME}. Put the organization's id where it says {FILL_IN}.\n"
+    return told + f"Where it says {FILL_IN}, only you know what belongs there; checks do without.\n"
+
+
+def _folder(found: FileResult) -> str | None:
+    """The folder of the export, from here, if it has one of its own."""
+    relative = os.path.relpath(os.path.dirname(os.path.abspath(found.path)) or ".")
+    return None if relative.startswith("..") or relative == "." else relative.replace(os.sep, "/") + "/"
+
+
+def _configuration(organization: str, folder: str | None) -> str:
+    files = f'files: "{folder}", ' if folder else ""
+    return dedent(f"""\
+        version: 1
+        ruleset: openai-cost
+        ledger: .billproof/ledger
+        destinations:
+          pelanor-eu:
+            kind: http
+            preset: pelanor-eu
+            method: POST
+            path: "/{FILL_IN}/{{integration}}"
+            file: {{form_field: {FILL_IN}}}
+        integrations:
+          - {{name: main, organization: "{organization}", {files}to: pelanor-eu, integration: {FILL_IN}, token: {{env: PELANOR_TOKEN}}}}
+        waivers: []
+        """)

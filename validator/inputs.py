@@ -1,0 +1,67 @@
+"""What the command line names as the files to check: files, folders, patterns and standard input become a list of paths.
+
+Nothing is skipped in silence: a name that leads to no file stands in the list with the reason.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from validator.source import STANDARD_INPUT
+
+
+@dataclass(frozen=True)
+class Input:
+    """A path to check, or the reason why a name leads to none."""
+
+    path: str
+    error: str | None = None
+
+
+def find_inputs(names: Iterable[str]) -> list[Input]:
+    """The files behind `names`, in their order, each once; folders are searched for *.csv, hidden entries left out."""
+    found: list[Input] = []
+    seen: set[str] = set()
+    for name in names:
+        for one in _expand(name):
+            real = one.path if one.path == STANDARD_INPUT else os.path.realpath(one.path)
+            if real not in seen:
+                seen.add(real)
+                found.append(one)
+    return found
+
+
+def _expand(name: str) -> Iterator[Input]:
+    if name == STANDARD_INPUT:
+        yield Input(name)
+    elif os.path.isdir(name):
+        yield from _folder(name)
+    elif not os.path.lexists(name) and glob.has_magic(name):
+        matches = sorted(glob.glob(name, recursive=True))
+        if not matches:
+            yield Input(_slashes(name), "no file matches this pattern")
+        for match in matches:
+            yield from _folder(match) if os.path.isdir(match) else (Input(_slashes(match)),)
+    else:
+        yield Input(_slashes(name))
+
+
+def _folder(folder: str) -> Iterator[Input]:
+    unreadable: list[OSError] = []
+    found = []
+    for parent, folders, files in os.walk(folder, onerror=unreadable.append):
+        folders[:] = sorted(one for one in folders if not one.startswith("."))
+        found += [os.path.join(parent, one) for one in files if one.lower().endswith(".csv") and not one.startswith(".")]
+    for error in unreadable:
+        yield Input(_slashes(str(error.filename)), f"cannot be read: {error.strerror}")
+    if not found and not unreadable:
+        yield Input(_slashes(folder), "this folder holds no file whose name ends in .csv")
+    for path in sorted(found):
+        yield Input(_slashes(path))
+
+
+def _slashes(path: str) -> str:
+    return path.replace(os.sep, "/") if os.sep != "/" else path

@@ -1,0 +1,203 @@
+"""What was found: frozen values that travel from the engine to the verdict, the diagnosis and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+Level = Literal["error", "warning", "note"]
+State = Literal["passed", "failed", "waived", "not_applicable", "not_run", "blocked", "crashed", "off"]
+Export = Literal["cost", "activity", "no_usage", "legacy", "unknown"]
+DayState = Literal["charged", "empty", "missing", "outside", "open"]
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """A setting's value and where it came from: `--month`, `billproof.yaml:12`, `inferred`, `default`."""
+
+    value: str | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a file: physical line (1-based, None for the whole file) and column name (None for the whole line)."""
+
+    line: int | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A fault as a check saw it, before its message is written: messages may speak of the month, known at the end only."""
+
+    line: int | None = None
+    end_line: int | None = None
+    column: str | None = None
+    column_number: int | None = None
+    value: str | None = None
+    related: tuple[Place, ...] = ()
+    key: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault as people and programs read it; every text in it has been through `values.shown`."""
+
+    line: int | None
+    end_line: int | None
+    column: str | None
+    column_number: int | None
+    value: str | None
+    expected: str | None
+    message: str
+    related: tuple[Place, ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class UsedWaiver:
+    """A waiver that covered a failed rule, as it stands in the report."""
+
+    reason: str
+    owner: str
+    expires: str
+    at: str
+    approved_by: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one rule on one file. `violations` is the true total, however few findings are kept."""
+
+    rule: str
+    name: str
+    level: Level
+    state: State
+    unit: str
+    evaluated: int = 0
+    violations: int = 0
+    left_out: int = 0
+    reason: str | None = None
+    blocked_by: str | None = None
+    waiver: UsedWaiver | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class DayFacts:
+    """One UTC day of the file (or of its month): rows, exact amount (None where it is unknown), and its state."""
+
+    date: str
+    state: DayState
+    rows: int
+    amount: Decimal | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """The charges of one project or line item."""
+
+    id: str
+    name: str | None
+    amount: Decimal | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Control totals over all readable rows. `amount` is None when a charge could not be read or is not exact."""
+
+    amount: Decimal | None
+    currency: str | None
+    charged_rows: int
+    empty_days: int
+    days: int
+    first_day: str | None
+    last_day: str | None
+    by_project: tuple[Group, ...]
+    by_line_item: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """What frictionless says of the same file with the same schema: valid or not, and where it and we disagree."""
+
+    tool: str
+    valid: bool
+    errors: tuple[str, ...]
+    disagreements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The cause behind the failed rules, in the words of the export dialog."""
+
+    id: str
+    cause: str
+    fix: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """Everything known about one file. `error` says why it could not be read to its last byte."""
+
+    path: str
+    name: str
+    bytes: int
+    sha256: str | None
+    parsed_bytes: int
+    complete: bool
+    export: Export
+    header: tuple[str, ...]
+    rows: int
+    unread_lines: int
+    organization: Sourced
+    month: Sourced
+    totals: Totals | None
+    days: tuple[DayFacts, ...]
+    outcomes: tuple[Outcome, ...]
+    error: str | None = None
+    integration: str | None = None
+    month_to_date: bool = False
+    second_opinion: SecondOpinion | None = None
+    diagnosis: Diagnosis | None = None
+    notes: tuple[str, ...] = ()
+
+    def outcome(self, rule: str) -> Outcome | None:
+        """The outcome of a rule, or None if there is none."""
+        return next((one for one in self.outcomes if one.rule == rule), None)
+
+
+@dataclass(frozen=True)
+class RuleDuty:
+    """What the verdict must know of a rule: whether a file may leave it nothing to say, or a check pass without it, and
+    whether it is the one that asks for every day of the month.
+    """
+
+    id: str
+    core: bool
+    optional_in_check: bool
+    covers_month: bool = False
+
+
+@dataclass(frozen=True)
+class RuleSetDuty:
+    """The rules that must each have one outcome, and what makes the set weaker than the shipped one."""
+
+    rules: tuple[RuleDuty, ...]
+    weaker: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How strict the judgement is. `check`: errors fail; `upload`: everything must have passed or been signed for."""
+
+    command: Literal["check", "upload"] = "check"
+    policy: Literal["check", "upload"] = "check"
+    fail_on: Literal["error", "warning"] = "error"

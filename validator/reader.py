@@ -1,0 +1,366 @@
+"""Bytes to a header and batches of rows with exact physical line numbers; strict CSV.
+
+One pass, a block at a time, in memory that does not grow with the file. A block whose every line is one whole record is
+parsed in one go; any other block is walked record by record, so that the fault gets its own line and the rest is still read.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from validator.signatures import BYTE_ORDER_MARK, file_kind, is_no_utf8_text
+from validator.source import Source
+
+FIELD_LIMIT = 131_072
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+_PROBLEMS = {
+    "unexpected end": "a quotation mark is never closed",
+    "field larger": f"a cell has more than {FIELD_LIMIT:,} characters, as when a quotation mark is never closed",
+    "new-line": "a line end stands inside an unquoted cell",
+}
+_AFTER_QUOTE = "text stands after a closing quotation mark"
+_STRAY_QUOTE = "a quotation mark stands inside an unquoted cell"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A record that gives no row: `problem` says how its quoting is broken, else it has `cells` cells too few or too many."""
+
+    line: int
+    end_line: int
+    problem: str | None
+    cells: int
+
+
+@dataclass
+class Batch:
+    """The records of one block. Positions count rows first (0 … len(rows) - 1), then `unread` records.
+
+    `rows` have as many cells as the header. `last_position` is that of the file's last record if its line is unfinished.
+    """
+
+    text: str
+    first_line: int
+    line_count: int
+    delimiter: str
+    rows: list[list[str]]
+    lines: Sequence[int]
+    end_lines: Sequence[int]
+    unread: list[Unread] = field(default_factory=list)
+    blank_lines: list[int] = field(default_factory=list)
+    quoted_cells: list[str] | None = None
+    last_position: int | None = None
+    unfinished: bool = False
+    bad_bytes: bool = False
+
+    @property
+    def records(self) -> int:
+        """Rows and unread records together."""
+        return len(self.rows) + len(self.unread)
+
+    @cached_property
+    def columns(self) -> list[tuple[str, ...]]:
+        """The rows' cells by column, as they stand in the file."""
+        return list(zip(*self.rows, strict=True))
+
+    @cached_property
+    def text_lines(self) -> list[str]:
+        """The physical lines of the block with their line ends."""
+        return _lines(self.text)
+
+    def raw_record(self, position: int) -> str:
+        """The text of a row as it stands in the file."""
+        start = self.lines[position] - self.first_line
+        return "".join(self.text_lines[start : self.end_lines[position] - self.first_line + 1])
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the first block says about the file as a whole."""
+
+    kind: str | None
+    undecodable: bool
+    byte_order_mark: bool
+    empty: str | None
+    delimiter: str
+    header: tuple[str, ...]
+    header_line: int
+    header_end_line: int
+    header_problem: str | None
+    first_bytes: bytes
+
+    @property
+    def parsable(self) -> bool:
+        """Whether there is a header and rows can be read below it."""
+        return not (self.kind or self.undecodable or self.empty)
+
+
+class Reader:
+    """Reads one Source to its end. `head` is there at once; `batches()` may be walked once."""
+
+    def __init__(self, source: Source) -> None:
+        csv.field_size_limit(FIELD_LIMIT)
+        self._blocks = _with_last(source.blocks())
+        self.parsed_bytes = 0
+        self.unread_lines = 0
+        self.last_line = 0
+        block, self._final = self._next_block()
+        first_bytes = block[:4096]
+        kind, undecodable = file_kind(first_bytes), is_no_utf8_text(first_bytes)
+        mark = block.startswith(BYTE_ORDER_MARK)
+        self._text, self._bad_bytes = "", False
+        if not (kind or undecodable):
+            self._text, self._bad_bytes = _decode(block.removeprefix(BYTE_ORDER_MARK) if mark else block)
+        self.head = self._read_head(kind, undecodable, mark, first_bytes)
+
+    def _next_block(self) -> tuple[bytes, bool]:
+        block, final = next(self._blocks, (b"", True))
+        self.parsed_bytes += len(block)
+        return block, final
+
+    def _read_head(self, kind: str | None, undecodable: bool, mark: bool, first_bytes: bytes) -> Head:
+        delimiter, header, header_line, end_line, problem = ",", (), 1, 1, None
+        empty = None
+        if not (kind or undecodable):
+            empty = self._skip_to_header()
+            if not empty:
+                line = _lines(self._text[self._header_start :])[0]
+                delimiter = _delimiter(line)
+                header, lines, problem = self._parse_header(delimiter)
+                header_line = self._header_line
+                end_line = header_line + lines - 1
+        self._line = end_line
+        return Head(kind, undecodable, mark, empty, delimiter, header, header_line, end_line, problem, first_bytes)
+
+    def _skip_to_header(self) -> str | None:
+        """Passes over blank lines before the header; says what the file is if there is nothing else."""
+        self._leading_blanks: list[int] = []
+        line = 1
+        while True:
+            stripped = self._text.lstrip("\r\n")
+            blank_text = self._text[: len(self._text) - len(stripped)]
+            blanks = len(_lines(blank_text))
+            self._leading_blanks.extend(range(line, line + blanks) if len(self._leading_blanks) < 1000 else ())
+            line += blanks
+            if stripped or self._final:
+                break
+            block, self._final = self._next_block()
+            self._text, self._bad_bytes = _decode(block)
+        self._header_start = len(self._text) - len(stripped)
+        self._header_line = line
+        if not stripped:
+            self._blank_only = line - 1
+            self.last_line = line - 1
+            return "it has no bytes" if not self.parsed_bytes else "it has only blank lines"
+        return None
+
+    def _parse_header(self, delimiter: str) -> tuple[tuple[str, ...], int, str | None]:
+        """Header names, physical lines it takes, and how its quoting is broken (then there are no names)."""
+        while True:
+            text = self._text[self._header_start :]
+            lines = _lines(text)
+            walker = _Walker(lines, delimiter)
+            record = next(walker, None)
+            if walker.incomplete and not self._final:
+                block, self._final = self._next_block()
+                more, bad = _decode(block)
+                self._text, self._bad_bytes = self._text + more, self._bad_bytes or bad
+                continue
+            assert record is not None
+            used = record.end
+            self._header_text = "".join(lines[:used])
+            self._text = text[len(self._header_text) :]
+            problem = record.problem or _stray_quote(self._header_text, delimiter)
+            return (() if problem else tuple(record.cells)), used, problem
+
+    def batches(self) -> Iterator[Batch]:
+        """The file below its header, block by block, to the last byte. The first batch has the header's lines as text."""
+        head = self.head
+        if not head.parsable:
+            yield from self._without_rows()
+            return
+        width = len(head.header) or None
+        yield self._header_batch()
+        carry = ""
+        bad = self._bad_bytes
+        text, final = self._text, self._final
+        while True:
+            if text or carry:
+                batch, carry = _parse(carry + text, self._line + 1, head.delimiter, width, final, bad)
+                if batch.line_count:
+                    self._line = batch.first_line + batch.line_count - 1
+                    self.last_line = self._line
+                    self.unread_lines += sum(one.end_line - one.line for one in batch.unread)
+                    yield batch
+            if final:
+                return
+            block, final = self._next_block()
+            text, bad = _decode(block)
+
+    def _header_batch(self) -> Batch:
+        head = self.head
+        blank = "\n" * (head.header_line - 1)
+        self.last_line = head.header_end_line
+        unfinished = self._final and not self._text and not self._header_text.endswith(("\n", "\r"))
+        return Batch(
+            blank + self._header_text, 1, head.header_end_line, head.delimiter, [], (), (),
+            blank_lines=self._leading_blanks, unfinished=unfinished, bad_bytes=self._bad_bytes,
+        )  # fmt: skip
+
+    def _without_rows(self) -> Iterator[Batch]:
+        """Drains a file that cannot be parsed, so that its digest is of the whole; blank lines are still lines."""
+        if self.head.empty and self._blank_only:
+            yield Batch("\n" * 1, 1, self._blank_only, ",", [], (), (), blank_lines=self._leading_blanks)
+        while not self._final:
+            _, self._final = self._next_block()
+
+
+@dataclass(frozen=True)
+class _Record:
+    cells: list[str]
+    start: int
+    end: int
+    problem: str | None
+
+
+class _Walker:
+    """Records of some lines, one by one. `incomplete` says that the last record needs more lines than there are."""
+
+    def __init__(self, lines: list[str], delimiter: str) -> None:
+        self._lines = lines
+        self._reader = csv.reader(lines, strict=True, delimiter=delimiter)
+        self.incomplete = False
+
+    def __iter__(self) -> _Walker:
+        return self
+
+    def __next__(self) -> _Record:
+        start = self._reader.line_num
+        try:
+            cells = next(self._reader)
+        except csv.Error as error:
+            message = str(error)
+            self.incomplete = message.startswith("unexpected end")
+            problem = next((text for begin, text in _PROBLEMS.items() if message.startswith(begin)), _AFTER_QUOTE)
+            return _Record([], start, self._reader.line_num, problem)
+        return _Record(cells, start, self._reader.line_num, None)
+
+
+def _parse(
+    text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool
+) -> tuple[Batch, str]:
+    """A block as a Batch, and the text of a last record that goes on in the next block."""
+    line_end = "" if "\r" in text else "\n"
+    unfinished = final and not text.endswith(("\n", "\r"))
+    pairs = re.findall(_pair_pattern(delimiter), text) if '"' in text else []
+    if 2 * len(pairs) == text.count('"'):
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline=line_end), strict=True, delimiter=delimiter))
+        except csv.Error:
+            rows = []
+        count = len(rows)
+        line_count = text.count("\n") + (not text.endswith("\n")) if line_end else len(_lines(text))
+        if count == line_count and (set(map(len, rows)) == {width} or (width is None and [] not in rows)):
+            lines = range(first_line, first_line + count)
+            return Batch(
+                text, first_line, count, delimiter, rows, lines, lines, quoted_cells=pairs,
+                last_position=count - 1 if unfinished else None, unfinished=unfinished, bad_bytes=bad_bytes,
+            ), ""  # fmt: skip
+    return _walk(text, first_line, delimiter, width, final, bad_bytes)
+
+
+def _walk(
+    text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool
+) -> tuple[Batch, str]:
+    all_lines = _lines(text)
+    walker = _Walker(all_lines, delimiter)
+    rows: list[list[str]] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    unread: list[Unread] = []
+    blank: list[int] = []
+    last_is_row = False
+    for record in walker:
+        if walker.incomplete and not final:
+            kept = "".join(all_lines[: record.start])
+            carry = "".join(all_lines[record.start :])
+            return Batch(kept, first_line, record.start, delimiter, rows, starts, ends, unread, blank, bad_bytes=bad_bytes), carry
+        line, end_line = first_line + record.start, first_line + record.end - 1
+        problem = record.problem
+        if not problem and not record.cells:
+            blank.append(line)
+            continue
+        if not problem and any('"' in cell for cell in record.cells):
+            problem = _stray_quote("".join(all_lines[record.start : record.end]), delimiter)
+        last_is_row = not problem and width in (None, len(record.cells))
+        if last_is_row:
+            rows.append(record.cells)
+            starts.append(line)
+            ends.append(end_line)
+        else:
+            unread.append(Unread(line, end_line, problem, len(record.cells)))
+    batch = Batch(text, first_line, len(all_lines), delimiter, rows, starts, ends, unread, blank, bad_bytes=bad_bytes)
+    batch.unfinished = final and not text.endswith(("\n", "\r"))
+    if batch.unfinished and batch.records:
+        batch.last_position = len(rows) - 1 if last_is_row else batch.records - 1
+    return batch, ""
+
+
+def raw_cells(record: str, delimiter: str) -> list[str]:
+    """The cells of one record as they stand in the file, with their quotation marks."""
+    one = re.escape(delimiter)
+    cells = []
+    position = 0
+    pattern = re.compile(rf'("(?:[^"]|"")*"|[^{one}\r\n]*)({one}|\r\n|\r|\n|\Z)')
+    while found := pattern.match(record, position):
+        cells.append(found.group(1))
+        position = found.end()
+        if found.group(2) != delimiter:
+            break
+    return cells
+
+
+def _stray_quote(record: str, delimiter: str) -> str | None:
+    strays = any('"' in cell and not cell.startswith('"') for cell in raw_cells(record, delimiter))
+    return _STRAY_QUOTE if strays else None
+
+
+def _pair_pattern(delimiter: str) -> str:
+    """A quoted cell without a quotation mark in it. If these hold all of a block's marks, no cell has one inside."""
+    one = re.escape(delimiter)
+    return rf'(?:\A|(?<=[{one}\r\n]))"[^"]*"(?=[{one}\r\n]|\Z)'
+
+
+def _decode(block: bytes) -> tuple[str, bool]:
+    """Text, and whether a byte was no UTF-8; such a byte stays in its own cell as a lone surrogate."""
+    try:
+        return block.decode("utf-8"), False
+    except UnicodeDecodeError:
+        return block.decode("utf-8", "surrogateescape"), True
+
+
+def _lines(text: str) -> list[str]:
+    return list(io.StringIO(text, newline=""))
+
+
+def _delimiter(line: str) -> str:
+    """The character that splits the header: a comma unless another candidate is more frequent."""
+    best = max(DELIMITERS, key=line.count)
+    return best if line.count(best) > line.count(",") else ","
+
+
+def _with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Each block with whether it is the last."""
+    held = next(blocks, None)
+    if held is None:
+        return
+    for block in blocks:
+        yield held, False
+        held = block
+    yield held, True

@@ -1,0 +1,358 @@
+"""The report as people read it: verdict, cause, what to do, calendar, rules, totals, what a file cannot prove, next step."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Literal
+
+from validator.diagnosis import month_name
+from validator.values import shown
+
+Detail = Literal["quiet", "normal", "verbose"]
+Tree = Mapping[str, Any]
+
+WIDTH = 108
+MONTH_LINES = 6
+RULE_LINES = 12
+WAIVER_DAYS = 90
+
+_MARKS = {"charged": "#", "empty": ".", "missing": "!", "outside": "x", "open": "-"}
+_LEGEND = {"#": "# charges", ".": ". no usage", "!": "! missing", "x": "x outside", "-": "- not ended"}
+_LEVELS = {"error": 0, "warning": 1, "note": 2}
+
+
+def render_text(report: Tree, detail: Detail = "normal") -> str:
+    """The report as text for a terminal or a log. `quiet` keeps the verdicts, `verbose` adds every place."""
+    blocks = [list(_file(one, report, detail)) for one in report["files"]]
+    if not blocks:
+        blocks = [[f"UNPROVED  {report['reasons'][0]['text']}", "", *_nothing()]]
+    if len(blocks) > 1:
+        blocks.append(list(_summary(report)))
+    blocks.append(list(_ending(report)))
+    joined = ("\n" if detail == "quiet" else "\n\n").join("\n".join(block) for block in blocks if block)
+    return joined + "\n"
+
+
+def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
+    yield _headline(one, report)
+    if detail == "quiet":
+        return
+    if one.get("error"):
+        yield from _labelled("Why", one["error"])
+        return
+    yield from _off(one)
+    if one["verdict"] == "pass":
+        yield ""
+        yield from _facts(one)
+    else:
+        yield from _cause(one, report)
+    calendar = list(_calendar(one))
+    if calendar:
+        yield ""
+        yield from calendar
+    rules = list(_rules(one, detail))
+    if rules:
+        yield ""
+        yield from rules
+    yield ""
+    yield from _counts(one)
+    yield from _waivers_to_paste(one, report)
+    yield from _limits(one, report)
+
+
+def _headline(one: Tree, report: Tree) -> str:
+    name, month = one["name"], _month_words(one, report)
+    if one["verdict"] == "unproved":
+        reasons = [reason["text"] for reason in report["reasons"] if reason["file"] == one["path"]]
+        return f"UNPROVED  {name} could not be checked" if one.get("error") else f"UNPROVED  {name}: {reasons[0]}"
+    if one["verdict"] == "fail":
+        return f"FAIL  {name} must not be uploaded{month and ' as ' + month}"
+    if report["upload"]["ready"]:
+        return f"PASS  {name} is fit to be uploaded{month and ' as ' + month}"
+    warnings = [outcome["rule"] for outcome in one["outcomes"] if outcome["state"] == "failed" and outcome["level"] == "warning"]
+    return f"PASS  {name} has no errors for {month}" + (f"; look at {', '.join(warnings)}" if warnings else "")
+
+
+def _month_words(one: Tree, report: Tree) -> str:
+    month = one["month"]["value"]
+    if not month:
+        return ""
+    if report["settings"]["month_to_date"]["value"]:
+        present = [int(day["date"][8:]) for day in one["days"] if day["date"].startswith(month) and day["rows"]]
+        if present:
+            return f"{min(present)} to {max(present)} {month_name(month)}, a month that is not over"
+    return month_name(month)
+
+
+def _off(one: Tree) -> Iterator[str]:
+    for outcome in one["outcomes"]:
+        if outcome["state"] == "off":
+            yield f"  {outcome['rule']} {outcome['name']} is {outcome['reason']}"
+
+
+def _cause(one: Tree, report: Tree) -> Iterator[str]:
+    diagnosis = one.get("diagnosis")
+    if diagnosis is not None:
+        yield ""
+        yield from _labelled("Cause", diagnosis["cause"])
+        yield ""
+        yield from _labelled("What to do", diagnosis["fix"], keep_lines=True)
+        return
+    fixes = {rule["id"]: rule["fix"] for rule in report["ruleset"]["rules"]}
+    failed = sorted(_failed(one), key=lambda outcome: _LEVELS[outcome["level"]])
+    if failed:
+        yield ""
+        yield from _labelled("What to do", fixes[failed[0]["rule"]])
+
+
+def _facts(one: Tree) -> Iterator[str]:
+    totals = one["totals"]
+    yield f"  Organization  {_organization(one)}"
+    yield f"  Month         {_month_fact(one)}"
+    amount = totals["amount"]
+    exact = f"   exactly {amount}" if amount is not None and _cents(amount).replace(",", "") != amount else ""
+    yield f"  Total         {_cents(amount)} {totals['currency'] or ''}{exact}"
+    yield f"  Rows          {_rows(totals)}"
+    yield f"  File          {one['bytes']:,} bytes, sha256 {one['sha256'][:12]}…"
+
+
+def _organization(one: Tree) -> str:
+    value, source = one["organization"]["value"], one["organization"]["source"]
+    if value is None:
+        return "several, or none"
+    if source == "inferred":
+        return f"{value} (read from the file, not compared with yours)"
+    return f"{value} (every charge is of it; from {source})"
+
+
+def _month_fact(one: Tree) -> str:
+    month = one["month"]["value"]
+    inside = [day for day in one["days"] if day["date"].startswith(month or "?")]
+    present = sum(1 for day in inside if day["rows"])
+    days = f"all {present} days" if present == len(inside) else f"{present} of {len(inside)} days"
+    source = "read from the rows" if one["month"]["source"] == "inferred" else f"from {one['month']['source']}"
+    return f"{month}, {days} ({source})"
+
+
+def _rows(totals: Tree) -> str:
+    projects = [group for group in totals["by_project"] if group["id"]]
+    empty = totals["empty_days"]
+    text = f"{_number(totals['charged_rows'], 'charge')} in {_number(len(projects), 'project')}"
+    if len(projects) > 50:
+        text = f"{_number(totals['charged_rows'], 'charge')} in more than 50 projects"
+    return text + (f"; {_number(empty, 'day')} without usage" if empty else "")
+
+
+def _calendar(one: Tree) -> Iterator[str]:
+    months: dict[str, list[Tree]] = {}
+    for day in one["days"]:
+        months.setdefault(day["date"][:7], []).append(day)
+    if not months:
+        return
+    yield " " * 13 + "1   5    10   15   20   25   30"
+    for month, days in list(months.items())[:MONTH_LINES]:
+        marks = [" "] * 31
+        for day in days:
+            marks[int(day["date"][8:]) - 1] = _MARKS[day["state"]]
+        yield f"  {month}    {''.join(marks)}    {_legend(days, one)}"
+    if len(months) > MONTH_LINES:
+        yield f"  and {len(months) - MONTH_LINES} more months"
+
+
+def _legend(days: Sequence[Tree], one: Tree) -> str:
+    parts = []
+    for state, mark in _MARKS.items():
+        of_state = [day for day in days if day["state"] == state]
+        if not of_state:
+            continue
+        text = _LEGEND[mark]
+        if state == "missing":
+            text += f" {_runs(of_state)}"
+        if state == "outside":
+            amounts = [day["amount"] for day in of_state]
+            rows = sum(day["rows"] for day in of_state)
+            text += f": {_number(rows, 'row')}"
+            if None not in amounts and one["totals"]["currency"]:
+                text += f", {_cents(str(sum(map(Decimal, amounts))))} {one['totals']['currency']}"
+        parts.append(text)
+    return "   ".join(parts)
+
+
+def _runs(days: Sequence[Tree]) -> str:
+    numbers = [int(day["date"][8:]) for day in days]
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    texts = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return ", ".join(texts[:4]) + (f" and {len(texts) - 4} more" if len(texts) > 4 else "")
+
+
+def _rules(one: Tree, detail: Detail) -> Iterator[str]:
+    failed = sorted(_failed(one), key=lambda outcome: (_LEVELS[outcome["level"]], outcome["rule"]))
+    for outcome in failed if detail == "verbose" else failed[:RULE_LINES]:
+        message = _once(outcome)
+        head = f"  {outcome['rule']} {outcome['name']}  {outcome['level']}  "
+        yield from textwrap.wrap(head + message, WIDTH, subsequent_indent=" " * 8, break_long_words=False)
+        if outcome.get("reason"):
+            yield f"        {outcome['reason']}"
+        places = outcome["findings"] if detail == "verbose" else outcome["findings"][:1]
+        if detail == "verbose" or len(failed) <= 4:
+            yield from (f"        {line}" for finding in places if (line := _place(finding, one)))
+    if detail != "verbose" and len(failed) > RULE_LINES:
+        yield f"  and {len(failed) - RULE_LINES} more rules: --verbose"
+    for outcome in one["outcomes"]:
+        if outcome["state"] == "waived":
+            waiver = outcome["waiver"]
+            text = f"  {outcome['rule']} {outcome['name']}  signed for by {waiver['owner']} until {waiver['expires']}"
+            text += f" ({waiver['at']}): {waiver['reason']}"
+            yield from textwrap.wrap(text, WIDTH, subsequent_indent=" " * 8, break_long_words=False)
+
+
+def _once(outcome: Tree) -> str:
+    """The first finding's message, and how many more there are."""
+    message: str = outcome["findings"][0]["message"] if outcome["findings"] else "fails"
+    findings, violations = len(outcome["findings"]), outcome["violations"]
+    if violations > 1 and findings > 1:
+        unit = {"id": "ids", "day": "days"}.get(outcome["unit"], outcome["unit"] + "s")
+        message += f" ({violations:,} {unit} in all)"
+    return message
+
+
+def _place(finding: Tree, one: Tree) -> str:
+    """`file:line:column  "value"`, as editors take it."""
+    if finding["line"] is None:
+        return ""
+    parts = [one["path"], str(finding["line"])] + ([finding["column"]] if finding["column"] else [])
+    value = f'  "{finding["value"]}"' if finding["value"] is not None else ""
+    expected = f"; expected {finding['expected']}" if finding["expected"] and finding["value"] is not None else ""
+    return ":".join(parts) + value + expected
+
+
+def _counts(one: Tree) -> Iterator[str]:
+    states: dict[str, list[Tree]] = {}
+    for outcome in one["outcomes"]:
+        states.setdefault(outcome["state"], []).append(outcome)
+    parts = [f"{len(states.get('passed', [])):,} rules passed"]
+    for state, words in (
+        ("failed", "failed"), ("waived", "signed for"), ("not_applicable", "had nothing to look at"),
+        ("blocked", "could not look"), ("off", "switched off"), ("crashed", "broke down"),
+    ):  # fmt: skip
+        if states.get(state):
+            parts.append(f"{len(states[state]):,} {words}")
+    lacking = states.get("not_run", [])
+    if lacking:
+        parts.append(f"{len(lacking):,} could not run:")
+    yield "  " + ", ".join(parts)
+    for outcome in lacking + states.get("crashed", []):
+        yield f"    {outcome['rule']} {outcome['name']}  {outcome['reason']}"
+    unseen = states.get("blocked", [])
+    if unseen and one["verdict"] != "pass":
+        causes = ", ".join(dict.fromkeys(str(outcome["blocked_by"]) for outcome in unseen))
+        named = ", ".join(f"{outcome['rule']} {outcome['name']}" for outcome in unseen[-2:])
+        text = f"  Not judged: {len(unseen)} rules could not look because of {causes}, among them {named}"
+        yield from textwrap.wrap(text, WIDTH, subsequent_indent="    ")
+    if one["verdict"] == "fail" and one["month"]["source"] == "inferred" and one["month"]["value"]:
+        yield f"  The month {one['month']['value']} is read from the rows. Another one: --month YYYY-MM"
+    if one.get("second_opinion"):
+        yield from _second_opinion(one["second_opinion"])
+
+
+def _second_opinion(opinion: Tree) -> Iterator[str]:
+    word = "finds no fault" if opinion["valid"] else f"finds {len(opinion['errors'])} faults"
+    yield f"  Second opinion: {opinion['tool']} {word}"
+    for text in opinion["disagreements"][:3]:
+        yield from textwrap.wrap(f"    {text}", WIDTH, subsequent_indent="      ")
+
+
+def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
+    waivable = {rule["id"] for rule in report["ruleset"]["rules"] if rule["waivable"]}
+    strict = report["policy"]["policy"] == "upload" or report["policy"]["fail_on"] == "warning"
+    failed = [
+        outcome
+        for outcome in _failed(one)
+        if outcome["rule"] in waivable or strict and outcome["level"] == "warning"
+    ]
+    if not failed:
+        return
+    yield "  If that is as it should be, somebody can sign for it: put this into billproof.yaml, with reason and owner"
+    yield "  waivers:"
+    expires = date.fromisoformat(report["run"]["as_of"][:10]) + timedelta(days=WAIVER_DAYS)
+    for outcome in failed:
+        limit = f"at_most: {outcome['violations']}, " if outcome["level"] == "error" else ""
+        yield (
+            f"    - {{rule: {outcome['rule']}, organization: {one['organization']['value'] or 'ORGANIZATION'}, "
+            f'month: "{one["month"]["value"]}", {limit}reason: "", owner: "", expires: "{expires}"}}'
+        )
+
+
+def _limits(one: Tree, report: Tree) -> Iterator[str]:
+    if one["verdict"] != "pass":
+        return
+    yield "  What no file can show:"
+    for text in report["does_not_prove"]:
+        yield from textwrap.wrap(f"    {text}", WIDTH, subsequent_indent="    ")
+    total, expected = one["totals"]["amount"], report["settings"]["expect_total"]["value"]
+    if total is not None and expected is None:
+        cents = _cents(total).replace(",", "")
+        yield f"    Compare the total with OpenAI's Usage page, or let billproof do it: --expect-total {cents}"
+    if report["settings"]["config"] is None:
+        yield ""
+        yield f"Next  billproof init {_quoted(one['path'])}   writes billproof.yaml for this organization"
+
+
+def _summary(report: Tree) -> Iterator[str]:
+    words = [one["verdict"] for one in report["files"]]
+    parts = [f"{words.count(word)} {text}" for word, text in (("pass", "passed"), ("fail", "failed"), ("unproved", "unproved"))]
+    yield f"{len(words)} files: {', '.join(parts)}"
+
+
+def _ending(report: Tree) -> Iterator[str]:
+    config = report["settings"]["config"]
+    if config:
+        yield f"Configuration: {config['path']}"
+    if report["upload"]["because"] == ["no_upload_yet"]:
+        yield "Would be uploaded: not by this version"
+
+
+def _nothing() -> Iterator[str]:
+    yield "Name a file or a folder:  billproof check cost_2025-10-01_2025-10-31.csv"
+
+
+def _failed(one: Tree) -> list[Tree]:
+    return [outcome for outcome in one["outcomes"] if outcome["state"] == "failed"]
+
+
+def _labelled(label: str, text: str, keep_lines: bool = False) -> Iterator[str]:
+    """`Cause      text`, wrapped under itself."""
+    indent = " " * 11
+    lines = text.splitlines() if keep_lines else [text]
+    wrapped = [
+        part
+        for line in lines
+        for part in textwrap.wrap(
+            line, WIDTH - 11, break_long_words=False, drop_whitespace=not line.startswith(" "),
+            subsequent_indent=" " * (len(line) - len(line.lstrip())),
+        ) or [""]
+    ]  # fmt: skip
+    for number, line in enumerate(wrapped):
+        yield (f"{label:<11}" if number == 0 else indent) + line
+
+
+def _cents(amount: str | None) -> str:
+    if amount is None:
+        return "unknown"
+    return f"{Decimal(amount).quantize(Decimal('0.01'), rounding=ROUND_HALF_UP):,}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _quoted(path: str) -> str:
+    return f'"{shown(path, None)}"' if any(one in path for one in " '()&") else path

@@ -1,0 +1,214 @@
+"""Report v1: the machine-readable record of a run, and the only writer of it (`schemas/report.v1.schema.json`).
+
+Everything outside `run` is the same byte for byte for the same input and settings, and `result_sha256` is over that.
+Money is text. Nothing here is read back by the program: what a renderer shows, it takes from this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from validator import __version__
+from validator.model import DayFacts, FileResult, Finding, Group, Outcome, Sourced, Totals
+from validator.ruleset import Rule
+from validator.run import Run
+from validator.settings import CLOCK
+from validator.values import money, rfc3339, shown
+from validator.verdict import FileVerdict, Reason
+
+SCHEMA = "billproof/report/v1"
+HEADER_NAMES = 200
+
+# Uploading is not built in this version, so nothing is ready for it, whatever the verdict.
+NO_UPLOAD_YET = {"ready": False, "because": ["no_upload_yet"]}
+
+_CI = {
+    "repository": ("GITHUB_REPOSITORY", "CI_PROJECT_PATH"),
+    "commit": ("GITHUB_SHA", "CI_COMMIT_SHA"),
+    "actor": ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"),
+}
+
+
+def build_report(run: Run, started: datetime, finished: datetime, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The report of a run as plain JSON values, in the order of the schema."""
+    settings, ruleset = run.settings, run.ruleset
+    report: dict[str, Any] = {
+        "schema": SCHEMA,
+        "verdict": run.verdict.word,
+        "exit_code": int(run.verdict.exit_code),
+        "reasons": [_reason(one) for one in run.verdict.reasons],
+        "upload": NO_UPLOAD_YET,
+        "policy": {
+            "command": settings.policy.command, "policy": settings.policy.policy, "fail_on": settings.policy.fail_on,
+        },
+        "proves": list(ruleset.proves) if run.verdict.word == "pass" else [],
+        "does_not_prove": list(ruleset.does_not_prove),
+        "tool": {"name": "billproof", "version": __version__},
+        "ruleset": {
+            "name": ruleset.name, "version": ruleset.version, "sha256": ruleset.sha256,
+            "rules": [_rule(one) for one in ruleset.rules],
+        },
+        "settings": _settings(run),
+        "files": [_file(one, verdict) for one, verdict in zip(run.files, run.verdict.files, strict=True)],
+    }  # fmt: skip
+    report["result_sha256"] = result_sha256(report)
+    report["run"] = {
+        "started": rfc3339(started), "finished": rfc3339(finished), "as_of": rfc3339(settings.as_of),
+        "ci": _ci(environment), "host": _host(environment),
+    }  # fmt: skip
+    return report
+
+
+def result_sha256(report: Mapping[str, Any]) -> str:
+    """The digest over everything outside `run` and itself, in the canonical form of RFC 8785."""
+    rest = {key: value for key, value in report.items() if key not in ("run", "result_sha256")}
+    return hashlib.sha256(canonical(rest)).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """RFC 8785 for what a report holds: text, whole numbers, booleans, null; its keys are ASCII and it has no floats."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    settings = run.settings
+    as_of = None if settings.as_of_source == CLOCK else rfc3339(settings.as_of)
+    total = None if settings.expected_total is None else money(settings.expected_total)
+    config = settings.config
+    return {
+        "ruleset": _sourced(settings.ruleset),
+        "organization": _sourced(settings.organization),
+        "month": _sourced(settings.month),
+        "month_to_date": {"value": settings.month_to_date, "source": settings.sources["month_to_date"]},
+        "as_of": {"value": as_of, "source": settings.as_of_source},
+        "expect_total": {"value": total, "source": settings.sources["expect_total"]},
+        "fail_on": {"value": settings.policy.fail_on, "source": settings.sources["fail_on"]},
+        "policy": {"value": settings.policy.policy, "source": settings.sources["policy"]},
+        "max_findings": {"value": settings.max_findings, "source": settings.sources["max_findings"]},
+        "second_opinion": {"value": settings.second_opinion, "source": settings.sources["second_opinion"]},
+        "config": {"path": shown(config.shown_path, None), "sha256": config.sha256} if config else None,
+    }
+
+
+def _file(one: FileResult, verdict: FileVerdict) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "path": shown(one.path, None), "name": shown(one.name, None), "bytes": one.bytes, "sha256": one.sha256,
+        "export": one.export, "header": [shown(name) for name in one.header[:HEADER_NAMES]], "columns": len(one.header),
+        "rows": one.rows, "complete": one.complete, "unread_lines": one.unread_lines,
+        "organization": _sourced(one.organization), "month": _sourced(one.month), "integration": one.integration,
+        "totals": _totals(one.totals), "days": [_day(day) for day in one.days], "verdict": verdict.word,
+        "outcomes": [_outcome(outcome) for outcome in one.outcomes],
+    }  # fmt: skip
+    if one.error is not None:
+        found["error"] = shown(" ".join((one.error, *one.notes)), None)
+    if one.diagnosis is not None:
+        found["diagnosis"] = {
+            "id": one.diagnosis.id, "cause": one.diagnosis.cause, "fix": one.diagnosis.fix, "rules": list(one.diagnosis.rules),
+        }  # fmt: skip
+    if one.second_opinion is not None:
+        found["second_opinion"] = {
+            "tool": one.second_opinion.tool, "valid": one.second_opinion.valid,
+            "errors": list(one.second_opinion.errors), "disagreements": list(one.second_opinion.disagreements),
+        }  # fmt: skip
+    return found
+
+
+def _totals(totals: Totals | None) -> dict[str, Any] | None:
+    if totals is None:
+        return None
+    return {
+        "amount": _money(totals.amount), "currency": None if totals.currency is None else shown(totals.currency),
+        "charged_rows": totals.charged_rows, "empty_days": totals.empty_days, "days": totals.days,
+        "first_day": totals.first_day, "last_day": totals.last_day,
+        "by_project": [_group(one) for one in totals.by_project],
+        "by_line_item": [_group(one) for one in totals.by_line_item],
+    }  # fmt: skip
+
+
+def _group(one: Group) -> dict[str, Any]:
+    name = None if one.name is None else shown(one.name)
+    return {"id": shown(one.id), "name": name, "amount": _money(one.amount), "rows": one.rows}
+
+
+def _day(day: DayFacts) -> dict[str, Any]:
+    return {"date": day.date, "state": day.state, "rows": day.rows, "amount": _money(day.amount)}
+
+
+def _outcome(one: Outcome) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "rule": one.rule, "name": one.name, "level": one.level, "state": one.state, "evaluated": one.evaluated,
+        "unit": one.unit, "violations": one.violations, "left_out": one.left_out,
+    }  # fmt: skip
+    if one.reason is not None:
+        found["reason"] = one.reason
+    if one.blocked_by is not None:
+        found["blocked_by"] = one.blocked_by
+    if one.waiver is not None:
+        signed = {
+            "reason": one.waiver.reason, "owner": one.waiver.owner, "expires": one.waiver.expires, "at": one.waiver.at,
+            "approved_by": one.waiver.approved_by, "reference": one.waiver.reference,
+        }  # fmt: skip
+        found["waiver"] = {key: shown(value, None) for key, value in signed.items() if value is not None}
+    found["findings"] = [_finding(finding) for finding in one.findings]
+    return found
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    return {
+        "line": one.line, "end_line": one.end_line, "column": one.column, "column_number": one.column_number,
+        "value": one.value, "expected": one.expected, "message": one.message,
+        "related": [{"line": place.line, "column": place.column} for place in one.related], "key": one.key,
+    }  # fmt: skip
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    file = rule.file
+    return {
+        "id": rule.id, "name": file.name, "asserts": file.asserts, "level": rule.level, "shipped_level": rule.shipped_level,
+        "waivable": file.waivable, "why": file.why.strip(), "fix": file.fix.strip(), "refs": list(file.refs),
+    }  # fmt: skip
+
+
+def _reason(one: Reason) -> dict[str, Any]:
+    file = None if one.file is None else shown(one.file, None)
+    return {"code": one.code, "file": file, "rule": one.rule, "text": shown(one.text, None)}
+
+
+def _sourced(one: Sourced | None) -> dict[str, Any]:
+    if one is None:
+        return {"value": None, "source": "default"}
+    return {"value": None if one.value is None else shown(one.value), "source": shown(one.source, None)}
+
+
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else money(amount)
+
+
+def _ci(environment: Mapping[str, str]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {
+        key: next((shown(environment[name]) for name in names if environment.get(name)), None) for key, names in _CI.items()
+    }
+    server, run_id = environment.get("GITHUB_SERVER_URL"), environment.get("GITHUB_RUN_ID")
+    if server and run_id and found["repository"]:
+        found["url"] = shown(f"{server}/{environment['GITHUB_REPOSITORY']}/actions/runs/{run_id}", 200)
+    else:
+        found["url"] = shown(environment["CI_JOB_URL"], 200) if environment.get("CI_JOB_URL") else None
+    return found
+
+
+def _host(environment: Mapping[str, str]) -> dict[str, str] | None:
+    if environment.get("BILLPROOF_NO_HOST"):
+        return None
+    return {"name": shown(platform.node()), "system": platform.system(), "python": platform.python_version()}
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment."""
+    return os.environ

@@ -1,0 +1,201 @@
+"""The pipeline, top to bottom: settings, rule set, files, outcomes, verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import os
+from dataclasses import dataclass
+
+from validator.checks.base import FileContext
+from validator.config import Config, Integration, Waiver, check_waivers
+from validator.diagnosis import diagnose
+from validator.engine import Engine, Waive
+from validator.errors import Unreadable
+from validator.exports import recognise
+from validator.inference import INFERRED, infer_month, infer_organization
+from validator.inputs import Input, find_inputs
+from validator.model import DayFacts, FileResult, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
+from validator.reader import Reader
+from validator.ruleset import Rule, RuleSet, load_ruleset
+from validator.settings import Settings
+from validator.source import Source, open_source
+from validator.totals import Collector
+from validator.values import calendar_date, day_of, month_days
+from validator.verdict import Verdict, judge
+from validator.view import Columns
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished check: what was used, what was found, and the verdict."""
+
+    settings: Settings
+    ruleset: RuleSet
+    files: tuple[FileResult, ...]
+    verdict: Verdict
+
+
+def check(settings: Settings) -> Run:
+    """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file."""
+    ruleset = load_ruleset(settings.ruleset.value or "")
+    today = max(settings.as_of, settings.now).date()
+    if settings.config:
+        check_waivers(settings.config, ruleset, today)
+    names = settings.files
+    if not names and settings.config:
+        names = tuple(
+            os.path.relpath(settings.config.folder(one)) for one in settings.config.file.integrations if one.files
+        )
+    files = tuple(_check_input(one, settings, ruleset) for one in find_inputs(names))
+    return Run(settings, ruleset, files, judge(duty(ruleset), files, settings.policy))
+
+
+def duty(ruleset: RuleSet) -> RuleSetDuty:
+    """What the verdict must know of a rule set."""
+    return RuleSetDuty(
+        tuple(
+            RuleDuty(rule.id, rule.file.core, rule.file.optional_in_check, rule.kind.kind == "day_coverage")
+            for rule in ruleset.rules
+        ),
+        ruleset.weaker,
+    )
+
+
+def _check_input(one: Input, settings: Settings, ruleset: RuleSet) -> FileResult:
+    if one.error is not None:
+        return _unread(one.path, f"{one.path}: {one.error}")
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with open_source(one.path) as source:
+            found = check_file(source, settings, ruleset)
+    except Unreadable as error:
+        return _unread(one.path, error.message, error.help)
+    finally:
+        if collecting:
+            gc.enable()
+    if settings.second_opinion:
+        from validator.second_opinion import second_opinion
+
+        found = dataclasses.replace(found, second_opinion=second_opinion(found, ruleset))
+    return found
+
+
+def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResult:
+    """Everything about one file. Raises Unreadable if it cannot be read to its end."""
+    reader = Reader(source)
+    context = _context(source, reader, settings, ruleset)
+    engine = Engine(ruleset, context)
+    engine.run(reader)
+    integration = _settle(source, context, settings)
+    organization, month = context.settled["organization"], context.settled["month"]
+    outcomes = engine.outcomes(_waiver_for(source.sha256, organization, month, settings))
+    head = reader.head
+    result = FileResult(
+        path=source.path, name=source.name, bytes=source.size, sha256=source.sha256, parsed_bytes=reader.parsed_bytes,
+        complete=source.complete, export=context.export.export, header=head.header, rows=context.collector.rows,
+        unread_lines=reader.unread_lines, organization=organization, month=month,
+        totals=context.collector.totals() if head.parsable else None,
+        days=_days(context.collector, month.value, settings), outcomes=outcomes,
+        integration=integration.name if integration else None, month_to_date=settings.month_to_date,
+    )  # fmt: skip
+    kind = head.kind or context.export.label
+    other = next((one for one, _ in context.collector.organizations.most_common() if one != organization.value), "")
+    found = diagnose(result, ruleset.diagnoses, kind, other, ruleset.schema.names())
+    return dataclasses.replace(result, diagnosis=found)
+
+
+def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet) -> FileContext:
+    head, schema, roles = reader.head, ruleset.schema, dict(ruleset.roles)
+    columns = Columns(head.header, set(schema.names("time")), roles.get("amount"))
+    if ruleset.currency:
+        roles["currency_constant"] = ruleset.currency
+    day = schema.field(roles.get("day") or "")
+    given = settings.organization or _of_folder(source, settings.config)
+    configured = settings.config.configured() if settings.config else []
+    return FileContext(
+        name=source.name, head=head, columns=columns, schema=schema, roles=roles,
+        export=recognise(head.header, ruleset.exports, schema),
+        collector=Collector(roles, columns.index, day.type if day else "integer"),
+        as_of=settings.as_of, month_to_date=settings.month_to_date, expected_total=settings.expected_total,
+        max_findings=settings.max_findings,
+        organizations=[given.value] if given and given.value else [organization for organization, _ in configured],
+    )  # fmt: skip
+
+
+def _of_folder(source: Source, config: Config | None) -> Sourced | None:
+    integration = config.integration_of_file(source.path) if config and source.path != "-" else None
+    return Sourced(integration.organization, config.place(integration.line)) if config and integration else None
+
+
+def _settle(source: Source, context: FileContext, settings: Settings) -> Integration | None:
+    """Decides month and organization, now that every row was seen; gives the organization's integration."""
+    config = settings.config
+    given = settings.organization or _of_folder(source, config)
+    configured = config.configured() if config else []
+    organization = given or infer_organization(context.collector.organizations, configured)
+    context.settled["organization"] = organization
+    context.settled["month"] = settings.month or infer_month(context.collector.days, settings.as_of)
+    if config is None:
+        return None
+    return next((one for one in config.file.integrations if one.organization == organization.value), None)
+
+
+def _waiver_for(sha256: str, organization: Sourced, month: Sourced, settings: Settings) -> Waive:
+    """Decides whether somebody signed for a failed rule of this file; a waiver that does not count is told, not used."""
+    today = max(settings.as_of, settings.now).date()
+    config = settings.config
+
+    def signed(rule: Rule, violations: int) -> UsedWaiver | str | None:
+        told: str | None = None
+        for one in config.file.waivers if config else ():
+            if one.rule != rule.id or one.organization != organization.value or one.month not in (month.value, "any"):
+                continue
+            assert config is not None
+            refusal = _refusal(one, violations, sha256, today)
+            if refusal is None:
+                return UsedWaiver(
+                    one.reason, one.owner, one.expires, config.place(one.line), one.approved_by, one.reference
+                )
+            told = f"the waiver at {config.place(one.line)} does not count: {refusal}"
+        return told
+
+    return signed
+
+
+def _refusal(waiver: Waiver, violations: int, sha256: str, today: object) -> str | None:
+    expires = calendar_date(waiver.expires)
+    if expires is None or expires < today:  # type: ignore[operator]
+        return f"it expired on {waiver.expires}"
+    if waiver.at_most is not None and violations > waiver.at_most:
+        return f"it covers at most {waiver.at_most:,}, and there are {violations:,}"
+    if waiver.sha256 is not None and waiver.sha256 != sha256:
+        return "it covers another file (sha256)"
+    return None
+
+
+def _days(collector: Collector, month: str | None, settings: Settings) -> tuple[DayFacts, ...]:
+    """Every day of the month and of the file, in order, with its state."""
+    inside = set(month_days(month)) if month else set()
+    facts = []
+    for day in sorted(inside | collector.days.keys()):
+        tally = collector.days.get(day)
+        if tally is None:
+            state = "missing" if collector.has_ended(day, settings.as_of) else "open"
+        elif inside and day not in inside:
+            state = "outside"
+        else:
+            state = "charged" if tally.charged else "empty"
+        amount = tally.amount if tally and collector.usable else None
+        facts.append(DayFacts(day_of(day).isoformat(), state, tally.rows if tally else 0, amount))  # type: ignore[arg-type]
+    return tuple(facts)
+
+
+def _unread(path: str, error: str, help: str = "") -> FileResult:
+    unknown = Sourced(None, INFERRED)
+    return FileResult(
+        path=path, name=os.path.basename(path) or path, bytes=0, sha256=None, parsed_bytes=0, complete=False,
+        export="unknown", header=(), rows=0, unread_lines=0, organization=unknown, month=unknown, totals=None, days=(),
+        outcomes=(), error=error, notes=(help,) if help else (),
+    )  # fmt: skip

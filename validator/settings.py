@@ -1,0 +1,86 @@
+"""Everything that a run was told, frozen, each value with where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from validator.config import Config
+from validator.errors import UsageError
+from validator.model import Policy, Sourced
+from validator.values import calendar_date, decimal, instant, is_month, month_of
+
+MAX_FINDINGS = 100
+CLOCK = "clock"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one `billproof check` was asked to do."""
+
+    files: tuple[str, ...]
+    policy: Policy
+    ruleset: Sourced
+    organization: Sourced | None
+    month: Sourced | None
+    month_to_date: bool
+    as_of: datetime
+    as_of_source: str
+    now: datetime
+    expected_total: Decimal | None
+    max_findings: int
+    second_opinion: bool
+    config: Config | None
+    sources: dict[str, str]
+
+
+def clock() -> datetime:
+    """The one place where the time is read, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def parse_as_of(text: str) -> datetime:
+    """`--as-of`: RFC 3339, or a date, which means its first instant in UTC."""
+    day = calendar_date(text)
+    if day is not None:
+        return datetime.combine(day, time(0), UTC)
+    moment = instant(text)
+    if moment is None:
+        raise UsageError(
+            f"--as-of {text}: no such instant", "Write a date (2025-11-04) or RFC 3339 (2025-11-04T08:00:00Z)."
+        )
+    return moment.replace(microsecond=0)
+
+
+def parse_month(text: str, as_of: datetime) -> Sourced:
+    """`--month`: a month as 2025-10, or `last` for the one before that of `as_of`."""
+    if text == "last":
+        before = as_of.date().replace(day=1) - timedelta(days=1)
+        return Sourced(before.isoformat()[:7], "--month last")
+    if not is_month(text) or text > month_of(2_932_896):
+        raise UsageError(f"--month {text}: no such month", "Write it as 2025-10, or `last` for the last month that is over.")
+    return Sourced(text, "--month")
+
+
+def parse_total(text: str) -> Decimal:
+    """`--expect-total`: an amount such as 18402.17, in US dollars."""
+    found = decimal(text)
+    if found is None or abs(found) >= Decimal("1e15"):
+        raise UsageError(f"--expect-total {text}: no amount", "Write it with a point and without separators: 18402.17")
+    return found
+
+
+def parse_cap(text: str) -> int:
+    """`--max-findings`: how many findings a rule keeps; the counts are true in any case."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000_000:
+        raise UsageError(f"--max-findings {text}: expected a number from 1 to 1000000")
+    return int(text)
+
+
+def policy_of(name: str, fail_on: str) -> Policy:
+    """The policy of a check."""
+    policy: Literal["check", "upload"] = "upload" if name == "upload" else "check"
+    level: Literal["error", "warning"] = "warning" if fail_on == "warning" else "error"
+    return Policy("check", policy, level)

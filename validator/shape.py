@@ -1,0 +1,220 @@
+"""Dataclasses as the one description of a YAML file: read a tree into them, or write the JSON Schema that editors use.
+
+A field's type says what may stand there: str, int, bool, Literal, a tuple (a list), a Mapping, another dataclass, and any
+of them `| None`. Its metadata may say more: `pattern` for text, `doc` for the schema, `key` where the YAML key is no Python name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from validator.document import Node
+from validator.errors import Fault
+
+T = TypeVar("T")
+
+
+class Faulty(Exception):
+    """A value could not be read; the fault is already on the list."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One field of a shape: its YAML key, type, and what its metadata asks for."""
+
+    key: str
+    name: str
+    type: Any
+    required: bool
+    pattern: str | None
+    doc: str
+
+
+def part(
+    *, default: Any = dataclasses.MISSING, pattern: str | None = None, doc: str = "", key: str | None = None
+) -> Any:
+    """A dataclass field with what a shape can ask of it."""
+    return dataclasses.field(default=default, metadata={"pattern": pattern, "doc": doc, "key": key})
+
+
+@cache
+def parts(shape: type) -> tuple[Part, ...]:
+    """The fields of a dataclass as the parts of a YAML mapping, in order."""
+    hints = typing.get_type_hints(shape)
+    return tuple(
+        Part(
+            key=found.metadata.get("key") or found.name,
+            name=found.name,
+            type=hints[found.name],
+            required=found.default is dataclasses.MISSING and found.default_factory is dataclasses.MISSING,
+            pattern=found.metadata.get("pattern"),
+            doc=found.metadata.get("doc", ""),
+        )
+        for found in dataclasses.fields(shape)
+        if found.init and not found.name.startswith("_")
+    )
+
+
+def read(shape: type[T], node: Node, path: str, faults: list[Fault], **given: Any) -> T | None:
+    """`node` as an instance of the dataclass `shape`; None when something is wrong, with every fault on `faults`.
+
+    `given` are values for fields that do not stand in the file, such as the line.
+    """
+    if not isinstance(node.value, dict):
+        faults.append(Fault(path, node.line, f"expected keys and values, found {_described(node)}"))
+        return None
+    known = {one.key: one for one in parts(shape) if one.name not in given}
+    values: dict[str, Any] = dict(given)
+    sound = True
+    for key, value in node.value.items():
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            hint = f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(known)}"
+            faults.append(Fault(path, value.line, f"unknown key `{key}`{hint}"))
+            sound = False
+            continue
+        one = known[key]
+        try:
+            values[one.name] = _value(one.type, value, path, faults, f"`{key}`", one.pattern)
+        except Faulty:
+            sound = False
+    for one in known.values():
+        if one.required and one.key not in node.value:
+            faults.append(Fault(path, node.line, f"the key `{one.key}` is missing"))
+            sound = False
+    return shape(**values) if sound else None
+
+
+def _value(kind: Any, node: Node, path: str, faults: list[Fault], where: str, pattern: str | None) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        inner = [one for one in arguments if one is not type(None)]
+        if node.value is None and len(inner) < len(arguments):
+            return None
+        return _one_of_types(inner, node, path, faults, where, pattern)
+    if origin is typing.Literal:
+        if node.value in arguments and not isinstance(node.value, bool):
+            return node.value
+        allowed = ", ".join(str(one) for one in arguments)
+        return _refuse(node, path, faults, f"{where} is {_described(node)}; expected one of {allowed}")
+    if origin is tuple:
+        if not isinstance(node.value, list):
+            return _refuse(node, path, faults, f"{where} is {_described(node)}; expected a list")
+        return tuple(_all(arguments[0], node.value, path, faults, where, pattern))
+    if origin in (dict, Mapping):
+        if not isinstance(node.value, dict):
+            return _refuse(node, path, faults, f"{where} is {_described(node)}; expected keys and values")
+        return dict(zip(node.value, _all(arguments[1], list(node.value.values()), path, faults, where, pattern), strict=True))
+    if kind is Node:
+        return node
+    if dataclasses.is_dataclass(kind):
+        extra = {"line": node.line} if any(found.name == "line" for found in dataclasses.fields(kind)) else {}
+        found = read(cast(type, kind), node, path, faults, **extra)
+        if found is None:
+            raise Faulty
+        return found
+    return _scalar(kind, node, path, faults, where, pattern)
+
+
+def _one_of_types(kinds: list[Any], node: Node, path: str, faults: list[Fault], where: str, pattern: str | None) -> Any:
+    """The first type that fits the node's own kind (text, list, keys and values) reads it and names its faults."""
+    for kind in kinds:
+        wants_mapping = dataclasses.is_dataclass(kind) or typing.get_origin(kind) in (dict, Mapping)
+        wants_list = typing.get_origin(kind) is tuple
+        if wants_mapping == isinstance(node.value, dict) and wants_list == isinstance(node.value, list):
+            if kind is int and not isinstance(node.value, int):
+                continue
+            return _value(kind, node, path, faults, where, pattern)
+    return _value(kinds[0], node, path, faults, where, pattern)
+
+
+def _all(kind: Any, nodes: list[Node], path: str, faults: list[Fault], where: str, pattern: str | None) -> list[Any]:
+    values, sound = [], True
+    for node in nodes:
+        try:
+            values.append(_value(kind, node, path, faults, where, pattern))
+        except Faulty:
+            sound = False
+    if not sound:
+        raise Faulty
+    return values
+
+
+def _scalar(kind: Any, node: Node, path: str, faults: list[Fault], where: str, pattern: str | None) -> Any:
+    if kind is str:
+        if node.ambiguous or isinstance(node.value, int):
+            text = str(node.value).lower() if isinstance(node.value, bool) else node.value
+            return _refuse(node, path, faults, f'{where} is {text}, which YAML may read as no text; write "{text}"')
+        if not isinstance(node.value, str):
+            return _refuse(node, path, faults, f"{where} is {_described(node)}; expected text")
+        if pattern is not None and not re.fullmatch(pattern, node.value):
+            return _refuse(node, path, faults, f"{where} is {_described(node)}; expected the form {pattern}")
+        return node.value
+    if kind is bool and isinstance(node.value, bool):
+        return node.value
+    if kind is int and isinstance(node.value, int) and not isinstance(node.value, bool):
+        return node.value
+    expected = {bool: "true or false", int: "a whole number"}[kind]
+    return _refuse(node, path, faults, f"{where} is {_described(node)}; expected {expected}")
+
+
+def _refuse(node: Node, path: str, faults: list[Fault], text: str) -> Any:
+    faults.append(Fault(path, node.line, text))
+    raise Faulty
+
+
+def _described(node: Node) -> str:
+    if node.value is None:
+        return "empty"
+    if isinstance(node.value, list):
+        return "a list"
+    if isinstance(node.value, dict):
+        return "keys and values"
+    return f"`{str(node.value)[:60]}`"
+
+
+def json_schema(shape: type) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a YAML mapping that `read` takes as `shape`."""
+    properties = {one.key: _schema_of(one.type, one.pattern, one.doc) for one in parts(shape) if one.name != "line"}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [one.key for one in parts(shape) if one.required and one.name != "line"],
+        "properties": properties,
+    }
+
+
+def _schema_of(kind: Any, pattern: str | None, doc: str = "") -> dict[str, Any]:
+    return {**({"description": doc} if doc else {}), **_bare_schema(kind, pattern)}
+
+
+def _bare_schema(kind: Any, pattern: str | None) -> dict[str, Any]:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        options = list(_options(arguments, pattern))
+        return options[0] if len(options) == 1 else {"anyOf": options}
+    if origin is typing.Literal:
+        return {"enum": list(arguments)}
+    if origin is tuple:
+        return {"type": "array", "items": _bare_schema(arguments[0], pattern)}
+    if origin in (dict, Mapping):
+        return {"type": "object", "additionalProperties": _bare_schema(arguments[1], pattern)}
+    if kind is Node:
+        return {"type": "object"}
+    if dataclasses.is_dataclass(kind):
+        return json_schema(cast(type, kind))
+    if kind is str:
+        return {"type": "string", **({"pattern": f"^(?:{pattern})$"} if pattern else {})}
+    return {"type": {bool: "boolean", int: "integer"}[kind]}
+
+
+def _options(kinds: tuple[Any, ...], pattern: str | None) -> Iterator[dict[str, Any]]:
+    for kind in kinds:
+        yield {"type": "null"} if kind is type(None) else _bare_schema(kind, pattern)

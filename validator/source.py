@@ -1,0 +1,94 @@
+"""A path or standard input as bytes, read exactly once: what is hashed is what is handed on.
+
+Blocks end at a line end, so that a reader never meets half a line; only the last block of a file may.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from validator.errors import Unreadable
+
+BLOCK_BYTES = 65_536
+MAX_LINE_BYTES = 64 * 1024 * 1024
+STANDARD_INPUT = "-"
+
+
+class Source:
+    """The bytes of one file. `size` and `sha256` speak of what was handed out so far; `complete` once the end was met."""
+
+    def __init__(self, stream: BinaryIO, path: str, size_on_disk: int | None) -> None:
+        self.path = path
+        self.name = "standard input" if path == STANDARD_INPUT else os.path.basename(path.rstrip("/\\")) or path
+        self.size = 0
+        self.complete = False
+        self._stream = stream
+        self._size_on_disk = size_on_disk
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal digest of the bytes handed out."""
+        return self._hash.hexdigest()
+
+    def blocks(self) -> Iterator[bytes]:
+        """The file in blocks that end at a line end (LF, or CR where there is no LF).
+
+        Raises Unreadable if the disk fails, a line is longer than 64 MiB, or the file grew or shrank meanwhile.
+        """
+        pending: list[bytes] = []
+        pending_size = 0
+        while chunk := self._read():
+            cut = chunk.rfind(b"\n") + 1 or chunk.rfind(b"\r", 0, -1) + 1
+            if cut:
+                yield b"".join((*pending, chunk[:cut]))
+                pending, pending_size = [chunk[cut:]], len(chunk) - cut
+                continue
+            pending.append(chunk)
+            pending_size += len(chunk)
+            if pending_size > MAX_LINE_BYTES:
+                raise Unreadable(
+                    f"{self.path}: a line is longer than {MAX_LINE_BYTES // 2**20} MiB; no export has such lines",
+                    "Check that this is the CSV that OpenAI's dashboard gave you.",
+                )
+        if self._size_on_disk is not None and self.size != self._size_on_disk:
+            raise Unreadable(
+                f"{self.path}: the file changed while it was read ({self._size_on_disk:,} bytes became {self.size:,})",
+                "Wait until the download has finished and run the same command again.",
+            )
+        self.complete = True
+        if pending_size:
+            yield b"".join(pending)
+
+    def _read(self) -> bytes:
+        try:
+            chunk = self._stream.read(BLOCK_BYTES)
+        except OSError as error:
+            raise Unreadable(f"{self.path}: cannot be read: {error.strerror or error}") from None
+        self._hash.update(chunk)
+        self.size += len(chunk)
+        return chunk
+
+
+@contextmanager
+def open_source(path: str) -> Iterator[Source]:
+    """`path`, or standard input for `-`, opened for one read. Raises Unreadable with the reason in words."""
+    if path == STANDARD_INPUT:
+        yield Source(sys.stdin.buffer, path, None)
+        return
+    try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
+            raise Unreadable(f"{path}: is {what}, not a file", "For a pipe use `-`, which reads standard input.")
+        with open(path, "rb", buffering=0) as stream:
+            yield Source(stream, path, os.fstat(stream.fileno()).st_size)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise Unreadable(f"{path}: cannot be read: {reason}", "Check the name, and that you may read it.") from None

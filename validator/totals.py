@@ -1,0 +1,220 @@
+"""Control totals, gathered in the same pass as the rules: exact sums by day, project and line item, and days with rows.
+
+Amounts are summed only where they are exact numbers; one that is not makes the totals unknown (None), never too low.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, Inexact, InvalidOperation
+
+from validator.model import Group, Totals
+from validator.values import (
+    DAY_SECONDS,
+    EXACT,
+    calendar_date,
+    day_number,
+    day_of,
+    integer,
+)
+from validator.view import View
+
+TOP_GROUPS = 50
+LAST_DAY = 2_932_896  # 9999-12-31
+
+_NUMBER_CHARACTERS = re.compile(r"[0-9.eE+-]*")
+_ZERO = Decimal(0)
+
+
+@dataclass
+class DayTally:
+    """One day of the file: where it begins, how many rows of which sort, and their sum."""
+
+    first_line: int
+    value: str
+    key: str
+    rows: int = 0
+    charged: int = 0
+    amount: Decimal = _ZERO
+
+
+class Collector:
+    """Gathers the totals of one file. `roles` name the columns; what a role does not name is not gathered."""
+
+    def __init__(self, roles: Mapping[str, str | None], columns: Mapping[str, int], day_type: str) -> None:
+        self._roles = {role: name for role, name in roles.items() if name is not None and name in columns}
+        self._currency = roles.get("currency_constant")
+        self._dated = day_type == "date"
+        self._day_cache: dict[str, int | None] = {}
+        self.days: dict[int, DayTally] = {}
+        self.rows = 0
+        self.charged_rows = 0
+        self.usable = "amount" in self._roles
+        self.organizations: Counter[str] = Counter()
+        self.last_row: tuple[int | None, str | None, str] = (None, None, "")
+        self._currencies: set[str] = set()
+        self._groups: dict[tuple[str, str], Decimal] = {}
+        self._group_rows: Counter[tuple[str, str]] = Counter()
+        self._project_names: dict[str, str] = {}
+
+    def day(self, value: str) -> int | None:
+        """The day number of a cell of the role `day`: UTC days of a Unix time, or the date itself."""
+        found = self._day_cache.get(value)
+        if found is None:
+            if self._dated:
+                date = calendar_date(value)
+                found = None if date is None else day_number(date)
+            else:
+                seconds = integer(value)
+                found = None if seconds is None else seconds // DAY_SECONDS
+            if found is not None and not 0 <= found <= LAST_DAY:
+                found = None
+            if len(self._day_cache) < 10_000:
+                self._day_cache[value] = found
+        return found
+
+    @staticmethod
+    def has_ended(day: int, as_of: datetime) -> bool:
+        """Whether a day was over at an instant."""
+        return (day + 1) * DAY_SECONDS <= as_of.timestamp()
+
+    def take(self, view: View, unusable: set[int], badly_dated: set[int], key: object) -> None:
+        """Adds a batch. `unusable` are the positions whose amount or currency a rule refused, `badly_dated` whose day."""
+        if not len(view):
+            return
+        self.rows += len(view)
+        if "day" in self._roles:
+            self._take_days(view.without(badly_dated), key)
+        charged = view.charged()
+        self.charged_rows += len(charged)
+        if not len(charged):
+            return
+        if "organization" in self._roles:
+            self.organizations.update(charged.column(self._roles["organization"]))
+        if "currency" in self._roles:
+            self._currencies |= charged.distinct(self._roles["currency"])
+        if "amount" in self._roles:
+            self._take_amounts(charged, unusable, badly_dated)
+
+    def _take_days(self, view: View, key: object) -> None:
+        name = self._roles["day"]
+        cells = view.column(name)
+        if not cells:
+            return
+        counts = Counter(cells)
+        charged = Counter(view.charged().column(name)) if len(view.charged()) else Counter()
+        for value, count in counts.items():
+            day = self.day(value)
+            if day is None:
+                continue
+            tally = self.days.get(day)
+            if tally is None:
+                row = cells.index(value)
+                tally = self.days[day] = DayTally(view.line(row), value, key(view, row) if callable(key) else "")
+            tally.rows += count
+            tally.charged += charged[value]
+        last = len(cells) - 1
+        self.last_row = (view.line(last), cells[last], key(view, last) if callable(key) else "")
+
+    def _take_amounts(self, charged: View, unusable: set[int], badly_dated: set[int]) -> None:
+        if unusable and not unusable.isdisjoint(charged.positions):
+            self.usable = False
+            charged = charged.without(unusable)
+            if not len(charged):
+                return
+        cells = charged.column(self._roles["amount"])
+        if not _NUMBER_CHARACTERS.fullmatch("".join(cells)):
+            self.usable = False
+            return
+        try:
+            amounts = list(map(Decimal, cells))
+            self._add(charged, amounts, badly_dated)
+        except (InvalidOperation, Inexact):
+            self.usable = False
+
+    def _add(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
+        blank = [""] * len(amounts)
+        project, group = self._roles.get("project"), self._roles.get("group")
+        projects = charged.column(project) if project else blank
+        groups = charged.column(group) if group else blank
+        pairs = list(zip(projects, groups, strict=True))
+        self._group_rows.update(pairs)
+        name = self._roles.get("project_name")
+        if project and name:
+            for one in charged.distinct(project) - self._project_names.keys():
+                self._project_names[one] = charged.column(name)[list(projects).index(one)]
+        add = EXACT.add
+        sums = self._groups
+        for pair, amount in zip(pairs, amounts, strict=True):
+            if amount:
+                sums[pair] = add(sums.get(pair, _ZERO), amount)
+        if "day" in self._roles:
+            self._add_by_day(charged, amounts, badly_dated)
+
+    def _add_by_day(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
+        add = EXACT.add
+        by_value: dict[str, Decimal] = {}
+        for position, value, amount in zip(charged.positions, charged.column(self._roles["day"]), amounts, strict=True):
+            if amount and position not in badly_dated:
+                by_value[value] = add(by_value.get(value, _ZERO), amount)
+        for value, total in by_value.items():
+            day = self.day(value)
+            if day is not None:
+                self.days[day].amount = add(self.days[day].amount, total)
+
+    @property
+    def amount(self) -> Decimal | None:
+        """The exact sum of all charges, or None."""
+        if not self.usable:
+            return None
+        total = _ZERO
+        for one in self._groups.values():
+            total = EXACT.add(total, one)
+        return total
+
+    def totals(self) -> Totals:
+        """The control totals as they stand in the report."""
+        days = sorted(self.days)
+        currencies = {one.upper() for one in self._currencies if one}
+        currency = self._currency or (currencies.pop() if len(currencies) == 1 else None)
+        return Totals(
+            amount=self.amount,
+            currency=currency,
+            charged_rows=self.charged_rows,
+            empty_days=sum(1 for tally in self.days.values() if not tally.charged),
+            days=len(days),
+            first_day=day_of(days[0]).isoformat() if days else None,
+            last_day=day_of(days[-1]).isoformat() if days else None,
+            by_project=self._top(0, self._project_names),
+            by_line_item=self._top(1, {}),
+        )
+
+    def _top(self, part: int, names: Mapping[str, str]) -> tuple[Group, ...]:
+        """The groups with the largest amounts, and one `other` for the rest."""
+        rows: Counter[str] = Counter()
+        sums: dict[str, Decimal] = {}
+        for pair, count in self._group_rows.items():
+            rows[pair[part]] += count
+        for pair, amount in self._groups.items():
+            sums[pair[part]] = EXACT.add(sums.get(pair[part], _ZERO), amount)
+        ordered = sorted(rows, key=lambda one: (-sums.get(one, _ZERO), one))
+        top = [self._group(one, names.get(one), sums.get(one, _ZERO), rows[one]) for one in ordered[:TOP_GROUPS]]
+        rest = ordered[TOP_GROUPS:]
+        if rest:
+            amount = _ZERO
+            for one in rest:
+                amount = EXACT.add(amount, sums.get(one, _ZERO))
+            top.append(self._group(f"other ({len(rest):,})", None, amount, sum(rows[one] for one in rest)))
+        return tuple(top)
+
+    def _group(self, id_: str, name: str | None, amount: Decimal, rows: int) -> Group:
+        return Group(id_, name, amount if self.usable else None, rows)
+
+
+def start_of(day: int) -> datetime:
+    """The instant at which a UTC day begins."""
+    return datetime.fromtimestamp(day * DAY_SECONDS, UTC)

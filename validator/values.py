@@ -1,0 +1,145 @@
+"""Text to values and values to text: ASCII numbers, exact decimals, UTC days, and the one way in which text is shown.
+
+Nothing here guesses: what is not exactly a number or an instant is None, and money never becomes a float.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Context, Decimal, Inexact, InvalidOperation
+
+DAY_SECONDS = 86_400
+SHOWN_CHARACTERS = 80
+EPOCH = date(1970, 1, 1)
+
+# Sums are exact or they raise: 15 digits before the point and 100 after it need far fewer than 200.
+EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
+
+# White space and the characters that have no width: a cell padded with either looks right and is not.
+BLANKS = " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009" \
+    "\u200a\u2028\u2029\u202f\u205f\u3000\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
+_ISO_INSTANT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
+_E_MAIL = re.compile(r"[^\s,;/\\@＠]+[@＠][^\s,;/\\]+")
+_UNSHOWABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    r"|[\U000e0000-\U000e007f]"
+)
+
+
+def integer(text: str) -> int | None:
+    """`text` as a whole number in ASCII digits, or None. `1_0`, `１２`, ` 7` and `+7` are none."""
+    return int(text) if _INTEGER.fullmatch(text) else None
+
+
+def decimal(text: str) -> Decimal | None:
+    """`text` as an exact Decimal, or None. `NaN`, `1_000`, `１２`, `.5` and ` 1` are none."""
+    return Decimal(text) if _DECIMAL.fullmatch(text) else None
+
+
+def instant(text: str) -> datetime | None:
+    """RFC 3339 text (`2025-10-01T00:00:00`, an offset or none, which means UTC) as an instant in UTC, or None."""
+    found = _ISO_INSTANT.fullmatch(text)
+    if not found:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def calendar_date(text: str) -> date | None:
+    """`2025-10-01` as a date, or None."""
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def is_month(text: str) -> bool:
+    """Whether `text` names a month as `2025-10`."""
+    return _MONTH.fullmatch(text) is not None and text[:4] != "0000"
+
+
+def day_of(number: int) -> date:
+    """The date of day `number`, counted from 1970-01-01."""
+    return EPOCH + timedelta(days=number)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def month_of(number: int) -> str:
+    """The month (`2025-10`) of day `number`."""
+    return day_of(number).isoformat()[:7]
+
+
+def month_days(month: str) -> range:
+    """The day numbers of a month (`2025-10`), first to last."""
+    year, in_year = int(month[:4]), int(month[5:])
+    first = date(year, in_year, 1)
+    following = date(year + in_year // 12, in_year % 12 + 1, 1) if (year, in_year) != (9999, 12) else date.max
+    return range(day_number(first), day_number(following))
+
+
+def month_end(month: str) -> datetime:
+    """The instant at which a month is over: 00:00 UTC of the first day after it."""
+    return datetime.fromtimestamp(month_days(month).stop * DAY_SECONDS, UTC)
+
+
+def in_words(moment: datetime) -> str:
+    """An instant as people read it: `2025-11-03 00:00 UTC`."""
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def rfc3339(moment: datetime) -> str:
+    """An instant as machines read it: `2025-11-03T00:00:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def money(amount: Decimal) -> str:
+    """An amount as exact plain text: no exponent, no trailing zeros, `0` for every zero."""
+    if not amount:
+        return "0"
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def cents(amount: Decimal) -> Decimal:
+    """An amount rounded to cents, halves away from zero as invoices do."""
+    return amount.quantize(Decimal("0.01"), rounding="ROUND_HALF_UP", context=Context(prec=200))
+
+
+def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
+    """`text` as it may be printed or stored anywhere: the only way out for anything that comes from a file.
+
+    Control, invisible and direction-changing characters become `\\u202E`, a byte that is not UTF-8 becomes `\\xE9`,
+    an e-mail address becomes `<e-mail>`, and what is longer than `limit` characters is cut.
+    """
+    if limit is not None:
+        text = text[: limit * 4]
+    text = _UNSHOWABLE.sub(_escaped, text)
+    if "@" in text or "＠" in text:
+        text = _E_MAIL.sub("<e-mail>", text)
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return text
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02X}"
+    return f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}"

@@ -1,0 +1,221 @@
+"""The verdict: one pure function over what was found. Pass has to be proved; everything else is fail or unproved.
+
+The lines are numbered as in DESIGN.md, section 9. Only `judge` makes a `Pass`, and only a `Pass` can be uploaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Literal
+
+from validator.model import FileResult, Outcome, Policy, RuleSetDuty
+
+Word = Literal["pass", "fail", "unproved"]
+
+_SEVERITY: Final[dict[Word, int]] = {"pass": 0, "fail": 1, "unproved": 2}
+_SEAL: Final = object()
+
+
+class Exit(IntEnum):
+    """What the command's exit code says; the same for every format."""
+
+    PASS = 0
+    FAIL = 1
+    USAGE = 2
+    UNPROVED = 3
+    NOT_SENT = 4
+    INTERRUPTED = 130
+
+
+EXIT_CODES: Final[dict[Word, Exit]] = {"pass": Exit.PASS, "fail": Exit.FAIL, "unproved": Exit.UNPROVED}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a verdict is no pass, or a pass cannot be uploaded: a stable code, and the same in words."""
+
+    code: str
+    text: str
+    file: str | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
+class FileVerdict:
+    """The verdict on one file, with what keeps it from being uploaded (`because`: rule ids or codes)."""
+
+    word: Word
+    reasons: tuple[Reason, ...]
+    because: tuple[str, ...]
+
+
+class Pass:
+    """Proof that a file passed. Nobody but `judge` can make one."""
+
+    __slots__ = ("sha256",)
+
+    def __init__(self, seal: object, sha256: str) -> None:
+        if seal is not _SEAL:
+            raise TypeError("only judge() makes a Pass")
+        self.sha256 = sha256
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The worst of the files' verdicts, and one Pass per file that may be uploaded."""
+
+    word: Word
+    reasons: tuple[Reason, ...]
+    files: tuple[FileVerdict, ...]
+    passes: tuple[Pass | None, ...]
+
+    @property
+    def exit_code(self) -> Exit:
+        """0 pass, 1 fail, 3 unproved."""
+        return EXIT_CODES[self.word]
+
+
+def judge(ruleset: RuleSetDuty, files: Sequence[FileResult], policy: Policy) -> Verdict:
+    """The verdict on some files under a policy: for each the first line of the table that fits, then the worst."""
+    if not files:
+        reason = Reason("nothing_to_check", "nothing was checked: there is no file")
+        return Verdict("unproved", (reason,), (), ())
+    verdicts = tuple(_judge_file(ruleset, one, policy) for one in files)
+    word = max((one.word for one in verdicts), key=_SEVERITY.__getitem__)
+    passes = tuple(
+        Pass(_SEAL, one.sha256) if verdict.word == "pass" and not verdict.because and one.sha256 else None
+        for one, verdict in zip(files, verdicts, strict=True)
+    )
+    return Verdict(word, tuple(reason for one in verdicts for reason in one.reasons), verdicts, passes)
+
+
+def _judge_file(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> FileVerdict:
+    because = tuple(dict.fromkeys(_not_ready(ruleset, file, policy)))
+    unproved = list(_unproved(ruleset, file, policy))
+    if unproved:
+        return FileVerdict("unproved", tuple(unproved), because)
+    failed = list(_failed(file, policy))
+    if failed:
+        return FileVerdict("fail", tuple(failed), because)
+    unsaid = list(_core_unsaid(ruleset, file))
+    if unsaid:
+        return FileVerdict("unproved", tuple(unsaid), because)
+    return FileVerdict("pass", (), because)
+
+
+def _unproved(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    """Lines 1 to 12: what leaves the file unproved. The first line that fits gives the reasons."""
+    for line in (_unread, _outcomes_incomplete, _crashed, _wrongly_blocked, _empty_pass, _not_run, _second_opinion):
+        found = list(line(ruleset, file, policy))
+        if found:
+            yield from found
+            return
+    if policy.policy == "upload":
+        yield from _not_shipped(ruleset, file)
+
+
+def _unread(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    if not ruleset.rules:
+        yield Reason("no_rule", "the rule set has no rule, so nothing was checked", file.path)
+    elif file.error is not None:
+        yield Reason("unreadable", file.error, file.path)
+    elif not file.complete or file.sha256 is None:
+        yield Reason("not_read_to_the_end", "the file was not read to its last byte", file.path)
+    elif file.parsed_bytes != file.bytes:
+        text = f"{file.bytes:,} bytes were hashed and {file.parsed_bytes:,} were checked"
+        yield Reason("bytes_differ", text, file.path)
+
+
+def _outcomes_incomplete(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    wanted = sorted(rule.id for rule in ruleset.rules)
+    if sorted(one.rule for one in file.outcomes) != wanted:
+        yield Reason("outcomes_incomplete", "not every rule has exactly one outcome", file.path)
+
+
+def _crashed(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    for one in file.outcomes:
+        if one.state == "crashed":
+            yield _reason("crashed", one, file, f"could not be checked: {one.reason}")
+
+
+def _wrongly_blocked(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    failed = {one.rule for one in file.outcomes if one.state == "failed" and one.level == "error"}
+    for one in file.outcomes:
+        if one.state == "blocked" and one.blocked_by not in failed:
+            cause = f"{one.blocked_by} is no failed error" if one.blocked_by else "and nothing says why"
+            yield _reason("blocked", one, file, f"could not look at everything, {cause}")
+
+
+def _empty_pass(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    for one in file.outcomes:
+        if one.state == "passed" and (one.evaluated < 1 or one.left_out > 0):
+            yield _reason("empty_pass", one, file, "passed without having looked at everything")
+
+
+def _not_run(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    optional = {rule.id for rule in ruleset.rules if rule.optional_in_check}
+    for one in file.outcomes:
+        if one.state == "not_run" and (one.rule not in optional or policy.policy == "upload"):
+            yield _reason("not_run", one, file, f"could not run: {one.reason}")
+        elif one.state == "off" and policy.policy == "upload":
+            yield _reason("off", one, file, f"is {one.reason}")
+
+
+def _second_opinion(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    if file.second_opinion is not None and not file.second_opinion.valid and not _errors(file):
+        text = f"{file.second_opinion.tool} finds an error where no rule does: {'; '.join(file.second_opinion.errors[:3])}"
+        yield Reason("second_opinion", text, file.path)
+
+
+def _core_unsaid(ruleset: RuleSetDuty, file: FileResult) -> Iterator[Reason]:
+    """Line 18: a core rule that found nothing to speak of proves nothing."""
+    core = {rule.id for rule in ruleset.rules if rule.core}
+    for one in file.outcomes:
+        if one.state == "not_applicable" and one.rule in core:
+            yield _reason("core_not_applicable", one, file, f"had nothing to look at: {one.reason}")
+
+
+def _not_shipped(ruleset: RuleSetDuty, file: FileResult) -> Iterator[Reason]:
+    for text in ruleset.weaker:
+        yield Reason("weaker_rules", text, file.path)
+    if file.month.source == "inferred" and _coverage_waived(ruleset, file):
+        yield Reason("month_inferred", "the month is inferred and a missing day is waived; say --month", file.path)
+    if file.integration is None:
+        yield Reason("no_integration", "no integration is configured for its organization", file.path)
+
+
+def _failed(file: FileResult, policy: Policy) -> Iterator[Reason]:
+    """Lines 13 to 15."""
+    warnings_fail = policy.fail_on == "warning" or policy.policy == "upload"
+    for one in file.outcomes:
+        if one.state == "failed" and (one.level == "error" or one.level == "warning" and warnings_fail):
+            text = one.findings[0].message if one.findings else "failed"
+            yield _reason("failed", one, file, text)
+
+
+def _not_ready(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[str]:
+    """What an upload would refuse, whatever the policy of this run: rule ids, or a code."""
+    for one in file.outcomes:
+        if one.state in ("not_run", "off", "crashed", "blocked") or one.state == "failed" and one.level != "note":
+            yield one.rule
+    if ruleset.weaker:
+        yield "weaker_rules"
+    if file.month.source == "inferred" and _coverage_waived(ruleset, file):
+        yield "month_inferred"
+    if file.integration is None:
+        yield "no_integration"
+
+
+def _errors(file: FileResult) -> list[Outcome]:
+    return [one for one in file.outcomes if one.state == "failed" and one.level == "error"]
+
+
+def _coverage_waived(ruleset: RuleSetDuty, file: FileResult) -> bool:
+    covering = {rule.id for rule in ruleset.rules if rule.covers_month}
+    return any(one.state == "waived" and one.rule in covering for one in file.outcomes)
+
+
+def _reason(code: str, outcome: Outcome, file: FileResult, text: str) -> Reason:
+    return Reason(code, f"{outcome.rule} {outcome.name} {text}" if code != "failed" else text, file.path, outcome.rule)

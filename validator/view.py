@@ -1,0 +1,151 @@
+"""Rows of a batch as checks see them: by column, stripped, and as sets of distinct values.
+
+Checks look at distinct values first and search rows only when one of them is bad. That is what makes a check cost next
+to nothing on a good file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from validator.reader import Batch
+from validator.values import BLANKS
+
+REMEMBERED_VALUES = 10_000
+
+_BLANK_SET = frozenset(BLANKS)
+
+
+class Columns:
+    """The columns of one file: where each stands, and which values of it are known to need no stripping."""
+
+    def __init__(self, header: Sequence[str], time_columns: Collection[str], likely_filled: str | None) -> None:
+        self.names = tuple(header)
+        self.index: dict[str, int] = {}
+        for position, name in enumerate(header):
+            self.index.setdefault(name, position)
+        self.other_than_time = [position for position, name in enumerate(header) if name not in time_columns]
+        likely = self.index.get(likely_filled or "")
+        if likely in self.other_than_time:
+            self.other_than_time.remove(likely)
+            self.other_than_time.insert(0, likely)
+        self.unpadded: dict[int, set[str]] = {}
+
+
+class View:
+    """Some rows of a batch. Cells are stripped unless the name says `raw`; row numbers count within the view."""
+
+    def __init__(self, batch: Batch, columns: Columns, positions: Sequence[int] | None = None) -> None:
+        self.batch = batch
+        self.columns = columns
+        self.positions: Sequence[int] = range(len(batch.rows)) if positions is None else positions
+        self._whole = positions is None
+        self._raw: dict[int, Sequence[str]] = {}
+        self._stripped: dict[int, Sequence[str]] = {}
+        self._distinct: dict[int, set[str]] = {}
+        self._charged: View | None = None
+        self.bad_cells: dict[str, set[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def raw(self, name: str) -> Sequence[str]:
+        """A column's cells as they stand in the file."""
+        return self._raw_at(self.columns.index[name])
+
+    def column(self, name: str) -> Sequence[str]:
+        """A column's cells without the blanks around them."""
+        return self._at(self.columns.index[name])
+
+    def distinct(self, name: str) -> set[str]:
+        """The different values of a column."""
+        return self._distinct_at(self.columns.index[name])
+
+    def all_columns(self, but: Collection[str]) -> list[Sequence[str]]:
+        """Every column of the file, known or not, but those named."""
+        return [self._at(index) for index, name in enumerate(self.columns.names) if name not in but]
+
+    def line(self, row: int) -> int:
+        """The first physical line of a row."""
+        return self.batch.lines[self.positions[row]]
+
+    def end_line(self, row: int) -> int:
+        """The last physical line of a row."""
+        return self.batch.end_lines[self.positions[row]]
+
+    def cell(self, row: int, name: str) -> str:
+        """One cell, stripped; empty if the file has no such column."""
+        index = self.columns.index.get(name)
+        return "" if index is None else self.batch.rows[self.positions[row]][index].strip(BLANKS)
+
+    def only(self, rows: Collection[int]) -> View:
+        """The view of some of these rows."""
+        view = View(self.batch, self.columns, [self.positions[row] for row in rows])
+        view.bad_cells = self.bad_cells
+        return view
+
+    def without(self, positions: Collection[int]) -> View:
+        """The view without the rows at these positions of the batch."""
+        if not positions:
+            return self
+        return self.only([row for row, position in enumerate(self.positions) if position not in positions])
+
+    def readable(self, *names: str) -> View:
+        """The rows in which no cell of these columns is spoilt by another fault."""
+        if not self.bad_cells:
+            return self
+        bad: set[int] = set().union(*(self.bad_cells.get(name, ()) for name in names))
+        return self.without(bad)
+
+    def charged(self) -> View:
+        """The rows with text in any column but the times."""
+        if self._charged is None:
+            others = self.columns.other_than_time
+            if any("" not in self._distinct_at(index) for index in others[:3]):
+                self._charged = self
+            else:
+                cells = [self._at(index) for index in others]
+                charged = [row for row in range(len(self)) if any(column[row] for column in cells)]
+                self._charged = self if len(charged) == len(self) else self.only(charged)
+        return self._charged
+
+    def filled(self, name: str, filled: bool = True) -> View:
+        """The rows in which the cell of a column is filled (or blank)."""
+        distinct = self.distinct(name)
+        if filled and "" not in distinct:
+            return self
+        column = self.column(name)
+        return self.only([row for row, cell in enumerate(column) if bool(cell) is filled])
+
+    def _raw_at(self, index: int) -> Sequence[str]:
+        found = self._raw.get(index)
+        if found is None:
+            cells = self.batch.columns[index] if self.batch.rows else ()
+            found = cells if self._whole else [cells[position] for position in self.positions]
+            self._raw[index] = found
+        return found
+
+    def _distinct_at(self, index: int) -> set[str]:
+        found = self._distinct.get(index)
+        if found is None:
+            self._at(index)
+            found = self._distinct[index]
+        return found
+
+    def _at(self, index: int) -> Sequence[str]:
+        found = self._stripped.get(index)
+        if found is None:
+            raw = self._raw_at(index)
+            distinct = set(raw)
+            known = self.columns.unpadded.setdefault(index, {""})
+            new = distinct - known
+            if any(value[0] in _BLANK_SET or value[-1] in _BLANK_SET for value in new):
+                found = [cell.strip(BLANKS) for cell in raw]
+                distinct = set(found)
+            else:
+                found = raw
+                if len(known) < REMEMBERED_VALUES:
+                    known |= new
+            self._stripped[index] = found
+            self._distinct[index] = distinct
+        return found
