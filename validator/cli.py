@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from validator import __version__
 from validator.errors import Unwritable, UsageError
-from validator.values import shown
 from validator.verdict import Exit
 
 if TYPE_CHECKING:
@@ -243,7 +242,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _rules(options: argparse.Namespace) -> int:
     from validator import rulebook
 
-    return rulebook.run(options.action, options, _print)
+    return rulebook.run(options.action, options, _print, run_command)
 
 
 def _write(path: Path, text: str) -> None:
@@ -286,8 +285,3 @@ def _painted(text: str) -> str:
         if word in _COLOURS:
             lines[number] = f"{_COLOURS[word]}{word}\x1b[0m{line[len(word) :]}"
     return "\n".join(lines)
-
-
-def quoted(path: str) -> str:
-    """A path as it may stand in a command line to copy."""
-    return f'"{shown(path, None)}"' if " " in path else shown(path, None)

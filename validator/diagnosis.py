@@ -7,11 +7,7 @@ from datetime import date
 
 from validator.model import Diagnosis, FileResult
 from validator.ruleset import Condition, DiagnosisRule
-from validator.values import month_days, shown
-
-MONTH_NAMES = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
+from validator.values import month_days, month_name, shown
 
 
 def diagnose(
@@ -23,7 +19,7 @@ def diagnose(
     """
     failed = {one.rule for one in file.outcomes if one.state == "failed"}
     for one in diagnoses:
-        if failed and _fits(one.when, failed, file, known_columns):
+        if failed and any(_fits(when, failed, file, known_columns) for when in one.when):
             texts = _texts(file, kind, organization)
             rules = tuple(rule for rule in one.rules if rule in failed)
             return Diagnosis(one.id, one.cause.format_map(texts).strip(), one.fix.format_map(texts).rstrip(), rules)
@@ -39,15 +35,17 @@ def _fits(when: Condition, failed: set[str], file: FileResult, known_columns: Se
         and (not when.any or not failed.isdisjoint(when.any))
         and failed.isdisjoint(when.none)
         and (at_least is None or len(failed.intersection(at_least.of)) >= at_least.count)
+        and (not when.every_row or any(_in_every_row(one, file) for one in when.every_row))
         and when.export in (None, file.export)
         and when.span_days in (None, span)
         and when.no_known_column in (None, not set(known_columns).intersection(file.header))
     )
 
 
-def month_name(month: str) -> str:
-    """`2025-10` as people say it: October 2025."""
-    return f"{MONTH_NAMES[int(month[5:]) - 1]} {month[:4]}"
+def _in_every_row(rule: str, file: FileResult) -> bool:
+    outcome = file.outcome(rule)
+    charged = file.totals.charged_rows if file.totals else 0
+    return outcome is not None and outcome.state == "failed" and outcome.violations >= charged > 0
 
 
 def _texts(file: FileResult, kind: str, organization: str) -> dict[str, str]:

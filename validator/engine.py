@@ -239,7 +239,7 @@ class Engine:
         reason: str | None = None
         if work.at_work:
             reason = self._lacking(work)
-            if reason is None:
+            if reason is None and not work.blocked_by:
                 self._guard(work, check.at_end)
                 check.trim()
         whole_file = work.rule.file.scope == "file"
@@ -290,7 +290,7 @@ class Engine:
         check, kind = work.check, work.rule.kind
         if kind.reads == "head":
             return 1
-        if work.rule.file.scope == "file" and kind.unit == "file" and not kind.counts_rows or kind.unit == "id":
+        if (work.rule.file.scope == "file" and kind.unit == "file" and not kind.counts_rows) or kind.unit == "id":
             return min(check.evaluated, 1)
         return max(check.evaluated, 0)
 

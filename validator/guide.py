@@ -9,7 +9,6 @@ from pathlib import Path
 from textwrap import dedent
 
 from validator.config import FILE_NAME, FILL_IN, find_config
-from validator.diagnosis import month_name
 from validator.errors import Unwritable, UsageError
 from validator.model import FileResult, Policy, Sourced
 from validator.render.text import render_text
@@ -18,7 +17,7 @@ from validator.ruleset import DEFAULT_RULESET, load_ruleset
 from validator.run import check
 from validator.settings import MAX_FINDINGS, Settings, clock, parse_as_of, parse_month
 from validator.shipped import shipped
-from validator.values import in_words, month_days, month_end, shown
+from validator.values import in_words, month_days, month_end, month_name, shown
 
 DEMO_AS_OF = datetime(2025, 12, 1, tzinfo=UTC)
 DEMO_VERDICTS = {

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from validator import __version__
 from validator.model import DayFacts, FileResult, Finding, Group, Outcome, Sourced, Totals
-from validator.ruleset import Rule
-from validator.run import Run
-from validator.settings import CLOCK
+from validator.ruleset import Rule, RuleSet
+from validator.settings import CLOCK, Settings
 from validator.values import money, rfc3339, shown
-from validator.verdict import FileVerdict, Reason
+from validator.verdict import FileVerdict, Reason, Verdict
 
 SCHEMA = "billproof/report/v1"
 HEADER_NAMES = 200
@@ -34,6 +33,16 @@ _CI = {
     "commit": ("GITHUB_SHA", "CI_COMMIT_SHA"),
     "actor": ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"),
 }
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished check: what was used, what was found, and the verdict."""
+
+    settings: Settings
+    ruleset: RuleSet
+    files: tuple[FileResult, ...]
+    verdict: Verdict
 
 
 def build_report(run: Run, started: datetime, finished: datetime, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -207,8 +216,3 @@ def _host(environment: Mapping[str, str]) -> dict[str, str] | None:
     if environment.get("BILLPROOF_NO_HOST"):
         return None
     return {"name": shown(platform.node()), "system": platform.system(), "python": platform.python_version()}
-
-
-def environment() -> Mapping[str, str]:
-    """The process's environment."""
-    return os.environ

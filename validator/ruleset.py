@@ -163,6 +163,7 @@ class Condition:
     any: tuple[str, ...] = ()
     none: tuple[str, ...] = ()
     at_least: AtLeast | None = None
+    every_row: tuple[str, ...] = part(default=(), doc="One of these fails in every charged row.")
     export: Literal["cost", "activity", "no_usage", "legacy", "unknown"] | None = None
     span_days: int | None = None
     no_known_column: bool | None = None
@@ -173,7 +174,7 @@ class DiagnosisRule:
     """A cause behind failed rules, and what to do."""
 
     id: str = part(pattern=r"[a-z0-9]+(?:-[a-z0-9]+)*")
-    when: Condition = part()
+    when: tuple[Condition, ...] = part(doc="One of these conditions fits.")
     cause: str = part()
     fix: str = part()
     rules: tuple[str, ...] = part(doc="The rules that this cause explains; they are folded under it.")
@@ -477,7 +478,9 @@ class _Loader:
         for cycle in _cycles(rules):
             self._fault(by_id[cycle[0]].path, f"blocked_by goes in a circle: {' > '.join(cycle)}")
         for one in self.diagnoses:
-            named = (*one.rules, *one.when.all, *one.when.any, *one.when.none, *(one.when.at_least.of if one.when.at_least else ()))
+            named = [*one.rules]
+            for when in one.when:
+                named += [*when.all, *when.any, *when.none, *when.every_row, *(when.at_least.of if when.at_least else ())]
             for rule_id in dict.fromkeys(named):
                 if rule_id not in by_id:
                     self._fault(self.diagnoses_path, f"diagnosis {one.id} names {rule_id}, which this set does not have")

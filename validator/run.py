@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import gc
 import os
-from dataclasses import dataclass
 
 from validator.checks.base import FileContext
 from validator.config import Config, Integration, Waiver, check_waivers
@@ -17,23 +16,14 @@ from validator.inference import INFERRED, infer_month, infer_organization
 from validator.inputs import Input, find_inputs
 from validator.model import DayFacts, FileResult, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
 from validator.reader import Reader
+from validator.report import Run
 from validator.ruleset import Rule, RuleSet, load_ruleset
 from validator.settings import Settings
 from validator.source import Source, open_source
 from validator.totals import Collector
 from validator.values import calendar_date, day_of, month_days
-from validator.verdict import Verdict, judge
+from validator.verdict import judge
 from validator.view import Columns
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished check: what was used, what was found, and the verdict."""
-
-    settings: Settings
-    ruleset: RuleSet
-    files: tuple[FileResult, ...]
-    verdict: Verdict
 
 
 def check(settings: Settings) -> Run:

@@ -12,6 +12,9 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 DAY_SECONDS = 86_400
 SHOWN_CHARACTERS = 80
 EPOCH = date(1970, 1, 1)
+MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 # Sums are exact or they raise: 15 digits before the point and 100 after it need far fewer than 200.
 EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
@@ -97,6 +100,11 @@ def month_days(month: str) -> range:
 def month_end(month: str) -> datetime:
     """The instant at which a month is over: 00:00 UTC of the first day after it."""
     return datetime.fromtimestamp(month_days(month).stop * DAY_SECONDS, UTC)
+
+
+def month_name(month: str) -> str:
+    """`2025-10` as people say it: October 2025."""
+    return f"{MONTH_NAMES[int(month[5:]) - 1]} {month[:4]}"
 
 
 def in_words(moment: datetime) -> str:

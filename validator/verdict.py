@@ -190,7 +190,7 @@ def _failed(file: FileResult, policy: Policy) -> Iterator[Reason]:
     """Lines 13 to 15."""
     warnings_fail = policy.fail_on == "warning" or policy.policy == "upload"
     for one in file.outcomes:
-        if one.state == "failed" and (one.level == "error" or one.level == "warning" and warnings_fail):
+        if one.state == "failed" and (one.level == "error" or (one.level == "warning" and warnings_fail)):
             text = one.findings[0].message if one.findings else "failed"
             yield _reason("failed", one, file, text)
 
@@ -198,7 +198,7 @@ def _failed(file: FileResult, policy: Policy) -> Iterator[Reason]:
 def _not_ready(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[str]:
     """What an upload would refuse, whatever the policy of this run: rule ids, or a code."""
     for one in file.outcomes:
-        if one.state in ("not_run", "off", "crashed", "blocked") or one.state == "failed" and one.level != "note":
+        if one.state in ("not_run", "off", "crashed", "blocked") or (one.state == "failed" and one.level != "note"):
             yield one.rule
     if ruleset.weaker:
         yield "weaker_rules"

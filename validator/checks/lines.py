@@ -95,7 +95,7 @@ class ControlCharacters(Check):
     def on_batch(self, batch: Batch) -> None:
         text = batch.text
         data = text.encode("utf-8", "surrogateescape")
-        suspicious = len(data.translate(None, _CONTROL_BYTES)) != len(data) or not text.isascii() and b"\xc2" in data
+        suspicious = len(data.translate(None, _CONTROL_BYTES)) != len(data) or (not text.isascii() and b"\xc2" in data)
         if suspicious and _CONTROL.search(text):
             _fail_cells(self, batch, _CONTROL, _character)
 

@@ -8,8 +8,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
-from validator.diagnosis import month_name
-from validator.values import shown
+from validator.values import month_name, shown
 
 Detail = Literal["quiet", "normal", "verbose"]
 Tree = Mapping[str, Any]
@@ -276,7 +275,7 @@ def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
     failed = [
         outcome
         for outcome in _failed(one)
-        if outcome["rule"] in waivable or strict and outcome["level"] == "warning"
+        if outcome["rule"] in waivable or (strict and outcome["level"] == "warning")
     ]
     if not failed:
         return

@@ -1,0 +1,57 @@
+"""What is generated from the code and committed: JSON Schemas for editors, and the pages of the rules.
+
+`python -m validator.published` writes them, `--check` says which are stale.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from validator.config import ConfigFile
+from validator.rulebook import pages, rule_schema
+from validator.ruleset import DiagnosesFile, RuleSetFile, load_ruleset
+from validator.shape import json_schema
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schemas of the YAML files, by file name."""
+    return {
+        "rule.schema.json": _titled("A rule of billproof", rule_schema()),
+        "ruleset.schema.json": _titled("ruleset.yaml of billproof", json_schema(RuleSetFile)),
+        "diagnoses.schema.json": _titled("diagnoses.yaml of billproof", json_schema(DiagnosesFile)),
+        "config.schema.json": _titled("billproof.yaml", json_schema(ConfigFile)),
+    }
+
+
+def _titled(title: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"$schema": DIALECT, "title": title, **schema}
+
+
+def generated() -> dict[str, str]:
+    """Every generated file, by its path from the project's root."""
+    made = {f"schemas/{name}": json.dumps(one, indent=2, ensure_ascii=False) + "\n" for name, one in schemas().items()}
+    made |= {f"docs/rules/{name}": text for name, text in pages(load_ruleset()).items()}
+    return made
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or checks the generated files below the current folder."""
+    stale = [path for path, text in generated().items() if not Path(path).is_file() or Path(path).read_text("utf-8") != text]
+    if "--check" in arguments:
+        for path in stale:
+            print(f"stale: {path}; run make generate")
+        return 1 if stale else 0
+    for path in stale:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(generated()[path].encode("utf-8"))
+    print(f"{len(stale)} files written")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,245 @@
+"""The rules as people read them (`rules list`, `show`, `kinds`, `docs`) and as they are tested (`rules test`)."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import io
+import json
+import shutil
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from validator.checks import KINDS
+from validator.errors import BillproofError, Unwritable, UsageError
+from validator.ruleset import DEFAULT_RULESET, Example, Rule, RuleSet, load_ruleset
+from validator.shape import parts
+from validator.shipped import shipped
+from validator.verdict import Exit
+
+EXAMPLE_AS_OF = "2025-12-01"
+
+Say = Callable[[str], None]
+Command = Callable[[list[str]], int]
+
+
+def run(action: str, options: argparse.Namespace, say: Say, command: Command) -> int:
+    """`billproof rules ACTION`. `command` is the real command line, which the examples are run through."""
+    name = options.ruleset or DEFAULT_RULESET
+    if action == "kinds":
+        say("\n".join(kinds()))
+        return Exit.PASS
+    ruleset = load_ruleset(name)
+    if action == "list":
+        say("\n".join(listing(ruleset)))
+    elif action == "show":
+        rule = ruleset.rule(options.id.upper())
+        if rule is None:
+            raise UsageError(f"there is no rule {options.id} in {ruleset.name}", "See billproof rules list")
+        say(page(rule, ruleset))
+    elif action == "test":
+        return _test(ruleset, name, say, command)
+    elif action == "docs":
+        return _docs(ruleset, Path(options.output), options.check, say)
+    return Exit.PASS
+
+
+def listing(ruleset: RuleSet) -> Iterator[str]:
+    """A line for each rule: id, name, level, and what a pass says."""
+    yield f"{ruleset.name} {ruleset.version}: {ruleset.title}"
+    width = max(len(rule.file.name) for rule in ruleset.rules)
+    for rule in ruleset.rules:
+        level = "off" if rule.off else rule.level
+        yield f"{rule.id:<8}{rule.file.name:<{width}}  {level:<8}{'may be signed for  ' if rule.file.waivable else ''}{rule.file.asserts}"
+
+
+def kinds() -> Iterator[str]:
+    """The kinds of check with their parameters and the placeholders of their messages."""
+    for name, kind in sorted(KINDS.items()):
+        yield f"{name}: {(kind.__doc__ or '').splitlines()[0]}"
+        for one in parts(kind.Parameters):
+            yield f"    {one.key}{'' if one.required else ' (optional)'}: {_type(one.type)}"
+        if kind.placeholders:
+            yield f"    message may use: {', '.join('{' + one + '}' for one in kind.placeholders)}"
+        if kind.raises:
+            yield f"    fails in the ways: {', '.join(kind.raises)}"
+
+
+def _type(found: Any) -> str:
+    return str(found).replace("typing.", "").replace("<class '", "").replace("'>", "")
+
+
+def page(rule: Rule, ruleset: RuleSet) -> str:
+    """The page of a rule, in Markdown; made from its file alone."""
+    file = rule.file
+    lines = [
+        f"# {file.id} {file.name}", "", f"> {file.asserts}", "",
+        f"Level: **{rule.level}**" + (", may be signed for (waiver)" if file.waivable or rule.level == "warning" else "")
+        + (f" · switched off by {rule.off.owner}: {rule.off.reason}" if rule.off else "")
+        + f" · rule set: `{rule.path.parent.name}` · since {file.since} · counts: {rule.unit}",
+        "", "## Message", "", f"    {file.message}", "", "## Why", "", *_wrapped(file.why), "", "## What to do", "",
+        *_wrapped(file.fix), "",
+    ]  # fmt: skip
+    blockers = [one for one in rule.blocked_by if ruleset.rule(one.rule)]
+    if blockers:
+        named = ", ".join(dict.fromkeys(f"{one.rule} {_name(ruleset, one.rule)}" for one in blockers))
+        lines += ["## Says nothing where", "", *_wrapped(f"one of these has failed first: {named}."), ""]
+    lines += ["## Examples", ""]
+    for title, examples in (("Passes", file.examples.passing), ("Fails", file.examples.failing)):
+        for one in examples:
+            lines += _example(title, one, rule)
+    if file.refs:
+        lines += ["## References", "", *(f"- {one}" for one in file.refs), ""]
+    return "\n".join(lines)
+
+
+def _name(ruleset: RuleSet, rule_id: str) -> str:
+    found = ruleset.rule(rule_id)
+    return found.file.name if found else ""
+
+
+def _wrapped(text: str) -> list[str]:
+    return [part for line in text.strip().splitlines() for part in (textwrap.wrap(line, 110) or [""])]
+
+
+def _example(title: str, one: Example, rule: Rule) -> Iterator[str]:
+    arguments = f" with `{' '.join(one.args)}`" if one.args else ""
+    named = f", file name `{one.name}`" if one.name != "data.csv" else ""
+    places = f" at {', '.join(f'`{place}`' for place in one.at)}" if one.at else ""
+    yield f"{title}{places}{arguments}{named}:"
+    yield ""
+    if one.csv is not None:
+        yield from textwrap.indent(one.csv.rstrip("\n"), "    ").splitlines()
+    else:
+        yield f"    {one.csv_file} (beside the rule)"
+    yield ""
+
+
+def _test(ruleset: RuleSet, name: str, say: Say, command: Command) -> int:
+    """Every YAML file against its JSON Schema, and every example through the real command."""
+    red = list(_schema_faults(ruleset))
+    count = 0
+    with tempfile.TemporaryDirectory(prefix="billproof-") as folder:
+        for rule in ruleset.rules:
+            for passes, examples in ((True, rule.file.examples.passing), (False, rule.file.examples.failing)):
+                for number, one in enumerate(examples, 1):
+                    count += 1
+                    wrong = _example_fault(rule, one, passes, name, Path(folder), command)
+                    if wrong:
+                        red.append(f"{rule.id} {rule.file.name}, {'pass' if passes else 'fail'} example {number}: {wrong}")
+    for text in red:
+        say(text)
+    say(f"{count} examples of {len(ruleset.rules)} rules: {len(red)} red")
+    return Exit.FAIL if red else Exit.PASS
+
+
+def _schema_faults(ruleset: RuleSet) -> Iterator[str]:
+    import jsonschema
+    import yaml
+
+    schema = json.loads((shipped("schemas") / "rule.schema.json").read_text("utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    for rule in ruleset.rules:
+        found = yaml.safe_load(rule.path.read_text("utf-8"))
+        for error in validator.iter_errors(found):
+            yield f"{rule.path.name}: {error.json_path}: {error.message}"
+
+
+def _example_fault(
+    rule: Rule, one: Example, passes: bool, ruleset: str, folder: Path, command: Command
+) -> str | None:
+    outcome = run_example(one, rule, ruleset, folder, command)
+    wanted = "passed" if passes else "failed"
+    if outcome["state"] != wanted:
+        because = outcome.get("blocked_by") or outcome.get("reason") or ""
+        return f"is {outcome['state']} {because}".strip() + f", expected {wanted}"
+    found = [f"{finding['line'] or '-'}:{finding['column'] or '-'}" for finding in outcome["findings"]]
+    if not passes and found != list(one.at):
+        return f"found at {', '.join(found)}, expected at {', '.join(one.at)}"
+    return None
+
+
+def run_example(one: Example, rule: Rule, ruleset: str, folder: Path, command: Command) -> dict[str, Any]:
+    """The outcome of a rule on one of its examples, from the JSON report of `billproof check`."""
+    path, report = folder / one.name, folder / "report.json"
+    if one.csv_file is not None:
+        shutil.copyfile(rule.path.parent / one.csv_file, path)
+    else:
+        path.write_bytes((one.csv or "").encode("utf-8"))
+    report.unlink(missing_ok=True)
+    arguments = ["check", str(path), "--ruleset", ruleset, "--quiet", "--output", f"json={report}", *one.args]
+    if "--as-of" not in one.args:
+        arguments += ["--as-of", EXAMPLE_AS_OF]
+    empty = folder / "billproof.yaml"
+    empty.write_text("version: 1\n", "utf-8")
+    told = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    try:
+        with contextlib.redirect_stdout(told):
+            command([*arguments, "--config", str(empty)])
+    except BillproofError as error:
+        return {"state": "refused", "reason": error.message, "findings": []}
+    outcomes = json.loads(report.read_text("utf-8"))["files"][0]["outcomes"]
+    found: dict[str, Any] = next(found for found in outcomes if found["rule"] == rule.id)
+    return found
+
+
+def pages(ruleset: RuleSet) -> dict[str, str]:
+    """Every page of `docs/rules` by file name, the index among them."""
+    made = {f"{rule.id}-{rule.file.name}.md": page(rule, ruleset) for rule in ruleset.rules}
+    lines = [f"# Rules of {ruleset.name} {ruleset.version}", "", f"{ruleset.title}. Made by `billproof rules docs`.", ""]
+    lines += ["| rule | level | a pass says |", "|---|---|---|"]
+    for rule in ruleset.rules:
+        link = f"[{rule.id} {rule.file.name}]({rule.id}-{rule.file.name}.md)"
+        lines.append(f"| {link} | {rule.level}{', waivable' if rule.file.waivable else ''} | {rule.file.asserts} |")
+    made["README.md"] = "\n".join(lines) + "\n"
+    return made
+
+
+def _docs(ruleset: RuleSet, folder: Path, check_only: bool, say: Say) -> int:
+    made = pages(ruleset)
+    present = {path.name for path in folder.glob("*.md") if path.name in made or path.name[:2].isupper()}
+    stale = [name for name, text in made.items() if not _same(folder / name, text)] + sorted(present - made.keys())
+    if check_only:
+        for name in stale:
+            say(f"stale: {(folder / name).as_posix()}")
+        return Exit.FAIL if stale else Exit.PASS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in made.items():
+            (folder / name).write_bytes(text.encode("utf-8"))
+        for name in present - made.keys():
+            (folder / name).unlink()
+    except OSError as error:
+        raise Unwritable(f"{folder} could not be written: {error.strerror or error}") from None
+    say(f"{len(made)} pages in {folder.as_posix()}")
+    return Exit.PASS
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode("utf-8")
+
+
+def rule_schema() -> dict[str, Any]:
+    """The JSON Schema of a rule file, with the parameters of every kind of check."""
+    from validator.ruleset import RuleFile
+    from validator.shape import json_schema
+
+    schema = json_schema(RuleFile)
+    variants = []
+    for name, kind in sorted(KINDS.items()):
+        own = json_schema(kind.Parameters) if dataclasses.fields(kind.Parameters) else {"properties": {}, "required": []}
+        variants.append(
+            {
+                "type": "object",
+                "description": (kind.__doc__ or "").splitlines()[0],
+                "additionalProperties": False,
+                "required": ["kind", *own["required"]],
+                "properties": {"kind": {"const": name}, **own["properties"]},
+            }
+        )
+    schema["properties"]["check"] = {"description": "The kind of check and its parameters.", "oneOf": variants}
+    return schema

@@ -1,0 +1,67 @@
+"""The same file through frictionless, with the same schema and a fixed dialect: a second opinion, never the first.
+
+frictionless sniffs, stops at 1,000 errors and passes over much (ECOSYSTEM.md); so it is told the dialect, and what it says
+is compared with our findings place by place. What a cell holds never enters the report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from validator.errors import UsageError
+from validator.model import FileResult, SecondOpinion
+from validator.ruleset import RuleSet
+from validator.values import shown
+
+MAX_ERRORS = 100
+
+
+def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
+    """What frictionless says of the file, and where we differ. Raises UsageError if frictionless is not installed."""
+    try:
+        import frictionless
+    except ImportError:
+        raise UsageError(
+            "--second-opinion needs frictionless, which is not installed", "pip install 'billproof[frictionless]'"
+        ) from None
+    tool = f"frictionless {frictionless.__version__}"
+    errors = [_described(one) for one in _errors(frictionless, file, ruleset)]
+    if hashlib.sha256(Path(file.path).read_bytes()).hexdigest() != file.sha256:
+        errors.append("the file changed between the two readings")
+    return SecondOpinion(tool, not errors, tuple(errors[:MAX_ERRORS]), tuple(_disagreements(file, errors, tool)))
+
+
+def _errors(frictionless: Any, file: FileResult, ruleset: RuleSet) -> list[Any]:
+    path = Path(file.path).resolve()
+    descriptor = {key: value for key, value in ruleset.schema.descriptor.items() if key != "$schema"}
+    with frictionless.system.use_context(trusted=True):
+        resource = frictionless.resources.TableResource(
+            path=os.fspath(path),
+            format="csv",
+            encoding="utf-8",
+            schema=frictionless.Schema.from_descriptor(descriptor),
+            dialect=frictionless.Dialect(controls=[frictionless.formats.CsvControl(delimiter=",", quote_char='"')]),
+            detector=frictionless.Detector(sample_size=1),
+        )
+        report = resource.validate(limit_errors=MAX_ERRORS)
+    return [error for task in report.tasks for error in task.errors] + list(report.errors)
+
+
+def _described(error: Any) -> str:
+    """An error by its type and place only: its message may hold cells."""
+    row, field = getattr(error, "row_number", None), getattr(error, "field_name", None)
+    place = f" in row {row}" if row else ""
+    return f"{error.type}{place}" + (f", {shown(str(field))}" if field else "")
+
+
+def _disagreements(file: FileResult, errors: list[str], tool: str) -> Iterator[str]:
+    failed = [one for one in file.outcomes if one.state == "failed" and one.level == "error"]
+    if errors and not failed:
+        yield f"{tool} finds {errors[0]}, and no rule of error level fails"
+    if failed and not errors:
+        named = ", ".join(f"{one.rule} {one.name}" for one in failed)
+        yield f"{tool} finds no fault; here fails {named}, which it does not look at"
