@@ -88,7 +88,7 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--policy", choices=("check", "upload"), default=None, help="upload: judge as an upload would")
     _ruleset_option(check)
     check.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
-    check.add_argument("--fail-on", choices=("error", "warning"), default=None, help="the lowest level that fails (default: error)")
+    check.add_argument("--fail-on", choices=("error", "warning"), default=None, help="lowest level that fails (default: error)")
     check.add_argument("--format", choices=FORMATS, default="text", help="what standard output gets (default: text)")
     check.add_argument(
         "--output", action="append", default=[], metavar="FORMAT=PATH", help="write the report to a file, too; may be repeated"
@@ -131,7 +131,7 @@ def _add_rules(commands: Any) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from validator.render import RENDERERS
-    from validator.render.text import render_text
+    from validator.render.text import Detail, render_text
     from validator.report import build_report
     from validator.run import check
     from validator.settings import clock
@@ -143,7 +143,7 @@ def _check(options: argparse.Namespace) -> int:
     if settings.expected_total is not None and len(run.files) > 1:
         raise UsageError("--expect-total speaks of one file", f"{len(run.files)} files were named.")
     report = build_report(run, started, clock(), os.environ)
-    detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
+    detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
     for format_, path in outputs:
         _write(path, render_text(report, "verbose") if format_ == "text" else RENDERERS[format_](report))
     if options.format == "text":

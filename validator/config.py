@@ -15,7 +15,8 @@ from typing import Literal
 from validator.document import parse_document
 from validator.errors import ConfigurationError, Fault, Unreadable
 from validator.model import Sourced
-from validator.ruleset import RULE_ID, RuleSet
+from validator.rulefiles import RULE_ID
+from validator.ruleset import RuleSet
 from validator.shape import part, read
 from validator.values import calendar_date, is_month
 
@@ -186,13 +187,13 @@ def _check_names(config: Config, faults: list[Fault]) -> None:
         if one.to is not None and one.to not in config.file.destinations:
             known = ", ".join(config.file.destinations) or "none"
             faults.append(Fault(config.shown_path, one.line, f"`to` is {one.to}, no destination here; there are {known}"))
-    for one in config.file.waivers:
-        if one.month != "any" and not is_month(one.month):
-            faults.append(Fault(config.shown_path, one.line, f"`month` is {one.month}; expected YYYY-MM or any"))
-        if calendar_date(one.expires) is None:
-            faults.append(Fault(config.shown_path, one.line, f'`expires` is {one.expires}; expected a date as "2026-12-31"'))
-        if one.at_most is not None and one.at_most < 1:
-            faults.append(Fault(config.shown_path, one.line, "`at_most` must be 1 or more"))
+    for waiver in config.file.waivers:
+        if waiver.month != "any" and not is_month(waiver.month):
+            faults.append(Fault(config.shown_path, waiver.line, f"`month` is {waiver.month}; expected YYYY-MM or any"))
+        if calendar_date(waiver.expires) is None:
+            faults.append(Fault(config.shown_path, waiver.line, f"`expires` is {waiver.expires}; expected YYYY-MM-DD"))
+        if waiver.at_most is not None and waiver.at_most < 1:
+            faults.append(Fault(config.shown_path, waiver.line, "`at_most` must be 1 or more"))
 
 
 def check_waivers(config: Config, ruleset: RuleSet, today: date) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from validator.model import Diagnosis, FileResult
-from validator.ruleset import Condition, DiagnosisRule
+from validator.rulefiles import Condition, DiagnosisRule
 from validator.values import month_days, month_name, shown
 
 

@@ -56,7 +56,7 @@ class _Reader:
         keys: list[Node | None] = []
         root: Node | None = None
         for event in yaml.parse(text, Loader=loader):
-            self.line = event.start_mark.line + 1
+            self.line = event.start_mark.line + 1 if event.start_mark else self.line
             if isinstance(event, yaml.CollectionEndEvent):
                 open_nodes.pop()
                 keys.pop()

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from validator.checks.base import KNOWN_AT_HEADER, Check, FileContext
 from validator.model import Finding, Outcome, Place, Sourced, State, UsedWaiver
+from validator.precedence import acts_at_header, evaluation_order
 from validator.reader import Batch, Reader
-from validator.ruleset import Blocker, Rule, RuleSet, acts_at_header, evaluation_order
+from validator.rulefiles import Blocker
+from validator.ruleset import Rule, RuleSet
 from validator.values import day_of, month_days, shown
 from validator.view import View
 
@@ -57,8 +59,8 @@ class Engine:
                 tuple(one for one in rule.blocked_by if one.reach == "row"),
                 tuple(one for one in rule.blocked_by if one.reach == "cell"),
             )
-        self._header_order = [self._works[rule.id] for rule in evaluation_order(ruleset.rules, at_header=True)]
-        self._order = [self._works[rule.id] for rule in evaluation_order(ruleset.rules, at_header=False)]
+        self._header_order = [self._works[one] for one in evaluation_order(ruleset.rules, at_header=True)]
+        self._order = [self._works[one] for one in evaluation_order(ruleset.rules, at_header=False)]
         amount, currency, day = roles.get("amount"), roles.get("currency"), roles.get("day")
         self._money_columns = {name for name in (amount, currency) if name}
         self._day_column = day

@@ -104,7 +104,7 @@ def _folder(found: FileResult) -> str | None:
 
 
 def _configuration(organization: str, folder: str | None) -> str:
-    files = f'files: "{folder}", ' if folder else ""
+    files = f'\n            files: "{folder}"' if folder else ""
     return dedent(f"""\
         version: 1
         ruleset: openai-cost
@@ -117,6 +117,10 @@ def _configuration(organization: str, folder: str | None) -> str:
             path: "/{FILL_IN}/{{integration}}"
             file: {{form_field: {FILL_IN}}}
         integrations:
-          - {{name: main, organization: "{organization}", {files}to: pelanor-eu, integration: {FILL_IN}, token: {{env: PELANOR_TOKEN}}}}
+          - name: main
+            organization: "{organization}"{files}
+            to: pelanor-eu
+            integration: {FILL_IN}
+            token: {{env: PELANOR_TOKEN}}
         waivers: []
         """)

@@ -12,7 +12,8 @@ from typing import Any
 
 from validator.config import ConfigFile
 from validator.rulebook import pages, rule_schema
-from validator.ruleset import DiagnosesFile, RuleSetFile, load_ruleset
+from validator.rulefiles import DiagnosesFile, RuleSetFile
+from validator.ruleset import load_ruleset
 from validator.shape import json_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

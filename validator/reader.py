@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from validator.signatures import BYTE_ORDER_MARK, file_kind, is_no_utf8_text
@@ -53,7 +53,7 @@ class Batch:
     lines: Sequence[int]
     end_lines: Sequence[int]
     unread: list[Unread] = field(default_factory=list)
-    blank_lines: list[int] = field(default_factory=list)
+    blank_lines: Sequence[int] = ()
     quoted_cells: list[str] | None = None
     last_position: int | None = None
     unfinished: bool = False
@@ -72,7 +72,7 @@ class Batch:
     @cached_property
     def text_lines(self) -> list[str]:
         """The physical lines of the block with their line ends."""
-        return _lines(self.text)
+        return split_lines(self.text)
 
     def raw_record(self, position: int) -> str:
         """The text of a row as it stands in the file."""
@@ -82,18 +82,18 @@ class Batch:
 
 @dataclass(frozen=True)
 class Head:
-    """What the first block says about the file as a whole."""
+    """What the first block says about the file as a whole. `kind` is what it is instead of a CSV, `empty` how it is empty."""
 
     kind: str | None
     undecodable: bool
     byte_order_mark: bool
-    empty: str | None
-    delimiter: str
-    header: tuple[str, ...]
-    header_line: int
-    header_end_line: int
-    header_problem: str | None
     first_bytes: bytes
+    empty: str | None = None
+    delimiter: str = ","
+    header: tuple[str, ...] = ()
+    header_line: int = 1
+    header_end_line: int = 1
+    header_problem: str | None = None
 
     @property
     def parsable(self) -> bool:
@@ -107,118 +107,105 @@ class Reader:
     def __init__(self, source: Source) -> None:
         csv.field_size_limit(FIELD_LIMIT)
         self._blocks = _with_last(source.blocks())
+        self._final = False
+        self._text = ""
+        self._bad_bytes = False
+        self._before_header: range = range(0)
+        self._header_text = ""
         self.parsed_bytes = 0
         self.unread_lines = 0
-        self.last_line = 0
-        block, self._final = self._next_block()
-        first_bytes = block[:4096]
-        kind, undecodable = file_kind(first_bytes), is_no_utf8_text(first_bytes)
-        mark = block.startswith(BYTE_ORDER_MARK)
-        self._text, self._bad_bytes = "", False
-        if not (kind or undecodable):
-            self._text, self._bad_bytes = _decode(block.removeprefix(BYTE_ORDER_MARK) if mark else block)
-        self.head = self._read_head(kind, undecodable, mark, first_bytes)
+        block = self._next_block()
+        self._mark = block.startswith(BYTE_ORDER_MARK)
+        self.head = self._read_head(block)
 
-    def _next_block(self) -> tuple[bytes, bool]:
-        block, final = next(self._blocks, (b"", True))
+    def _next_block(self) -> bytes:
+        block, self._final = next(self._blocks, (b"", True))
         self.parsed_bytes += len(block)
-        return block, final
+        return block
 
-    def _read_head(self, kind: str | None, undecodable: bool, mark: bool, first_bytes: bytes) -> Head:
-        delimiter, header, header_line, end_line, problem = ",", (), 1, 1, None
-        empty = None
-        if not (kind or undecodable):
-            empty = self._skip_to_header()
-            if not empty:
-                line = _lines(self._text[self._header_start :])[0]
-                delimiter = _delimiter(line)
-                header, lines, problem = self._parse_header(delimiter)
-                header_line = self._header_line
-                end_line = header_line + lines - 1
-        self._line = end_line
-        return Head(kind, undecodable, mark, empty, delimiter, header, header_line, end_line, problem, first_bytes)
+    def _append_block(self) -> None:
+        """Takes one more block into the text that is still to be parsed."""
+        more, bad = _decode(self._next_block())
+        self._text, self._bad_bytes = self._text + more, self._bad_bytes or bad
 
-    def _skip_to_header(self) -> str | None:
-        """Passes over blank lines before the header; says what the file is if there is nothing else."""
-        self._leading_blanks: list[int] = []
-        line = 1
+    def _read_head(self, block: bytes) -> Head:
+        first_bytes = block[:4096]
+        head = Head(file_kind(first_bytes), is_no_utf8_text(first_bytes), self._mark, first_bytes)
+        if head.kind or head.undecodable:
+            return head
+        self._text, self._bad_bytes = _decode(block.removeprefix(BYTE_ORDER_MARK))
+        if not self._skip_blank_lines():
+            found = "it has only blank lines" if len(self._before_header) else "it has no bytes"
+            return replace(head, empty=found)
+        return self._parse_header(head)
+
+    def _skip_blank_lines(self) -> bool:
+        """Passes over blank lines before the header; False if there is nothing else."""
+        blanks = 0
         while True:
-            stripped = self._text.lstrip("\r\n")
-            blank_text = self._text[: len(self._text) - len(stripped)]
-            blanks = len(_lines(blank_text))
-            self._leading_blanks.extend(range(line, line + blanks) if len(self._leading_blanks) < 1000 else ())
-            line += blanks
-            if stripped or self._final:
-                break
-            block, self._final = self._next_block()
-            self._text, self._bad_bytes = _decode(block)
-        self._header_start = len(self._text) - len(stripped)
-        self._header_line = line
-        if not stripped:
-            self._blank_only = line - 1
-            self.last_line = line - 1
-            return "it has no bytes" if not self.parsed_bytes else "it has only blank lines"
-        return None
+            rest = self._text.lstrip("\r\n")
+            blanks += len(split_lines(self._text[: len(self._text) - len(rest)]))
+            self._text = rest
+            if rest or self._final:
+                self._before_header = range(1, blanks + 1)
+                return bool(rest)
+            self._append_block()
 
-    def _parse_header(self, delimiter: str) -> tuple[tuple[str, ...], int, str | None]:
-        """Header names, physical lines it takes, and how its quoting is broken (then there are no names)."""
+    def _parse_header(self, head: Head) -> Head:
+        """Header names and place, or how its quoting is broken (then there are no names)."""
+        delimiter = _delimiter(split_lines(self._text)[0])
         while True:
-            text = self._text[self._header_start :]
-            lines = _lines(text)
+            lines = split_lines(self._text)
             walker = _Walker(lines, delimiter)
-            record = next(walker, None)
-            if walker.incomplete and not self._final:
-                block, self._final = self._next_block()
-                more, bad = _decode(block)
-                self._text, self._bad_bytes = self._text + more, self._bad_bytes or bad
-                continue
-            assert record is not None
-            used = record.end
-            self._header_text = "".join(lines[:used])
-            self._text = text[len(self._header_text) :]
-            problem = record.problem or _stray_quote(self._header_text, delimiter)
-            return (() if problem else tuple(record.cells)), used, problem
+            record = next(walker)
+            if not walker.incomplete or self._final:
+                break
+            self._append_block()
+        self._header_text = "".join(lines[: record.end])
+        self._text = self._text[len(self._header_text) :]
+        problem = record.problem or _stray_quote(self._header_text, delimiter)
+        first = len(self._before_header) + 1
+        return replace(
+            head, delimiter=delimiter, header=() if problem else tuple(record.cells), header_problem=problem,
+            header_line=first, header_end_line=first + record.end - 1,
+        )  # fmt: skip
 
     def batches(self) -> Iterator[Batch]:
-        """The file below its header, block by block, to the last byte. The first batch has the header's lines as text."""
+        """The file block by block, to its last byte. The first batch has the lines down to the header and no rows."""
         head = self.head
         if not head.parsable:
             yield from self._without_rows()
             return
-        width = len(head.header) or None
         yield self._header_batch()
-        carry = ""
-        bad = self._bad_bytes
-        text, final = self._text, self._final
+        width = len(head.header) or None
+        line = head.header_end_line + 1
+        text, bad = self._text, self._bad_bytes
         while True:
-            if text or carry:
-                batch, carry = _parse(carry + text, self._line + 1, head.delimiter, width, final, bad)
-                if batch.line_count:
-                    self._line = batch.first_line + batch.line_count - 1
-                    self.last_line = self._line
-                    self.unread_lines += sum(one.end_line - one.line for one in batch.unread)
-                    yield batch
-            if final:
+            batch, carry = _parse(text, line, head.delimiter, width, self._final, bad)
+            if batch.line_count:
+                line += batch.line_count
+                self.unread_lines += sum(one.end_line - one.line for one in batch.unread)
+                yield batch
+            if self._final:
                 return
-            block, final = self._next_block()
-            text, bad = _decode(block)
+            more, bad = _decode(self._next_block())
+            text = carry + more
 
     def _header_batch(self) -> Batch:
         head = self.head
-        blank = "\n" * (head.header_line - 1)
-        self.last_line = head.header_end_line
         unfinished = self._final and not self._text and not self._header_text.endswith(("\n", "\r"))
         return Batch(
-            blank + self._header_text, 1, head.header_end_line, head.delimiter, [], (), (),
-            blank_lines=self._leading_blanks, unfinished=unfinished, bad_bytes=self._bad_bytes,
+            "\n" * len(self._before_header) + self._header_text, 1, head.header_end_line, head.delimiter, [], (), (),
+            blank_lines=self._before_header, unfinished=unfinished, bad_bytes=self._bad_bytes,
         )  # fmt: skip
 
     def _without_rows(self) -> Iterator[Batch]:
         """Drains a file that cannot be parsed, so that its digest is of the whole; blank lines are still lines."""
-        if self.head.empty and self._blank_only:
-            yield Batch("\n" * 1, 1, self._blank_only, ",", [], (), (), blank_lines=self._leading_blanks)
+        blanks = self._before_header
+        if blanks:
+            yield Batch("", 1, len(blanks), ",", [], (), (), blank_lines=blanks)
         while not self._final:
-            _, self._final = self._next_block()
+            self._next_block()
 
 
 @dataclass(frozen=True)
@@ -265,7 +252,7 @@ def _parse(
         except csv.Error:
             rows = []
         count = len(rows)
-        line_count = text.count("\n") + (not text.endswith("\n")) if line_end else len(_lines(text))
+        line_count = text.count("\n") + (not text.endswith("\n")) if line_end else len(split_lines(text))
         if count == line_count and (set(map(len, rows)) == {width} or (width is None and [] not in rows)):
             lines = range(first_line, first_line + count)
             return Batch(
@@ -278,7 +265,7 @@ def _parse(
 def _walk(
     text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool
 ) -> tuple[Batch, str]:
-    all_lines = _lines(text)
+    all_lines = split_lines(text)
     walker = _Walker(all_lines, delimiter)
     rows: list[list[str]] = []
     starts: list[int] = []
@@ -345,7 +332,8 @@ def _decode(block: bytes) -> tuple[str, bool]:
         return block.decode("utf-8", "surrogateescape"), True
 
 
-def _lines(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
+    """The physical lines of a text, each with its line end: LF, CR LF or CR, and nothing else."""
     return list(io.StringIO(text, newline=""))
 
 

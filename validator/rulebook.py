@@ -16,7 +16,8 @@ from typing import Any
 
 from validator.checks import KINDS
 from validator.errors import BillproofError, Unwritable, UsageError
-from validator.ruleset import DEFAULT_RULESET, Example, Rule, RuleSet, load_ruleset
+from validator.rulefiles import Example
+from validator.ruleset import DEFAULT_RULESET, Rule, RuleSet, load_ruleset
 from validator.shape import parts
 from validator.shipped import shipped
 from validator.verdict import Exit
@@ -53,8 +54,8 @@ def listing(ruleset: RuleSet) -> Iterator[str]:
     yield f"{ruleset.name} {ruleset.version}: {ruleset.title}"
     width = max(len(rule.file.name) for rule in ruleset.rules)
     for rule in ruleset.rules:
-        level = "off" if rule.off else rule.level
-        yield f"{rule.id:<8}{rule.file.name:<{width}}  {level:<8}{'may be signed for  ' if rule.file.waivable else ''}{rule.file.asserts}"
+        level = ("off" if rule.off else rule.level) + (" (waivable)" if rule.file.waivable else "")
+        yield f"{rule.id:<8}{rule.file.name:<{width}}  {level:<18}{rule.file.asserts}"
 
 
 def kinds() -> Iterator[str]:
@@ -225,7 +226,7 @@ def _same(path: Path, text: str) -> bool:
 
 def rule_schema() -> dict[str, Any]:
     """The JSON Schema of a rule file, with the parameters of every kind of check."""
-    from validator.ruleset import RuleFile
+    from validator.rulefiles import RuleFile
     from validator.shape import json_schema
 
     schema = json_schema(RuleFile)

@@ -6,27 +6,36 @@ it has that set's rules too, and may add rules, change their level, or switch on
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
-from typing import Any, Literal
+from typing import Any
 
 from validator.checks import KINDS
-from validator.checks.base import KNOWN_AT_HEADER, Check, Circumstance
+from validator.checks.base import Check
 from validator.document import Node, read_document
 from validator.errors import ConfigurationError, Fault, UsageError
 from validator.exports import ExportShape
 from validator.model import Level
+from validator.precedence import circles
+from validator.rulefiles import (
+    Blocker,
+    Constant,
+    DiagnosesFile,
+    DiagnosisRule,
+    Off,
+    RuleChange,
+    RuleFile,
+    RuleSetFile,
+)
 from validator.schema import TableSchema, read_schema
-from validator.shape import part, read
+from validator.shape import read
 from validator.shipped import shipped
 
 DEFAULT_RULESET = "openai-cost"
-RULE_ID = r"[A-Z]{2,8}[0-9]{3}"
 LEVELS: tuple[Level, ...] = ("note", "warning", "error")
 
 _COMMON_PLACEHOLDERS = {"file", "month", "first", "last", "value", "column", "line"}
@@ -34,157 +43,6 @@ _DIAGNOSIS_PLACEHOLDERS = {
     "file", "month", "month_name", "first", "last", "first_day", "last_day", "days", "month_days",
     "days_in_month_present", "rows", "kind", "organization", "expected_organization",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Blocker:
-    """Another rule whose failure leaves this one nothing to say: about the file, the row, or the cell."""
-
-    rule: str = part(pattern=RULE_ID)
-    when: Circumstance = part()
-    reach: Literal["file", "row", "cell"] = part()
-    columns: tuple[str, ...] = part(default=(), doc="Only findings of that rule in these columns count.")
-    only: Circumstance | None = part(default=None, doc="Only this way of failing of the blocked rule itself.")
-
-
-@dataclass(frozen=True)
-class Example:
-    """A file on which the rule passes, or fails at the places `at` (`line:column`, `-` for none)."""
-
-    csv: str | None = part(default=None, doc="The file's text.")
-    csv_file: str | None = part(default=None, doc="A file beside the rule, for bytes that YAML cannot hold.")
-    args: tuple[str, ...] = part(default=(), doc="Further arguments of `billproof check`.")
-    name: str = part(default="data.csv", pattern=r"[^/\\]+", doc="The file's name.")
-    at: tuple[str, ...] = part(default=(), doc="Places of the findings, as line:column.")
-
-
-@dataclass(frozen=True)
-class Examples:
-    """What passes and what fails; run as tests through the real command."""
-
-    passing: tuple[Example, ...] = part(key="pass")
-    failing: tuple[Example, ...] = part(key="fail")
-
-
-@dataclass(frozen=True)
-class RuleFile:
-    """One rule as its YAML file says it."""
-
-    id: str = part(pattern=RULE_ID)
-    name: str = part(pattern=r"[a-z0-9]+(?:-[a-z0-9]+)*", doc="Names the fault.")
-    asserts: str = part(doc="What a pass says.")
-    level: Level = part()
-    since: str = part(pattern=r"\d+\.\d+\.\d+")
-    scope: Literal["cell", "row", "file"] = part()
-    check: Node = part(doc="The kind of check and its parameters.")
-    message: str = part(doc="What was found and what was expected; placeholders in braces.")
-    why: str = part(doc="What goes wrong if the file is uploaded anyway.")
-    fix: str = part(doc="What to do next.")
-    examples: Examples = part()
-    core: bool = part(default=False, doc="Whether a file on which the rule has nothing to say is unproved.")
-    waivable: bool = part(default=False, doc="Whether somebody may sign for its failure.")
-    when: Literal["charged"] | Mapping[str, Literal["filled", "blank"]] | None = part(
-        default=None, doc="On which rows it speaks."
-    )
-    needs: tuple[Literal["month", "organization", "expect_total"], ...] = part(default=())
-    optional_in_check: bool = part(default=False, doc="Whether a check may pass without it, saying so.")
-    blocked_by: tuple[Blocker, ...] = part(default=())
-    expected: str | None = part(default=None, doc="What was expected there, in a few words.")
-    refs: tuple[str, ...] = part(default=(), doc="Where the rule comes from.")
-
-
-@dataclass(frozen=True)
-class Off:
-    """Who switched a rule off, and why."""
-
-    reason: str
-    owner: str
-
-
-@dataclass(frozen=True)
-class RuleChange:
-    """What a set changes in a rule of the set that it extends."""
-
-    level: Level | None = None
-    off: Off | None = None
-    blocked_by: tuple[Blocker, ...] = ()
-
-
-@dataclass(frozen=True)
-class Constant:
-    """A role that is the same for every row, such as a currency that has no column."""
-
-    constant: str
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How the files of this set are written; the rules of the set `csv` hold a file to it."""
-
-    delimiter: Literal["comma"]
-    line_end: Literal["LF"]
-    byte_order_mark: Literal["none"]
-    quoting: Literal["minimal"]
-    sorted_by: Literal["day"]
-
-
-@dataclass(frozen=True)
-class RuleSetFile:
-    """`ruleset.yaml`."""
-
-    name: str = part(pattern=r"[a-z0-9]+(?:-[a-z0-9]+)*")
-    version: str = part(pattern=r"\d+\.\d+\.\d+")
-    title: str = part()
-    extends: str | None = part(default=None, doc="The set whose rules this set has too.")
-    table_schema: str | None = part(default=None, doc="The Table Schema, in this folder or among the shipped ones.")
-    roles: Mapping[str, str | Constant | None] = dataclasses.field(default_factory=dict)
-    dialect: Dialect | None = part(default=None)
-    exports: tuple[ExportShape, ...] = part(default=())
-    guide: tuple[str, ...] = part(default=(), doc="The steps of the export dialog.")
-    proves: tuple[str, ...] = part(default=())
-    does_not_prove: tuple[str, ...] = part(default=())
-    blocked_by: tuple[Blocker, ...] = part(default=(), doc="For every rule of this set and of sets that extend it.")
-    rules: Mapping[str, RuleChange] = dataclasses.field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class AtLeast:
-    """So many of these rules."""
-
-    count: int
-    of: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """When a diagnosis fits; all that is given must hold."""
-
-    all: tuple[str, ...] = ()
-    any: tuple[str, ...] = ()
-    none: tuple[str, ...] = ()
-    at_least: AtLeast | None = None
-    every_row: tuple[str, ...] = part(default=(), doc="One of these fails in every charged row.")
-    export: Literal["cost", "activity", "no_usage", "legacy", "unknown"] | None = None
-    span_days: int | None = None
-    no_known_column: bool | None = None
-
-
-@dataclass(frozen=True)
-class DiagnosisRule:
-    """A cause behind failed rules, and what to do."""
-
-    id: str = part(pattern=r"[a-z0-9]+(?:-[a-z0-9]+)*")
-    when: tuple[Condition, ...] = part(doc="One of these conditions fits.")
-    cause: str = part()
-    fix: str = part()
-    rules: tuple[str, ...] = part(doc="The rules that this cause explains; they are folded under it.")
-
-
-@dataclass(frozen=True)
-class DiagnosesFile:
-    """`diagnoses.yaml`: the first that fits leads."""
-
-    diagnoses: tuple[DiagnosisRule, ...]
 
 
 @dataclass(frozen=True)
@@ -475,8 +333,8 @@ class _Loader:
                     self._fault(rule.path, f"blocked_by: {blocker.rule} never fails with `{blocker.when}`")
                 elif blocker.reach != "file" and found.file.waivable:
                     self._fault(rule.path, f"blocked_by: {blocker.rule} can be waived, so it can block a whole file only")
-        for cycle in _cycles(rules):
-            self._fault(by_id[cycle[0]].path, f"blocked_by goes in a circle: {' > '.join(cycle)}")
+        for circle in circles(rules):
+            self._fault(by_id[circle.split()[0]].path, f"blocked_by goes in a circle: {circle}")
         for one in self.diagnoses:
             named = [*one.rules]
             for when in one.when:
@@ -498,60 +356,6 @@ class _Loader:
             if LEVELS.index(rule.level) < LEVELS.index(rule.shipped_level)
         ]
         return tuple(reasons)
-
-
-def evaluation_order(rules: tuple[Rule, ...], at_header: bool) -> list[Rule]:
-    """The rules with every blocker before what it blocks: at the header by what is known then, else by all the rest."""
-    by_id = {rule.id: rule for rule in rules}
-    ordered: dict[str, Rule] = {}
-
-    def place(rule: Rule, above: tuple[str, ...]) -> None:
-        if rule.id in ordered or rule.id in above:
-            return
-        for blocker in rule.blocked_by:
-            if _comes_before(by_id[blocker.rule], blocker, at_header):
-                place(by_id[blocker.rule], (*above, rule.id))
-        ordered[rule.id] = rule
-
-    for rule in rules:
-        place(rule, ())
-    return list(ordered.values())
-
-
-def acts_at_header(rule: Rule, blocker: Blocker) -> bool:
-    """Whether a blocker does its work once the header is read: `rule`'s failure and what it blocks are known by then."""
-    return _known_at_header(rule, blocker) and (blocker.only is None or blocker.only in KNOWN_AT_HEADER)
-
-
-def _known_at_header(rule: Rule, blocker: Blocker) -> bool:
-    return blocker.when in KNOWN_AT_HEADER or rule.kind.reads == "head"
-
-
-def _comes_before(rule: Rule, blocker: Blocker, at_header: bool) -> bool:
-    """Whether `rule` must be judged before what it blocks, in the round at the header or in the one at the end."""
-    return acts_at_header(rule, blocker) if at_header else not _known_at_header(rule, blocker)
-
-
-def _cycles(rules: tuple[Rule, ...]) -> list[list[str]]:
-    """Circles in `blocked_by`, first among what is known at the header, then among the rest."""
-    by_id = {rule.id: rule for rule in rules}
-    found: list[list[str]] = []
-    for at_header in (True, False):
-        done: set[str] = set()
-
-        def visit(rule_id: str, above: list[str]) -> None:
-            if rule_id in above:
-                found.append([*above[above.index(rule_id) :], rule_id])
-            if rule_id in done or rule_id in above:
-                return
-            for blocker in by_id[rule_id].blocked_by:
-                if blocker.rule in by_id and _comes_before(by_id[blocker.rule], blocker, at_header):  # noqa: B023
-                    visit(blocker.rule, [*above, rule_id])
-            done.add(rule_id)  # noqa: B023
-
-        for rule_id in by_id:
-            visit(rule_id, [])
-    return found
 
 
 def _shown(path: Path) -> str:

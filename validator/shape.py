@@ -45,7 +45,7 @@ def part(
 
 
 @cache
-def parts(shape: type) -> tuple[Part, ...]:
+def parts(shape: Any) -> tuple[Part, ...]:
     """The fields of a dataclass as the parts of a YAML mapping, in order."""
     hints = typing.get_type_hints(shape)
     return tuple(
@@ -70,7 +70,7 @@ def read(shape: type[T], node: Node, path: str, faults: list[Fault], **given: An
     if not isinstance(node.value, dict):
         faults.append(Fault(path, node.line, f"expected keys and values, found {_described(node)}"))
         return None
-    known = {one.key: one for one in parts(shape) if one.name not in given}
+    known = {one.key: one for one in parts(cast(Any, shape)) if one.name not in given}
     values: dict[str, Any] = dict(given)
     sound = True
     for key, value in node.value.items():

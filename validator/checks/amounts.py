@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from validator.checks.base import Check
 from validator.schema import TableSchema
@@ -101,7 +102,7 @@ class ExpectedTotal(Check):
     placeholders = ("total", "expected", "difference")
 
     @classmethod
-    def columns(cls, parameters: object, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+    def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
         amount = roles.get("amount")
         return (amount,) if amount else ()
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from validator.checks.base import Check, bad_rows
 from validator.schema import TableSchema
@@ -20,7 +20,7 @@ _DATE_LIKE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.*")
 class _ByValue(Check):
     """A check of each distinct value of some columns; values found good are remembered, up to a bound."""
 
-    def start(self, parameters: object) -> None:
+    def start(self, parameters: Any) -> None:
         self._names: tuple[str, ...] = ()
         self._good: dict[str, set[str]] = {}
 

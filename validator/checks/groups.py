@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from validator.checks.base import Check, bad_rows
 from validator.model import Place, Spot
@@ -20,7 +20,7 @@ class HasCharges(Check):
     placeholders = ("found",)
     raises = ("four_columns", "no_charged_row")
 
-    def start(self, parameters: object) -> None:
+    def start(self, parameters: Any) -> None:
         self._charged = False
 
     def at_header(self) -> None:

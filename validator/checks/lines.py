@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from typing import Any
 
 from validator.checks.base import Check
+from validator.model import Spot
 from validator.reader import Batch
 
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
@@ -108,7 +111,7 @@ class LineEnds(Check):
     unit = "line"
     placeholders = ("count", "ends", "lines")
 
-    def start(self, parameters: object) -> None:
+    def start(self, parameters: Any) -> None:
         self._first: int | None = None
         self._ends = ""
 
@@ -162,9 +165,8 @@ class LastLine(Check):
         self.evaluated = 1
 
 
-def _fail_cells(check: Check, batch: Batch, pattern: re.Pattern[str], details: object) -> None:
+def _fail_cells(check: Check, batch: Batch, pattern: re.Pattern[str], describe: Callable[[str], dict[str, str]]) -> None:
     """Every cell in which the pattern is found; a record without cells is one fault on its line."""
-    describe = details if callable(details) else dict
     for position, row in enumerate(batch.rows):
         for index, cell in enumerate(row):
             if pattern.search(cell):
@@ -183,8 +185,6 @@ def _fail_at(
     check: Check, line: int, end_line: int, column: str | None, number: int | None, cell: str | None,
     details: dict[str, str],
 ) -> None:  # fmt: skip
-    from validator.model import Spot
-
     check.violations += 1
     if not check.full:
         check.spots.append(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from validator.checks.base import Check, bad_rows
 from validator.model import Spot
@@ -19,7 +19,7 @@ class _OfDays(Check):
     """A check that reads the role `day`."""
 
     @classmethod
-    def columns(cls, parameters: object, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+    def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
         day = roles.get("day")
         return (day,) if day else ()
 
@@ -95,10 +95,9 @@ class DayCoverage(_OfDays):
         later = sorted(days)
         for first, last in _runs(missing):
             following = next((day for day in later if day > last), None)
+            line, value, key = self.file.collector.last_row
             if following is not None:
                 line, value, key = days[following].first_line, days[following].value, days[following].key
-            else:
-                line, value, key = self.file.collector.last_row
             text = day_of(first).isoformat() + (f" to {day_of(last).isoformat()}" if last > first else "")
             index = self.file.columns.index[self.day_column] + 1
             self.spots.append(
@@ -157,7 +156,7 @@ class EmptyDayAlone(_OfDays):
     kind = "empty_day_alone"
     placeholders = ("day",)
 
-    def start(self, parameters: object) -> None:
+    def start(self, parameters: Any) -> None:
         self._empty: dict[str, list[Spot]] = {}
         self._empty_counts: dict[str, int] = {}
         self._charged: set[str] = set()
@@ -218,8 +217,8 @@ class FileName(_OfDays):
         found = [min(days), max(days)]
         if named != found:
             texts = [day_of(one).isoformat() for one in (*named, *found)]
-            names = ("named_first", "named_last", "first_day", "last_day")
-            self.fail_file(**dict(zip(names, texts, strict=True)))
+            named_first, named_last, first_day, last_day = texts
+            self.fail_file(named_first=named_first, named_last=named_last, first_day=first_day, last_day=last_day)
 
 
 def _runs(days: list[int]) -> list[tuple[int, int]]:

@@ -27,8 +27,8 @@ class Difference(Check):
         """The earlier and the later column, and the seconds between them."""
 
         start: str = part(key="from")
-        to: str
-        seconds: int
+        to: str = part()
+        seconds: int = part()
 
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:

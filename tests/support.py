@@ -1,0 +1,71 @@
+"""What many tests need: the real command in this process, its report, and what failed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from validator.boundary import main
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = ROOT / "fixtures"
+AS_OF = "2025-12-01"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `billproof check` gave: exit code, standard output and error, and the JSON report (None if there is none)."""
+
+    code: int
+    out: str
+    err: str
+    report: dict[str, Any] | None
+
+    @property
+    def file(self) -> dict[str, Any]:
+        """The first file of the report."""
+        assert self.report is not None, self.err
+        found: dict[str, Any] = self.report["files"][0]
+        return found
+
+    @property
+    def failed(self) -> set[str]:
+        """Ids of the rules that failed on the first file."""
+        return {one["rule"] for one in self.file["outcomes"] if one["state"] == "failed"}
+
+    def outcome(self, rule: str) -> dict[str, Any]:
+        """A rule's outcome on the first file."""
+        found: dict[str, Any] = next(one for one in self.file["outcomes"] if one["rule"] == rule)
+        return found
+
+    def places(self, rule: str) -> list[str]:
+        """The places of a rule's findings, as line:column with `-` for none."""
+        return [f"{one['line'] or '-'}:{one['column'] or '-'}" for one in self.outcome(rule)["findings"]]
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Any command line, in this process: exit code, standard output, standard error."""
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
+    err = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(list(arguments))
+    out.flush()
+    buffer = out.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return int(code), buffer.getvalue().decode("utf-8"), err.getvalue()
+
+
+def check(*arguments: str | Path, as_of: str | None = AS_OF) -> Checked:
+    """`billproof check` with these arguments, judged as of 2025-12-01 unless told otherwise."""
+    words = [str(one) for one in arguments]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.json"
+        given = ["--as-of", as_of] if as_of and "--as-of" not in words else []
+        code, out, err = run("check", *words, "--output", f"json={path}", *given)
+        report = json.loads(path.read_text("utf-8")) if path.is_file() else None
+    return Checked(code, out, err, report)

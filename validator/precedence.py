@@ -1,0 +1,72 @@
+"""The order in which rules are judged: every blocker before what it blocks, and never in a circle.
+
+There are two rounds. What is known once the header is read is settled then; a rule that has failed by that time cannot be
+blocked by what the rows show. The rest is settled at the end of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from validator.checks.base import KNOWN_AT_HEADER, Check
+from validator.rulefiles import Blocker
+
+
+class Ranked(Protocol):
+    """What the order needs of a rule."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> type[Check]: ...
+    @property
+    def blocked_by(self) -> tuple[Blocker, ...]: ...
+
+
+def evaluation_order(rules: Sequence[Ranked], at_header: bool) -> list[str]:
+    """The ids of the rules with every blocker before what it blocks, for one of the two rounds."""
+    by_id = {rule.id: rule for rule in rules}
+    ordered: dict[str, None] = {}
+    for rule in rules:
+        _visit(rule.id, by_id, at_header, ordered, (), [])
+    return list(ordered)
+
+
+def circles(rules: Sequence[Ranked]) -> list[str]:
+    """Circles in `blocked_by`, as `A > B > A`."""
+    by_id = {rule.id: rule for rule in rules}
+    found: list[str] = []
+    for at_header in (True, False):
+        done: dict[str, None] = {}
+        for rule in rules:
+            _visit(rule.id, by_id, at_header, done, (), found)
+    return found
+
+
+def _visit(
+    rule_id: str, by_id: Mapping[str, Ranked], at_header: bool, done: dict[str, None], above: tuple[str, ...], circles: list[str]
+) -> None:
+    if rule_id in above:
+        circles.append(" > ".join((*above[above.index(rule_id) :], rule_id)))
+        return
+    if rule_id in done:
+        return
+    for blocker in by_id[rule_id].blocked_by:
+        if blocker.rule in by_id and _comes_before(by_id[blocker.rule], blocker, at_header):
+            _visit(blocker.rule, by_id, at_header, done, (*above, rule_id), circles)
+    done[rule_id] = None
+
+
+def acts_at_header(rule: Ranked, blocker: Blocker) -> bool:
+    """Whether a blocker does its work once the header is read: `rule`'s failure and what it blocks are known by then."""
+    return _known_at_header(rule, blocker) and (blocker.only is None or blocker.only in KNOWN_AT_HEADER)
+
+
+def _known_at_header(rule: Ranked, blocker: Blocker) -> bool:
+    return blocker.when in KNOWN_AT_HEADER or rule.kind.reads == "head"
+
+
+def _comes_before(rule: Ranked, blocker: Blocker, at_header: bool) -> bool:
+    """Whether `rule` must be judged before what it blocks, in the round at the header or in the one at the end."""
+    return acts_at_header(rule, blocker) if at_header else not _known_at_header(rule, blocker)
