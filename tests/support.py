@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +41,15 @@ class Checked:
         """Ids of the rules that failed on the first file."""
         return {one["rule"] for one in self.file["outcomes"] if one["state"] == "failed"}
 
+    def in_state(self, state: str) -> set[str]:
+        """Ids of the rules in a state on the first file."""
+        return {one["rule"] for one in self.file["outcomes"] if one["state"] == state}
+
+    @property
+    def blocked(self) -> dict[str, str | None]:
+        """The blocked rules of the first file, each with the failed rule at the root."""
+        return {one["rule"]: one.get("blocked_by") for one in self.file["outcomes"] if one["state"] == "blocked"}
+
     def outcome(self, rule: str) -> dict[str, Any]:
         """A rule's outcome on the first file."""
         found: dict[str, Any] = next(one for one in self.file["outcomes"] if one["rule"] == rule)
@@ -69,3 +81,15 @@ def check(*arguments: str | Path, as_of: str | None = AS_OF) -> Checked:
         code, out, err = run("check", *words, "--output", f"json={path}", *given)
         report = json.loads(path.read_text("utf-8")) if path.is_file() else None
     return Checked(code, out, err, report)
+
+
+def fixture(case: str) -> Path:
+    """The CSV file of a fixture folder that has one."""
+    (found,) = (FIXTURES / case).glob("*.csv")
+    return found
+
+
+def process(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """The command in a process of its own, with its own environment and standard input; nothing is a terminal."""
+    command = [sys.executable, "-m", "validator", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, env={**os.environ, **environment}, check=False)

@@ -19,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         code = run_command(sys.argv[1:] if arguments is None else list(arguments))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except BillproofError as error:
         _say(error.message)
@@ -51,5 +52,5 @@ def _say(text: str) -> None:
         safe = "\n".join(shown(line, None) for line in text.splitlines())
         encoding = sys.stderr.encoding or "utf-8"
         sys.stderr.write(safe.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    except (OSError, ValueError):
-        pass
+    except (OSError, ValueError, AttributeError):
+        pass  # standard error is closed: the exit code still speaks

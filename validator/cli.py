@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -246,22 +247,29 @@ def _rules(options: argparse.Namespace) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    """Writes a result whole or not at all."""
-    draft = path.with_name(path.name + ".part")
+    """Writes a result whole or not at all; a device or a pipe is written to as it is."""
+    target = Path(os.path.realpath(path))
+    draft = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(text.encode("utf-8"))
+            return
         draft.write_bytes(text.encode("utf-8"))
-        os.replace(draft, path)
+        os.replace(draft, target)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise Unwritable(f"UNPROVED  the report {path} could not be written: {error.strerror or error}") from None
 
 
 def _print(text: str, end: str = "\n") -> None:
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     _print_bytes((text + end).encode(encoding, "backslashreplace"))
 
 
 def _print_bytes(data: bytes) -> None:
+    if sys.stdout is None:
+        raise Unwritable("UNPROVED  standard output is closed, so nobody would see the result")
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)

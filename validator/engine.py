@@ -51,7 +51,8 @@ class Engine:
         self._works: dict[str, _Work] = {}
         roles = file.roles
         for rule in ruleset.rules:
-            columns = rule.kind.columns(rule.parameters, file.schema, roles)
+            when = tuple(rule.file.when) if isinstance(rule.file.when, Mapping) else ()
+            columns = tuple(dict.fromkeys((*rule.kind.columns(rule.parameters, file.schema, roles), *when)))
             self._works[rule.id] = _Work(
                 rule,
                 rule.kind(rule.id, rule.file.scope, rule.parameters, file),
@@ -93,12 +94,8 @@ class Engine:
             if other is not work and not other.blocked_by and not other.check.bad_columns.isdisjoint(work.columns):
                 work.blocked_by = other.rule.id
                 return
-        if work.columns and len(wanted) == len(work.columns) and self._file.head.parsable:
+        if (work.columns and len(wanted) == len(work.columns) and self._file.head.parsable) or (isinstance(work.rule.file.when, Mapping) and not set(work.rule.file.when).isdisjoint(wanted)):
             work.not_applicable = "the file has no such column"
-        elif isinstance(work.rule.file.when, Mapping):
-            absent = [name for name in work.rule.file.when if name not in self._file.columns.index]
-            if absent:
-                work.not_applicable = "the file has no such column"
 
     def _take(self, batch: Batch) -> None:
         base = View(batch, self._file.columns)
@@ -208,12 +205,12 @@ class Engine:
         unusable: set[int] = set()
         badly_dated: set[int] = set()
         for work in self._works.values():
-            if work.rule.level != "error" or not work.check.bad:
+            if work.rule.level != "error" or not work.check.bad or not work.rule.kind.refuses_values:
                 continue
             for name, positions in work.check.bad.items():
                 if name in self._money_columns:
                     unusable |= positions
-                elif name == self._day_column and work.rule.kind.kind in ("whole_number", "utf8", "control_characters"):
+                elif name == self._day_column:
                     badly_dated |= positions
         if base.batch.unread:
             self._file.collector.usable = False
@@ -254,7 +251,7 @@ class Engine:
         elif reason is not None:
             state = "not_run"
         elif check.left_out and (whole_file or not check.violations):
-            state, work.blocked_by = "blocked", work.left_out_by
+            state, work.blocked_by = "blocked", work.left_out_by or self._handed_on(work)
         elif check.violations:
             state = "failed"
         elif not self._evaluated(work):
@@ -262,6 +259,11 @@ class Engine:
         else:
             state = "passed"
         work.outcome = self._outcome(work, state, reason, waive)
+
+    def _handed_on(self, work: _Work) -> str | None:
+        """What kept a rule that this one leans on from seeing everything."""
+        others = (self._works[blocker.rule] for blocker in work.row_blockers)
+        return next((other.left_out_by for other in others if other.check.left_out), None)
 
     def _block_at_end(self, work: _Work) -> None:
         settled_by_header = bool(work.check.circumstances & KNOWN_AT_HEADER)

@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from validator.config import FILE_NAME, FILL_IN, find_config
-from validator.errors import Unwritable, UsageError
+from validator.errors import Unreadable, Unwritable, UsageError
 from validator.model import FileResult, Policy, Sourced
 from validator.render.text import render_text
 from validator.report import build_report
@@ -82,7 +82,7 @@ def init(file: str | None) -> str:
     if file is not None:
         found = check(settings_for([file], None)).files[0]
         if found.error is not None:
-            raise UsageError(f"{found.error}; nothing was written")
+            raise Unreadable(f"{found.error}; nothing was written")
         organization = found.organization.value or FILL_IN
         folder = _folder(found)
     text = _configuration(organization, folder)

@@ -94,6 +94,7 @@ class Head:
     header_line: int = 1
     header_end_line: int = 1
     header_problem: str | None = None
+    header_text: str = ""
 
     @property
     def parsable(self) -> bool:
@@ -167,7 +168,7 @@ class Reader:
         first = len(self._before_header) + 1
         return replace(
             head, delimiter=delimiter, header=() if problem else tuple(record.cells), header_problem=problem,
-            header_line=first, header_end_line=first + record.end - 1,
+            header_line=first, header_end_line=first + record.end - 1, header_text=self._header_text,
         )  # fmt: skip
 
     def batches(self) -> Iterator[Batch]:
@@ -188,8 +189,8 @@ class Reader:
                 yield batch
             if self._final:
                 return
-            more, bad = _decode(self._next_block())
-            text = carry + more
+            more, more_bad = _decode(self._next_block())
+            text, bad = carry + more, more_bad or (bool(carry) and bad)
 
     def _header_batch(self) -> Batch:
         head = self.head
@@ -245,8 +246,8 @@ def _parse(
     """A block as a Batch, and the text of a last record that goes on in the next block."""
     line_end = "" if "\r" in text else "\n"
     unfinished = final and not text.endswith(("\n", "\r"))
-    pairs = re.findall(_pair_pattern(delimiter), text) if '"' in text else []
-    if 2 * len(pairs) == text.count('"'):
+    quoted = _quoted_cells(text, delimiter)
+    if quoted is not None:
         try:
             rows = list(csv.reader(io.StringIO(text, newline=line_end), strict=True, delimiter=delimiter))
         except csv.Error:
@@ -256,7 +257,7 @@ def _parse(
         if count == line_count and (set(map(len, rows)) == {width} or (width is None and [] not in rows)):
             lines = range(first_line, first_line + count)
             return Batch(
-                text, first_line, count, delimiter, rows, lines, lines, quoted_cells=pairs,
+                text, first_line, count, delimiter, rows, lines, lines, quoted_cells=quoted,
                 last_position=count - 1 if unfinished else None, unfinished=unfinished, bad_bytes=bad_bytes,
             ), ""  # fmt: skip
     return _walk(text, first_line, delimiter, width, final, bad_bytes)
@@ -318,10 +319,19 @@ def _stray_quote(record: str, delimiter: str) -> str | None:
     return _STRAY_QUOTE if strays else None
 
 
-def _pair_pattern(delimiter: str) -> str:
-    """A quoted cell without a quotation mark in it. If these hold all of a block's marks, no cell has one inside."""
-    one = re.escape(delimiter)
-    return rf'(?:\A|(?<=[{one}\r\n]))"[^"]*"(?=[{one}\r\n]|\Z)'
+def _quoted_cells(text: str, delimiter: str) -> list[str] | None:
+    """What stands between quotation marks, if every mark opens or closes a cell; None if one stands elsewhere."""
+    if '"' not in text:
+        return []
+    parts = text.split('"')
+    if len(parts) % 2 == 0:
+        return None
+    outside = parts[::2]
+    borders = {delimiter, "\n", "\r"}
+    before, after = {part[-1:] for part in outside[1:-1]}, {part[:1] for part in outside[1:-1]}
+    before.add(outside[0][-1:] or "\n")
+    after.add(outside[-1][:1] or "\n")
+    return parts[1::2] if before <= borders and after <= borders else None
 
 
 def _decode(block: bytes) -> tuple[str, bool]:

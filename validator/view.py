@@ -44,6 +44,7 @@ class View:
         self._stripped: dict[int, Sequence[str]] = {}
         self._distinct: dict[int, set[str]] = {}
         self._charged: View | None = None
+        self._all_charged: bool | None = None
         self.bad_cells: dict[str, set[int]] = {}
 
     def __len__(self) -> int:
@@ -99,15 +100,16 @@ class View:
 
     def charged(self) -> View:
         """The rows with text in any column but the times."""
-        if self._charged is None:
+        # A view that referred to itself would never be freed, as the collector of circles is off while a file is read.
+        if self._all_charged is None:
             others = self.columns.other_than_time
-            if any("" not in self._distinct_at(index) for index in others[:3]):
-                self._charged = self
-            else:
+            self._all_charged = any("" not in self._distinct_at(index) for index in others[:3])
+            if not self._all_charged:
                 cells = [self._at(index) for index in others]
                 charged = [row for row in range(len(self)) if any(column[row] for column in cells)]
-                self._charged = self if len(charged) == len(self) else self.only(charged)
-        return self._charged
+                self._all_charged = len(charged) == len(self)
+                self._charged = self.only(charged)
+        return self if self._all_charged or self._charged is None else self._charged
 
     def filled(self, name: str, filled: bool = True) -> View:
         """The rows in which the cell of a column is filled (or blank)."""

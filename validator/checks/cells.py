@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from validator.checks.base import Check, bad_rows
 from validator.schema import TableSchema
-from validator.values import BLANKS, integer
+from validator.values import BLANKS, calendar_date, integer
 from validator.view import REMEMBERED_VALUES, View
 
 _SCIENTIFIC = re.compile(r"-?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_LIKE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.*")
 
 
@@ -50,6 +51,7 @@ class WholeNumber(_ByValue):
     """Whole numbers of a given form within bounds."""
 
     kind = "whole_number"
+    refuses_values = True
     placeholders = ("reason",)
 
     @dataclass(frozen=True)
@@ -93,10 +95,51 @@ class WholeNumber(_ByValue):
         return "no whole number of 9 or 10 digits"
 
 
+class CalendarDate(_ByValue):
+    """Dates written as YYYY-MM-DD within bounds."""
+
+    kind = "calendar_date"
+    refuses_values = True
+    placeholders = ("reason",)
+
+    @dataclass(frozen=True)
+    class Parameters:
+        """The columns, and the first and the last date allowed."""
+
+        columns: tuple[str, ...]
+        minimum: str
+        maximum: str
+
+    @classmethod
+    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return parameters.columns
+
+    def start(self, parameters: Parameters) -> None:
+        super().start(parameters)
+        self._names = self.present(parameters.columns)
+        self._minimum, self._maximum = parameters.minimum, parameters.maximum
+
+    def on_rows(self, view: View) -> None:
+        for name in self._names:
+            self.look(view, name)
+
+    def reason(self, value: str) -> str | None:
+        if not value:
+            return "empty"
+        if not _DATE.fullmatch(value):
+            return "not written as YYYY-MM-DD"
+        if calendar_date(value) is None:
+            return "no such day"
+        if value < self._minimum:
+            return f"before {self._minimum}"
+        return f"after {self._maximum}" if value > self._maximum else None
+
+
 class DecimalNumber(_ByValue):
     """Decimal numbers of a given form and size."""
 
     kind = "decimal_number"
+    refuses_values = True
     placeholders = ("reason",)
 
     @dataclass(frozen=True)
@@ -140,6 +183,7 @@ class OneOf(_ByValue):
     """Cells with one of a few values."""
 
     kind = "one_of"
+    refuses_values = True
     placeholders = ("values",)
 
     @dataclass(frozen=True)
@@ -169,6 +213,7 @@ class Filled(Check):
     """Cells that must not be empty: of the columns named, or of those that the Table Schema calls filled when charged."""
 
     kind = "filled"
+    refuses_values = True
     raises = ("every_row",)
 
     @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 
 from validator.checks.base import Check, bad_rows
@@ -62,18 +63,15 @@ class EqualsSetting(Check):
     def on_rows(self, view: View) -> None:
         view = view.readable(self._name)
         candidates = set(self.file.organizations)
-        if candidates >= view.distinct(self._name) and len(view.distinct(self._name)) == 1 == len(candidates):
+        distinct = view.distinct(self._name) if len(view) else set()
+        if not candidates or (distinct == candidates and len(candidates) == 1):
             return
         cells = view.column(self._name)
-        for value in sorted(view.distinct(self._name)):
-            group = value if value in candidates else ""
-            rows = bad_rows(cells, {value})
+        for group in sorted({value if value in candidates else "" for value in distinct}):
+            rows = bad_rows(cells, {group} if group else distinct - candidates)
             self._counts[group] += len(rows)
             spots = self._spots.setdefault(group, [])
-            spots.extend(self.spot(view, row, self._name) for row in rows[: self.file.max_findings])
-        for spots in self._spots.values():
-            spots.sort(key=lambda spot: spot.line or 0)
-            del spots[self.file.max_findings :]
+            spots.extend(self.spot(view, row, self._name) for row in rows[: self.file.max_findings - len(spots)])
 
     def at_end(self) -> None:
         expected = self.file.organization or ""
@@ -217,51 +215,58 @@ class UniqueRows(Check):
 
     @dataclass(frozen=True)
     class Parameters:
-        """The roles of the columns that may differ."""
+        """The roles of the columns that may differ; and whether a file need not be sorted by day (`within: file`)."""
 
         but_roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]
+        within: Literal["day", "file"] = "day"
 
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return tuple(name for name in schema.names() if name not in schema.names(*parameters.but_roles))
+        return tuple(one.name for one in schema.fields if one.role not in parameters.but_roles)
 
     def start(self, parameters: Parameters) -> None:
-        self._but = set(self.file.schema.names(*parameters.but_roles))
+        self._but = {one.name for one in self.file.schema.fields if one.role in parameters.but_roles}
+        self._whole_file = parameters.within == "file"
         self._day = self.file.roles.get("day") or ""
         self._group = self.file.roles.get("group") or self._day
-        self._seen: dict[str, dict[int, int]] = {}
-        self._closed: set[str] = set()
+        self._seen: dict[int, int] = {}
+        self._latest = -1
 
     def on_rows(self, view: View) -> None:
         view = view.readable(*(name for name in self.file.columns.names if name not in self._but))
         if not len(view):
             return
-        days = view.column(self._day)
-        again = view.distinct(self._day) & self._closed
-        if again:
-            lost = bad_rows(days, again)
-            self.left_out += len(lost)
-            self.evaluated -= len(lost)
-            view = view.without({view.positions[row] for row in lost})
-            days = view.column(self._day)
         hashes = list(map(hash, zip(*view.all_columns(self._but), strict=True)))
-        for day in dict.fromkeys(days):
-            rows: list[int] | range = range(len(days)) if len(set(days)) == 1 else bad_rows(days, {day})
-            self._of_day(view, self._seen.setdefault(day, {}), hashes, rows)
-        for day in list(self._seen):
-            if days and day != days[-1]:
-                del self._seen[day]
-                self._closed.add(day)
+        for day, rows in self._runs(view):
+            if day < self._latest:
+                self.left_out += len(rows)
+                self.evaluated -= len(rows)
+                continue
+            if day > self._latest:
+                self._latest, self._seen = day, {}
+            self._of_day(view, rows, hashes)
 
-    def _of_day(self, view: View, seen: dict[int, int], hashes: list[int], rows: list[int] | range) -> None:
+    def _runs(self, view: View) -> Iterator[tuple[int, range]]:
+        """Runs of rows of one day, in the file's order; the whole view if the file need not be sorted."""
+        if self._whole_file or len(view.distinct(self._day)) == 1:
+            day = None if self._whole_file else self.file.collector.day(view.column(self._day)[0])
+            yield self._latest if day is None else day, range(len(view))
+            return
+        start = 0
+        for day, run in groupby(map(self.file.collector.day, view.column(self._day))):
+            end = start + sum(1 for _ in run)
+            yield self._latest if day is None else day, range(start, end)
+            start = end
+
+    def _of_day(self, view: View, rows: range, hashes: list[int]) -> None:
         own = {hashes[row]: view.line(row) for row in reversed(rows)}
-        if len(own) == len(rows) and seen.keys().isdisjoint(own):
-            seen.update(own)
+        if len(own) == len(rows) and self._seen.keys().isdisjoint(own):
+            self._seen.update(own)
             return
         doubles: dict[int, int] = {}
         for row in rows:
             line = view.line(row)
-            first = seen.setdefault(hashes[row], line)
+            first = self._seen.setdefault(hashes[row], line)
             if first != line:
                 doubles[row] = first
         self.fail_rows(

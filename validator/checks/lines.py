@@ -64,6 +64,7 @@ class Utf8(Check):
     """Bytes that are not UTF-8, each in its cell; or a file in another encoding as a whole."""
 
     kind = "utf8"
+    refuses_values = True
     reads = "records"
     placeholders = ("bytes",)
     raises = ("whole_file", "header_broken")
@@ -85,6 +86,7 @@ class ControlCharacters(Check):
     """Control characters in cells; a line feed in a quoted cell is none, and carriage returns are line ends."""
 
     kind = "control_characters"
+    refuses_values = True
     reads = "records"
     placeholders = ("character",)
     raises = ("header_broken",)

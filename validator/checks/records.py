@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -65,24 +66,37 @@ class MinimalQuoting(Check):
     kind = "minimal_quoting"
     reads = "records"
 
+    def at_header(self) -> None:
+        head = self.file.head
+        for name, cell in zip(head.header, raw_cells(head.header_text, head.delimiter), strict=False):
+            if _needless(cell, head.delimiter) and not self.full:
+                self.fail_file(head.header_line, name, value=name, key=name)
+                self.full = len(self.spots) >= self.file.max_findings
+
     def on_batch(self, batch: Batch) -> None:
-        if batch.quoted_cells is not None:
-            needless = ["," not in cell and "\n" not in cell and "\r" not in cell for cell in set(batch.quoted_cells)]
-            if not any(needless):
-                return
+        if batch.quoted_cells is not None and all(_needs_quotes(cell, batch.delimiter) for cell in set(batch.quoted_cells)):
+            return
         names = self.file.columns.names
         for position, row in enumerate(batch.rows):
             for index, cell in enumerate(raw_cells(batch.raw_record(position), batch.delimiter)):
                 name = names[index] if index < len(names) else None
                 if position in self.spoilt.get(name, ()):
                     continue
-                if cell.startswith('"') and not any(mark in cell[1:-1] for mark in (batch.delimiter, '"', "\n", "\r")):
+                if _needless(cell, batch.delimiter):
                     self.violations += 1
                     if not self.full:
                         line, end_line = batch.lines[position], batch.end_lines[position]
                         self.spots.append(
                             Spot(line, end_line, name, index + 1, row[index], key=self.key(name, row[index]))
                         )
+
+
+def _needless(cell: str, delimiter: str) -> bool:
+    return cell.startswith('"') and not _needs_quotes(cell[1:-1], delimiter)
+
+
+def _needs_quotes(text: str, delimiter: str) -> bool:
+    return delimiter in text or '"' in text or "\n" in text or "\r" in text
 
 
 class UniqueColumns(Check):
@@ -132,10 +146,19 @@ class KnownColumns(Check):
     reads = "head"
     unit = "column"
 
+    @dataclass(frozen=True)
+    class Parameters:
+        """A pattern of names that are known, too, beside those of the Table Schema."""
+
+        also: str | None = None
+
+    def start(self, parameters: Parameters) -> None:
+        self._also = re.compile(parameters.also) if parameters.also else None
+
     def at_header(self) -> None:
         known = set(self.file.schema.names())
         for name in dict.fromkeys(self.file.head.header):
-            if name not in known:
+            if name not in known and not (self._also and self._also.fullmatch(name)):
                 self.fail_file(self.file.head.header_line, name, key=name, value=name)
                 self.full = len(self.spots) >= self.file.max_findings
 

@@ -132,11 +132,13 @@ class SameInstant(Check):
 
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return tuple(parameters.pairs)
+        return (*parameters.pairs, *parameters.pairs.values())
 
     def start(self, parameters: Parameters) -> None:
         index = self.file.columns.index
         self._pairs = {text: time for text, time in parameters.pairs.items() if text in index and time in index}
+        if not self._pairs:
+            self.not_applicable = "the file has no such column"
 
     def on_rows(self, view: View) -> None:
         for text_name, time_name in self._pairs.items():

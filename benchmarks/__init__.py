@@ -1,0 +1,1 @@
+"""How fast and how frugal the installed command is, beside the interpreter, `csv` and frictionless."""
