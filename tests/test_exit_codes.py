@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from tests.support import AS_OF, check, fixture, process, run
 
+from tests.support import AS_OF, check, fixture, process, run
 from validator.guide import DEMO_VERDICTS
 from validator.shipped import shipped
 
@@ -160,7 +160,10 @@ USAGE = {
     "year 0": ["--month", "0000-01"],
     "no such day": ["--as-of", "2025-02-30"],
     "as of a word": ["--as-of", "yesterday"],
-    "as of nothing": ["--as-of", ""],
+    "empty instant": ["--as-of", ""],
+    "empty month": ["--month", ""],
+    "empty configuration": ["--config", ""],
+    "empty rule set": ["--ruleset", ""],
     "no month before the first": ["--as-of", "0001-01-01", "--month", "last"],
     "empty organization": ["--organization", " "],
     "total with separators": ["--expect-total", "1,038.56"],
@@ -268,8 +271,8 @@ def test_an_output_to_a_pipe_goes_into_the_pipe(folder: Path) -> None:
         reading.communicate()
 
 
-@pytest.mark.parametrize("arguments", [["check", GOOD], ["check", GOOD, "--format", "json"], ["demo"], ["guide"], ["rules", "list"]])
-def test_a_full_standard_output_is_unproved(arguments: list[str | Path]) -> None:
+@pytest.mark.parametrize("arguments", [["check"], ["check", "--format", "json"], ["demo"], ["guide"], ["rules", "list"]])
+def test_a_full_standard_output_is_unproved(arguments: list[str]) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 3
@@ -278,7 +281,7 @@ def test_a_full_standard_output_is_unproved(arguments: list[str | Path]) -> None
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_closed_standard_output_is_unproved(format_: str) -> None:
-    command = [*COMMAND, "check", GOOD, "--format", format_]
+    command = [*COMMAND, "check", str(GOOD), "--format", format_]
     done = subprocess.run(command, stderr=subprocess.PIPE, preexec_fn=partial(os.close, 1), check=False)
     assert done.returncode == 3
     assert b"UNPROVED  " in done.stderr
@@ -287,10 +290,10 @@ def test_a_closed_standard_output_is_unproved(format_: str) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["check", GOOD, "--as-of", AS_OF], 0), (["check", "missing.csv"], 3), (["check", GOOD, "--bad"], 2), (["demo", "x"], 2)],
+    [(["check", str(GOOD), "--as-of", AS_OF], 0), (["check", "missing.csv"], 3), (["check", "--bad"], 2), (["demo", "x"], 2)],
     ids=["pass", "unproved", "usage", "usage of demo"],
 )
-def test_a_closed_standard_error_changes_no_exit_code(arguments: list[str | Path], code: int) -> None:
+def test_a_closed_standard_error_changes_no_exit_code(arguments: list[str], code: int) -> None:
     command = [*COMMAND, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=partial(os.close, 2), check=False)
     assert done.returncode == code
@@ -430,6 +433,7 @@ def test_results_are_on_standard_output_and_errors_on_standard_error() -> None:
         (["guide", "--month", "2025-10"], 0),
         (["guide", "--month", "last", "--as-of", "2025-11-04"], 0),
         (["guide", "--month", "2025-13"], 2),
+        (["guide", "--month", ""], 2),
         (["guide", "--month", "9999-12"], 2),
         (["guide", "--as-of", "soon"], 2),
         (["guide", "--ruleset", "nothing"], 2),

@@ -167,7 +167,7 @@ def _settings(options: argparse.Namespace, now: Any) -> Settings:
     elif config:
         folder = config.path.parent / config.file.ruleset
         own = (folder / "ruleset.yaml").is_file()
-        ruleset = Sourced(str(folder) if own else config.file.ruleset, config.shown_path)
+        ruleset = Sourced(os.path.relpath(folder).replace(os.sep, "/") if own else config.file.ruleset, config.shown_path)
     else:
         ruleset = Sourced("openai-cost", "default")
     if options.organization is not None and not options.organization.strip():

@@ -6,6 +6,7 @@ An ignored configuration would pass in silence, so a file with nearly the right 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,8 +16,8 @@ from typing import Literal
 from validator.document import parse_document
 from validator.errors import ConfigurationError, Fault, Unreadable
 from validator.model import Sourced
+from validator.rule import RuleSet
 from validator.rulefiles import RULE_ID
-from validator.ruleset import RuleSet
 from validator.shape import part, read
 from validator.values import calendar_date, is_month
 
@@ -152,7 +153,9 @@ def find_config(start: Path) -> Path | None:
 
 
 def _is_near(name: str) -> bool:
-    stem = name.lower().lstrip(".")
+    stem = name.lower().lstrip(".").removesuffix(".txt")
+    if stem == FILE_NAME:
+        return True
     return Path(stem).suffix in _SUFFIXES and Path(stem).stem.replace("-", "").replace("_", "") in (
         "billproof", "billprof", "billproofs", "billproofconfig", "billproofrc", "billprooof",
     )  # fmt: skip
@@ -180,10 +183,10 @@ def read_config(path: Path) -> Config:
 def _check_names(config: Config, faults: list[Fault]) -> None:
     seen: dict[str, int] = {}
     for one in config.file.integrations:
-        for what, value in (("integration", one.name), ("organization", one.organization)):
-            first = seen.setdefault(f"{what} {value}", one.line)
-            if first != one.line:
-                faults.append(Fault(config.shown_path, one.line, f"the {what} {value} stands on line {first} already"))
+        for named in (f"integration {one.name}", f"organization {one.organization}"):
+            if named in seen:
+                faults.append(Fault(config.shown_path, one.line, f"the {named} stands on line {seen[named]} already"))
+            seen[named] = one.line
         if one.to is not None and one.to not in config.file.destinations:
             known = ", ".join(config.file.destinations) or "none"
             faults.append(Fault(config.shown_path, one.line, f"`to` is {one.to}, no destination here; there are {known}"))
@@ -236,7 +239,8 @@ def current_folder() -> Path:
 
 
 def _relative(path: Path) -> str:
+    """A path from the working folder, so that a report does not depend on where the project lies."""
     try:
-        return path.relative_to(Path.cwd()).as_posix()
+        return os.path.relpath(path).replace(os.sep, "/")
     except (ValueError, OSError):
         return path.as_posix()

@@ -30,11 +30,12 @@ Scalar = str | int | bool | None
 
 @dataclass(frozen=True)
 class Node:
-    """A value of a YAML file with its 1-based line: a scalar, a list of Nodes, or a dict of Nodes by key."""
+    """A value of a YAML file with its 1-based line: a scalar (and its text), a list of Nodes, or a dict of Nodes by key."""
 
     value: Scalar | list[Node] | dict[str, Node]
     line: int
     ambiguous: bool = False
+    text: str = ""
 
 
 class _Reader:
@@ -87,7 +88,7 @@ class _Reader:
             if event.tag is not None:
                 self.fault(f"the tag {event.tag} is not used here")
             if event.style:
-                return Node(event.value, self.line)
+                return Node(event.value, self.line, text=event.value)
             return _plain(event.value, self.line)
         if isinstance(event, yaml.CollectionStartEvent):
             if event.tag is not None:
@@ -107,7 +108,7 @@ class _Reader:
                 return False
             keys[-1] = node
             return True
-        name = str(key.value) if not key.ambiguous else "?"
+        name = key.text
         if name in parent.value:
             self.faults.append(Fault(self.path, key.line, f"the key `{name}` stands here a second time"))
         parent.value[name] = node
@@ -117,12 +118,12 @@ class _Reader:
 
 def _plain(text: str, line: int) -> Node:
     if text in ("true", "false"):
-        return Node(text == "true", line)
+        return Node(text == "true", line, text=text)
     if text in ("", "null"):
-        return Node(None, line)
+        return Node(None, line, text=text)
     if _INTEGER.fullmatch(text):
-        return Node(int(text), line)
-    return Node(text, line, ambiguous=_MISREAD.fullmatch(text) is not None)
+        return Node(int(text), line, text=text)
+    return Node(text, line, ambiguous=_MISREAD.fullmatch(text) is not None, text=text)
 
 
 def read_document(path: Path, shown_path: str, faults: list[Fault]) -> Node | None:

@@ -14,8 +14,8 @@ from validator.checks.base import KNOWN_AT_HEADER, Check, FileContext
 from validator.model import Finding, Outcome, Place, Sourced, State, UsedWaiver
 from validator.precedence import acts_at_header, evaluation_order
 from validator.reader import Batch, Reader
+from validator.rule import Rule, RuleSet
 from validator.rulefiles import Blocker
-from validator.ruleset import Rule, RuleSet
 from validator.values import day_of, month_days, shown
 from validator.view import View
 
@@ -94,7 +94,9 @@ class Engine:
             if other is not work and not other.blocked_by and not other.check.bad_columns.isdisjoint(work.columns):
                 work.blocked_by = other.rule.id
                 return
-        if (work.columns and len(wanted) == len(work.columns) and self._file.head.parsable) or (isinstance(work.rule.file.when, Mapping) and not set(work.rule.file.when).isdisjoint(wanted)):
+        when = work.rule.file.when
+        none_there = len(wanted) == len(work.columns) > 0 and self._file.head.parsable
+        if none_there or (isinstance(when, Mapping) and not when.keys().isdisjoint(wanted)):
             work.not_applicable = "the file has no such column"
 
     def _take(self, batch: Batch) -> None:

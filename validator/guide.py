@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +27,7 @@ DEMO_VERDICTS = {
     "cost_2025-10-04_2025-11-03.csv": "fail",
     "Costs October.csv": "fail",
 }
+_ORGANIZATION = re.compile(r"[A-Za-z0-9_-]{1,100}")
 SETTLED = timedelta(hours=48)
 
 
@@ -85,7 +88,7 @@ def init(file: str | None) -> str:
             raise Unreadable(f"{found.error}; nothing was written")
         organization = found.organization.value or FILL_IN
         folder = _folder(found)
-    text = _configuration(organization, folder)
+    text = _configuration(organization if _ORGANIZATION.fullmatch(organization) else FILL_IN, folder)
     try:
         with open(FILE_NAME, "x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
@@ -104,7 +107,7 @@ def _folder(found: FileResult) -> str | None:
 
 
 def _configuration(organization: str, folder: str | None) -> str:
-    files = f'\n            files: "{folder}"' if folder else ""
+    files = f"\n            files: {json.dumps(folder, ensure_ascii=False)}" if folder else ""
     return dedent(f"""\
         version: 1
         ruleset: openai-cost
@@ -118,7 +121,7 @@ def _configuration(organization: str, folder: str | None) -> str:
             file: {{form_field: {FILL_IN}}}
         integrations:
           - name: main
-            organization: "{organization}"{files}
+            organization: {json.dumps(organization, ensure_ascii=False)}{files}
             to: pelanor-eu
             integration: {FILL_IN}
             token: {{env: PELANOR_TOKEN}}

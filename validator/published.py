@@ -1,15 +1,18 @@
-"""What is generated from the code and committed: JSON Schemas for editors, and the pages of the rules.
+"""What is generated from the code and committed: JSON Schemas for editors, the help of every command, the pages of the rules.
 
 `python -m validator.published` writes them, `--check` says which are stale.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from validator.cli import build_parser
 from validator.config import ConfigFile
 from validator.rulebook import pages, rule_schema
 from validator.rulefiles import DiagnosesFile, RuleSetFile
@@ -33,9 +36,26 @@ def _titled(title: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"$schema": DIALECT, "title": title, **schema}
 
 
+def help_text() -> str:
+    """The help of every command, as `docs/help.txt` has it."""
+    os.environ["COLUMNS"] = "100"
+    parts: list[str] = []
+    _add_help(build_parser(), parts)
+    return "\n".join(parts)
+
+
+def _add_help(parser: argparse.ArgumentParser, parts: list[str]) -> None:
+    parts.append(f"$ {parser.prog} --help\n{parser.format_help()}")
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                _add_help(inner, parts)
+
+
 def generated() -> dict[str, str]:
     """Every generated file, by its path from the project's root."""
     made = {f"schemas/{name}": json.dumps(one, indent=2, ensure_ascii=False) + "\n" for name, one in schemas().items()}
+    made["docs/help.txt"] = help_text()
     made |= {f"docs/rules/{name}": text for name, text in pages(load_ruleset()).items()}
     return made
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from validator import __version__
 from validator.model import DayFacts, FileResult, Finding, Group, Outcome, Sourced, Totals
-from validator.ruleset import Rule, RuleSet
+from validator.rule import Rule, RuleSet
 from validator.settings import CLOCK, Settings
 from validator.values import money, rfc3339, shown
 from validator.verdict import FileVerdict, Reason, Verdict

@@ -16,8 +16,9 @@ from typing import Any
 
 from validator.checks import KINDS
 from validator.errors import BillproofError, Unwritable, UsageError
+from validator.rule import Rule, RuleSet
 from validator.rulefiles import Example
-from validator.ruleset import DEFAULT_RULESET, Rule, RuleSet, load_ruleset
+from validator.ruleset import DEFAULT_RULESET, load_ruleset
 from validator.shape import parts
 from validator.shipped import shipped
 from validator.verdict import Exit

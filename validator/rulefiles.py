@@ -27,6 +27,7 @@ class Blocker:
     reach: Literal["file", "row", "cell"] = part()
     columns: tuple[str, ...] = part(default=(), doc="Only findings of that rule in these columns count.")
     only: Circumstance | None = part(default=None, doc="Only this way of failing of the blocked rule itself.")
+    line: int = 1
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Example:
     args: tuple[str, ...] = part(default=(), doc="Further arguments of `billproof check`.")
     name: str = part(default="data.csv", pattern=r"[^/\\]+", doc="The file's name.")
     at: tuple[str, ...] = part(default=(), doc="Places of the findings, as line:column.")
+    line: int = 1
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,15 @@ class RuleFile:
     blocked_by: tuple[Blocker, ...] = part(default=())
     expected: str | None = part(default=None, doc="What was expected there, in a few words.")
     refs: tuple[str, ...] = part(default=(), doc="Where the rule comes from.")
+    node: Node | None = None
 
 
 @dataclass(frozen=True)
 class Off:
     """Who switched a rule off, and why."""
 
-    reason: str
-    owner: str
+    reason: str = part(pattern=r"(?s).*\S.*")
+    owner: str = part(pattern=r"(?s).*\S.*")
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ class RuleSetFile:
     does_not_prove: tuple[str, ...] = part(default=())
     blocked_by: tuple[Blocker, ...] = part(default=(), doc="For every rule of this set and of sets that extend it.")
     rules: Mapping[str, RuleChange] = dataclasses.field(default_factory=dict)
+    node: Node | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,7 @@ class DiagnosisRule:
     cause: str = part()
     fix: str = part()
     rules: tuple[str, ...] = part(doc="The rules that this cause explains; they are folded under it.")
+    line: int = 1
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from validator.inputs import Input, find_inputs
 from validator.model import DayFacts, FileResult, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
 from validator.reader import Reader
 from validator.report import Run
-from validator.ruleset import Rule, RuleSet, load_ruleset
+from validator.rule import Rule, RuleSet
+from validator.ruleset import load_ruleset
 from validator.settings import Settings
 from validator.source import Source, open_source
 from validator.totals import Collector

@@ -14,7 +14,7 @@ from typing import Any
 
 from validator.errors import UsageError
 from validator.model import FileResult, SecondOpinion
-from validator.ruleset import RuleSet
+from validator.rule import RuleSet
 from validator.values import shown
 
 MAX_ERRORS = 100

@@ -58,20 +58,22 @@ def parts(shape: Any) -> tuple[Part, ...]:
             doc=found.metadata.get("doc", ""),
         )
         for found in dataclasses.fields(shape)
-        if found.init and not found.name.startswith("_")
+        if found.name not in ("line", "node")
     )
 
 
-def read(shape: type[T], node: Node, path: str, faults: list[Fault], **given: Any) -> T | None:
+def read(shape: type[T], node: Node, path: str, faults: list[Fault]) -> T | None:
     """`node` as an instance of the dataclass `shape`; None when something is wrong, with every fault on `faults`.
 
-    `given` are values for fields that do not stand in the file, such as the line.
+    A field `line` or `node` does not stand in the file: it gets the place, or the tree itself.
     """
     if not isinstance(node.value, dict):
         faults.append(Fault(path, node.line, f"expected keys and values, found {_described(node)}"))
         return None
-    known = {one.key: one for one in parts(cast(Any, shape)) if one.name not in given}
-    values: dict[str, Any] = dict(given)
+    known = {one.key: one for one in parts(cast(Any, shape))}
+    where = {"line": node.line, "node": node}
+    names = {one.name for one in dataclasses.fields(cast(Any, shape))}
+    values: dict[str, Any] = {name: value for name, value in where.items() if name in names}
     sound = True
     for key, value in node.value.items():
         if key not in known:
@@ -115,8 +117,7 @@ def _value(kind: Any, node: Node, path: str, faults: list[Fault], where: str, pa
     if kind is Node:
         return node
     if dataclasses.is_dataclass(kind):
-        extra = {"line": node.line} if any(found.name == "line" for found in dataclasses.fields(kind)) else {}
-        found = read(cast(type, kind), node, path, faults, **extra)
+        found = read(cast(type, kind), node, path, faults)
         if found is None:
             raise Faulty
         return found
@@ -182,11 +183,11 @@ def _described(node: Node) -> str:
 
 def json_schema(shape: type) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a YAML mapping that `read` takes as `shape`."""
-    properties = {one.key: _schema_of(one.type, one.pattern, one.doc) for one in parts(shape) if one.name != "line"}
+    properties = {one.key: _schema_of(one.type, one.pattern, one.doc) for one in parts(shape)}
     return {
         "type": "object",
         "additionalProperties": False,
-        "required": [one.key for one in parts(shape) if one.required and one.name != "line"],
+        "required": [one.key for one in parts(shape) if one.required],
         "properties": properties,
     }
 

@@ -161,6 +161,7 @@ class Together(Check):
     """Cells that belong to a charge, such as a project's id and name, are filled: in no row, or not in some."""
 
     kind = "together"
+    unit = "row"
     placeholders = ("count", "rows")
     counts_rows = True
 

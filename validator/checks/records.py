@@ -29,6 +29,7 @@ class Quotes(Check):
     """Records whose quotation marks are broken, or with a cell that is too long to be one."""
 
     kind = "quotes"
+    unit = "record"
     reads = "records"
     placeholders = ("problem", "end_line")
     raises = ("header_broken",)

@@ -109,7 +109,8 @@ def _cause(one: Tree, report: Tree) -> Iterator[str]:
 
 def _facts(one: Tree) -> Iterator[str]:
     totals = one["totals"]
-    yield f"  Organization  {_organization(one)}"
+    if one["organization"]["value"] is not None:
+        yield f"  Organization  {_organization(one)}"
     yield f"  Month         {_month_fact(one)}"
     amount = totals["amount"]
     exact = f"   exactly {amount}" if amount is not None and _cents(amount).replace(",", "") != amount else ""
@@ -120,8 +121,6 @@ def _facts(one: Tree) -> Iterator[str]:
 
 def _organization(one: Tree) -> str:
     value, source = one["organization"]["value"], one["organization"]["source"]
-    if value is None:
-        return "several, or none"
     if source == "inferred":
         return f"{value} (read from the file, not compared with yours)"
     return f"{value} (every charge is of it; from {source})"
@@ -272,12 +271,8 @@ def _second_opinion(opinion: Tree) -> Iterator[str]:
 def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
     waivable = {rule["id"] for rule in report["ruleset"]["rules"] if rule["waivable"]}
     strict = report["policy"]["policy"] == "upload" or report["policy"]["fail_on"] == "warning"
-    failed = [
-        outcome
-        for outcome in _failed(one)
-        if outcome["rule"] in waivable or (strict and outcome["level"] == "warning")
-    ]
-    if not failed:
+    failed = [outcome for outcome in _failed(one) if outcome["level"] == "error" or (strict and outcome["level"] == "warning")]
+    if not failed or any(outcome["level"] == "error" and outcome["rule"] not in waivable for outcome in failed):
         return
     yield "  If that is as it should be, somebody can sign for it: put this into billproof.yaml, with reason and owner"
     yield "  waivers:"
@@ -299,8 +294,8 @@ def _limits(one: Tree, report: Tree) -> Iterator[str]:
     total, expected = one["totals"]["amount"], report["settings"]["expect_total"]["value"]
     if total is not None and expected is None:
         cents = _cents(total).replace(",", "")
-        yield f"    Compare the total with OpenAI's Usage page, or let billproof do it: --expect-total {cents}"
-    if report["settings"]["config"] is None:
+        yield f"    Compare the total with what you see there, or let billproof do it: --expect-total {cents}"
+    if report["settings"]["config"] is None and report["settings"]["ruleset"]["source"] == "default":
         yield ""
         yield f"Next  billproof init {_quoted(one['path'])}   writes billproof.yaml for this organization"
 

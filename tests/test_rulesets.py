@@ -1,0 +1,433 @@
+"""Rule sets of users: what they may change in the shipped one, what the report says of it, and every fault of a rule file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tests.support import FIXTURES, ROOT, check, run
+
+STRICTER = ROOT / "tests" / "rulesets" / "stricter"
+GOOD = FIXTURES / "good-h4"
+HEADER = "start_time,end_time,amount_value,amount_currency,line_item,project_id,organization_id,project_name,organization_name"
+ROW = "1759276800,1759363200,1.25,usd,whisper,proj_EXAMPLE1,org-EXAMPLE1,Search,Acme Research"
+
+SET = {
+    "name": "mine",
+    "version": "1.0.0",
+    "title": "Mine",
+    "extends": "openai-cost",
+}
+RULE = {
+    "id": "MY101",
+    "name": "other-project",
+    "asserts": "Every project is ours.",
+    "level": "error",
+    "since": '"1.0.0"',
+    "scope": "row",
+    "check": "{kind: one_of, column: project_id, values: [proj_EXAMPLE1]}",
+    "message": '"{value} is not ours"',
+    "why": "It would be booked nowhere.",
+    "fix": "Ask whose it is.",
+}
+
+
+def rule_text(**changes: str) -> str:
+    """A sound rule file of ten lines and its examples, with some keys changed or added (in line 11 and further)."""
+    examples = f"examples:\n  pass:\n    - csv: |\n        {HEADER}\n        {ROW}\n"
+    failing = f"  fail:\n    - csv: |\n        {HEADER}\n        {ROW.replace('proj_EXAMPLE1', 'proj_EXAMPLE2')}\n      at: [\"2:project_id\"]\n"
+    keys = {**RULE, **changes}
+    return "".join(f"{key}: {value}\n" for key, value in keys.items()) + examples + failing
+
+
+def own_set(folder: Path, *lines: str, rules: dict[str, str] | None = None, **changes: str) -> Path:
+    """A set in `folder` that extends the shipped one: four lines, then `lines`; `rules` are texts by file name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    head = "".join(f"{key}: {value}\n" for key, value in {**SET, **changes}.items())
+    (folder / "ruleset.yaml").write_text(head + "".join(f"{line}\n" for line in lines), "utf-8")
+    for name, text in (rules or {}).items():
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+def faults(folder: Path) -> list[str]:
+    """What the loader says of a set, a line each, with paths from the set's folder; nothing may have been checked."""
+    found = check(GOOD, "--ruleset", folder)
+    assert (found.code, found.report) == (2, None), found.out
+    assert "nothing was checked" in found.err
+    prefix = f"{folder.as_posix()}/"
+    return [line.strip().removeprefix(prefix) for line in found.err.splitlines()[1:]]
+
+
+# What a set may change
+
+
+def test_an_added_rule_is_judged_with_the_others(tmp_path: Path) -> None:
+    folder = own_set(tmp_path / "set", rules={"MY101-other-project.yaml": rule_text()})
+    found = check(GOOD, "--ruleset", folder)
+    assert (found.code, found.failed) == (1, {"MY101"})
+    assert found.outcome("MY101")["findings"][0]["message"] == "proj_EXAMPLE0000 is not ours"
+    assert found.report is not None
+    assert found.report["ruleset"]["name"] == "mine"
+    assert {"CSV001", "MY101", "OC304"} <= {one["id"] for one in found.report["ruleset"]["rules"]}
+
+
+def test_the_stricter_set_accepts_what_it_should() -> None:
+    found = check(GOOD, "--ruleset", STRICTER)
+    assert (found.code, found.failed) == (0, set())
+    assert found.outcome("AC101")["state"] == "passed"
+
+
+@pytest.mark.parametrize("case, rule", [("negative", "OC207"), ("some-without-project", "OC503")])
+def test_a_warning_made_an_error_fails_the_file(case: str, rule: str) -> None:
+    shipped = check(FIXTURES / case)
+    assert (shipped.code, shipped.outcome(rule)["level"]) == (0, "warning")
+    found = check(FIXTURES / case, "--ruleset", STRICTER)
+    assert (found.code, found.failed, found.outcome(rule)["level"]) == (1, {rule}, "error")
+    assert found.report is not None
+    levels = {one["id"]: (one["level"], one["shipped_level"]) for one in found.report["ruleset"]["rules"]}
+    assert levels[rule] == ("error", "warning")
+
+
+def test_a_stricter_level_alone_is_not_weaker(tmp_path: Path) -> None:
+    folder = own_set(tmp_path / "set", "rules:", "  OC207: {level: error}", rules={"MY101-other-project.yaml": rule_text()})
+    found = check(FIXTURES / "good-h1", "--ruleset", folder, "--policy", "upload")
+    assert found.report is not None
+    assert "weaker_rules" not in {reason["code"] for reason in found.report["reasons"]}
+
+
+def test_an_error_made_a_warning_passes_a_check_and_no_upload(tmp_path: Path) -> None:
+    folder = own_set(tmp_path / "set", "rules:", "  OC304: {level: warning}")
+    found = check(FIXTURES / "middle-gap", "--ruleset", folder)
+    assert (found.code, found.failed, found.outcome("OC304")["level"]) == (0, {"OC304"}, "warning")
+    upload = check(FIXTURES / "good-h4", "--ruleset", folder, "--policy", "upload", "--organization", "org-EXAMPLEacme01")
+    assert upload.code == 3
+    assert upload.report is not None
+    texts = [reason["text"] for reason in upload.report["reasons"] if reason["code"] == "weaker_rules"]
+    assert texts == ["OC304 missing-day is a warning here, error as shipped"]
+
+
+def test_a_rule_that_is_off_stands_in_the_first_lines() -> None:
+    found = check(GOOD, "--ruleset", STRICTER)
+    outcome = found.outcome("OC206")
+    assert (outcome["state"], outcome["evaluated"], outcome["findings"]) == ("off", 0, [])
+    assert found.out.splitlines()[1].split() == (
+        "OC206 rounded-amounts is switched off by finops: amounts are rounded before they reach us (FIN-812)".split()
+    )
+
+
+def test_a_rule_that_is_off_lets_its_fault_pass_a_check() -> None:
+    path = FIXTURES / "spreadsheet-rounded"
+    assert check(path).failed == {"OC206"}
+    found = check(path, "--ruleset", STRICTER)
+    assert (found.code, found.failed) == (0, set())
+
+
+def test_a_file_with_a_rule_off_is_not_ready_for_an_upload() -> None:
+    found = check(GOOD, "--ruleset", STRICTER, "--policy", "upload", "--organization", "org-EXAMPLEacme01")
+    assert found.code == 3
+    assert found.report is not None
+    assert ("off", "OC206") in {(reason["code"], reason["rule"]) for reason in found.report["reasons"]}
+
+
+def test_a_rule_that_is_off_still_runs_where_others_lean_on_it(tmp_path: Path) -> None:
+    folder = own_set(tmp_path / "set", "rules:", "  OC201: {off: {reason: we know, owner: finops}}")
+    found = check(FIXTURES / "spreadsheet-scientific-times", "--ruleset", folder)
+    assert found.code == 3
+    assert found.outcome("OC201")["state"] == "off"
+    assert found.outcome("OC304")["state"] == "blocked"
+
+
+def test_a_set_may_extend_a_set_of_its_own(tmp_path: Path) -> None:
+    own_set(tmp_path / "base", "rules:", "  OC207: {level: error}", rules={"MY101-other-project.yaml": rule_text()}, name="base")
+    top = own_set(tmp_path / "top", "rules:", "  MY101: {level: note}", extends="../base")
+    found = check(FIXTURES / "negative", "--ruleset", top)
+    assert (found.code, found.failed) == (1, {"OC207", "MY101"})
+    assert found.outcome("MY101")["level"] == "note"
+
+
+@pytest.mark.parametrize("lines", [["roles: {day: end_time}"], ["table_schema: own.schema.json"]])
+def test_own_schema_or_roles_are_no_shipped_set(tmp_path: Path, lines: list[str]) -> None:
+    folder = own_set(tmp_path / "set", *lines)
+    schema = (ROOT / "schemas" / "openai-cost.schema.json").read_text("utf-8")
+    (folder / "own.schema.json").write_text(schema.replace('"column": "required"', '"column": "optional"'), "utf-8")
+    found = check(FIXTURES / "good-h1", "--ruleset", folder, "--policy", "upload", "--organization", "org-EXAMPLEacme01")
+    assert found.code == 3
+    assert found.report is not None
+    assert "weaker_rules" in {reason["code"] for reason in found.report["reasons"]}
+
+
+def test_the_digest_changes_with_any_file_of_the_set(tmp_path: Path) -> None:
+    def digest(folder: Path) -> str:
+        report = check(GOOD, "--ruleset", folder).report
+        assert report is not None
+        found: str = report["ruleset"]["sha256"]
+        return found
+
+    first = own_set(tmp_path / "a" / "set", rules={"MY101-other-project.yaml": rule_text()})
+    again = own_set(tmp_path / "b" / "set", rules={"MY101-other-project.yaml": rule_text()})
+    other = own_set(tmp_path / "c" / "set", rules={"MY101-other-project.yaml": rule_text(why="Another reason.")})
+    assert digest(first) == digest(again) != digest(other)
+
+
+def test_the_configuration_may_name_the_set(tmp_path: Path) -> None:
+    own_set(tmp_path / "rules", rules={"MY101-other-project.yaml": rule_text()})
+    (tmp_path / "billproof.yaml").write_text("version: 1\nruleset: rules\n", "utf-8")
+    found = check(GOOD, "--config", tmp_path / "billproof.yaml")
+    assert (found.code, found.failed) == (1, {"MY101"})
+
+
+# What is wrong with a set: exit 2 before any file is read, with file and line
+
+RULE_FAULTS = [
+    ("an unknown key", {"levle": "error"}, 11, "unknown key `levle`; did you mean `level`?"),
+    ("an unknown level", {"level": "fatal"}, 4, "`level` is `fatal`; expected one of error, warning, note"),
+    ("an unknown scope", {"scope": "table"}, 6, "`scope` is `table`; expected one of cell, row, file"),
+    ("an unknown kind", {"check": "{kind: one_off, column: project_id, values: [a]}"}, 7, "unknown kind `one_off`"),
+    ("no kind", {"check": "{column: project_id}"}, 7, "`check` needs a `kind`"),
+    ("an unknown parameter", {"check": "{kind: has_charges, column: project_id}"}, 7, "unknown key `column`"),
+    ("a missing parameter", {"check": "{kind: one_of, column: project_id}"}, 7, "the key `values` is missing"),
+    ("an unknown column", {"check": "{kind: one_of, column: project, values: [a]}"}, 7, "no column `project`"),
+    ("an unknown role", {"check": "{kind: day_coverage, role: date, period: month}"}, 7, "`role` is `date`; expected one of day"),
+    ("an unknown column in when", {"when": "{project: filled}"}, 11, "no column `project`"),
+    ("an unknown placeholder", {"message": '"{found} is not ours"'}, 8, "`message` has the placeholder {found}"),
+    ("a placeholder with a format", {"message": '"{value!r} is not ours"'}, 8, "`message` has the placeholder {value}"),
+    ("a placeholder that is not closed", {"message": '"{value is not ours"'}, 8, "`message`:"),
+    ("a missing blocker", {"blocked_by": "[{rule: OC999, when: always, reach: file}]"}, 11, "blocked_by names OC999"),
+    ("a way in which the blocker never fails", {"blocked_by": "[{rule: OC104, when: every_row, reach: file}]"}, 11, "never fails"),
+    ("a version that YAML reads as a number", {"since": "1.0"}, 5, '`since` is 1.0, which YAML may read as no text; write "1.0"'),
+    ("a name that YAML reads as a boolean", {"name": "no"}, 2, '`name` is no, which YAML may read as no text; write "no"'),
+    ("an id of another form", {"id": "my101"}, 1, "`id` is `my101`; expected the form"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes, line, text", [one[1:] for one in RULE_FAULTS], ids=[one[0] for one in RULE_FAULTS])
+def test_a_faulty_rule_file(tmp_path: Path, changes: dict[str, str], line: int, text: str) -> None:
+    name = f"{changes.get('id', 'MY101')}-{changes.get('name', 'other-project')}.yaml"
+    found = faults(own_set(tmp_path / "set", rules={name: rule_text(**changes)}))
+    assert len(found) == 1
+    assert found[0].startswith(f"{name}:{line}  ")
+    assert text in found[0]
+
+
+def test_a_file_name_that_is_not_id_and_name(tmp_path: Path) -> None:
+    found = faults(own_set(tmp_path / "set", rules={"MY101-project.yaml": rule_text()}))
+    assert found == ["MY101-project.yaml:1  the file must be named MY101-other-project.yaml, after its id and name"]
+
+
+def test_an_id_twice(tmp_path: Path) -> None:
+    rules = {"MY101-other-project.yaml": rule_text(), "MY101-project.yaml": rule_text(name="project")}
+    found = faults(own_set(tmp_path / "set", rules=rules))
+    assert len(found) == 1
+    assert found[0].startswith("MY101-project.yaml:1  the id MY101 is taken by ")
+    assert found[0].endswith("MY101-other-project.yaml")
+
+
+def test_an_id_of_the_set_below(tmp_path: Path) -> None:
+    found = faults(own_set(tmp_path / "set", rules={"OC304-other-project.yaml": rule_text(id="OC304")}))
+    assert found == ["OC304-other-project.yaml:1  the id OC304 is taken by rules/openai-cost/OC304-missing-day.yaml"]
+
+
+def test_a_key_twice(tmp_path: Path) -> None:
+    found = faults(own_set(tmp_path / "set", rules={"MY101-other-project.yaml": rule_text() + "level: note\n"}))
+    assert found == [f"MY101-other-project.yaml:{len(rule_text().splitlines()) + 1}  the key `level` stands here a second time"]
+
+
+def test_a_circle_of_blockers(tmp_path: Path) -> None:
+    def leaning(rule: str, on: str) -> str:
+        return rule_text(id=rule, blocked_by=f"[{{rule: {on}, when: always, reach: file}}]")
+
+    rules = {"MY101-other-project.yaml": leaning("MY101", "MY102"), "MY102-other-project.yaml": leaning("MY102", "MY101")}
+    found = faults(own_set(tmp_path / "set", rules=rules))
+    assert found == ["MY101-other-project.yaml:11  blocked_by goes in a circle: MY101 > MY102 > MY101"]
+
+
+def test_an_example_with_two_texts_or_without_its_file(tmp_path: Path) -> None:
+    text = rule_text().replace("      at:", "      csv_file: gone.csv\n      at:")
+    assert ["an example needs `csv` or `csv_file`, one of them"] == [
+        one.partition("  ")[2] for one in faults(own_set(tmp_path / "two", rules={"MY101-other-project.yaml": text}))
+    ]
+    start = text.index("    - csv: |", text.index("  fail:"))
+    gone = text[:start] + "    - csv_file: gone.csv\n" + text[text.index("      at:") :]
+    assert ["there is no file gone.csv beside the rule"] == [
+        one.partition("  ")[2] for one in faults(own_set(tmp_path / "gone", rules={"MY101-other-project.yaml": gone}))
+    ]
+
+
+SET_FAULTS = [
+    ("an unknown key", ["rulez: {}"], {}, 5, "unknown key `rulez`; did you mean `rules`?"),
+    ("an unknown role", ["roles: {date: start_time}"], {}, 5, "unknown role `date`; known are day, amount"),
+    ("a role of no column", ["roles:", "  day: start"], {}, 6, "role day: the Table Schema has no column start"),
+    ("a change to a rule that is not there", ["rules:", "  OC999: {level: note}"], {}, 6, "`rules` names OC999"),
+    ("an unknown level", ["rules:", "  OC304: {level: info}"], {}, 6, "`level` is `info`; expected one of"),
+    ("off without an owner", ["rules:", "  OC206: {off: {reason: rounded}}"], {}, 6, "the key `owner` is missing"),
+    ("off without a reason", ["rules:", "  OC206: {off: {owner: finops}}"], {}, 6, "the key `reason` is missing"),
+    ("off with an empty reason", ["rules:", '  OC206: {off: {reason: " ", owner: finops}}'], {}, 6, "`reason` is ` `"),
+    ("off with an empty owner", ["rules:", '  OC206: {off: {reason: rounded, owner: ""}}'], {}, 6, "`owner` is ``"),
+    ("a set that is not there", [], {"extends": "openai-costs"}, 4, "extends openai-costs: no such rule set"),
+    ("no table schema", ["table_schema: gone.json"], {}, 1, "no Table Schema can be read"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lines, changes, line, text", [one[1:] for one in SET_FAULTS], ids=[one[0] for one in SET_FAULTS])
+def test_a_faulty_ruleset_file(tmp_path: Path, lines: list[str], changes: dict[str, str], line: int, text: str) -> None:
+    found = faults(own_set(tmp_path / "set", *lines, **changes))
+    assert len(found) == 1
+    assert f":{line}  " in found[0]
+    assert text in found[0]
+
+
+def test_a_set_that_extends_itself(tmp_path: Path) -> None:
+    own_set(tmp_path / "a", extends="../b")
+    own_set(tmp_path / "b", extends="../a")
+    found = faults(tmp_path / "a")
+    assert len(found) == 1
+    assert found[0].endswith("the set extends itself")
+
+
+def test_a_diagnosis_of_a_rule_that_is_not_there(tmp_path: Path) -> None:
+    text = dedent("""\
+        diagnoses:
+          - id: mine
+            when: [{any: [OC999]}]
+            cause: "Nobody knows {who}."
+            fix: Ask.
+            rules: [OC304]
+        """)
+    found = faults(own_set(tmp_path / "set", rules={"diagnoses.yaml": text}))
+    assert {one.partition("  ")[2].partition(";")[0] for one in found} == {
+        "diagnosis mine names OC999, which this set does not have",
+        "`mine: cause` has the placeholder {who}",
+    }
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        ({"type": "geopoint"}, "type must be one of integer, number, string, date"),
+        ({"constraints": {"required": True, "minimum": 0}}, "the only constraint here is required: true"),
+        ({"format": "any"}, "`format` is not implemented"),
+        ({"x-billproof": {"column": "required", "cell": "always", "role": "tag"}}, "role must be one of time, measure"),
+        ({"x-billproof": {"column": "required"}}, "x-billproof needs column, cell, role"),
+    ],
+)
+def test_a_table_schema_with_what_nobody_implements(tmp_path: Path, change: dict[str, object], text: str) -> None:
+    schema = json.loads((ROOT / "schemas" / "openai-cost.schema.json").read_text("utf-8"))
+    schema["fields"][0] |= change
+    folder = own_set(tmp_path / "set", "table_schema: own.schema.json")
+    (folder / "own.schema.json").write_text(json.dumps(schema, indent=1), "utf-8")
+    found = faults(folder)
+    assert len(found) == 1
+    assert found[0].startswith("own.schema.json:")
+    assert text in found[0]
+
+
+def test_all_faults_at_once(tmp_path: Path) -> None:
+    rules = {
+        "MY101-other-project.yaml": rule_text(levle="error"),
+        "MY102-other-project.yaml": rule_text(id="MY102", check="{kind: one_off}"),
+        "MY103-other-project.yaml": rule_text(id="MY103", message='"{who}"'),
+        "MY104-project.yaml": rule_text(id="MY104"),
+        "MY105-other-project.yaml": rule_text(id="MY105", blocked_by="[{rule: OC999, when: always, reach: file}]"),
+        "MY106-other-project.yaml": rule_text(id="MY106", check="{kind: one_of, column: project, values: [a]}"),
+    }
+    found = faults(own_set(tmp_path / "set", "rules:", "  OC304: {level: info}", rules=rules))
+    assert [one.partition(":")[0] for one in found] == [*rules, "ruleset.yaml"]
+
+
+def test_a_faulty_set_is_found_before_any_file_is_looked_for(tmp_path: Path) -> None:
+    folder = own_set(tmp_path / "set", "rulez: {}")
+    code, out, err = run("check", str(tmp_path / "missing.csv"), "--ruleset", str(folder))
+    assert (code, out) == (2, "")
+    assert "unknown key `rulez`" in err
+
+
+def test_a_set_that_is_not_there() -> None:
+    code, _, err = run("check", str(GOOD), "--ruleset", "openai-costs")
+    assert code == 2
+    assert "--ruleset openai-costs: no such rule set" in err
+    assert "csv, openai-cost" in err
+
+
+# billproof rules
+
+
+def test_list_has_a_line_for_each_rule() -> None:
+    code, out, _ = run("rules", "list")
+    assert code == 0
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == sorted(
+        path.name.partition("-")[0] for path in (ROOT / "rules").glob("*/*[0-9][0-9][0-9]-*.yaml")
+    )
+    assert next(line for line in lines if line.startswith("OC304")).split()[1:3] == ["missing-day", "error"]
+
+
+def test_list_of_a_users_set_shows_its_changes() -> None:
+    code, out, _ = run("rules", "list", "--ruleset", str(STRICTER))
+    assert code == 0
+    levels = {line.split()[0]: line.split()[2] for line in out.splitlines()[1:]}
+    assert (levels["AC101"], levels["OC207"], levels["OC206"]) == ("error", "error", "off")
+
+
+def test_show_has_everything_a_user_needs() -> None:
+    code, out, _ = run("rules", "show", "oc304")
+    assert code == 0
+    assert out.startswith("# OC304 missing-day\n\n> Every day of the month has at least one row.\n")
+    headings = [line for line in out.splitlines() if line.startswith("## ")]
+    assert headings == ["## Message", "## Why", "## What to do", "## Says nothing where", "## Examples", "## References"]
+
+
+def test_show_of_a_rule_that_is_not_there() -> None:
+    code, out, err = run("rules", "show", "OC999")
+    assert (code, out) == (2, "")
+    assert "there is no rule OC999 in openai-cost" in err
+
+
+def test_kinds_tells_parameters_and_placeholders() -> None:
+    code, out, _ = run("rules", "kinds")
+    assert code == 0
+    blocks = out.split("\none_of: ")
+    assert len(blocks) == 2
+    assert "    column: str\n" in blocks[1]
+    assert "    message may use: {values}" in blocks[1]
+
+
+def test_rules_test_is_green_with_a_rule_off() -> None:
+    code, out, _ = run("rules", "test", "--ruleset", str(STRICTER))
+    assert code == 0, out
+
+
+@pytest.mark.parametrize(
+    "old, new, text",
+    [
+        ('at: ["2:project_id"]', 'at: ["3:project_id"]', "fail example 1: found at 2:project_id, expected at 3:project_id"),
+        ("values: [proj_EXAMPLE1]", "values: [proj_EXAMPLE1, proj_EXAMPLE2]", "fail example 1: is passed, expected failed"),
+        ("values: [proj_EXAMPLE1]", "values: [proj_EXAMPLE2]", "pass example 1: is failed, expected passed"),
+    ],
+)
+def test_rules_test_is_red_for_an_example_that_lies(tmp_path: Path, old: str, new: str, text: str) -> None:
+    sound = own_set(tmp_path / "sound", rules={"MY101-other-project.yaml": rule_text()}, extends="csv")
+    assert run("rules", "test", "--ruleset", str(sound))[0] == 0
+    lying = own_set(tmp_path / "lying", rules={"MY101-other-project.yaml": rule_text().replace(old, new)}, extends="csv")
+    code, out, _ = run("rules", "test", "--ruleset", str(lying))
+    assert code == 1
+    assert f"MY101 other-project, {text}" in out.splitlines()
+
+
+def test_docs_writes_a_page_for_each_rule_and_tells_stale_ones(tmp_path: Path) -> None:
+    folder = tmp_path / "pages"
+    assert run("rules", "docs", "--output", str(folder))[0] == 0
+    assert run("rules", "docs", "--output", str(folder), "--check") == (0, "", "")
+    page = folder / "OC304-missing-day.md"
+    page.write_text(page.read_text("utf-8") + "more\n", "utf-8")
+    (folder / "OC305-month-not-over.md").unlink()
+    (folder / "OC999-gone.md").write_text("# OC999 gone\n", "utf-8")
+    code, out, _ = run("rules", "docs", "--output", str(folder), "--check")
+    assert code == 1
+    stale = {line.rpartition("/")[2] for line in out.splitlines()}
+    assert stale == {"OC304-missing-day.md", "OC305-month-not-over.md", "OC999-gone.md"}
+    assert run("rules", "docs", "--output", str(folder))[0] == 0
+    assert run("rules", "docs", "--output", str(folder), "--check")[0] == 0

@@ -1,0 +1,62 @@
+"""A loaded rule set: rules with their kinds and parameters, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from validator.checks.base import Check
+from validator.exports import ExportShape
+from validator.model import Level
+from validator.rulefiles import Blocker, DiagnosisRule, Off, RuleFile
+from validator.schema import TableSchema
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of a set, with its kind, its parameters and everything that the set changes in it."""
+
+    file: RuleFile
+    kind: type[Check]
+    parameters: Any
+    level: Level
+    shipped_level: Level
+    off: Off | None
+    blocked_by: tuple[Blocker, ...]
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """Its id, such as `OC304`."""
+        return self.file.id
+
+    @property
+    def unit(self) -> str:
+        """What its violations count."""
+        return self.kind.unit if self.file.scope == "file" or self.kind.unit != "file" else self.file.scope
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """All rules that speak about a file, in order of id, and what they need to know about it."""
+
+    name: str
+    version: str
+    title: str
+    sha256: str
+    rules: tuple[Rule, ...]
+    schema: TableSchema
+    roles: Mapping[str, str | None]
+    currency: str | None
+    exports: tuple[ExportShape, ...]
+    guide: tuple[str, ...]
+    proves: tuple[str, ...]
+    does_not_prove: tuple[str, ...]
+    diagnoses: tuple[DiagnosisRule, ...]
+    weaker: tuple[str, ...]
+
+    def rule(self, rule_id: str) -> Rule | None:
+        """The rule of that id."""
+        return next((one for one in self.rules if one.id == rule_id), None)

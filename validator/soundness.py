@@ -1,0 +1,143 @@
+"""Whether a rule set makes sense as a whole: columns, placeholders, references, circles; and whether it is as strict as shipped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from validator.checks.base import Check
+from validator.document import Node
+from validator.errors import Fault
+from validator.model import Level
+from validator.precedence import circles
+from validator.rule import Rule
+from validator.rulefiles import DiagnosisRule, RuleFile, RuleSetFile
+from validator.schema import TableSchema
+
+LEVELS: tuple[Level, ...] = ("note", "warning", "error")
+
+_COMMON_PLACEHOLDERS = {"file", "month", "first", "last", "value", "column", "line"}
+_DIAGNOSIS_PLACEHOLDERS = {
+    "file", "month", "month_name", "first", "last", "first_day", "last_day", "days", "month_days",
+    "days_in_month_present", "rows", "kind", "organization", "expected_organization",
+}  # fmt: skip
+
+
+def line_of(node: Node | None, *keys: str) -> int:
+    """The line at which a key of a YAML mapping leads to its value; the nearest one above if there is none."""
+    line = node.line if node else 1
+    for key in keys:
+        if node is None or not isinstance(node.value, dict) or key not in node.value:
+            return line
+        node = node.value[key]
+        line = node.line
+    return line
+
+
+class Soundness:
+    """Finds the faults that no single file shows. `unread` are ids of rules whose files could not be read."""
+
+    def __init__(
+        self, schema: TableSchema, roles: Mapping[str, str | None], faults: list[Fault], unread: Collection[str],
+        shown_path: Callable[[Path], str],
+    ) -> None:  # fmt: skip
+        self._schema = schema
+        self._roles = roles
+        self._faults = faults
+        self._unread = unread
+        self._shown_path = shown_path
+
+    def _fault(self, path: Path, line: int, text: str) -> None:
+        self._faults.append(Fault(self._shown_path(path), line, text))
+
+    def check_rule(self, file: RuleFile, path: Path, kind: type[Check] | None, parameters: Any) -> None:
+        """Columns, patterns, placeholders and examples of one rule; `kind` and `parameters` are None where they are faulty."""
+        columns = [(name, line_of(file.node, "when", name)) for name in file.when] if isinstance(file.when, Mapping) else []
+        columns += [(name, blocker.line) for blocker in file.blocked_by for name in blocker.columns]
+        if kind is not None and parameters is not None:
+            columns += [(name, file.check.line) for name in kind.columns(parameters, self._schema, self._roles)]
+            self._check_patterns(file, path, parameters)
+        for name, line in dict.fromkeys(columns):
+            if self._schema.field(name) is None:
+                self._fault(path, line, f"the Table Schema has no column `{name}`")
+        if kind is not None:
+            known = _COMMON_PLACEHOLDERS | set(kind.placeholders)
+            self._check_template(path, line_of(file.node, "message"), "message", file.message, known)
+            self._check_template(path, line_of(file.node, "expected"), "expected", file.expected or "", known)
+        for one in (*file.examples.passing, *file.examples.failing):
+            if (one.csv is None) == (one.csv_file is None):
+                self._fault(path, one.line, "an example needs `csv` or `csv_file`, one of them")
+            elif one.csv_file is not None and not (path.parent / one.csv_file).is_file():
+                self._fault(path, one.line, f"there is no file {one.csv_file} beside the rule")
+
+    def _check_patterns(self, file: RuleFile, path: Path, parameters: Any) -> None:
+        for key in ("pattern", "also"):
+            try:
+                re.compile(getattr(parameters, key, None) or "")
+            except re.error as error:
+                self._fault(path, line_of(file.check, key), f"`{key}` is no regular expression: {error}")
+
+    def _check_template(self, path: Path, line: int, key: str, text: str, known: set[str]) -> None:
+        try:
+            fields = [(name, spec, how) for _, name, spec, how in Formatter().parse(text) if name is not None]
+        except ValueError as error:
+            self._fault(path, line, f"`{key}`: {error}")
+            return
+        for name, spec, how in fields:
+            if name not in known or spec or how:
+                self._fault(path, line, f"`{key}` has the placeholder {{{name}}}; known are {', '.join(sorted(known))}")
+
+    def check_references(self, rules: Sequence[Rule]) -> None:
+        """Blockers that do not exist, cannot fail as named, or go in a circle."""
+        by_id = {rule.id: rule for rule in rules}
+        for rule in rules:
+            for blocker in rule.blocked_by:
+                found = by_id.get(blocker.rule)
+                if found is None:
+                    if blocker.rule not in self._unread:
+                        self._fault(rule.path, blocker.line, f"blocked_by names {blocker.rule}, which this set does not have")
+                elif blocker.when != "always" and blocker.when not in found.kind.raises:
+                    self._fault(rule.path, blocker.line, f"blocked_by: {blocker.rule} never fails with `{blocker.when}`")
+                elif blocker.reach != "file" and found.file.waivable:
+                    text = f"blocked_by: {blocker.rule} can be waived, so it can block a whole file only"
+                    self._fault(rule.path, blocker.line, text)
+        for circle in circles(rules):
+            rule = by_id[circle.split()[0]]
+            self._fault(rule.path, line_of(rule.file.node, "blocked_by"), f"blocked_by goes in a circle: {circle}")
+
+    def check_diagnoses(self, rules: Sequence[Rule], diagnoses: Sequence[DiagnosisRule], path: Path) -> None:
+        """Rules and placeholders that the diagnoses name."""
+        known = {rule.id for rule in rules} | set(self._unread)
+        for one in diagnoses:
+            named = [*one.rules]
+            for when in one.when:
+                named += [*when.all, *when.any, *when.none, *when.every_row, *(when.at_least.of if when.at_least else ())]
+            for rule_id in dict.fromkeys(named):
+                if rule_id not in known:
+                    self._fault(path, one.line, f"diagnosis {one.id} names {rule_id}, which this set does not have")
+            for key, text in (("cause", one.cause), ("fix", one.fix)):
+                self._check_template(path, one.line, key, text, _DIAGNOSIS_PLACEHOLDERS)
+
+
+def weaker_than_shipped(
+    sets: Sequence[tuple[Path, RuleSetFile]], rules: Sequence[Rule], shipped_set: Path
+) -> tuple[str, ...]:
+    """What keeps a set from standing in for the shipped one when it comes to an upload; nothing if it is as strict."""
+    position = next((number for number, (folder, _) in enumerate(sets) if folder == shipped_set), None)
+    if position is None:
+        return (f"the rule set does not hold all rules of {shipped_set.name}",)
+    reasons = []
+    for _, one in sets[:position]:
+        for key, value in (("Table Schema", one.table_schema), ("roles", one.roles), ("exports", one.exports)):
+            if value:
+                reasons.append(f"the {key} of {one.name} {'is' if key == 'Table Schema' else 'are'} not the shipped one")
+    reasons += [f"{rule.id} {rule.file.name} is switched off" for rule in rules if rule.off]
+    reasons += [
+        f"{rule.id} {rule.file.name} is a {rule.level} here, {rule.shipped_level} as shipped"
+        for rule in rules
+        if LEVELS.index(rule.level) < LEVELS.index(rule.shipped_level)
+    ]
+    return tuple(reasons)
