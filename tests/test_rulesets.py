@@ -300,7 +300,7 @@ def test_a_diagnosis_of_a_rule_that_is_not_there(tmp_path: Path) -> None:
     found = faults(own_set(tmp_path / "set", rules={"diagnoses.yaml": text}))
     assert {one.partition("  ")[2].partition(";")[0] for one in found} == {
         "diagnosis mine names OC999, which this set does not have",
-        "`mine: cause` has the placeholder {who}",
+        "`cause` has the placeholder {who}",
     }
 
 

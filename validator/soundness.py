@@ -1,4 +1,4 @@
-"""Whether a rule set makes sense as a whole: columns, placeholders, references, circles; and whether it is as strict as shipped."""
+"""Whether a rule set makes sense as a whole (columns, placeholders, references, circles), and is as strict as shipped."""
 
 from __future__ import annotations
 
