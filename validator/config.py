@@ -81,8 +81,8 @@ class Waiver:
     rule: str = part(pattern=RULE_ID)
     organization: str = part(pattern=r"\S+")
     month: str = part(doc="YYYY-MM, or any (warnings only).")
-    reason: str = part(pattern=r"(?s).*\S.*")
-    owner: str = part(pattern=r"(?s).*\S.*")
+    reason: str = part(pattern=r"[\s\S]*\S[\s\S]*")
+    owner: str = part(pattern=r"[\s\S]*\S[\s\S]*")
     expires: str = part(doc="A date, at most 400 days ahead.")
     approved_by: str | None = None
     reference: str | None = None

@@ -60,7 +60,7 @@ def _visit(
 
 def acts_at_header(rule: Ranked, blocker: Blocker) -> bool:
     """Whether a blocker does its work once the header is read: `rule`'s failure and what it blocks are known by then."""
-    return _known_at_header(rule, blocker) and (blocker.only is None or blocker.only in KNOWN_AT_HEADER)
+    return _known_at_header(rule, blocker) and blocker.only is None and blocker.unless is None
 
 
 def _known_at_header(rule: Ranked, blocker: Blocker) -> bool:

@@ -26,7 +26,8 @@ class Blocker:
     when: Circumstance = part()
     reach: Literal["file", "row", "cell"] = part()
     columns: tuple[str, ...] = part(default=(), doc="Only findings of that rule in these columns count.")
-    only: Circumstance | None = part(default=None, doc="Only this way of failing of the blocked rule itself.")
+    only: Circumstance | None = part(default=None, doc="Only where the blocked rule itself fails in this way.")
+    unless: Circumstance | None = part(default=None, doc="Not where the blocked rule itself fails in this way.")
     line: int = 1
 
 
@@ -82,8 +83,8 @@ class RuleFile:
 class Off:
     """Who switched a rule off, and why."""
 
-    reason: str = part(pattern=r"(?s).*\S.*")
-    owner: str = part(pattern=r"(?s).*\S.*")
+    reason: str = part(pattern=r"[\s\S]*\S[\s\S]*")
+    owner: str = part(pattern=r"[\s\S]*\S[\s\S]*")
 
 
 @dataclass(frozen=True)

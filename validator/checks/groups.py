@@ -18,6 +18,7 @@ class HasCharges(Check):
     """There is at least one row with a charge; a header with times alone cannot have one."""
 
     kind = "has_charges"
+    reads_charged = True
     placeholders = ("found",)
     raises = ("four_columns", "no_charged_row")
 

@@ -154,6 +154,7 @@ class EmptyDayAlone(_OfDays):
     """A row without charges is the only row of its day."""
 
     kind = "empty_day_alone"
+    reads_charged = True
     placeholders = ("day",)
 
     def start(self, parameters: Any) -> None:

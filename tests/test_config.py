@@ -1,0 +1,945 @@
+"""`billproof.yaml` and the settings: found, read strictly, obeyed; month and organization, waivers, `init`, `guide`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from fixtures.exports import Export, Organization, rows, to_bytes
+from tests.support import AS_OF, Checked, check, fixture, run
+
+ACME = "org-EXAMPLEacme01"
+LABS = "org-EXAMPLElabs02"
+GOOD = fixture("good-h1")
+GAP = fixture("middle-gap")  # OC304: three days are missing
+SOME = fixture("some-without-project")  # OC503, a warning: three rows
+NAME = "cost_2025-10-01_2025-10-31.csv"
+NOW = datetime(2025, 12, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The root of a repository as working folder, on the first of December 2025."""
+    root = tmp_path / "project"
+    (root / ".git").mkdir(parents=True)
+    monkeypatch.chdir(root)
+    set_clock(monkeypatch, NOW)
+    return root
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    for module in ("settings", "guide"):
+        monkeypatch.setattr(f"validator.{module}.clock", lambda: now)
+
+
+def configure(text: str, folder: Path | str = ".") -> Path:
+    path = Path(folder) / "billproof.yaml"
+    path.write_text(dedent(text), "utf-8")
+    return path
+
+
+def put(path: str, organization: str = ACME, export: Export | None = None) -> Path:
+    """An export of October, or another one, of an organization."""
+    made = replace(export or Export(), organization=Organization(organization, "Acme"))
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(to_bytes(rows(made)))
+    return file
+
+
+def lines_of(export: Export) -> list[bytes]:
+    """The rows of an export, without its header."""
+    return to_bytes(rows(export)).splitlines(keepends=True)[1:]
+
+
+def add(file: Path, lines: list[bytes]) -> None:
+    """More rows, each at its day."""
+    header, *own = file.read_bytes().splitlines(keepends=True)
+
+    def start_time(line: bytes) -> bytes:
+        return line.partition(b",")[0]
+
+    file.write_bytes(b"".join([header, *sorted(own + lines, key=start_time)]))
+
+
+def organization_of(found: Checked) -> tuple[str | None, str]:
+    return found.file["organization"]["value"], found.file["organization"]["source"]
+
+
+def month_of(found: Checked) -> tuple[str | None, str]:
+    return found.file["month"]["value"], found.file["month"]["source"]
+
+
+def faults(*arguments: str) -> list[str]:
+    """The faults of a refused configuration; the run must have told nothing else and written no report."""
+    code, out, err = run("check", *arguments, "--as-of", AS_OF, "--output", "json=report.json")
+    assert (code, out) == (2, ""), err
+    assert not Path("report.json").exists()
+    first, *lines = err.splitlines()
+    assert first == f"CONFIGURATION  {len(lines)} fault{'s' if len(lines) != 1 else ''}; nothing was checked"
+    return [line.strip() for line in lines]
+
+
+# --- finding it ---
+
+ONE = f"""\
+    version: 1
+    integrations:
+      - {{name: main, organization: {ACME}}}
+    """
+
+
+def test_without_a_configuration_none_is_named(project: Path) -> None:
+    found = check(GOOD)
+    assert found.report is not None
+    assert found.report["settings"]["config"] is None
+    assert "Configuration" not in found.out
+
+
+def test_the_configuration_of_the_working_folder_is_used_and_named(project: Path) -> None:
+    data = configure(ONE).read_bytes()
+    found = check(GOOD)
+    assert found.report is not None
+    assert found.report["settings"]["config"] == {"path": "billproof.yaml", "sha256": hashlib.sha256(data).hexdigest()}
+    assert "Configuration: billproof.yaml" in found.out.splitlines()
+    assert organization_of(found) == (ACME, "billproof.yaml:3")
+
+
+@pytest.mark.parametrize("detail", ["--quiet", "--verbose"])
+def test_every_text_names_the_configuration(project: Path, detail: str) -> None:
+    configure(ONE)
+    assert "Configuration: billproof.yaml" in check(GOOD, detail).out
+
+
+def test_a_configuration_above_is_named_from_the_working_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(ONE)
+    (project / "deep" / "down").mkdir(parents=True)
+    monkeypatch.chdir(project / "deep" / "down")
+    found = check(GOOD)
+    assert found.report is not None
+    assert found.report["settings"]["config"]["path"] == "../../billproof.yaml"
+    assert organization_of(found) == (ACME, "../../billproof.yaml:3")
+    assert str(project) not in found.out
+
+
+def test_the_search_ends_at_the_root_of_the_repository(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(ONE)
+    (project / "inner" / ".git").mkdir(parents=True)
+    monkeypatch.chdir(project / "inner")
+    assert organization_of(check(GOOD)) == (ACME, "inferred")
+
+
+def test_the_search_ends_at_home(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = project / "home"
+    (home / "work").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home / "work")
+    configure(ONE, project)
+    assert organization_of(check(GOOD)) == (ACME, "inferred")
+    configure(ONE, home)
+    assert organization_of(check(GOOD)) == (ACME, "../billproof.yaml:3")
+
+
+def test_the_nearest_configuration_is_used(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure("version: 9\n")
+    (project / "inner").mkdir()
+    monkeypatch.chdir(project / "inner")
+    configure(ONE)
+    assert organization_of(check(GOOD)) == (ACME, "billproof.yaml:3")
+
+
+def test_a_named_configuration_is_used_instead(project: Path) -> None:
+    configure("version: 9\n")
+    (project / "other.yaml").write_text(dedent(ONE))
+    found = check(GOOD, "--config", "other.yaml")
+    assert organization_of(found) == (ACME, "other.yaml:3")
+    assert "Configuration: other.yaml" in found.out
+
+
+def test_a_named_configuration_must_be_there(project: Path) -> None:
+    assert faults(str(GOOD), "--config", "other.yaml") == ["other.yaml:1  cannot be read: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "billproof.yml", "Billproof.yaml", "BILLPROOF.YAML", ".billproof.yaml", "billproof.json", "billproof.toml",
+        "bill-proof.yaml", "bill_proof.yml", "billprof.yaml", "billproof.config.yaml", "billproof.yaml.txt",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside the right one"])
+def test_other_spellings_are_refused(project: Path, name: str, beside: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / name).write_text("version: 1\n")
+    if beside:
+        configure(ONE)
+    (fault,) = faults(str(GOOD))
+    assert fault.startswith(f"{name}:1  ")
+    (project / "inner").mkdir()
+    monkeypatch.chdir(project / "inner")
+    (fault,) = faults(str(GOOD))
+    assert f"{name}:1  " in fault
+
+
+@pytest.mark.parametrize("name", ["billing.yaml", "billproof.md", "billproof-report.json", "compose.yaml"])
+def test_other_files_are_left_alone(project: Path, name: str) -> None:
+    (project / name).write_text("version: 1\n")
+    (project / ".billproof").mkdir()
+    assert check(GOOD).code == 0
+
+
+def test_a_folder_or_a_dead_link_of_that_name_is_no_missing_configuration(project: Path) -> None:
+    path = project / "billproof.yaml"
+    path.symlink_to("gone")
+    assert faults(str(GOOD)) == ["billproof.yaml:1  cannot be read: No such file or directory"]
+    path.unlink()
+    path.mkdir()
+    assert faults(str(GOOD)) == ["billproof.yaml:1  cannot be read: Is a directory"]
+
+
+# --- reading it ---
+
+UNREADABLE = {
+    "empty": (b"", 1, "the file is empty"),
+    "comments only": (b"# version: 1\n", 1, "the file is empty"),
+    "a list": (b"- version: 1\n", 1, "expected keys and values"),
+    "text": (b"version 1\n", 1, "expected keys and values"),
+    "no YAML": (b"version: 1\nintegrations: [\n", 3, "no YAML"),
+    "a tab": (b"version: 1\nintegrations:\n\t- x\n", 3, "no YAML"),
+    "not UTF-8": (b"version: 1\n# \xfc\n", 2, "not UTF-8"),
+    "a control character": (b"version: 1\n# \x07\n", 2, "no YAML"),
+    "a key twice": (b"version: 1\nledger: a\nledger: b\n", 3, "the key `ledger` stands here a second time"),
+    "an anchor": (b"version: 1\nledger: &x a\n", 2, "anchors and aliases"),
+    "an alias": (b"version: 1\nledger: *x\n", 2, ""),
+    "a tag": (b"version: 1\nledger: !!python/name:os.system x\n", 2, "tag"),
+    "two documents": (b"version: 1\n---\nversion: 1\n", 3, "second document"),
+    "too deep": (b"version: 1\nledger: " + b"[" * 40 + b"]" * 40 + b"\n", 2, "nested deeper"),
+    "too large": (b"version: 1\n" + b"#" * 1_000_001, 1, "larger than"),
+}
+
+
+@pytest.mark.parametrize(("data", "line", "text"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_is_no_configuration(project: Path, data: bytes, line: int, text: str) -> None:
+    (project / "billproof.yaml").write_bytes(data)
+    found = faults(str(GOOD))
+    assert any(one.startswith(f"billproof.yaml:{line}  ") and text in one for one in found), found
+
+
+FAULTS = {
+    "no version": ("integrations: []", 1, "the key `version` is missing"),
+    "another version": ("version: 2", 1, "`version` is `2`"),
+    "version as text": ('version: "1"', 1, "`version`"),
+    "version as truth": ("version: true", 1, "`version`"),
+    "unknown key": ("version: 1\nrulesets: x", 2, "unknown key `rulesets`; did you mean `ruleset`?"),
+    "destination without kind": ("version: 1\ndestinations:\n  a: {path: x}", 3, "the key `kind` is missing"),
+    "kind of destination": ("version: 1\ndestinations:\n  a: {kind: ftp}", 3, "`kind` is `ftp`"),
+    "preset": ("version: 1\ndestinations:\n  a: {kind: http, preset: pelanor-mars}", 3, "`preset`"),
+    "method": ("version: 1\ndestinations:\n  a: {kind: http, method: GET}", 3, "`method`"),
+    "base URL": ("version: 1\ndestinations:\n  a: {kind: http, base_url: ftp://example.com}", 3, "`base_url`"),
+    "status code": ("version: 1\ndestinations:\n  a: {kind: http, success: [ok]}", 3, "`success`"),
+    "integrations as keys": ("version: 1\nintegrations: {a: b}", 2, "`integrations` is keys and values; expected a list"),
+    "integration without name": ("version: 1\nintegrations:\n  - {organization: a}", 3, "the key `name` is missing"),
+    "integration without organization": ("version: 1\nintegrations:\n  - {name: a}", 3, "the key `organization` is missing"),
+    "name with a blank": ("version: 1\nintegrations:\n  - {name: a b, organization: a}", 3, "`name` is `a b`"),
+    "empty organization": ('version: 1\nintegrations:\n  - {name: a, organization: ""}', 3, "`organization`"),
+    "organization as number": ("version: 1\nintegrations:\n  - {name: a, organization: 12}", 3, '`organization` is 12'),
+    "organization as no": ("version: 1\nintegrations:\n  - {name: a, organization: no}", 3, '`organization` is no'),
+    "token in the file": ("version: 1\nintegrations:\n  - {name: a, organization: b, token: secret}", 3, "`token`"),
+    "token's variable": ("version: 1\nintegrations:\n  - {name: a, organization: b, token: {env: 1-A}}", 3, "`env`"),
+    "unknown destination": ("version: 1\nintegrations:\n  - {name: a, organization: b, to: c}", 3, "`to` is c"),
+    "name twice": (
+        "version: 1\nintegrations:\n  - {name: a, organization: b}\n  - {name: a, organization: c}", 4, "integration a",
+    ),
+    "organization twice": (
+        "version: 1\nintegrations:\n  - {name: a, organization: b}\n  - {name: c, organization: b}", 4, "organization b",
+    ),
+    "name twice on one line": (
+        "version: 1\nintegrations: [{name: a, organization: b}, {name: a, organization: c}]", 2, "integration a",
+    ),
+    "organization twice on one line": (
+        "version: 1\nintegrations: [{name: a, organization: b}, {name: c, organization: b}]", 2, "organization b",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "told"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_with_its_line(project: Path, text: str, line: int, told: str) -> None:
+    configure(text + "\n")
+    (fault,) = faults(str(GOOD))
+    assert fault.startswith(f"billproof.yaml:{line}  ")
+    assert told in fault
+
+
+@pytest.mark.parametrize(
+    "token", ["hunter2-hunter2", "{env: hunter2-hunter2}", "{secret: hunter2}", "{id_env: hunter2-x}", "[hunter2]", '"hunter2"']
+)
+def test_a_secret_in_the_wrong_place_is_not_shown(project: Path, token: str) -> None:
+    configure(f"version: 1\nintegrations:\n  - {{name: a, organization: b, token: {token}}}\n")
+    (fault,) = faults(str(GOOD))
+    assert "hunter2" not in fault
+
+
+def test_all_faults_at_once(project: Path) -> None:
+    configure(
+        """\
+        version: 2
+        rulesets: x
+        destinations:
+          a: {kind: ftp}
+        integrations:
+          - {name: a b, organization: c}
+          - {organization: ""}
+        waivers:
+          - {rule: OC304, organisation: c}
+        """
+    )
+    found = [(int(one.split(":")[1].split()[0]), one) for one in faults(str(GOOD))]
+    assert {line for line, _ in found} == {1, 2, 4, 6, 7, 9}
+    assert sum(line == 7 for line, _ in found) == 2
+    assert sum(line == 9 for line, _ in found) == 6, "an unknown key and five that are missing"
+    assert [line for line, _ in found] == sorted(line for line, _ in found)
+
+
+# --- organizations ---
+
+TWO = f"""\
+    version: 1
+    integrations:
+      - {{name: research, organization: {ACME}, files: exports/research/}}
+      - {{name: labs, organization: {LABS}, files: exports/labs/}}
+    """
+
+
+def test_the_folder_says_whose_file_it_is(project: Path) -> None:
+    configure(TWO)
+    found = check(put(f"exports/labs/{NAME}", ACME))
+    assert found.code == 1
+    assert found.failed == {"OC401"}
+    assert organization_of(found) == (LABS, "billproof.yaml:4")
+    assert found.file["integration"] == "labs"
+
+
+def test_the_innermost_folder_says_whose_file_it_is(project: Path) -> None:
+    configure(TWO.replace("exports/research/", "exports/"))
+    assert organization_of(check(put(f"exports/labs/{NAME}", LABS))) == (LABS, "billproof.yaml:4")
+    assert organization_of(check(put(f"exports/{NAME}", ACME))) == (ACME, "billproof.yaml:3")
+
+
+def test_folders_are_those_beside_the_configuration(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(TWO)
+    put(f"exports/labs/{NAME}", ACME)
+    monkeypatch.chdir(project / "exports" / "labs")
+    assert check(NAME).failed == {"OC401"}
+
+
+def test_a_link_into_the_folder_is_a_file_of_it(project: Path) -> None:
+    configure(TWO)
+    put(f"exports/labs/{NAME}", ACME)
+    Path("link.csv").symlink_to(f"exports/labs/{NAME}")
+    assert check("link.csv").failed == {"OC401"}
+
+
+def test_elsewhere_the_organization_with_most_charges_counts(project: Path) -> None:
+    configure(TWO)
+    file = put(NAME, LABS)
+    assert organization_of(check(file)) == (LABS, "billproof.yaml:4")
+    add(file, [line for line in lines_of(Export(organization=Organization(ACME, "Acme"), per_day=2)) if ACME.encode() in line])
+    found = check(file)
+    assert organization_of(found) == (LABS, "billproof.yaml:4")
+    assert found.failed == {"OC401"}
+    assert found.outcome("OC401")["violations"] == 54
+
+
+def test_a_tie_goes_to_the_first(project: Path) -> None:
+    file = put(NAME, LABS)
+    add(file, [line for line in lines_of(Export(organization=Organization(ACME, "Acme"))) if ACME.encode() in line])
+    configure(TWO)
+    assert organization_of(check(file)) == (ACME, "billproof.yaml:3")
+    configure(TWO.replace(ACME, "x").replace(LABS, ACME).replace("organization: x", f"organization: {LABS}"))
+    assert organization_of(check(file)) == (LABS, "billproof.yaml:3")
+
+
+def test_an_organization_that_nobody_configured_is_inferred(project: Path) -> None:
+    configure(TWO)
+    found = check(put(NAME, "org-EXAMPLEother"))
+    assert found.code == 0
+    assert organization_of(found) == ("org-EXAMPLEother", "inferred")
+    assert found.outcome("OC401")["state"] == "not_run"
+    assert found.file["integration"] is None
+
+
+def test_several_organizations_that_nobody_configured_are_nobodys(project: Path) -> None:
+    found = check(fixture("several-organizations"))
+    assert found.failed == {"OC402"}
+    assert organization_of(found) == (None, "inferred")
+
+
+def test_the_flag_wins(project: Path) -> None:
+    configure(TWO)
+    file = put(f"exports/labs/{NAME}", ACME)
+    found = check(file, "--organization", ACME)
+    assert found.code == 0
+    assert organization_of(found) == (ACME, "--organization")
+    assert found.outcome("OC401")["state"] == "passed"
+    assert found.file["integration"] == "research"
+    assert check(file, "--organization", "org-EXAMPLEother").failed == {"OC401"}
+
+
+def test_without_a_file_every_folder_is_checked(project: Path) -> None:
+    configure(TWO)
+    put(f"exports/research/{NAME}", ACME)
+    put(f"exports/labs/deep/{NAME}", LABS)
+    found = check()
+    assert found.code == 0
+    assert found.report is not None
+    assert [(one["path"], one["organization"]["value"]) for one in found.report["files"]] == [
+        (f"exports/research/{NAME}", ACME),
+        (f"exports/labs/deep/{NAME}", LABS),
+    ]
+    assert [one["integration"] for one in found.report["files"]] == ["research", "labs"]
+
+
+def test_without_a_file_a_bad_one_of_one_organization_fails_the_run(project: Path) -> None:
+    configure(TWO)
+    put(f"exports/research/{NAME}", ACME)
+    put(f"exports/labs/{NAME}", ACME)
+    found = check()
+    assert found.code == 1
+    assert found.report is not None
+    assert [one["verdict"] for one in found.report["files"]] == ["pass", "fail"]
+
+
+@pytest.mark.parametrize("made", ["nothing", "an empty folder"])
+def test_without_a_file_a_folder_without_exports_is_unproved(project: Path, made: str) -> None:
+    configure(TWO)
+    put(f"exports/research/{NAME}", ACME)
+    if made == "an empty folder":
+        (project / "exports" / "labs").mkdir()
+    found = check()
+    assert found.code == 3
+    assert found.report is not None
+    assert [one["verdict"] for one in found.report["files"]] == ["pass", "unproved"]
+    assert "exports/labs" in found.out
+
+
+def test_without_a_file_and_a_folder_nothing_is_proved(project: Path) -> None:
+    configure(ONE)
+    assert check().code == 3
+
+
+def test_what_is_to_be_filled_in_is_no_matter_to_a_check(project: Path) -> None:
+    configure(
+        f"""\
+        version: 1
+        ruleset: openai-cost
+        ledger: .billproof/ledger
+        destinations:
+          pelanor-eu: {{kind: http, preset: pelanor-eu, method: POST, path: "/FILL-IN/{{integration}}", file: raw}}
+          sandbox: {{kind: http, base_url: "https://example.com", file: {{form_field: FILL-IN}}, success: [200, 202]}}
+          archive: {{kind: directory, path: archive/}}
+        integrations:
+          - {{name: research, organization: {ACME}, to: pelanor-eu, integration: FILL-IN, token: {{env: PELANOR_TOKEN}}}}
+        waivers: []
+        """
+    )
+    assert check(GOOD).code == 0
+
+
+# --- rule sets ---
+
+OWN = """\
+    name: own
+    version: 0.1.0
+    title: Ours
+    extends: openai-cost
+    rules:
+      OC207: {level: error}
+    """
+
+
+def test_an_own_rule_set_lies_beside_the_configuration(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "own").mkdir()
+    (project / "own" / "ruleset.yaml").write_text(dedent(OWN))
+    configure("version: 1\nruleset: own\n")
+    negative = fixture("negative")
+    found = check(negative)
+    assert found.code == 1
+    assert found.report is not None
+    assert found.report["settings"]["ruleset"] == {"value": "own", "source": "billproof.yaml"}
+    assert found.report["ruleset"]["name"] == "own"
+    monkeypatch.chdir(project / "own")
+    assert check(negative).code == 1
+    assert check(negative, "--ruleset", "openai-cost").code == 0
+
+
+# --- waivers ---
+
+
+def waive(rule: str = "OC304", **keys: str) -> str:
+    fields = {"organization": ACME, "month": '"2025-10"', "reason": "known", "owner": "billing", "expires": '"2026-03-01"'} | keys
+    text = ", ".join([f"rule: {rule}", *(f"{key}: {value}" for key, value in fields.items())])
+    return f"version: 1\nintegrations:\n  - {{name: main, organization: {ACME}}}\nwaivers:\n  - {{{text}}}\n"
+
+
+def test_a_waiver_that_counts(project: Path) -> None:
+    configure(waive(at_most="3", approved_by="controlling", reference="FIN-812"))
+    found = check(GAP)
+    assert found.code == 0
+    outcome = found.outcome("OC304")
+    assert outcome["state"] == "waived"
+    assert outcome["violations"] == 3
+    assert len(outcome["findings"]) == 1
+    assert outcome["waiver"] == {
+        "reason": "known", "owner": "billing", "expires": "2026-03-01", "at": "billproof.yaml:5",
+        "approved_by": "controlling", "reference": "FIN-812",
+    }  # fmt: skip
+    assert "signed for by billing until 2026-03-01" in found.out
+
+
+def test_a_waiver_for_one_file(project: Path) -> None:
+    configure(waive(sha256=hashlib.sha256(GAP.read_bytes()).hexdigest()))
+    assert check(GAP).code == 0
+    configure(waive(sha256="a" * 64))
+    found = check(GAP)
+    assert found.code == 1
+    assert "another file" in found.outcome("OC304")["reason"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"at_most": "2"}, "at most 2, and there are 3"),
+        ({"at_most": "3", "expires": '"2025-11-30"'}, "it expired on 2025-11-30"),
+        ({"at_most": "3", "sha256": "b" * 64}, "another file"),
+        ({"at_most": "3", "month": '"2025-09"'}, None),
+        ({"at_most": "3", "organization": LABS}, None),
+    ],
+    ids=["over-full", "expired", "another file", "another month", "another organization"],
+)
+def test_a_waiver_that_does_not_count(project: Path, keys: dict[str, str], told: str | None) -> None:
+    configure(waive(**keys))
+    found = check(GAP)
+    assert found.code == 1
+    outcome = found.outcome("OC304")
+    assert outcome["state"] == "failed"
+    assert "waiver" not in outcome
+    if told is None:
+        assert "reason" not in outcome
+    else:
+        assert outcome["reason"].startswith("the waiver at billproof.yaml:5 does not count: ")
+        assert told in outcome["reason"]
+        assert outcome["reason"] in found.out
+
+
+def test_a_waiver_for_another_rule_changes_nothing(project: Path) -> None:
+    configure(waive("OC502", at_most="1"))
+    assert check(GAP).failed == {"OC304"}
+
+
+def test_one_waiver_that_counts_is_enough(project: Path) -> None:
+    text = waive(at_most="3")
+    configure(text + text.splitlines()[-1].replace("2026-03-01", "2025-10-01") + "\n")
+    assert check(GAP).code == 0
+
+
+def test_a_waiver_covers_the_inferred_organization(project: Path) -> None:
+    text = "".join(line for line in waive(at_most="3").splitlines(keepends=True) if "name:" not in line)
+    configure(text.replace("integrations:\n", ""))
+    found = check(GAP)
+    assert organization_of(found) == (ACME, "inferred")
+    assert found.code == 0
+
+
+@pytest.mark.parametrize(
+    ("expires", "as_of", "now", "code"),
+    [
+        ("2025-12-01", "2025-12-01", "2025-12-01", 0),
+        ("2025-11-30", "2025-12-01", "2025-11-05", 1),
+        ("2025-11-30", "2025-11-05", "2025-12-01", 1),
+        ("2025-12-01", "2025-11-05", "2025-12-01", 0),
+    ],
+    ids=["on its last day", "by as-of", "by the clock", "on its last day by the clock"],
+)
+def test_a_waiver_expires_by_the_later_of_as_of_and_clock(
+    project: Path, monkeypatch: pytest.MonkeyPatch, expires: str, as_of: str, now: str, code: int
+) -> None:
+    set_clock(monkeypatch, datetime.fromisoformat(now).replace(tzinfo=UTC))
+    configure(waive(at_most="3", expires=f'"{expires}"'))
+    assert check(GAP, as_of=as_of).code == code
+
+
+def test_any_month_is_for_warnings(project: Path) -> None:
+    assert check(SOME, "--fail-on", "warning").code == 1
+    configure(waive("OC503", month="any"))
+    found = check(SOME, "--fail-on", "warning")
+    assert found.code == 0
+    assert found.outcome("OC503")["state"] == "waived"
+
+
+REFUSED = {
+    "an unknown rule": (waive("OC999", at_most="1"), "there is no rule OC999"),
+    "a rule that cannot be waived": (waive("OC303", at_most="1"), "OC303 outside-month cannot be waived"),
+    "a core rule": (waive("CSV012", at_most="1"), "CSV012 not-a-csv cannot be waived"),
+    "an error without a bound": (waive(), "needs `at_most` or the file's `sha256`"),
+    "an error in any month": (waive(at_most="3", month="any"), "names one month, not any"),
+    "too far ahead": (waive(at_most="3", expires='"2027-01-06"'), "more than 400 days ahead"),
+    "nothing covered": (waive(at_most="0"), "`at_most` must be 1 or more"),
+    "a month that is none": (waive(at_most="3", month='"2025-13"'), "`month` is 2025-13"),
+    "a day that is none": (waive(at_most="3", expires='"2026-02-30"'), "`expires` is 2026-02-30"),
+    "a date that YAML may misread": (waive(at_most="3", expires="2026-03-01"), 'write "2026-03-01"'),
+    "no reason": (waive(at_most="3", reason='" "'), "`reason`"),
+    "no owner": (waive(at_most="3", owner='""'), "`owner`"),
+    "a digest that is none": (waive(sha256="abc"), "`sha256`"),
+    "a number as text": (waive(at_most='"3"'), "`at_most`"),
+    "an unknown key": (waive(at_most="3", covers="all"), "unknown key `covers`"),
+}
+
+
+@pytest.mark.parametrize(("text", "told"), REFUSED.values(), ids=REFUSED)
+def test_a_waiver_that_is_refused(project: Path, text: str, told: str) -> None:
+    configure(text)
+    (fault,) = faults(str(GAP))
+    assert fault.startswith("billproof.yaml:5  ")
+    assert told in fault
+
+
+@pytest.mark.parametrize("key", ["rule", "organization", "month", "reason", "owner", "expires"])
+def test_a_waiver_says_everything(project: Path, key: str) -> None:
+    fields = dict(one.split(": ", 1) for one in waive(at_most="3").splitlines()[-1].strip(" -{}").split(", "))
+    del fields[key]
+    configure("version: 1\nwaivers:\n  - {" + ", ".join(f"{name}: {value}" for name, value in fields.items()) + "}\n")
+    assert faults(str(GAP)) == [f"billproof.yaml:3  the key `{key}` is missing"]
+
+
+def test_faults_of_all_waivers_at_once(project: Path) -> None:
+    last = waive("OC303", at_most="1").splitlines()[-1]
+    configure(waive("OC999", at_most="1") + last + "\n" + last.replace("OC303", "CSV001") + "\n")
+    assert [one.split("  ")[0] for one in faults(str(GAP))] == [f"billproof.yaml:{line}" for line in (5, 6, 7)]
+
+
+def test_a_waiver_may_end_in_400_days(project: Path) -> None:
+    configure(waive(at_most="3", expires='"2027-01-05"'))
+    assert check(GAP).code == 0
+
+
+def test_how_far_ahead_counts_from_the_later_of_as_of_and_clock(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, datetime(2026, 11, 1, tzinfo=UTC))
+    configure(waive(at_most="3", expires='"2027-12-06"'))
+    assert check(GAP).code == 0
+
+
+def test_a_rule_that_a_set_made_an_error_is_waived_as_an_error(project: Path) -> None:
+    (project / "own").mkdir()
+    (project / "own" / "ruleset.yaml").write_text(dedent(OWN))
+    negative = fixture("negative")
+    configure(waive("OC207", month="any").replace("version: 1", "version: 1\nruleset: own"))
+    assert len(faults(str(negative))) == 2
+    configure(waive("OC207", at_most="1").replace("version: 1", "version: 1\nruleset: own"))
+    assert check(negative).code == 0
+
+
+def test_the_waiver_that_the_text_offers_can_be_pasted(project: Path) -> None:
+    configure(ONE)
+    lines = check(GAP).out.splitlines()
+    start = lines.index("  waivers:")
+    pasted = "\n".join(lines[start : start + 2])
+    configure(dedent(ONE) + dedent(pasted).replace('reason: ""', "reason: known").replace('owner: ""', "owner: billing") + "\n")
+    found = check(GAP)
+    assert found.code == 0, found.err
+    assert found.outcome("OC304")["state"] == "waived"
+
+
+def test_a_waiver_that_is_pasted_unsigned_is_refused(project: Path) -> None:
+    configure(ONE)
+    lines = check(GAP).out.splitlines()
+    start = lines.index("  waivers:")
+    configure(dedent(ONE) + dedent("\n".join(lines[start : start + 2])) + "\n")
+    assert len(faults(str(GAP))) == 2
+
+
+# --- the month ---
+
+SPANS: dict[str, tuple[str, str, str, str]] = {
+    "the only whole month": ("2025-10-01", "2025-11-03", "2025-12-01", "2025-10"),
+    "a whole month before a longer part": ("2025-02-01", "2025-03-30", "2025-12-01", "2025-02"),
+    "31 days of the dashboard": ("2025-10-04", "2025-11-03", "2025-12-01", "2025-10"),
+    "two whole months": ("2025-02-01", "2025-03-31", "2025-12-01", "2025-03"),
+    "two whole months of one length": ("2025-07-01", "2025-08-31", "2025-12-01", "2025-08"),
+    "the longer part": ("2025-09-15", "2025-10-20", "2025-12-01", "2025-10"),
+    "the longer part, the earlier one": ("2025-09-05", "2025-10-20", "2025-12-01", "2025-09"),
+    "parts of one length": ("2025-09-21", "2025-10-10", "2025-12-01", "2025-10"),
+    "a part that is over before one that is not": ("2025-09-20", "2025-10-20", "2025-10-21", "2025-09"),
+    "the month that ends at this instant is over": ("2025-09-29", "2025-10-20", "2025-10-01", "2025-09"),
+    "none is over": ("2025-10-01", "2025-10-20", "2025-10-21", "2025-10"),
+    "none is over, the longer part": ("2025-09-29", "2025-10-20", "2025-09-30", "2025-10"),
+    "one day": ("2024-02-29", "2024-02-29", "2025-12-01", "2024-02"),
+}
+
+
+@pytest.mark.parametrize(("first", "last", "as_of", "month"), SPANS.values(), ids=SPANS)
+def test_the_month_is_inferred(project: Path, first: str, last: str, as_of: str, month: str) -> None:
+    export = Export(first=date.fromisoformat(first), last=date.fromisoformat(last), empty_days=())
+    assert month_of(check(put("export.csv", export=export), as_of=as_of)) == (month, "inferred")
+
+
+def test_the_flag_says_the_month(project: Path) -> None:
+    found = check(GOOD, "--month", "2025-09")
+    assert month_of(found) == ("2025-09", "--month")
+    assert found.failed == {"OC303"}
+
+
+def test_a_file_without_days_has_no_month(project: Path) -> None:
+    assert month_of(check(fixture("header-only"))) == (None, "inferred")
+    assert month_of(check(fixture("header-only"), "--month", "2025-10")) == ("2025-10", "--month")
+
+
+@pytest.mark.parametrize(
+    ("as_of", "month", "failed"),
+    [
+        ("2025-11-01", "2025-10", {"OC309"}),
+        ("2025-11-30T23:59:59Z", "2025-10", set[str]()),
+        ("2025-12-01T00:00:00Z", "2025-11", {"OC303", "OC309"}),
+        ("2025-12-01T00:30:00+01:00", "2025-10", set[str]()),
+        ("2026-01-15", "2025-12", {"OC303"}),
+    ],
+)
+def test_the_last_month(project: Path, as_of: str, month: str, failed: set[str]) -> None:
+    found = check(GOOD, "--month", "last", as_of=as_of)
+    assert month_of(found) == (month, "--month last")
+    assert found.failed == failed
+
+
+def test_a_month_to_date(project: Path) -> None:
+    file = put("cost_2025-10-01_2025-10-20.csv", export=Export(last=date(2025, 10, 20)))
+    assert check(file, as_of="2025-10-21").failed == {"OC305"}
+    found = check(file, "--month-to-date", as_of="2025-10-21")
+    assert found.code == 0
+    assert found.outcome("OC305")["state"] == "not_applicable"
+    assert found.outcome("OC304")["evaluated"] == 20
+    assert "1 to 20 October 2025, a month that is not over" in found.out.splitlines()[0]
+
+
+def test_a_month_to_date_has_every_day_that_ended(project: Path) -> None:
+    file = put("export.csv", export=Export(last=date(2025, 10, 20)))
+    found = check(file, "--month-to-date", as_of="2025-10-23T12:00:00Z")
+    assert found.failed == {"OC304"}
+    assert found.outcome("OC304")["violations"] == 2
+
+
+# --- the total, the level, the policy ---
+
+
+def total_of(path: Path) -> str:
+    report = check(path).file
+    amount = report["totals"]["amount"]
+    assert isinstance(amount, str)
+    return amount
+
+
+@pytest.mark.parametrize(
+    ("total", "code"), [("1038.56", 0), ("1038.560", 0), ("1038.57", 1), ("1038.55", 1), ("-1038.56", 1), ("0", 1)]
+)
+def test_the_expected_total_is_compared_to_the_cent(project: Path, total: str, code: int) -> None:
+    assert total_of(GOOD) == "1038.564891296399966"
+    found = check(GOOD, "--expect-total", total)
+    assert found.code == code
+    assert found.failed == (set() if code == 0 else {"OC603"})
+
+
+def test_without_an_expected_total_there_is_nothing_to_compare(project: Path) -> None:
+    assert check(GOOD).outcome("OC603")["state"] == "not_applicable"
+
+
+def test_a_warning_fails_where_warnings_fail(project: Path) -> None:
+    assert check(SOME).code == 0
+    assert check(SOME, "--fail-on", "error").code == 0
+    found = check(SOME, "--fail-on", "warning")
+    assert found.code == 1
+    assert found.report is not None
+    assert found.report["policy"]["fail_on"] == "warning"
+    assert [one["rule"] for one in found.report["reasons"]] == ["OC503"]
+
+
+def test_a_note_never_stops_anything(project: Path) -> None:
+    configure(ONE)
+    file = fixture("file-name-differs")
+    assert check(file).failed == {"OC308"}
+    assert check(file, "--fail-on", "warning").code == 0
+    assert check(file, "--policy", "upload").code == 0
+
+
+def test_the_policy_of_an_upload_needs_an_integration(project: Path) -> None:
+    found = check(GOOD, "--policy", "upload", "--organization", ACME)
+    assert found.code == 3
+    assert found.report is not None
+    assert [one["code"] for one in found.report["reasons"]] == ["no_integration"]
+    configure(ONE)
+    assert check(GOOD, "--policy", "upload").code == 0
+
+
+def test_the_policy_of_an_upload_needs_every_rule(project: Path) -> None:
+    configure(ONE)
+    found = check(put(NAME, LABS), "--policy", "upload")
+    assert found.code == 3
+    assert found.report is not None
+    assert [(one["code"], one["rule"]) for one in found.report["reasons"]] == [("not_run", "OC401")]
+
+
+def test_the_policy_of_an_upload_takes_no_weaker_rule_set(project: Path) -> None:
+    (project / "own").mkdir()
+    own = dedent(OWN).replace("OC207: {level: error}", "OC503: {level: note}")
+    (project / "own" / "ruleset.yaml").write_text(own)
+    configure(ONE.replace("version: 1\n", "version: 1\n    ruleset: own\n"))
+    found = check(GOOD, "--policy", "upload")
+    assert found.code == 3
+    assert found.report is not None
+    assert {one["code"] for one in found.report["reasons"]} == {"weaker_rules"}
+    assert check(GOOD).code == 0
+
+
+def test_the_policy_of_an_upload_takes_no_rule_that_is_off(project: Path) -> None:
+    (project / "own").mkdir()
+    own = dedent(OWN).replace("{level: error}", "{off: {reason: we know, owner: billing}}")
+    (project / "own" / "ruleset.yaml").write_text(own)
+    configure(ONE.replace("version: 1\n", "version: 1\n    ruleset: own\n"))
+    found = check(GOOD)
+    assert found.code == 0
+    assert found.outcome("OC207")["state"] == "off"
+    assert "OC207 negative-amount is switched off by billing: we know" in found.out
+    assert check(GOOD, "--policy", "upload").code == 3
+
+
+def test_a_waived_gap_asks_for_the_month_in_words(project: Path) -> None:
+    configure(waive(at_most="3"))
+    found = check(GAP, "--policy", "upload")
+    assert found.code == 3
+    assert found.report is not None
+    assert [one["code"] for one in found.report["reasons"]] == ["month_inferred"]
+    assert check(GAP, "--policy", "upload", "--month", "2025-10").code == 0
+
+
+def test_nothing_is_ready_where_nothing_can_be_uploaded(project: Path) -> None:
+    configure(ONE)
+    found = check(GOOD, "--policy", "upload")
+    assert found.report is not None
+    assert found.report["upload"]["ready"] is False
+    assert "is fit to be uploaded" not in found.out
+
+
+# --- init ---
+
+
+def test_init_writes_a_sound_configuration(project: Path) -> None:
+    code, out, err = run("init")
+    assert (code, err) == (0, "")
+    assert "FILL-IN" in out
+    assert "organization: FILL-IN" in Path("billproof.yaml").read_text("utf-8").replace('"', "")
+    found = check(GOOD)
+    assert found.code == 0
+    assert organization_of(found) == (ACME, "inferred")
+
+
+def test_init_takes_the_organization_and_the_folder_of_an_export(project: Path) -> None:
+    put(f"exports/research/{NAME}", ACME)
+    code, out, _ = run("init", f"exports/research/{NAME}")
+    assert code == 0
+    assert ACME in out
+    found = check()
+    assert found.code == 0
+    assert found.file["path"] == f"exports/research/{NAME}"
+    assert found.outcome("OC401")["state"] == "passed"
+    assert organization_of(found)[1].startswith("billproof.yaml:")
+    put(f"exports/research/{NAME}", LABS)
+    assert check().failed == {"OC401"}
+
+
+def test_init_of_an_export_elsewhere_names_no_folder(project: Path) -> None:
+    assert run("init", str(GOOD))[0] == 0
+    assert "files:" not in Path("billproof.yaml").read_text("utf-8")
+    assert organization_of(check(GOOD))[0] == ACME
+
+
+def test_init_knows_no_organization_where_there_are_several(project: Path) -> None:
+    assert run("init", str(fixture("several-organizations")))[0] == 0
+    text = Path("billproof.yaml").read_text("utf-8")
+    assert "org-" not in text
+    assert check(GOOD).code == 0
+
+
+@pytest.mark.parametrize("folder", ['we"ird', "back\\slash", "a: {b}", "# x", "ümlaut 数据", "tab\there"])
+def test_init_in_odd_folders_is_sound(project: Path, folder: str) -> None:
+    put(f"{folder}/{NAME}", ACME)
+    assert run("init", f"{folder}/{NAME}")[0] == 0
+    found = check()
+    assert found.code == 0, found.err
+    assert found.outcome("OC401")["state"] == "passed"
+
+
+@pytest.mark.parametrize(
+    "organization",
+    ['org-EX"AMPLE', "org EXAMPLE", "org\\EXAMPLE", "org-\u202eEXAMPLE", "org: [", "person0001@example.com", "12", "no"],
+)
+def test_init_with_odd_organizations_is_sound(project: Path, organization: str) -> None:
+    file = put(NAME, organization)
+    assert run("init", NAME)[0] == 0
+    assert check(file).code == 0
+
+
+@pytest.mark.parametrize("name", ["billproof.yaml", "billproof.yml"])
+@pytest.mark.parametrize("above", [False, True], ids=["here", "above"])
+def test_init_never_overwrites_nor_hides(project: Path, monkeypatch: pytest.MonkeyPatch, name: str, above: bool) -> None:
+    (project / name).write_text("version: 1\n")
+    (project / "inner").mkdir()
+    if above:
+        monkeypatch.chdir(project / "inner")
+    code, out, err = run("init", str(GOOD))
+    assert (code, out) == (2, "")
+    assert name in err
+    assert (project / name).read_text() == "version: 1\n"
+    assert list((project / "inner").iterdir()) == []
+
+
+def test_init_of_a_missing_file_writes_nothing(project: Path) -> None:
+    assert run("init", "missing.csv")[0] == 3
+    assert not Path("billproof.yaml").exists()
+
+
+# --- guide ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first", "last"),
+    [
+        (["--month", "2025-10"], "2025-10-01", "2025-10-31"),
+        (["--month", "2024-02"], "2024-02-01", "2024-02-29"),
+        (["--month", "2025-02"], "2025-02-01", "2025-02-28"),
+        (["--as-of", "2025-11-04"], "2025-10-01", "2025-10-31"),
+        (["--as-of", "2026-01-31", "--month", "last"], "2025-12-01", "2025-12-31"),
+        ([], "2025-11-01", "2025-11-30"),
+    ],
+)
+def test_the_guide_fills_in_the_dates(project: Path, arguments: list[str], first: str, last: str) -> None:
+    code, out, err = run("guide", *arguments)
+    assert (code, err) == (0, "")
+    assert f"Start date {first}   End date {last}" in out
+    assert f"billproof check cost_{first}_{last}.csv" in out
+    for words in ("Cost data", "Group by: Line Item", "File format: CSV", "Time interval: 1 day", "Project selector cleared"):
+        assert words in out
+
+
+@pytest.mark.parametrize(
+    ("as_of", "told"),
+    [
+        ("2025-10-31T23:59:59Z", "The month is not over before 2025-11-01 00:00 UTC."),
+        ("2025-11-01", "better wait until 2025-11-03 00:00 UTC"),
+        ("2025-11-02T23:59:59Z", "better wait until 2025-11-03 00:00 UTC"),
+        ("2025-11-03", None),
+    ],
+)
+def test_the_guide_says_when_to_wait(project: Path, as_of: str, told: str | None) -> None:
+    _, out, _ = run("guide", "--month", "2025-10", "--as-of", as_of)
+    assert told in out if told else "UTC" not in out

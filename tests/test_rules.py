@@ -1,0 +1,212 @@
+"""Every rule, found and not listed: its examples through the real command, and what every rule must have."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.support import ROOT, check, run
+from validator.checks import KINDS
+from validator.ruleset import ROLE_NAMES
+
+RULES = sorted((ROOT / "rules").glob("*/*[0-9][0-9][0-9]-*.yaml"))
+OWN_RULES = sorted((ROOT / "tests" / "rulesets").glob("*/*[0-9][0-9][0-9]-*.yaml"))
+SETS = sorted({path.parent for path in (*RULES, *OWN_RULES)})
+PREFIXES = {"csv": "CSV", "openai-cost": "OC"}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A YAML file as any other program reads it."""
+    found: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return found
+
+
+def examples() -> Iterator[Any]:
+    """Every example of every rule: rule file, whether it passes, and the example."""
+    for path in RULES:
+        for word in ("pass", "fail"):
+            for number, one in enumerate(read(path)["examples"][word], 1):
+                yield pytest.param(path, word, one, id=f"{path.stem}-{word}-{number}")
+
+
+def ids(paths: list[Path]) -> list[str]:
+    """Names for parametrised tests."""
+    return [path.stem for path in paths]
+
+
+@pytest.mark.parametrize("path, word, example", list(examples()))
+def test_the_example_comes_out_as_it_says(path: Path, word: str, example: dict[str, Any], tmp_path: Path) -> None:
+    data = tmp_path / example.get("name", "data.csv")
+    if "csv_file" in example:
+        shutil.copyfile(path.parent / example["csv_file"], data)
+    else:
+        data.write_bytes(example["csv"].encode("utf-8"))
+    found = check(data, *example.get("args", []))
+    rule = path.stem.partition("-")[0]
+    outcome = found.outcome(rule)
+    if word == "pass":
+        assert outcome["state"] == "passed", outcome
+        assert (outcome["evaluated"] > 0, outcome["left_out"], outcome["findings"]) == (True, 0, [])
+        return
+    assert outcome["state"] == "failed", outcome
+    assert found.places(rule) == example["at"]
+    assert outcome["violations"] >= len(example["at"]) or outcome["unit"] == "day"
+    assert all(one["message"] and "{" not in one["message"] for one in outcome["findings"])
+    assert found.code == (1 if read(path)["level"] == "error" else found.code)
+
+
+def test_there_are_rules() -> None:
+    assert len(RULES) >= 46
+    assert {path.parent.name for path in RULES} == set(PREFIXES)
+
+
+@pytest.mark.parametrize("path", [*RULES, *OWN_RULES], ids=ids([*RULES, *OWN_RULES]))
+def test_the_rule_is_whole(path: Path) -> None:
+    rule = read(path)
+    assert path.name == f"{rule['id']}-{rule['name']}.yaml"
+    assert rule["examples"]["pass"]
+    assert rule["examples"]["fail"]
+    assert all(one.get("at") for one in rule["examples"]["fail"])
+    for key in ("why", "fix"):
+        assert rule[key].strip().endswith((".", "?")), key
+        assert len(rule[key].split()) >= 5, key
+    assert re.fullmatch(r"[A-Z\"`].*\.", rule["asserts"].strip()), "a pass says a sentence"
+    assert rule["refs"]
+
+
+@pytest.mark.parametrize("path", [*RULES, *OWN_RULES], ids=ids([*RULES, *OWN_RULES]))
+def test_the_name_names_a_fault(path: Path) -> None:
+    words = read(path)["name"].split("-")
+    assert not {"valid", "check", "is", "has", "must", "all", "every", "ok", "correct", "rule"}.intersection(words)
+    assert len(words) >= 2, "one word names a thing, not a fault"
+
+
+@pytest.mark.parametrize("path", [*RULES, *OWN_RULES], ids=ids([*RULES, *OWN_RULES]))
+def test_the_message_says_what_was_found(path: Path) -> None:
+    message = read(path)["message"]
+    found = set(re.findall(r"{(\w+)}", message)) - {"file", "first", "last"}
+    assert found, "a message without what was found"
+    assert message[0].islower() or message[0] in '{"', "messages stand after the rule's name"
+    assert not message.endswith(".")
+
+
+@pytest.mark.parametrize("path", [*RULES, *OWN_RULES], ids=ids([*RULES, *OWN_RULES]))
+def test_the_rule_is_valid_against_the_schema_for_editors(path: Path) -> None:
+    schema = json.loads((ROOT / "schemas" / "rule.schema.json").read_text("utf-8"))
+    assert [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(read(path))] == []
+
+
+@pytest.mark.parametrize("folder", SETS, ids=[path.name for path in SETS])
+def test_the_set_is_valid_against_the_schemas_for_editors(folder: Path) -> None:
+    for name in ("ruleset", "diagnoses"):
+        path = folder / f"{name}.yaml"
+        if not path.is_file():
+            continue
+        schema = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text("utf-8"))
+        # `off` is a key here, as in YAML 1.2, which editors read.
+        found = yaml.safe_load(re.sub(r"\boff:", '"off":', path.read_text("utf-8")))
+        assert [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(found)] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"levle": "error"},
+        {"level": "fatal"},
+        {"id": "X1"},
+        {"check": {"kind": "one_off"}},
+        {"check": {"kind": "has_charges", "column": "a"}},
+        {"check": {"kind": "filled", "columns": "line_item"}},
+        {"examples": {"pass": []}},
+    ],
+)
+def test_the_schema_for_editors_refuses_what_the_loader_refuses(change: dict[str, Any]) -> None:
+    schema = json.loads((ROOT / "schemas" / "rule.schema.json").read_text("utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    rule = read(ROOT / "rules" / "openai-cost" / "OC501-not-by-line-item.yaml")
+    assert validator.is_valid(rule)
+    assert not validator.is_valid({**rule, **change})
+
+
+def test_patterns_of_the_schemas_are_for_every_program() -> None:
+    patterns = [
+        found
+        for path in sorted((ROOT / "schemas").glob("*.json"))
+        for found in re.findall(r'"pattern": "((?:[^"\\]|\\.)*)"', path.read_text("utf-8"))
+    ]
+    assert patterns
+    for one in patterns:
+        text = json.loads(f'"{one}"')
+        assert "(?s)" not in text, "inline flags are Python's, not JSON Schema's"
+        re.compile(text)
+
+
+@pytest.mark.parametrize("folder, prefix", list(PREFIXES.items()))
+def test_ids_have_the_sets_prefix_and_are_in_order(folder: str, prefix: str) -> None:
+    found = [read(path)["id"] for path in RULES if path.parent.name == folder]
+    assert found == sorted(set(found))
+    assert all(re.fullmatch(prefix + "[0-9]{3}", one) for one in found)
+
+
+def test_the_report_lists_every_rule_in_order() -> None:
+    found = check(ROOT / "fixtures" / "good-h4")
+    assert [one["rule"] for one in found.file["outcomes"]] == sorted(read(path)["id"] for path in RULES)
+
+
+def test_every_kind_is_used_and_every_used_kind_is_there() -> None:
+    used = {read(path)["check"]["kind"] for path in (*RULES, *OWN_RULES)}
+    assert used == set(KINDS)
+
+
+def test_every_kind_is_described() -> None:
+    for name, kind in KINDS.items():
+        assert name == kind.kind
+        assert (kind.__doc__ or "").split("\n")[0].endswith("."), name
+
+
+def test_a_page_for_each_rule_and_none_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert run("rules", "docs", "--check") == (0, "", "")
+    pages = {path.stem for path in (ROOT / "docs" / "rules").glob("*.md")} - {"README"}
+    assert pages == {path.stem for path in RULES}
+
+
+def test_what_is_generated_is_not_stale(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from validator.published import main
+
+    monkeypatch.chdir(ROOT)
+    code = main(["--check"])
+    assert (code, capsys.readouterr().out) == (0, "")
+
+
+def test_rules_test_is_green() -> None:
+    code, out, _ = run("rules", "test", "--ruleset", "csv")
+    assert code == 0, out
+    count = sum(len(one) for path in RULES if path.parent.name == "csv" for one in read(path)["examples"].values())
+    assert out.splitlines()[-1] == f"{count} examples of 13 rules: 0 red"
+
+
+def test_the_program_knows_no_column_of_the_export_by_name() -> None:
+    schema = json.loads((ROOT / "schemas" / "openai-cost.schema.json").read_text("utf-8"))
+    names = {field["name"] for field in schema["fields"]} - set(ROLE_NAMES)
+    assert "start_time" in names
+    for path in sorted((ROOT / "validator").rglob("*.py")):
+        words = set(re.findall(r"\w+", path.read_text("utf-8")))
+        assert not words & names, path.name
+
+
+def test_examples_hold_no_real_ids_or_addresses() -> None:
+    for path in sorted((ROOT / "rules").glob("*/*")) + sorted((ROOT / "tests" / "rulesets").glob("*/*")):
+        text = path.read_bytes().decode("utf-8", "replace")
+        for found in re.findall(r"\b(?:org|proj|user|key|acct)[-_](?!EXAMPLE)[A-Za-z0-9]{6,}", text):
+            raise AssertionError(f"{path.name}: {found}")
+        for address in re.findall(r"[\w.+-]+@[\w-]+\.[\w.]+", text):
+            assert address.endswith(("example.com", "example.org")), f"{path.name}: {address}"
