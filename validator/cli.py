@@ -159,10 +159,10 @@ def _settings(options: argparse.Namespace, now: Any) -> Settings:
     from validator.config import current_folder, find_config, read_config
     from validator.model import Sourced
 
-    config_path = Path(options.config) if options.config else find_config(current_folder())
+    config_path = Path(options.config) if options.config is not None else find_config(current_folder())
     config = read_config(config_path) if config_path else None
-    as_of = given.parse_as_of(options.as_of) if options.as_of else now
-    if options.ruleset:
+    as_of = given.parse_as_of(options.as_of) if options.as_of is not None else now
+    if options.ruleset is not None:
         ruleset = Sourced(options.ruleset, "--ruleset")
     elif config:
         folder = config.path.parent / config.file.ruleset
@@ -179,10 +179,10 @@ def _settings(options: argparse.Namespace, now: Any) -> Settings:
         policy=given.policy_of(options.policy or "check", options.fail_on or "error"),
         ruleset=ruleset,
         organization=Sourced(options.organization, "--organization") if options.organization else None,
-        month=given.parse_month(options.month, as_of) if options.month else None,
+        month=given.parse_month(options.month, as_of) if options.month is not None else None,
         month_to_date=options.month_to_date,
         as_of=as_of,
-        as_of_source="--as-of" if options.as_of else given.CLOCK,
+        as_of_source="--as-of" if options.as_of is not None else given.CLOCK,
         now=now,
         expected_total=given.parse_total(options.expect_total) if options.expect_total is not None else None,
         max_findings=given.parse_cap(options.max_findings) if options.max_findings is not None else given.MAX_FINDINGS,

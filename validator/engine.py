@@ -51,8 +51,7 @@ class Engine:
         self._works: dict[str, _Work] = {}
         roles = file.roles
         for rule in ruleset.rules:
-            when = tuple(rule.file.when) if isinstance(rule.file.when, Mapping) else ()
-            columns = tuple(dict.fromkeys((*rule.kind.columns(rule.parameters, file.schema, roles), *when)))
+            columns = tuple(dict.fromkeys((*rule.kind.columns(rule.parameters, file.schema, roles), *_leans_on(rule, file))))
             self._works[rule.id] = _Work(
                 rule,
                 rule.kind(rule.id, rule.file.scope, rule.parameters, file),
@@ -132,9 +131,10 @@ class Engine:
         excluded = self._excluded(work, batch, rows_only=True)
         spoilt = {name: bad for name, bad in self._spoilt(work).items() if name in work.columns} if work.cell_blockers else {}
         if excluded or spoilt:
-            own = set(view.positions)
-            partly = set().union(*spoilt.values()) & own
-            work.check.left_out += len((excluded & own) | partly)
+            partly = set().union(*spoilt.values())
+            left_out = excluded | partly
+            # A row that is not charged is not spoken of; one whose cell was refused may have been, whatever is in it.
+            work.check.left_out += len(left_out & set(view.positions) if work.rule.file.when == "charged" else left_out)
             key = (work.rule.file.when if isinstance(work.rule.file.when, str) else str(work.rule.file.when), frozenset(excluded))
             kept = views.get(key)
             if kept is None:
@@ -142,7 +142,7 @@ class Engine:
             if spoilt:
                 kept = kept.only(range(len(kept)))
                 kept.bad_cells = {name: bad for name, bad in spoilt.items() if name is not None}
-            work.check.evaluated += len(kept) - len(partly - excluded)
+            work.check.evaluated += len(kept) - len((partly - excluded) & set(kept.positions))
             view = kept
         else:
             work.check.evaluated += len(view)
@@ -234,16 +234,17 @@ class Engine:
 
     def _settle_at_end(self, work: _Work, waive: Waive) -> None:
         check = work.check
+        whole_file = work.rule.file.scope == "file"
         if work.at_work:
-            self._block_at_end(work)
+            self._block_at_end(work, by_own_way=False)
         state: State
         reason: str | None = None
         if work.at_work:
             reason = self._lacking(work)
-            if reason is None and not work.blocked_by:
+            if reason is None and not work.blocked_by and not (whole_file and check.left_out):
                 self._guard(work, check.at_end)
                 check.trim()
-        whole_file = work.rule.file.scope == "file"
+                self._block_at_end(work, by_own_way=True)
         if work.crashed:
             state, reason = "crashed", work.crashed
         elif work.blocked_by:
@@ -267,10 +268,15 @@ class Engine:
         others = (self._works[blocker.rule] for blocker in work.row_blockers)
         return next((other.left_out_by for other in others if other.check.left_out), None)
 
-    def _block_at_end(self, work: _Work) -> None:
-        settled_by_header = bool(work.check.circumstances & KNOWN_AT_HEADER)
+    def _block_at_end(self, work: _Work, by_own_way: bool) -> None:
+        """Blocks for the file by what has failed; `by_own_way` are the blockers that ask how the rule itself fails."""
+        own = work.check.circumstances
+        if own & KNOWN_AT_HEADER:
+            return
         for blocker in work.rule.blocked_by:
-            if blocker.reach != "file" or settled_by_header:
+            if blocker.reach != "file" or (blocker.only is not None) is not by_own_way or blocker.unless in own:
+                continue
+            if by_own_way and blocker.only not in own:
                 continue
             other = self._works[blocker.rule]
             if other.outcome is not None and other.outcome.state == "waived":
@@ -347,6 +353,15 @@ class Engine:
             related=tuple(Place(one.line, one.column) for one in spot.related),
             key=spot.key,
         )  # fmt: skip
+
+
+def _leans_on(rule: Rule, file: FileContext) -> tuple[str, ...]:
+    """Columns without which it cannot be told on which rows a rule speaks."""
+    if isinstance(rule.file.when, Mapping):
+        return tuple(rule.file.when)
+    if rule.file.when == "charged" or rule.kind.reads_charged:
+        return tuple(one.name for one in file.schema.fields if one.role == "time" and one.required)
+    return ()
 
 
 def _fails(work: _Work, blocker: Blocker) -> bool:

@@ -33,9 +33,9 @@ SETTLED = timedelta(hours=48)
 
 def guide(month: str | None, as_of: str | None, ruleset_name: str | None) -> str:
     """The steps of the export dialog for a month, by default the last one that is over."""
-    now = parse_as_of(as_of) if as_of else clock()
-    wanted = parse_month(month or "last", now).value or ""
-    ruleset = load_ruleset(ruleset_name or DEFAULT_RULESET)
+    now = parse_as_of(as_of) if as_of is not None else clock()
+    wanted = parse_month("last" if month is None else month, now).value or ""
+    ruleset = load_ruleset(DEFAULT_RULESET if ruleset_name is None else ruleset_name)
     if not ruleset.guide:
         raise UsageError(f"the rule set {ruleset.name} has no guide")
     texts = {

@@ -34,7 +34,7 @@ def find_ruleset(name: str) -> Path:
     if re.fullmatch(r"[a-z0-9-]+", name) and (shipped("rules") / name / "ruleset.yaml").is_file():
         return shipped("rules") / name
     folder = Path(name)
-    if (folder / "ruleset.yaml").is_file():
+    if name.strip() and (folder / "ruleset.yaml").is_file():
         return folder
     known = ", ".join(sorted(path.parent.name for path in shipped("rules").glob("*/ruleset.yaml")))
     raise UsageError(f"--ruleset {name}: no such rule set", f"Shipped are {known}; or name a folder with a ruleset.yaml.")
