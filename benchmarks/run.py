@@ -216,7 +216,7 @@ def verdicts(goals: Sequence[Goal], samples: Samples) -> str:
 
 def _install_billproof(folder: Path) -> Path:
     """A real installation: an editable one may compile its modules anew on every start."""
-    _run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+    _run(sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
     (wheel,) = folder.glob("billproof-*.whl")
     python = _install(folder / "billproof", str(wheel))
     if not any(python.parent.parent.rglob("validator/__pycache__/*.pyc")):
@@ -228,7 +228,7 @@ def _install(environment: Path, requirement: str) -> Path:
     """A plain environment with one package and what it needs; gives its interpreter."""
     _run(sys.executable, "-m", "venv", str(environment))
     python = environment / "bin" / "python"
-    _run(str(python), "-m", "pip", "install", "--quiet", "--compile", requirement)
+    _run(str(python), "-m", "pip", "install", "-qq", "--compile", requirement)
     return python
 
 

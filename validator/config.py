@@ -46,7 +46,7 @@ class Destination:
     method: Literal["POST", "PUT"] | None = part(default=None)
     query: Mapping[str, str] | None = part(default=None)
     file: FormField | Literal["raw"] | None = part(default=None, doc="raw, or the form's field.")
-    headers: Mapping[str, str] | None = part(default=None)
+    headers: Mapping[str, str] | None = part(default=None, secret=True)
     success: tuple[int, ...] = part(default=(), doc="Status codes that mean accepted.")
     id_at: str | None = part(default=None, doc="Where in the answer the upload's id stands.")
 
@@ -70,7 +70,7 @@ class Integration:
     files: str | None = part(default=None, doc="The folder with this organization's exports.")
     to: str | None = part(default=None, doc="The destination.")
     integration: str | None = part(default=None, doc="The integration's id at the destination.")
-    token: Token | None = None
+    token: Token | None = part(default=None, secret=True, doc="Never the secret itself: {env: NAME}, {file: PATH}, or two names.")
     line: int = 1
 
 
@@ -157,7 +157,7 @@ def _is_near(name: str) -> bool:
     if stem == FILE_NAME:
         return True
     return Path(stem).suffix in _SUFFIXES and Path(stem).stem.replace("-", "").replace("_", "") in (
-        "billproof", "billprof", "billproofs", "billproofconfig", "billproofrc", "billprooof",
+        "billproof", "billprof", "billproofs", "billproofconfig", "billproof.config", "billproofrc", "billprooof",
     )  # fmt: skip
 
 

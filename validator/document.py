@@ -153,8 +153,9 @@ def parse_document(data: bytes, shown_path: str, faults: list[Fault]) -> Node | 
         line = error.problem_mark.line + 1 if error.problem_mark else reader.line
         faults.append(Fault(shown_path, line, f"no YAML: {error.problem or error.context}"))
         return None
-    except yaml.YAMLError:
-        faults.append(Fault(shown_path, reader.line, "no YAML: a character that YAML does not allow"))
+    except yaml.YAMLError as error:
+        line = data.decode("utf-8-sig").count("\n", 0, getattr(error, "position", 0)) + 1
+        faults.append(Fault(shown_path, line, "no YAML: a character that YAML does not allow"))
         return None
     if root is None and not faults:
         faults.append(Fault(shown_path, 1, "the file is empty"))

@@ -51,11 +51,12 @@ class Engine:
         self._works: dict[str, _Work] = {}
         roles = file.roles
         for rule in ruleset.rules:
-            columns = tuple(dict.fromkeys((*rule.kind.columns(rule.parameters, file.schema, roles), *_leans_on(rule, file))))
+            columns = rule.kind.columns(rule.parameters, file.schema, roles)
+            when = tuple(rule.file.when) if isinstance(rule.file.when, Mapping) else ()
             self._works[rule.id] = _Work(
                 rule,
                 rule.kind(rule.id, rule.file.scope, rule.parameters, file),
-                columns,
+                tuple(dict.fromkeys((*columns, *when))),
                 tuple(one for one in rule.blocked_by if one.reach == "row"),
                 tuple(one for one in rule.blocked_by if one.reach == "cell"),
             )
@@ -80,7 +81,7 @@ class Engine:
             if blocker.reach != "file" or not acts_at_header(other.rule, blocker):
                 continue
             if _fails(other, blocker):
-                work.blocked_by = other.blocked_by or blocker.rule
+                work.blocked_by = blocker.rule
                 return
         self._settle_columns(work)
         if work.at_work:
@@ -89,8 +90,9 @@ class Engine:
     def _settle_columns(self, work: _Work) -> None:
         """A column that must be there and is not, or stands there twice, leaves nothing to say; one that may be absent, too."""
         wanted = [name for name in work.columns if name not in self._file.columns.index]
+        needed = {*work.columns, *_charged_by(work.rule, self._file)}
         for other in self._works.values():
-            if other is not work and not other.blocked_by and not other.check.bad_columns.isdisjoint(work.columns):
+            if other is not work and not other.blocked_by and not other.check.bad_columns.isdisjoint(needed):
                 work.blocked_by = other.rule.id
                 return
         when = work.rule.file.when
@@ -177,8 +179,8 @@ class Engine:
                 if blocker.columns and name not in blocker.columns:
                     continue
                 found = {one for one in positions if one < rows} if rows_only else positions
-                if rows_only and blocker.when == "last_record":
-                    found = set()
+                if blocker.when == "last_record" and work.rule.kind.reads_cells:
+                    found = {one for one in found if one >= rows}
                 if found:
                     excluded |= found
                     work.left_out_by = work.left_out_by or blocker.rule
@@ -281,8 +283,8 @@ class Engine:
             other = self._works[blocker.rule]
             if other.outcome is not None and other.outcome.state == "waived":
                 continue
-            if _fails(other, blocker) or (blocker.when == "always" and other.blocked_by and not other.check.left_out):
-                work.blocked_by = other.blocked_by or blocker.rule
+            if _fails(other, blocker):
+                work.blocked_by = blocker.rule
                 return
 
     def _lacking(self, work: _Work) -> str | None:
@@ -355,10 +357,8 @@ class Engine:
         )  # fmt: skip
 
 
-def _leans_on(rule: Rule, file: FileContext) -> tuple[str, ...]:
-    """Columns without which it cannot be told on which rows a rule speaks."""
-    if isinstance(rule.file.when, Mapping):
-        return tuple(rule.file.when)
+def _charged_by(rule: Rule, file: FileContext) -> tuple[str, ...]:
+    """The times, if the rule asks which rows are charged: under another name a time would look like a charge."""
     if rule.file.when == "charged" or rule.kind.reads_charged:
         return tuple(one.name for one in file.schema.fields if one.role == "time" and one.required)
     return ()

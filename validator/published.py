@@ -38,9 +38,14 @@ def _titled(title: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def help_text() -> str:
     """The help of every command, as `docs/help.txt` has it."""
+    before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "100"
     parts: list[str] = []
     _add_help(build_parser(), parts)
+    if before is None:
+        del os.environ["COLUMNS"]
+    else:
+        os.environ["COLUMNS"] = before
     return "\n".join(parts)
 
 

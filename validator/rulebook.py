@@ -136,7 +136,8 @@ def _test(ruleset: RuleSet, name: str, say: Say, command: Command) -> int:
     for text in red:
         say(text)
     off = [rule.id for rule in ruleset.rules if rule.off is not None]
-    say(f"{count} examples of {len(ruleset.rules) - len(off)} rules: {len(red)} red" + (f"; off: {', '.join(off)}" if off else ""))
+    told = f"; switched off: {', '.join(off)}" if off else ""
+    say(f"{count} examples of {len(ruleset.rules) - len(off)} rules: {len(red)} red{told}")
     return Exit.FAIL if red else Exit.PASS
 
 

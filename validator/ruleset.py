@@ -75,7 +75,7 @@ class _Loader:
     def load(self, folder: Path) -> None:
         """Reads the set in `folder` and, before its own files, the set that it extends."""
         path = folder / "ruleset.yaml"
-        own = self._read(path, RuleSetFile)
+        own = self._read(path, RuleSetFile) or self._rest_of(path)
         if own is None:
             return
         if any(folder.resolve() == one.resolve() for one, _ in self._sets):
@@ -97,6 +97,14 @@ class _Loader:
                 self._load_diagnoses(path)
             elif path.name != "ruleset.yaml":
                 self._load_rule(path, common)
+
+    def _rest_of(self, path: Path) -> RuleSetFile | None:
+        """What a faulty `ruleset.yaml` still says of itself, so that the faults of its rules can be told, too."""
+        node = read_document(path, shown_path(path), [])
+        if node is None or not isinstance(node.value, dict):
+            return None
+        sound = {key: value for key, value in node.value.items() if key in ("name", "version", "title", "extends", "table_schema")}
+        return read(RuleSetFile, Node(sound, node.line), shown_path(path), [])
 
     def _load_schema(self, folder: Path, name: str) -> None:
         path = folder / name if (folder / name).is_file() else shipped("schemas") / name

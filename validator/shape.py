@@ -35,13 +35,15 @@ class Part:
     required: bool
     pattern: str | None
     doc: str
+    secret: bool
 
 
 def part(
-    *, default: Any = dataclasses.MISSING, pattern: str | None = None, doc: str = "", key: str | None = None
-) -> Any:
-    """A dataclass field with what a shape can ask of it."""
-    return dataclasses.field(default=default, metadata={"pattern": pattern, "doc": doc, "key": key})
+    *, default: Any = dataclasses.MISSING, pattern: str | None = None, doc: str = "", key: str | None = None,
+    secret: bool = False,
+) -> Any:  # fmt: skip
+    """A dataclass field with what a shape can ask of it. What stands in a `secret` one is never shown in a fault."""
+    return dataclasses.field(default=default, metadata={"pattern": pattern, "doc": doc, "key": key, "secret": secret})
 
 
 @cache
@@ -56,6 +58,7 @@ def parts(shape: Any) -> tuple[Part, ...]:
             required=found.default is dataclasses.MISSING and found.default_factory is dataclasses.MISSING,
             pattern=found.metadata.get("pattern"),
             doc=found.metadata.get("doc", ""),
+            secret=found.metadata.get("secret", False),
         )
         for found in dataclasses.fields(shape)
         if found.name not in ("line", "node")
@@ -83,10 +86,13 @@ def read(shape: type[T], node: Node, path: str, faults: list[Fault]) -> T | None
             sound = False
             continue
         one = known[key]
+        own_faults: list[Fault] = []
         try:
-            values[one.name] = _value(one.type, value, path, faults, f"`{key}`", one.pattern)
+            values[one.name] = _value(one.type, value, path, own_faults, f"`{key}`", one.pattern)
         except Faulty:
             sound = False
+        faults += [Fault(path, fault.line, f"`{key}` does not have the form that is documented for it; it is not shown, as it"
+                   " may hold a secret") for fault in own_faults[:1]] if one.secret else own_faults  # fmt: skip
     for one in known.values():
         if one.required and one.key not in node.value:
             faults.append(Fault(path, node.line, f"the key `{one.key}` is missing"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from validator.checks.base import Check
 from validator.schema import TableSchema
-from validator.values import cents, decimal, money
+from validator.values import cents, decimal
 from validator.view import View
 
 
@@ -115,6 +115,6 @@ class ExpectedTotal(Check):
         assert total is not None
         if cents(total) != cents(expected):
             self.fail_file(
-                column=self.file.roles["amount"], total=money(cents(total)), expected=money(cents(expected)),
-                difference=money(cents(total) - cents(expected)),
+                column=self.file.roles["amount"], total=f"{cents(total):f}", expected=f"{cents(expected):f}",
+                difference=f"{cents(total) - cents(expected):+f}",
             )  # fmt: skip

@@ -71,6 +71,8 @@ class Check:
     placeholders: ClassVar[tuple[str, ...]] = ()
     raises: ClassVar[tuple[Circumstance, ...]] = ()
     counts_rows: ClassVar[bool] = False
+    # Whether it looks into cells, so that a last record without a line end is read like any other if it is whole.
+    reads_cells: ClassVar[bool] = True
     # Whether it must know which rows are charged, and so needs the columns of the times.
     reads_charged: ClassVar[bool] = False
     # Whether a cell that it fails has no usable value: an amount that cannot be summed, a day that is none.

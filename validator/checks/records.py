@@ -29,6 +29,7 @@ class Quotes(Check):
     """Records whose quotation marks are broken, or with a cell that is too long to be one."""
 
     kind = "quotes"
+    reads_cells = False
     unit = "record"
     reads = "records"
     placeholders = ("problem", "end_line")
@@ -51,6 +52,7 @@ class RowWidth(Check):
     """Rows with more or fewer cells than the header."""
 
     kind = "row_width"
+    reads_cells = False
     reads = "records"
     placeholders = ("cells", "columns")
 

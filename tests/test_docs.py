@@ -1,0 +1,293 @@
+"""What the documents say is so: commands run and show what is printed there, links lead somewhere, tables match the code."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tests.support import FIXTURES, ROOT
+from validator import __version__
+from validator.cli import build_parser
+from validator.config import ConfigFile, Destination, Integration, Waiver, check_waivers, read_config
+from validator.published import help_text
+from validator.rulefiles import RuleFile
+from validator.ruleset import load_ruleset
+from validator.shape import parts
+from validator.verdict import Exit
+
+README = ROOT / "README.md"
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+DOCUMENTS = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *GUIDES]
+LEFT_OUT = "…"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its document, first line, language and text."""
+
+    path: Path
+    line: int
+    language: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """As a test's name."""
+        return f"{self.path.name}-{self.line}"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a `console` block with the output that is shown under it."""
+
+    line: str
+    shown: str
+
+
+def blocks(*languages: str) -> list[Block]:
+    """The fenced blocks of all documents in one of some languages."""
+    found = []
+    for path in DOCUMENTS:
+        text = path.read_text("utf-8")
+        for one in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            if one[1] in languages:
+                found.append(Block(path, text.count("\n", 0, one.start()) + 1, one[1], one[2]))
+    return found
+
+
+def commands(block: Block) -> list[Command]:
+    """The commands of a `console` block."""
+    pieces = re.split(r"^\$ (.*)\n", block.text, flags=re.MULTILINE)[1:]
+    return [Command(line, shown) for line, shown in zip(pieces[::2], pieces[1::2], strict=True)]
+
+
+def pattern(shown: str) -> str:
+    """Shown output as a pattern: a line `…` stands for any lines, `…` in a line for any text."""
+    lines = [
+        r"(?:.*\n)*?" if line == LEFT_OUT else ".*".join(map(re.escape, line.split(LEFT_OUT))) + r"\n"
+        for line in shown.splitlines()
+    ]
+    return "".join(lines)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder as a reader has it: the demo files, a folder of exports, own rules, and the command `billproof`."""
+    for path in (FIXTURES / "demo").glob("*.csv"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "exports").mkdir()
+    shutil.copy(FIXTURES / "demo" / "cost_2025-10-01_2025-10-31.csv", tmp_path / "exports")
+    (tmp_path / "bin").mkdir()
+    shim = tmp_path / "bin" / "billproof"
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m validator "$@"\n', "utf-8")
+    shim.chmod(0o755)
+    return tmp_path
+
+
+def shell(line: str, folder: Path) -> tuple[int, str]:
+    """A command line run by the shell in `folder`: exit code and everything that it printed."""
+    search = os.pathsep.join((str(folder / "bin"), os.environ["PATH"]))
+    environment = {"PATH": search, "PYTHONPATH": str(ROOT), "HOME": str(folder), "PYTHONUTF8": "1", "NO_COLOR": "1"}
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False
+    )
+    return done.returncode, done.stdout.decode("utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the documents' commands are for a POSIX shell")
+@pytest.mark.parametrize("block", blocks("console"), ids=lambda block: block.name)
+def test_a_command_prints_what_is_shown(block: Block, folder: Path) -> None:
+    assert commands(block)
+    for command in commands(block):
+        code, out = shell(command.line, folder)
+        assert code == expected_code(command.shown), out
+        same = re.fullmatch(pattern(command.shown), out) is not None
+        assert same, f"$ {command.line}\n{out}"
+
+
+def expected_code(shown: str) -> int:
+    """1 where the shown verdict is a fail, else 0."""
+    return 1 if shown.startswith("FAIL") or '"verdict": "fail"' in shown else 0
+
+
+def test_left_out_text_is_all_that_may_differ() -> None:
+    assert re.fullmatch(pattern("a\n…\nd\n"), "a\nb\nc\nd\n")
+    assert re.fullmatch(pattern("sha256 12…\n"), "sha256 1234\n")
+    assert not re.fullmatch(pattern("a\n…\nd\n"), "a\nb\nc\n")
+    assert not re.fullmatch(pattern("a.c\n"), "abc\n")
+
+
+def test_the_first_thing_in_the_readme_is_the_file_that_fails() -> None:
+    first = blocks("console")[0]
+    assert first.path == README
+    assert first.line <= 10
+    assert commands(first)[0].shown.startswith("FAIL  cost_2025-10-04_2025-11-03.csv must not be uploaded")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the documents' commands are for a POSIX shell")
+@pytest.mark.parametrize("line", sorted({line for one in blocks("sh") for line in one.text.splitlines() if "exports/" in line}))
+def test_a_line_for_ci_passes_on_a_good_export(line: str, folder: Path) -> None:
+    code, out = shell(line, folder)
+    assert code == 0, out
+    assert (folder / "billproof.json").is_file()
+
+
+def mentioned() -> Iterator[tuple[str, str]]:
+    """Every `billproof …` in the documents, with its document."""
+    for path in DOCUMENTS:
+        text = path.read_text("utf-8")
+        inline = re.findall(r"`(billproof [a-z][^`\n]*)`", text)
+        in_blocks = [line for one in blocks("sh", "console") if one.path == path for line in one.text.splitlines()]
+        for line in (*inline, *(line.removeprefix("$ ") for line in in_blocks)):
+            if line.startswith("billproof "):
+                yield path.name, line
+
+
+def test_every_command_that_is_mentioned_can_be_written() -> None:
+    found = sorted(set(mentioned()))
+    assert len(found) > 10
+    for name, line in found:
+        words = shlex.split(line, comments=True)[1:]
+        if len(words) == 1 and words[0] == "rules":
+            continue
+        assert build_parser().parse_args(words), f"{name}: {line}"
+
+
+def test_the_help_is_the_one_that_is_printed() -> None:
+    written = (ROOT / "docs" / "help.txt").read_text("utf-8")
+    assert written.split() == help_text().split(), "run make generate"
+    for command in ("check", "guide", "init", "demo", "rules list", "rules show", "rules kinds", "rules test", "rules docs"):
+        assert f"$ billproof {command} --help\n" in written
+
+
+def table(text: str, first_column: str) -> list[list[str]]:
+    """The cells of the table whose first column has this title."""
+    lines = text[text.index(f"| {first_column} |") :].split("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def test_exit_codes_are_those_of_the_program() -> None:
+    rows = table(README.read_text("utf-8"), "code")
+    assert {row[1].upper().replace(" ", "_"): int(row[0]) for row in rows} == {one.name: int(one) for one in Exit}
+
+
+def test_options_are_those_of_the_program() -> None:
+    rows = table(README.read_text("utf-8"), "option")
+    listed = {option for row in rows for option in re.findall(r"`(--[a-z-]+)", row[0])}
+    helped = (ROOT / "docs" / "help.txt").read_text("utf-8").partition("$ billproof check --help")[2].partition("\n$ ")[0]
+    assert listed == set(re.findall(r"--[a-z][a-z-]+", helped.partition("\n$ ")[0])) - {"--help"}
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    versions = re.findall(r"^## \[([^\]]+)\]", text, re.MULTILINE)
+    assert next(one for one in versions if one != "Unreleased") == __version__
+
+
+def test_the_changelog_counts_the_rules() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"against {len(load_ruleset().rules)} rules" in text
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "docs" / "rules" / "README.md"], ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", path.read_text("utf-8")):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        found = (path.parent / file).resolve() if file else path
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found), target
+
+
+def test_every_document_is_linked_from_the_readme() -> None:
+    targets = {target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", README.read_text("utf-8"))}
+    for path in (*GUIDES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"):
+        assert path.relative_to(ROOT).as_posix() in targets
+
+
+def test_files_that_are_named_are_there() -> None:
+    for path in DOCUMENTS:
+        for name in re.findall(r"`((?:validator|rules|tests|docs|schemas|fixtures)/[\w./-]+)`", path.read_text("utf-8")):
+            if not name.startswith(("rules/ruleset", "rules/AC")):
+                assert (ROOT / name).exists(), f"{path.name}: {name}"
+
+
+def test_make_has_every_target_that_is_named() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    for path in DOCUMENTS:
+        text = path.read_text("utf-8")
+        named = re.findall(r"`make ([a-z]+)`", text) + re.findall(r"^make ([a-z]+)", text, re.MULTILINE)
+        assert set(named) <= targets, path.name
+    contributing = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `make ([a-z]+)`", contributing, re.MULTILINE)) == targets
+
+
+def test_every_dependency_has_its_line() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    names = {re.split(r"[^\w-]", one)[0].lower() for one in wanted} - {"billproof"}
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8").lower()
+    assert [name for name in sorted(names) if name not in text] == []
+
+
+@pytest.mark.parametrize(
+    "block", [one for one in blocks("yaml") if one.text.startswith("version: 1\n")], ids=lambda block: block.name
+)
+def test_a_configuration_that_is_shown_is_sound(block: Block, tmp_path: Path) -> None:
+    path = tmp_path / "billproof.yaml"
+    path.write_text(block.text, "utf-8")
+    config = read_config(path)
+    check_waivers(config, load_ruleset(), date(2025, 12, 1))
+    assert config.file.version == 1
+
+
+@pytest.mark.parametrize("shape", [ConfigFile, Integration, Destination, Waiver], ids=lambda shape: shape.__name__)
+def test_every_key_of_the_configuration_is_explained(shape: type) -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    rows = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| `")]
+    explained = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    assert {one.key for one in parts(shape) if one.key != "line"} <= explained
+
+
+def test_every_key_of_a_rule_is_explained() -> None:
+    text = (ROOT / "docs" / "your-own-rules.md").read_text("utf-8")
+    explained = {key for row in table(text, "key") for key in re.findall(r"`(\w+)`", row[0])}
+    assert explained == {one.key for one in parts(RuleFile)}
+    assert dataclasses.is_dataclass(RuleFile)
+
+
+def test_the_sets_that_are_shown_are_the_tested_ones() -> None:
+    shown = [one.text for one in blocks("yaml") if one.path.name == "your-own-rules.md"]
+    sets = ROOT / "tests" / "rulesets"
+    assert (sets / "stricter" / "ruleset.yaml").read_text("utf-8") in shown
+    assert (sets / "stricter" / "AC101-unknown-project.yaml").read_text("utf-8") in shown
+    custom = (sets / "custom-invoice" / "ruleset.yaml").read_text("utf-8")
+    assert [one for one in shown if one.startswith("name: custom-invoice") and custom.startswith(one)]
+
+
+def test_documents_name_no_machine_and_no_person() -> None:
+    for path in (*DOCUMENTS, *sorted((ROOT / "docs" / "rules").glob("*.md"))):
+        text = path.read_text("utf-8")
+        assert not re.search(r"(?<![\w/])/(?:home|root|tmp|work|Users)/", text), path.name
+        addresses = re.findall(r"[\w.+-]+@[\w-]+\.[\w.]+", text)
+        assert all(one.endswith("example.com") for one in addresses), path.name

@@ -1,0 +1,110 @@
+"""A wheel holds everything: installed elsewhere, billproof finds its rules, schemas and demo files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+
+SOURCES = ("validator", "rules", "schemas", "fixtures/demo", "pyproject.toml", "README.md", "LICENSE")
+
+
+def run(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A program run in `folder`, far from the checkout."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "COVERAGE_PROCESS_START")}
+    environment |= {"PYTHONUTF8": "1", "HOME": str(folder), "NO_COLOR": "1"}
+    command = [str(one) for one in words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of the sources without a network."""
+    folder = tmp_path_factory.mktemp("build")
+    for name in SOURCES:
+        source, target = ROOT / name, folder / "source" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+    options = ("--no-deps", "--no-build-isolation", "--no-index", "--no-cache-dir", "-q", "-w", "dist")
+    done = run(*pip, "wheel", folder / "source", *options, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return next((folder / "dist").glob("billproof-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command `billproof` of an environment with the wheel; its dependencies come from the one that runs the tests."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+    scripts = folder / ("Scripts" if os.name == "nt" else "bin")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", scripts / "python")
+    done = run(*pip, "install", "--no-deps", "--no-index", "--no-cache-dir", "-q", wheel, folder=folder)
+    assert done.returncode == 0, done.stderr
+    packages = next(path for path in folder.rglob("site-packages") if path.is_dir())
+    # A .pth file in another folder is not read, so the checkout's own editable install stays out of it.
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
+    return scripts / "billproof"
+
+
+def test_the_wheel_holds_rules_schemas_and_demo_files(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for source in ("rules", "schemas"):
+        shipped = {
+            f"validator/shipped/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / source).rglob("*") if path.is_file()
+        }
+        assert shipped
+        assert shipped <= names
+    demo = {f"validator/shipped/demo/{path.name}" for path in (ROOT / "fixtures" / "demo").glob("*.csv")}
+    assert len(demo) == 3
+    assert demo <= names
+    assert not [name for name in names if name.startswith(("tests/", "fixtures/", "benchmarks/")) or "__pycache__" in name]
+
+
+def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
+        metadata = archive.read(name).decode("utf-8")
+    assert "Name: billproof\n" in metadata
+    assert "Requires-Python: >=3.11\n" in metadata
+    assert [line for line in metadata.splitlines() if line.startswith("Requires-Dist") and "extra" not in line] == [
+        "Requires-Dist: jsonschema>=4.21",
+        "Requires-Dist: pyyaml>=6.0.1",
+    ]
+
+
+def test_the_demo_of_an_installed_copy(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, "demo", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    verdicts = [line.split("  ")[0] for line in done.stdout.splitlines() if line.startswith(("PASS", "FAIL", "UNPROVED"))]
+    assert verdicts == ["PASS", "FAIL", "FAIL"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_installed_copy_reads_its_own_rules(installed: Path, tmp_path: Path) -> None:
+    done = run(installed.parent / "python", "-c", "import validator; print(validator.__file__)", folder=tmp_path)
+    assert Path(done.stdout.strip()).is_relative_to(installed.parent.parent)
+    listed = run(installed, "rules", "list", folder=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    assert len(listed.stdout.splitlines()) == 1 + len(list((ROOT / "rules").glob("*/*[0-9][0-9][0-9]-*.yaml")))
+
+
+def test_an_installed_copy_checks_a_file_and_its_rules(installed: Path, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "fixtures" / "demo" / "cost_2025-10-04_2025-11-03.csv", tmp_path)
+    done = run(installed, "check", "cost_2025-10-04_2025-11-03.csv", "--quiet", "--as-of", "2025-12-01", folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("FAIL  cost_2025-10-04_2025-11-03.csv")
+    tested = run(installed, "rules", "test", "--ruleset", "csv", folder=tmp_path)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
