@@ -80,6 +80,11 @@ def cut_in_quotes(generation: str) -> Content:
     return data[: data.rindex(b', ') + 2]
 
 
+def cut_in_a_character(generation: str) -> Content:
+    data = to_bytes(damage.put(good(generation), "project_name", "Recherche Zürich", LINE))
+    return data[: data.index("ü".encode()) + 1]
+
+
 def two_months(generation: str) -> Content:
     return rows(replace(export_of(generation), first=date(2025, 9, 15), last=date(2025, 10, 20)))
 
@@ -122,6 +127,7 @@ PINS = (
     pin("a bad amount and a total", one_cell("amount_value", lambda _: "n/a"), "OC202", "--expect-total", "1.00"),
     pin("cut in a row", cut_in_a_row, "CSV009"),
     pin("cut in a quoted cell", cut_in_quotes, "CSV009"),
+    pin("cut in a character", cut_in_a_character, "CSV009"),
     pin("two months", two_months, "OC303 OC304"),
     pin("wrong month", good, "OC303", "--month", "2025-09"),
     pin(

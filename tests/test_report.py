@@ -462,7 +462,7 @@ def test_a_total_that_is_not_known_is_null(checked: dict[Path, Checked], case: s
     found = checked[fixture(case)].file
     assert found["totals"]["amount"] is None
     assert {one["amount"] for key in ("by_project", "by_line_item") for one in found["totals"][key]} <= {None}
-    assert {one["amount"] for one in found["days"]} == {None}
+    assert {one["amount"] for one in found["days"]} <= {None}
 
 
 def test_padded_money_is_still_money(tmp_path: Path) -> None:
@@ -709,9 +709,8 @@ def test_bad_bytes_of_a_path_are_shown_as_such(tmp_path: Path) -> None:
 def test_long_cells_are_cut(tmp_path: Path, column: str) -> None:
     long = "=" + "ab" * 500
     found = check(written(tmp_path / "x.csv", damage.put(rows(Export()), column, long, 20)), "--verbose")
-    values = [one["value"] for outcome in found.file["outcomes"] for one in outcome["findings"] if one["value"]]
-    assert ("=" + "ab" * 39)[:79] + "…" in values
-    assert max(len(one) for one in values) == 80
+    cut = long[:79] + "…"
+    assert f'"{cut}"' in told(found)
     assert "ab" * 41 not in told(found)
 
 

@@ -285,7 +285,7 @@ _COLOURS: Mapping[str, str] = {"PASS": "\x1b[32m", "FAIL": "\x1b[31m", "UNPROVED
 
 def _painted(text: str) -> str:
     """Colour for the verdicts, on a terminal that wants it."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     lines = text.split("\n")
     for number, line in enumerate(lines):

@@ -6,6 +6,7 @@ of them `| None`. Its metadata may say more: `pattern` for text, `doc` for the s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import types
@@ -86,18 +87,33 @@ def read(shape: type[T], node: Node, path: str, faults: list[Fault]) -> T | None
             sound = False
             continue
         one = known[key]
-        own_faults: list[Fault] = []
+        found: list[Fault] = []
         try:
-            values[one.name] = _value(one.type, value, path, own_faults, f"`{key}`", one.pattern)
+            values[one.name] = _value(one.type, value, path, found, f"`{key}`", one.pattern)
         except Faulty:
             sound = False
-        faults += [Fault(path, fault.line, f"`{key}` does not have the form that is documented for it; it is not shown, as it"
-                   " may hold a secret") for fault in own_faults[:1]] if one.secret else own_faults  # fmt: skip
+        faults += _without_values(one, value, path, f"`{key}`") if one.secret and found else found
     for one in known.values():
         if one.required and one.key not in node.value:
             faults.append(Fault(path, node.line, f"the key `{one.key}` is missing"))
             sound = False
     return shape(**values) if sound else None
+
+
+def _without_values(one: Part, node: Node, path: str, where: str) -> list[Fault]:
+    """The faults of a part that may hold a secret: found again in a tree that holds no values."""
+    found: list[Fault] = []
+    with contextlib.suppress(Faulty):
+        _value(one.type, _masked(node), path, found, where, one.pattern)
+    return found or [Fault(path, node.line, f"{where} does not have the form that is documented for it")]
+
+
+def _masked(node: Node) -> Node:
+    if isinstance(node.value, dict):
+        return Node({key: _masked(value) for key, value in node.value.items()}, node.line)
+    if isinstance(node.value, list):
+        return Node([_masked(value) for value in node.value], node.line)
+    return Node("…", node.line)
 
 
 def _value(kind: Any, node: Node, path: str, faults: list[Fault], where: str, pattern: str | None) -> Any:

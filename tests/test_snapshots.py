@@ -1,0 +1,77 @@
+"""Whole reports and texts of every fixture folder, as they were read and approved.
+
+A folder is checked from the root of the repository, with the arguments of its args.txt and at most five findings a rule.
+What changes with every wording of a rule (rules, digests) and from run to run is left out. A snapshot is read before it is
+accepted: `pytest --snapshot-update`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+from tests.support import FIXTURES, ROOT, Checked, check
+
+CASES = sorted({path.parent.name for path in FIXTURES.glob("*/*.csv")})
+LONGEST = 25
+
+
+class Json(JSONSnapshotExtension):
+    """One file a report."""
+
+
+class Text(SingleFileSnapshotExtension):
+    """One file a text, readable as it is."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "txt"
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def of(case: str) -> Checked:
+    found = FIXTURES / case / "args.txt"
+    extra = found.read_text("utf-8").split() if found.is_file() else []
+    return check(f"fixtures/{case}", "--max-findings", "5", *extra)
+
+
+def stable(report: dict[str, Any]) -> dict[str, Any]:
+    """A report without what differs from run to run, or with every wording of a rule."""
+    ruleset = {key: value for key, value in report["ruleset"].items() if key not in ("rules", "sha256")}
+    kept = {key: value for key, value in report.items() if key not in ("run", "result_sha256")}
+    return {**kept, "ruleset": ruleset}
+
+
+def test_there_are_cases() -> None:
+    assert len(CASES) > 80
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_report(case: str, snapshot: SnapshotAssertion) -> None:
+    found = of(case)
+    assert found.report is not None
+    assert stable(found.report) == snapshot(extension_class=Json)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_text(case: str, snapshot: SnapshotAssertion) -> None:
+    assert of(case).out == snapshot(extension_class=Text)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_text_is_short_and_begins_with_the_verdict(case: str) -> None:
+    found = of(case)
+    assert found.report is not None
+    lines = found.out.splitlines()
+    assert len(lines) <= LONGEST * len(found.report["files"]) + 2
+    assert lines[0].split("  ")[0] == found.report["files"][0]["verdict"].upper()
+    assert found.err == ""
+    for word in ("blocked", "not_run", "evaluated", "not_applicable"):
+        assert word not in found.out
