@@ -47,7 +47,7 @@ def hourly(generation: str) -> Table:
     if generation in ("H1", "H2"):
         return damage.columns(full, HEADERS[generation])
     table = good(generation)
-    start, end = table[0].index("start_time"), table[0].index("end_time")
+    start = table[0].index("start_time")
     result, used = [table[0]], dict[str, int]()
     for row in table[1:]:
         used[row[start]] = hour = used.get(row[start], -1) + 1

@@ -122,6 +122,18 @@ def expected_code(shown: str) -> int:
     return 1 if shown.startswith("FAIL") or '"verdict": "fail"' in shown else 0
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the documents' commands are for a POSIX shell")
+def test_an_export_of_another_organization_in_the_folder_fails(folder: Path) -> None:
+    """README, A month in practice: after `init` with a file in a folder of its own."""
+    export = folder / "exports" / "cost_2025-10-01_2025-10-31.csv"
+    assert shell("billproof init exports/cost_2025-10-01_2025-10-31.csv", folder)[0] == 0
+    assert shell("billproof check --quiet", folder)[0] == 0
+    export.write_bytes(export.read_bytes().replace(b"org-EXAMPLEacme01", b"org-EXAMPLEother1"))
+    code, out = shell("billproof check", folder)
+    assert code == 1
+    assert "OC401 organization-mismatch" in out
+
+
 def test_left_out_text_is_all_that_may_differ() -> None:
     assert re.fullmatch(pattern("a\n…\nd\n"), "a\nb\nc\nd\n")
     assert re.fullmatch(pattern("sha256 12…\n"), "sha256 1234\n")

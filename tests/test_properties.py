@@ -4,8 +4,8 @@ order inside a day, block size and a second run change nothing; no bytes and no 
 
 from __future__ import annotations
 
-import csv
 import io
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,8 +24,9 @@ from fixtures import damage
 from fixtures.exports import DAY, HEADERS, TIMES, Export, Table, rows, to_bytes
 from fixtures.generate import activity, legacy
 from tests.generations import GENERATIONS, ORGANIZATION, total
-from tests.support import AS_OF, Checked, check
+from tests.support import Checked, check
 from validator import source
+from validator.reader import Reader
 from validator.ruleset import load_ruleset
 
 RULESET = load_ruleset()
@@ -297,11 +298,12 @@ def _moved_column(ground: Ground) -> Planted:
 
 in_cell(
     "OC201", ["start_time", "end_time"],
-    ["", "1.75E+09", "2025-10-07", "1759795200000", "1_759_795_200", "１７５９７９５２００", "-1", "1420070399", "NaN", "soon"], charged=None,
+    ["", "1.75E+09", "2025-10-07", "1759795200000", "1_759_795_200", "１７５９７９５２００", "-1", "1420070399", "NaN", "soon"],
+    charged=None,
 )  # fmt: skip
 in_cell(
     "OC202", ["amount_value"],
-    ["n/a", "1,5", "$1", "NaN", "Infinity", "1_000", "１２", ".5", "5.", "+1", "1e99999", "1000000000000000", "1E-101", "0x1F", "--1"],
+    ["n/a", "1,5", "$1", "NaN", "Infinity", "1_000", "１２", ".5", "5.", "+1", "1e99999", "1000000000000000", "1E-101", "0x1F"],
 )  # fmt: skip
 in_cell("OC203", ["amount_currency"], ["eur", "Usd", "US", "usdt", "$", "nan"])
 in_cell("OC204", ["amount_value", "amount_currency", "organization_id", "organization_name"], [""])
@@ -466,7 +468,8 @@ def _row_without_project(ground: Ground) -> Planted:
 def _duplicate(ground: Ground) -> Planted:
     row = ground.row()
     twin = list(ground.table[row])
-    twin[ground.header.index("amount_value")] = ground.choose(["0.4200000000000004", "7", twin[ground.header.index("amount_value")]])
+    amount = ground.header.index("amount_value")
+    twin[amount] = ground.choose(["0.4200000000000004", "7", twin[amount]])
     end = max(n for n, cells in enumerate(ground.table) if cells[0] == twin[0])
     place = ground.choose(range(row + 1, end + 2))
     table = [*ground.table[:place], twin, *ground.table[place:]]
@@ -538,3 +541,189 @@ def test_a_planted_fault_is_found_where_it_is_and_nothing_else(rule: str, genera
     assert tuple(found.places(rule)) == planted.at
     assert not found.in_state("crashed")
     assert found.code == (1 if LEVELS[rule] == "error" else 0)
+
+
+# --- what changes nothing ---
+
+
+def outside_run(found: Checked) -> dict[str, Any]:
+    """The report without `run` and without the path of the temporary folder."""
+    assert found.report is not None, found.err
+    report = {key: value for key, value in found.report.items() if key not in ("run", "result_sha256", "reasons")}
+    report["reasons"] = [(one["code"], one["rule"], one["text"].rpartition("/")[2]) for one in found.report["reasons"]]
+    report["files"] = [{**one, "path": one["name"]} for one in found.report["files"]]
+    return report
+
+
+@pytest.mark.parametrize("rule", sorted(PLANTERS))
+@settings(max_examples=2)
+@given(data=st.data())
+def test_block_size_and_a_second_run_change_nothing(rule: str, data: st.DataObject) -> None:
+    generation = data.draw(st.sampled_from([one for one in GENERATIONS if (rule, one) not in CANNOT_BE]))
+    ground = Ground(data.draw(exports(generation)), lambda options: data.draw(st.sampled_from(list(options))))
+    planted = PLANTERS[rule](ground)
+    first = outside_run(checked(planted.data, *planted.arguments, name=planted.name))
+    for size in BLOCK_SIZES:
+        assert outside_run(checked(planted.data, *planted.arguments, name=planted.name, block=size)) == first, size
+
+
+def by_day(table: Table) -> list[list[list[str]]]:
+    """The rows below the header, a list for each day."""
+    return [list(group) for _, group in groupby(table[1:], key=lambda row: row[0])]
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+@settings(max_examples=6)
+@given(data=st.data())
+def test_order_inside_a_day_changes_nothing(generation: str, data: st.DataObject) -> None:
+    table = rows(data.draw(exports(generation)))
+    mixed = [table[0], *(row for day in by_day(table) for row in data.draw(st.permutations(day)))]
+    first, second = (outside_run(checked(to_bytes(one))) for one in (table, mixed))
+    for report in (first, second):
+        report["files"][0].pop("sha256")
+    assert second == first
+    assert first["verdict"] == "pass"
+
+
+@pytest.mark.parametrize("rule", ["OC202", "OC203", "OC204", "OC205", "OC207", "OC208", "OC501", "OC504"])
+@settings(max_examples=4)
+@given(data=st.data())
+def test_order_inside_a_day_changes_no_finding_but_its_line(rule: str, data: st.DataObject) -> None:
+    ground = Ground(data.draw(exports("H4")), lambda options: data.draw(st.sampled_from(list(options))))
+    table = PLANTERS[rule](ground).content
+    assert isinstance(table, list)
+    mixed = [table[0], *(row for day in by_day(table) for row in data.draw(st.permutations(day)))]
+    first, second = (checked(to_bytes(one)) for one in (table, mixed))
+    assert [_without_lines(one) for one in second.file["outcomes"]] == [_without_lines(one) for one in first.file["outcomes"]]
+    assert second.code == first.code
+
+
+def _without_lines(outcome: dict[str, Any]) -> dict[str, Any]:
+    return {**outcome, "findings": sorted(one["key"] for one in outcome["findings"])}
+
+
+BAD_ROWS = (
+    b"\n", b"x\n", b"1759276800\n", b'"\n', b'a"b\n', b"\xff\n", b"\0\n", b"," * 30 + b"\n", b"=1,=2\n",
+    b"1759276800,1759363200,NaN,eur,,,,,\n", b"1759276800,1759363200" + b"," * 7 + b"\n", b"no end",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", sorted(one for one, level in LEVELS.items() if level == "error"))
+@settings(max_examples=2)
+@given(data=st.data())
+def test_a_bad_row_more_never_makes_a_pass_of_a_fail(rule: str, data: st.DataObject) -> None:
+    generation = data.draw(st.sampled_from([one for one in GENERATIONS if (rule, one) not in CANNOT_BE]))
+    ground = Ground(data.draw(exports(generation)), lambda options: data.draw(st.sampled_from(list(options))))
+    planted = PLANTERS[rule](ground)
+    bad = data.draw(st.sampled_from(BAD_ROWS))
+    found = checked(planted.data + bad, *planted.arguments, name=planted.name)
+    assert found.code == 1
+    assert found.failed
+
+
+# --- nothing breaks it ---
+
+NASTY = (
+    "", " ", "\0", '"', '""', ",", "\n", "\r\n", "\r", "\ufeff", "\u202e", "\u2028", "\x85", "0E-6176", "1E9999", "-0",
+    "NaN", "inf", "1e400", "９", "1" * 400, "0." + "1" * 400, "=1+1", "@", "a@example.com", "1759276800", "1759363200", "-1", "253402300800",
+    "99999999999999999999", "9999999999", "2025-10-01T00:00:00", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+14:00", "usd",
+    "\U0001f642", "\ue000", "e\u0301", "#N/A", "1,5", "x" * 5000,
+)  # fmt: skip
+CELLS = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
+ARGUMENTS: st.SearchStrategy[tuple[str, ...]] = st.sampled_from([
+    (), ("--month", "2025-10"), ("--expect-total", "1.00"), ("--organization", ORGANIZATION), ("--month-to-date",),
+    ("--policy", "upload"),
+])  # fmt: skip
+
+
+def unbroken(found: Checked) -> None:
+    """A documented exit code, a report, no crashed rule, no traceback."""
+    assert found.report is not None, found.err
+    assert found.code in (0, 1, 3)
+    assert found.code == found.report["exit_code"]
+    assert not found.in_state("crashed")
+    assert "Traceback" not in found.out + found.err
+    assert found.err == ""
+
+
+@settings(max_examples=60)
+@given(
+    st.one_of(st.binary(max_size=300), st.lists(st.sampled_from(list(b'",;\t\r\n\0\xef\xbb\xbfa1')), max_size=60).map(bytes)),
+    st.sampled_from(BLOCK_SIZES), ARGUMENTS,
+)  # fmt: skip
+def test_arbitrary_bytes_never_break_it(data: bytes, block: int, arguments: tuple[str, ...]) -> None:
+    found = checked(data, *arguments, block=block)
+    unbroken(found)
+    assert found.code != 0
+
+
+@settings(max_examples=60)
+@given(st.data(), st.sampled_from(GENERATIONS), st.sampled_from(BLOCK_SIZES), ARGUMENTS)
+def test_bytes_changed_in_a_good_file_never_break_it(
+    data: st.DataObject, generation: str, block: int, arguments: tuple[str, ...]
+) -> None:
+    good = to_bytes(rows(Export(generation=generation, per_day=2)))
+    start = data.draw(st.integers(0, len(good)))
+    end = data.draw(st.integers(start, min(start + 300, len(good))))
+    put = data.draw(st.one_of(st.binary(max_size=20), st.sampled_from([b'"', b"\r", b"\n", b",", b"\xff", b'",\n"'])))
+    unbroken(checked(good[:start] + put + good[end:], *arguments, block=block))
+
+
+@settings(max_examples=60)
+@given(st.data(), st.sampled_from(GENERATIONS), st.sampled_from(BLOCK_SIZES), ARGUMENTS)
+def test_arbitrary_cells_never_break_it(
+    data: st.DataObject, generation: str, block: int, arguments: tuple[str, ...]
+) -> None:
+    table = rows(Export(generation=generation, per_day=2))
+    for _ in range(data.draw(st.integers(1, 8))):
+        row = data.draw(st.integers(0, len(table) - 1))
+        table[row][data.draw(st.integers(0, len(table[row]) - 1))] = data.draw(CELLS)
+    unbroken(checked(written(table), *arguments, block=block))
+
+
+@settings(max_examples=60)
+@given(st.lists(CELLS, max_size=6), st.lists(st.lists(CELLS, max_size=6), max_size=8), st.sampled_from(BLOCK_SIZES))
+def test_arbitrary_tables_never_break_it(header: list[str], body: list[list[str]], block: int) -> None:
+    found = checked(written([header, *body]), block=block)
+    unbroken(found)
+    assert found.code == 1
+
+
+# --- what is written is what is read ---
+
+
+def written(table: Sequence[Sequence[str]], end: str = "\n") -> bytes:
+    """The table with every cell quoted that needs it; csv.writer forgets the carriage return before Python 3.13."""
+    return "".join(",".join(map(_quoted, row)) + end for row in table).encode("utf-8", "surrogateescape")
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in ',"\r\n') else cell
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=12), st.sampled_from(BLOCK_SIZES),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+)  # fmt: skip
+def test_what_is_written_is_read_with_its_lines(body: list[list[str]], block: int, end: str) -> None:
+    data = written([["a", "b", "c"], *body], end)
+    with blocks_of(block):
+        stream = source.Source(io.BytesIO(data), "memory", len(data))
+        reader = Reader(stream)
+        batches = list(reader.batches())
+    assert [row for batch in batches for row in batch.rows] == body
+    found = [place for batch in batches for place in zip(batch.lines, batch.end_lines, strict=True)]
+    assert found == list(physical_lines(body))
+    assert not any(batch.unread or batch.blank_lines for batch in batches)
+    assert stream.complete
+    assert reader.parsed_bytes == stream.size == len(data)
+
+
+def physical_lines(body: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
+    """First and last line of each row, when the header is line 1."""
+    line = 2
+    for row in body:
+        last = line + sum(len(re.findall("\r\n|\r|\n", cell)) for cell in row)
+        yield line, last
+        line = last + 1

@@ -179,6 +179,11 @@ def test_a_page_for_each_rule_and_none_is_stale(monkeypatch: pytest.MonkeyPatch)
     assert pages == {path.stem for path in RULES}
 
 
+def test_pages_do_not_break_names() -> None:
+    for path in sorted((ROOT / "docs" / "rules").glob("*.md")):
+        assert not re.search(r"[a-z]-$", path.read_text("utf-8"), re.MULTILINE), path.name
+
+
 def test_what_is_generated_is_not_stale(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from validator.published import main
 

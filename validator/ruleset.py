@@ -103,7 +103,8 @@ class _Loader:
         node = read_document(path, shown_path(path), [])
         if node is None or not isinstance(node.value, dict):
             return None
-        sound = {key: value for key, value in node.value.items() if key in ("name", "version", "title", "extends", "table_schema")}
+        told = ("name", "version", "title", "extends", "table_schema")
+        sound = {key: value for key, value in node.value.items() if key in told}
         return read(RuleSetFile, Node(sound, node.line), shown_path(path), [])
 
     def _load_schema(self, folder: Path, name: str) -> None:

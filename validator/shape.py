@@ -66,13 +66,14 @@ def parts(shape: Any) -> tuple[Part, ...]:
     )
 
 
-def read(shape: type[T], node: Node, path: str, faults: list[Fault]) -> T | None:
+def read(shape: type[T], node: Node, path: str, faults: list[Fault], where: str = "") -> T | None:
     """`node` as an instance of the dataclass `shape`; None when something is wrong, with every fault on `faults`.
 
     A field `line` or `node` does not stand in the file: it gets the place, or the tree itself.
     """
     if not isinstance(node.value, dict):
-        faults.append(Fault(path, node.line, f"expected keys and values, found {_described(node)}"))
+        found_there = f"{where} is" if where else "found"
+        faults.append(Fault(path, node.line, f"{found_there} {_described(node)}; expected keys and values"))
         return None
     known = {one.key: one for one in parts(cast(Any, shape))}
     where = {"line": node.line, "node": node}
@@ -139,7 +140,7 @@ def _value(kind: Any, node: Node, path: str, faults: list[Fault], where: str, pa
     if kind is Node:
         return node
     if dataclasses.is_dataclass(kind):
-        found = read(cast(type, kind), node, path, faults)
+        found = read(cast(type, kind), node, path, faults, where)
         if found is None:
             raise Faulty
         return found
