@@ -8,17 +8,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, NamedTuple
 
 from validator.document import parse_document
 from validator.errors import ConfigurationError, Fault, Unreadable
 from validator.model import Sourced
 from validator.rule import RuleSet
 from validator.rulefiles import RULE_ID
-from validator.shape import part, read
+from validator.shape import Spec, read
 from validator.values import calendar_date, is_month
 
 FILE_NAME = "billproof.yaml"
@@ -28,83 +27,76 @@ FILL_IN = "FILL-IN"
 _SUFFIXES = {".yaml", ".yml", ".json", ".toml", ".ini", ".cfg"}
 
 
-@dataclass(frozen=True)
-class FormField:
+class FormField(NamedTuple):
     """The name of a multipart form's field for the file."""
 
     form_field: str
 
 
-@dataclass(frozen=True)
-class Destination:
+class Destination(NamedTuple):
     """Where uploads go: a folder, or an API by configuration. FILL-IN stands where only the operator knows."""
 
-    kind: Literal["http", "directory"] = part()
-    path: str | None = part(default=None, doc="The folder, or the address after the host; may hold {integration}.")
-    preset: Literal["pelanor-us", "pelanor-eu"] | None = part(default=None, doc="Fixes base URL and authorization.")
-    base_url: str | None = part(default=None, pattern=r"https?://.+")
-    method: Literal["POST", "PUT"] | None = part(default=None)
-    query: Mapping[str, str] | None = part(default=None)
-    file: FormField | Literal["raw"] | None = part(default=None, doc="raw, or the form's field.")
-    headers: Mapping[str, str] | None = part(default=None, secret=True)
-    success: tuple[int, ...] = part(default=(), doc="Status codes that mean accepted.")
-    id_at: str | None = part(default=None, doc="Where in the answer the upload's id stands.")
+    kind: Literal["http", "directory"]
+    path: Annotated[str | None, Spec(doc="The folder, or the address after the host; may hold {integration}.")] = None
+    preset: Annotated[Literal["pelanor-us", "pelanor-eu"] | None, Spec(doc="Fixes base URL and authorization.")] = None
+    base_url: Annotated[str | None, Spec(pattern=r"https?://.+")] = None
+    method: Literal["POST", "PUT"] | None = None
+    query: Mapping[str, str] | None = None
+    file: Annotated[FormField | Literal["raw"] | None, Spec(doc="raw, or the form's field.")] = None
+    headers: Annotated[Mapping[str, str] | None, Spec(secret=True)] = None
+    success: Annotated[tuple[int, ...], Spec(doc="Status codes that mean accepted.")] = ()
+    id_at: Annotated[str | None, Spec(doc="Where in the answer the upload's id stands.")] = None
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """Where the secret comes from: environment variables or a file, never this file itself."""
 
-    env: str | None = part(default=None, pattern=r"[A-Za-z_][A-Za-z0-9_]*")
+    env: Annotated[str | None, Spec(pattern=r"[A-Za-z_][A-Za-z0-9_]*")] = None
     file: str | None = None
-    id_env: str | None = part(default=None, pattern=r"[A-Za-z_][A-Za-z0-9_]*")
-    secret_env: str | None = part(default=None, pattern=r"[A-Za-z_][A-Za-z0-9_]*")
+    id_env: Annotated[str | None, Spec(pattern=r"[A-Za-z_][A-Za-z0-9_]*")] = None
+    secret_env: Annotated[str | None, Spec(pattern=r"[A-Za-z_][A-Za-z0-9_]*")] = None
 
 
-@dataclass(frozen=True)
-class Integration:
+class Integration(NamedTuple):
     """One OpenAI organization, as in Pelanor."""
 
-    name: str = part(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")
-    organization: str = part(pattern=r"\S+")
-    files: str | None = part(default=None, doc="The folder with this organization's exports.")
-    to: str | None = part(default=None, doc="The destination.")
-    integration: str | None = part(default=None, doc="The integration's id at the destination.")
-    token: Token | None = part(default=None, secret=True, doc="Never the secret itself: {env: NAME}, {file: PATH}, or two names.")
+    name: Annotated[str, Spec(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")]
+    organization: Annotated[str, Spec(pattern=r"\S+")]
+    files: Annotated[str | None, Spec(doc="The folder with this organization's exports.")] = None
+    to: Annotated[str | None, Spec(doc="The destination.")] = None
+    integration: Annotated[str | None, Spec(doc="The integration's id at the destination.")] = None
+    token: Annotated[Token | None, Spec(secret=True, doc="Where the secret is: {env: NAME}, {file: PATH}, or two names.")] = None
     line: int = 1
 
 
-@dataclass(frozen=True)
-class Waiver:
+class Waiver(NamedTuple):
     """Somebody signs for a rule that fails: for one month, until a date, up to a number or for one file."""
 
-    rule: str = part(pattern=RULE_ID)
-    organization: str = part(pattern=r"\S+")
-    month: str = part(doc="YYYY-MM, or any (warnings only).")
-    reason: str = part(pattern=r"[\s\S]*\S[\s\S]*")
-    owner: str = part(pattern=r"[\s\S]*\S[\s\S]*")
-    expires: str = part(doc="A date, at most 400 days ahead.")
+    rule: Annotated[str, Spec(pattern=RULE_ID)]
+    organization: Annotated[str, Spec(pattern=r"\S+")]
+    month: Annotated[str, Spec(doc="YYYY-MM, or any (warnings only).")]
+    reason: Annotated[str, Spec(pattern=r"[\s\S]*\S[\s\S]*")]
+    owner: Annotated[str, Spec(pattern=r"[\s\S]*\S[\s\S]*")]
+    expires: Annotated[str, Spec(doc="A date, at most 400 days ahead.")]
     approved_by: str | None = None
     reference: str | None = None
-    at_most: int | None = part(default=None, doc="Violations that are covered; more are not.")
-    sha256: str | None = part(default=None, pattern=r"[0-9a-f]{64}", doc="The one file that is covered.")
+    at_most: Annotated[int | None, Spec(doc="Violations that are covered; more are not.")] = None
+    sha256: Annotated[str | None, Spec(pattern=r"[0-9a-f]{64}", doc="The one file that is covered.")] = None
     line: int = 1
 
 
-@dataclass(frozen=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """`billproof.yaml` as it is written."""
 
-    version: Literal[1] = part()
-    ruleset: str = part(default="openai-cost", doc="A shipped rule set, or a folder.")
-    ledger: str | None = part(default=None, doc="The folder of receipts.")
-    destinations: Mapping[str, Destination] = field(default_factory=dict)
+    version: Literal[1]
+    ruleset: Annotated[str, Spec(doc="A shipped rule set, or a folder.")] = "openai-cost"
+    ledger: Annotated[str | None, Spec(doc="The folder of receipts.")] = None
+    destinations: Mapping[str, Destination] = {}
     integrations: tuple[Integration, ...] = ()
     waivers: tuple[Waiver, ...] = ()
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """A sound configuration, where it lies, and its digest."""
 
     path: Path

@@ -34,7 +34,7 @@ def _fits(when: Condition, failed: set[str], file: FileResult, known_columns: Se
         failed.issuperset(when.all)
         and (not when.any or not failed.isdisjoint(when.any))
         and failed.isdisjoint(when.none)
-        and (at_least is None or len(failed.intersection(at_least.of)) >= at_least.count)
+        and (at_least is None or len(failed.intersection(at_least.of)) >= at_least.number)
         and (not when.every_row or any(_in_every_row(one, file) for one in when.every_row))
         and when.export in (None, file.export)
         and when.span_days in (None, span)

@@ -8,9 +8,8 @@ can make the reader recurse.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from validator.errors import Fault
 
@@ -28,8 +27,7 @@ _MISREAD = re.compile(
 Scalar = str | int | bool | None
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """A value of a YAML file with its 1-based line: a scalar (and its text), a list of Nodes, or a dict of Nodes by key."""
 
     value: Scalar | list[Node] | dict[str, Node]

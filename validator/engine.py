@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 from validator.checks.base import KNOWN_AT_HEADER, Check, FileContext
 from validator.model import Finding, Outcome, Place, Sourced, State, UsedWaiver
@@ -22,21 +21,20 @@ from validator.view import View
 Waive = Callable[[Rule, int], UsedWaiver | str | None]
 
 
-@dataclass
 class _Work:
     """A rule with its check and what has been decided about it so far."""
 
-    rule: Rule
-    check: Check
-    columns: tuple[str, ...]
-    row_blockers: tuple[Blocker, ...]
-    cell_blockers: tuple[Blocker, ...]
-    blocked_by: str | None = None
-    settled_reason: str | None = None
-    not_applicable: str | None = None
-    crashed: str | None = None
-    left_out_by: str | None = None
-    outcome: Outcome | None = None
+    def __init__(self, rule: Rule, check: Check, columns: tuple[str, ...]) -> None:
+        self.rule = rule
+        self.check = check
+        self.columns = columns
+        self.row_blockers = tuple(one for one in rule.blocked_by if one.reach == "row")
+        self.cell_blockers = tuple(one for one in rule.blocked_by if one.reach == "cell")
+        self.blocked_by: str | None = None
+        self.not_applicable: str | None = None
+        self.crashed: str | None = None
+        self.left_out_by: str | None = None
+        self.outcome: Outcome | None = None
 
     @property
     def at_work(self) -> bool:
@@ -53,13 +51,8 @@ class Engine:
         for rule in ruleset.rules:
             columns = rule.kind.columns(rule.parameters, file.schema, roles)
             when = tuple(rule.file.when) if isinstance(rule.file.when, Mapping) else ()
-            self._works[rule.id] = _Work(
-                rule,
-                rule.kind(rule.id, rule.file.scope, rule.parameters, file),
-                tuple(dict.fromkeys((*columns, *when))),
-                tuple(one for one in rule.blocked_by if one.reach == "row"),
-                tuple(one for one in rule.blocked_by if one.reach == "cell"),
-            )
+            check = rule.kind(rule.id, rule.file.scope, rule.parameters, file)
+            self._works[rule.id] = _Work(rule, check, tuple(dict.fromkeys((*columns, *when))))
         self._header_order = [self._works[one] for one in evaluation_order(ruleset.rules, at_header=True)]
         self._order = [self._works[one] for one in evaluation_order(ruleset.rules, at_header=False)]
         amount, currency, day = roles.get("amount"), roles.get("currency"), roles.get("day")

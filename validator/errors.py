@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class BillproofError(Exception):
@@ -31,8 +31,7 @@ class Unwritable(BillproofError):
     """A result could not be written, so nobody would see it."""
 
 
-@dataclass(frozen=True, order=True)
-class Fault:
+class Fault(NamedTuple):
     """One fault of a configuration or rule file, at a 1-based line."""
 
     path: str

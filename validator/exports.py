@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from validator.model import Export
 from validator.schema import TableSchema
 
 
-@dataclass(frozen=True)
-class ExportShape:
+class ExportShape(NamedTuple):
     """An export is of this kind if all columns of one label are there and none of `without`; or all have one role."""
 
     export: Literal["activity", "no_usage", "legacy"]
-    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, ...]] = {}
     without: tuple[str, ...] = ()
     only_role: Literal["time", "measure", "id", "code", "group", "text"] | None = None
 
 
-@dataclass(frozen=True)
-class Recognised:
+class Recognised(NamedTuple):
     """The kind of export, its label (`completions`), and the columns that tell it."""
 
     export: Export

@@ -8,13 +8,12 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from validator.source import STANDARD_INPUT
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(NamedTuple):
     """A path to check, or the reason why a name leads to none."""
 
     path: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Level = Literal["error", "warning", "note"]
 State = Literal["passed", "failed", "waived", "not_applicable", "not_run", "blocked", "crashed", "off"]
@@ -13,24 +12,21 @@ Export = Literal["cost", "activity", "no_usage", "legacy", "unknown"]
 DayState = Literal["charged", "empty", "missing", "outside", "open"]
 
 
-@dataclass(frozen=True)
-class Sourced:
+class Sourced(NamedTuple):
     """A setting's value and where it came from: `--month`, `billproof.yaml:12`, `inferred`, `default`."""
 
     value: str | None
     source: str
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A place in a file: physical line (1-based, None for the whole file) and column name (None for the whole line)."""
 
     line: int | None = None
     column: str | None = None
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(NamedTuple):
     """A fault as a check saw it, before its message is written: messages may speak of the month, known at the end only."""
 
     line: int | None = None
@@ -40,11 +36,10 @@ class Spot:
     value: str | None = None
     related: tuple[Place, ...] = ()
     key: str = ""
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """A fault as people and programs read it; every text in it has been through `values.shown`."""
 
     line: int | None
@@ -58,8 +53,7 @@ class Finding:
     key: str
 
 
-@dataclass(frozen=True)
-class UsedWaiver:
+class UsedWaiver(NamedTuple):
     """A waiver that covered a failed rule, as it stands in the report."""
 
     reason: str
@@ -70,8 +64,7 @@ class UsedWaiver:
     reference: str | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one rule on one file. `violations` is the true total, however few findings are kept."""
 
     rule: str
@@ -88,8 +81,7 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True)
-class DayFacts:
+class DayFacts(NamedTuple):
     """One UTC day of the file (or of its month): rows, exact amount (None where it is unknown), and its state."""
 
     date: str
@@ -98,8 +90,7 @@ class DayFacts:
     amount: Decimal | None
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """The charges of one project or line item."""
 
     id: str
@@ -108,8 +99,7 @@ class Group:
     rows: int
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(NamedTuple):
     """Control totals over all readable rows. `amount` is None when a charge could not be read or is not exact."""
 
     amount: Decimal | None
@@ -123,8 +113,7 @@ class Totals:
     by_line_item: tuple[Group, ...]
 
 
-@dataclass(frozen=True)
-class SecondOpinion:
+class SecondOpinion(NamedTuple):
     """What frictionless says of the same file with the same schema: valid or not, and where it and we disagree."""
 
     tool: str
@@ -133,8 +122,7 @@ class SecondOpinion:
     disagreements: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """The cause behind the failed rules, in the words of the export dialog."""
 
     id: str
@@ -143,8 +131,7 @@ class Diagnosis:
     rules: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class FileResult:
+class FileResult(NamedTuple):
     """Everything known about one file. `error` says why it could not be read to its last byte."""
 
     path: str
@@ -174,8 +161,7 @@ class FileResult:
         return next((one for one in self.outcomes if one.rule == rule), None)
 
 
-@dataclass(frozen=True)
-class RuleDuty:
+class RuleDuty(NamedTuple):
     """What the verdict must know of a rule: whether a file may leave it nothing to say, or a check pass without it, and
     whether it is the one that asks for every day of the month.
     """
@@ -186,16 +172,14 @@ class RuleDuty:
     covers_month: bool = False
 
 
-@dataclass(frozen=True)
-class RuleSetDuty:
+class RuleSetDuty(NamedTuple):
     """The rules that must each have one outcome, and what makes the set weaker than the shipped one."""
 
     rules: tuple[RuleDuty, ...]
     weaker: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """How strict the judgement is. `check`: errors fail; `upload`: everything must have passed or been signed for."""
 
     command: Literal["check", "upload"] = "check"

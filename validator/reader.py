@@ -10,8 +10,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from validator.signatures import BYTE_ORDER_MARK, file_kind, is_no_utf8_text
 from validator.source import Source
@@ -28,8 +28,7 @@ _AFTER_QUOTE = "text stands after a closing quotation mark"
 _STRAY_QUOTE = "a quotation mark stands inside an unquoted cell"
 
 
-@dataclass(frozen=True)
-class Unread:
+class Unread(NamedTuple):
     """A record that gives no row: `problem` says how its quoting is broken, else it has `cells` cells too few or too many."""
 
     line: int
@@ -38,26 +37,33 @@ class Unread:
     cells: int
 
 
-@dataclass
 class Batch:
     """The records of one block. Positions count rows first (0 … len(rows) - 1), then `unread` records.
 
-    `rows` have as many cells as the header. `last_position` is that of the file's last record if its line is unfinished.
+    `rows` have as many cells as the header; `lines` and `end_lines` are their first and last physical lines.
+    `quoted_cells` are what stood in quotation marks, None if marks stand where no cell begins or ends.
+    `last_position` is that of the file's last record if its line is `unfinished`.
     """
 
-    text: str
-    first_line: int
-    line_count: int
-    delimiter: str
-    rows: list[list[str]]
-    lines: Sequence[int]
-    end_lines: Sequence[int]
-    unread: list[Unread] = field(default_factory=list)
-    blank_lines: Sequence[int] = ()
-    quoted_cells: list[str] | None = None
-    last_position: int | None = None
-    unfinished: bool = False
-    bad_bytes: bool = False
+    def __init__(
+        self, text: str, first_line: int, line_count: int, delimiter: str, rows: list[list[str]],
+        lines: Sequence[int], end_lines: Sequence[int], unread: Sequence[Unread] = (), blank_lines: Sequence[int] = (),
+        quoted_cells: list[str] | None = None, last_position: int | None = None, unfinished: bool = False,
+        bad_bytes: bool = False,
+    ) -> None:  # fmt: skip
+        self.text = text
+        self.first_line = first_line
+        self.line_count = line_count
+        self.delimiter = delimiter
+        self.rows = rows
+        self.lines = lines
+        self.end_lines = end_lines
+        self.unread = unread
+        self.blank_lines = blank_lines
+        self.quoted_cells = quoted_cells
+        self.last_position = last_position
+        self.unfinished = unfinished
+        self.bad_bytes = bad_bytes
 
     @property
     def records(self) -> int:
@@ -80,8 +86,7 @@ class Batch:
         return "".join(self.text_lines[start : self.end_lines[position] - self.first_line + 1])
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """What the first block says about the file as a whole. `kind` is what it is instead of a CSV, `empty` how it is empty."""
 
     kind: str | None
@@ -137,7 +142,7 @@ class Reader:
         self._text, self._bad_bytes = _decode(block.removeprefix(BYTE_ORDER_MARK))
         if not self._skip_blank_lines():
             found = "it has only blank lines" if len(self._before_header) else "it has no bytes"
-            return replace(head, empty=found)
+            return head._replace(empty=found)
         return self._parse_header(head)
 
     def _skip_blank_lines(self) -> bool:
@@ -166,8 +171,8 @@ class Reader:
         self._text = self._text[len(self._header_text) :]
         problem = record.problem or _stray_quote(self._header_text, delimiter)
         first = len(self._before_header) + 1
-        return replace(
-            head, delimiter=delimiter, header=() if problem else tuple(record.cells), header_problem=problem,
+        return head._replace(
+            delimiter=delimiter, header=() if problem else tuple(record.cells), header_problem=problem,
             header_line=first, header_end_line=first + record.end - 1, header_text=self._header_text,
         )  # fmt: skip
 
@@ -209,8 +214,7 @@ class Reader:
             self._next_block()
 
 
-@dataclass(frozen=True)
-class _Record:
+class _Record(NamedTuple):
     cells: list[str]
     start: int
     end: int

@@ -10,10 +10,9 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from validator import __version__
 from validator.model import DayFacts, FileResult, Finding, Group, Outcome, Sourced, Totals
@@ -35,8 +34,7 @@ _CI = {
 }
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """A finished check: what was used, what was found, and the verdict."""
 
     settings: Settings

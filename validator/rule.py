@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from validator.checks.base import Check
 from validator.exports import ExportShape
@@ -14,8 +13,7 @@ from validator.rulefiles import Blocker, DiagnosisRule, Off, RuleFile
 from validator.schema import TableSchema
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule of a set, with its kind, its parameters and everything that the set changes in it."""
 
     file: RuleFile
@@ -38,8 +36,7 @@ class Rule:
         return self.kind.unit if self.file.scope == "file" or self.kind.unit != "file" else self.file.scope
 
 
-@dataclass(frozen=True)
-class RuleSet:
+class RuleSet(NamedTuple):
     """All rules that speak about a file, in order of id, and what they need to know about it."""
 
     name: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import io
 import json
 import shutil
@@ -235,7 +234,7 @@ def rule_schema() -> dict[str, Any]:
     schema = json_schema(RuleFile)
     variants = []
     for name, kind in sorted(KINDS.items()):
-        own = json_schema(kind.Parameters) if dataclasses.fields(kind.Parameters) else {"properties": {}, "required": []}
+        own = json_schema(kind.Parameters) if parts(kind.Parameters) else {"properties": {}, "required": []}
         variants.append(
             {
                 "type": "object",

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from validator.checks import KINDS
 from validator.checks.base import Check
@@ -50,8 +49,7 @@ def load_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
     return found
 
 
-@dataclass(frozen=True)
-class _Raw:
+class _Raw(NamedTuple):
     """A rule as it was read, before the sets that extend its set have had their say."""
 
     file: RuleFile

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import os
 
@@ -69,7 +68,7 @@ def _check_input(one: Input, settings: Settings, ruleset: RuleSet) -> FileResult
     if settings.second_opinion:
         from validator.second_opinion import second_opinion
 
-        found = dataclasses.replace(found, second_opinion=second_opinion(found, ruleset))
+        found = found._replace(second_opinion=second_opinion(found, ruleset))
     return found
 
 
@@ -94,7 +93,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
     kind = head.kind or context.export.label
     other = next((one for one, _ in context.collector.organizations.most_common() if one != organization.value), "")
     found = diagnose(result, ruleset.diagnoses, kind, other, ruleset.schema.names())
-    return dataclasses.replace(result, diagnosis=found)
+    return result._replace(diagnosis=found)
 
 
 def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet) -> FileContext:
@@ -112,6 +111,7 @@ def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSe
         as_of=settings.as_of, month_to_date=settings.month_to_date, expected_total=settings.expected_total,
         max_findings=settings.max_findings,
         organizations=[given.value] if given and given.value else [organization for organization, _ in configured],
+        settled={},
     )  # fmt: skip
 
 

@@ -7,9 +7,8 @@ does not know, and a constraint that nobody checks is no constraint. Values are 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from validator.errors import Fault
 
@@ -22,8 +21,7 @@ FIELD_KEYWORDS = ("name", "title", "description", "type", "constraints", "x-bill
 OWN_KEYWORDS = {"column": ("required", "optional"), "cell": ("always", "charged", "optional"), "role": ROLES}
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One column: its type, its role, whether the file must have it, and when a cell of it must be filled."""
 
     name: str
@@ -35,8 +33,7 @@ class Field:
     description: str
 
 
-@dataclass(frozen=True)
-class TableSchema:
+class TableSchema(NamedTuple):
     """The columns that are known, in order, and the descriptor they came from (which frictionless reads as it is)."""
 
     fields: tuple[Field, ...]

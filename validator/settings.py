@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from validator.config import Config
 from validator.errors import UsageError
@@ -18,8 +17,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2199
 CLOCK = "clock"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What one `billproof check` was asked to do."""
 
     files: tuple[str, ...]

@@ -1,84 +1,81 @@
-"""Dataclasses as the one description of a YAML file: read a tree into them, or write the JSON Schema that editors use.
+"""Named tuples as the one description of a YAML file: read a tree into them, or write the JSON Schema that editors use.
 
-A field's type says what may stand there: str, int, bool, Literal, a tuple (a list), a Mapping, another dataclass, and any
-of them `| None`. Its metadata may say more: `pattern` for text, `doc` for the schema, `key` where the YAML key is no Python name.
+A field's type says what may stand there: str, int, bool, Literal, a tuple (a list), a Mapping, another shape, and any
+of them `| None`. `Annotated[type, Spec(…)]` says more: a pattern for text, a doc for the schema, a key that is no Python
+name. The fields `line` and `node` do not stand in the file: they get the place, or the tree itself.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
 from validator.document import Node
 from validator.errors import Fault
 
 T = TypeVar("T")
 
+PLACES = ("line", "node")
+
 
 class Faulty(Exception):
     """A value could not be read; the fault is already on the list."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """One field of a shape: its YAML key, type, and what its metadata asks for."""
+class Spec(NamedTuple):
+    """What the annotation of a field may ask beside its type. What stands in a `secret` one is never shown in a fault."""
 
-    key: str
+    pattern: str | None = None
+    doc: str = ""
+    key: str | None = None
+    secret: bool = False
+
+
+class Part(NamedTuple):
+    """One field of a shape: its name there, its YAML key, its type, and what is asked of it."""
+
     name: str
+    key: str
     type: Any
     required: bool
-    pattern: str | None
-    doc: str
-    secret: bool
-
-
-def part(
-    *, default: Any = dataclasses.MISSING, pattern: str | None = None, doc: str = "", key: str | None = None,
-    secret: bool = False,
-) -> Any:  # fmt: skip
-    """A dataclass field with what a shape can ask of it. What stands in a `secret` one is never shown in a fault."""
-    return dataclasses.field(default=default, metadata={"pattern": pattern, "doc": doc, "key": key, "secret": secret})
+    spec: Spec
 
 
 @cache
 def parts(shape: Any) -> tuple[Part, ...]:
-    """The fields of a dataclass as the parts of a YAML mapping, in order."""
-    hints = typing.get_type_hints(shape)
-    return tuple(
-        Part(
-            key=found.metadata.get("key") or found.name,
-            name=found.name,
-            type=hints[found.name],
-            required=found.default is dataclasses.MISSING and found.default_factory is dataclasses.MISSING,
-            pattern=found.metadata.get("pattern"),
-            doc=found.metadata.get("doc", ""),
-            secret=found.metadata.get("secret", False),
-        )
-        for found in dataclasses.fields(shape)
-        if found.name not in ("line", "node")
-    )
+    """The fields of a shape as the parts of a YAML mapping, in order."""
+    hints = typing.get_type_hints(shape, include_extras=True)
+    return tuple(_part(name, hints[name], name not in shape._field_defaults) for name in shape._fields if name not in PLACES)
+
+
+def _part(name: str, hint: Any, required: bool) -> Part:
+    if typing.get_origin(hint) is not Annotated:
+        return Part(name, name, hint, required, Spec())
+    kind, spec = typing.get_args(hint)
+    return Part(name, spec.key or name, kind, required, spec)
+
+
+def _is_shape(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 def read(shape: type[T], node: Node, path: str, faults: list[Fault], where: str = "") -> T | None:
-    """`node` as an instance of the dataclass `shape`; None when something is wrong, with every fault on `faults`.
-
-    A field `line` or `node` does not stand in the file: it gets the place, or the tree itself.
-    """
+    """`node` as a `shape`; None when something is wrong, with every fault on `faults`."""
     if not isinstance(node.value, dict):
         found_there = f"{where} is" if where else "found"
         faults.append(Fault(path, node.line, f"{found_there} {_described(node)}; expected keys and values"))
         return None
     known = {one.key: one for one in parts(cast(Any, shape))}
-    where = {"line": node.line, "node": node}
-    names = {one.name for one in dataclasses.fields(cast(Any, shape))}
-    values: dict[str, Any] = {name: value for name, value in where.items() if name in names}
+    values: dict[str, Any] = {}
+    for name, value_there in (("line", node.line), ("node", node)):
+        if name in cast(Any, shape)._fields:
+            values[name] = value_there
     sound = True
     for key, value in node.value.items():
         if key not in known:
@@ -90,10 +87,10 @@ def read(shape: type[T], node: Node, path: str, faults: list[Fault], where: str 
         one = known[key]
         found: list[Fault] = []
         try:
-            values[one.name] = _value(one.type, value, path, found, f"`{key}`", one.pattern)
+            values[one.name] = _value(one.type, value, path, found, f"`{key}`", one.spec.pattern)
         except Faulty:
             sound = False
-        faults += _without_values(one, value, path, f"`{key}`") if one.secret and found else found
+        faults += _without_values(one, value, path, f"`{key}`") if one.spec.secret and found else found
     for one in known.values():
         if one.required and one.key not in node.value:
             faults.append(Fault(path, node.line, f"the key `{one.key}` is missing"))
@@ -105,7 +102,7 @@ def _without_values(one: Part, node: Node, path: str, where: str) -> list[Fault]
     """The faults of a part that may hold a secret: found again in a tree that holds no values."""
     found: list[Fault] = []
     with contextlib.suppress(Faulty):
-        _value(one.type, _masked(node), path, found, where, one.pattern)
+        _value(one.type, _masked(node), path, found, where, one.spec.pattern)
     return found or [Fault(path, node.line, f"{where} does not have the form that is documented for it")]
 
 
@@ -139,7 +136,7 @@ def _value(kind: Any, node: Node, path: str, faults: list[Fault], where: str, pa
         return dict(zip(node.value, _all(arguments[1], list(node.value.values()), path, faults, where, pattern), strict=True))
     if kind is Node:
         return node
-    if dataclasses.is_dataclass(kind):
+    if _is_shape(kind):
         found = read(cast(type, kind), node, path, faults, where)
         if found is None:
             raise Faulty
@@ -150,7 +147,7 @@ def _value(kind: Any, node: Node, path: str, faults: list[Fault], where: str, pa
 def _one_of_types(kinds: list[Any], node: Node, path: str, faults: list[Fault], where: str, pattern: str | None) -> Any:
     """The first type that fits the node's own kind (text, list, keys and values) reads it and names its faults."""
     for kind in kinds:
-        wants_mapping = dataclasses.is_dataclass(kind) or typing.get_origin(kind) in (dict, Mapping)
+        wants_mapping = _is_shape(kind) or typing.get_origin(kind) in (dict, Mapping)
         wants_list = typing.get_origin(kind) is tuple
         if wants_mapping == isinstance(node.value, dict) and wants_list == isinstance(node.value, list):
             if kind is int and not isinstance(node.value, int):
@@ -206,7 +203,7 @@ def _described(node: Node) -> str:
 
 def json_schema(shape: type) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a YAML mapping that `read` takes as `shape`."""
-    properties = {one.key: _schema_of(one.type, one.pattern, one.doc) for one in parts(shape)}
+    properties = {one.key: _schema_of(one.type, one.spec.pattern, one.spec.doc) for one in parts(shape)}
     return {
         "type": "object",
         "additionalProperties": False,
@@ -232,7 +229,7 @@ def _bare_schema(kind: Any, pattern: str | None) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": _bare_schema(arguments[1], pattern)}
     if kind is Node:
         return {"type": "object"}
-    if dataclasses.is_dataclass(kind):
+    if _is_shape(kind):
         return json_schema(cast(type, kind))
     if kind is str:
         return {"type": "string", **({"pattern": f"^(?:{pattern})$"} if pattern else {})}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, Inexact, InvalidOperation
 
@@ -30,16 +29,16 @@ _NUMBER_CHARACTERS = re.compile(r"[0-9.eE+-]*")
 _ZERO = Decimal(0)
 
 
-@dataclass
 class DayTally:
     """One day of the file: where it begins, how many rows of which sort, and their sum."""
 
-    first_line: int
-    value: str
-    key: str
-    rows: int = 0
-    charged: int = 0
-    amount: Decimal = _ZERO
+    def __init__(self, first_line: int, value: str, key: str) -> None:
+        self.first_line = first_line
+        self.value = value
+        self.key = key
+        self.rows = 0
+        self.charged = 0
+        self.amount = _ZERO
 
 
 class Collector:

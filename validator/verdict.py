@@ -6,9 +6,8 @@ The lines are numbered as in DESIGN.md, section 9. Only `judge` makes a `Pass`, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from validator.model import FileResult, Outcome, Policy, RuleSetDuty
 
@@ -32,8 +31,7 @@ class Exit(IntEnum):
 EXIT_CODES: Final[dict[Word, Exit]] = {"pass": Exit.PASS, "fail": Exit.FAIL, "unproved": Exit.UNPROVED}
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """Why a verdict is no pass, or a pass cannot be uploaded: a stable code, and the same in words."""
 
     code: str
@@ -42,8 +40,7 @@ class Reason:
     rule: str | None = None
 
 
-@dataclass(frozen=True)
-class FileVerdict:
+class FileVerdict(NamedTuple):
     """The verdict on one file, with what keeps it from being uploaded (`because`: rule ids or codes)."""
 
     word: Word
@@ -62,8 +59,7 @@ class Pass:
         self.sha256 = sha256
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The worst of the files' verdicts, and one Pass per file that may be uploaded."""
 
     word: Word

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from validator.checks.base import Check
 from validator.schema import TableSchema
@@ -18,8 +17,7 @@ class NotBelow(Check):
 
     kind = "not_below"
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The column and the lowest number allowed."""
 
         column: str
@@ -47,8 +45,7 @@ class Rounded(Check):
     kind = "rounded"
     placeholders = ("found",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The column, how many amounts it takes to judge, and the decimals and digits that a damaged file stays within."""
 
         column: str

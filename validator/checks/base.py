@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from validator.exports import Recognised
 from validator.model import Place, Sourced, Spot
@@ -31,8 +30,7 @@ Circumstance = Literal[
 KNOWN_AT_HEADER = frozenset({"whole_file", "no_header", "header_broken", "four_columns"})
 
 
-@dataclass(frozen=True)
-class FileContext:
+class FileContext(NamedTuple):
     """What a check may know about the file besides its rows. Month and organization are settled at the end only."""
 
     name: str
@@ -46,8 +44,8 @@ class FileContext:
     month_to_date: bool
     expected_total: Decimal | None
     max_findings: int
-    settled: dict[str, Sourced] = field(default_factory=dict)
-    organizations: Collection[str] = ()
+    organizations: Collection[str]
+    settled: dict[str, Sourced]
 
     @property
     def month(self) -> str | None:
@@ -78,8 +76,7 @@ class Check:
     # Whether a cell that it fails has no usable value: an amount that cannot be summed, a day that is none.
     refuses_values: ClassVar[bool] = False
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """Nothing to set."""
 
     def __init__(self, rule_id: str, scope: str, parameters: Any, file: FileContext) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from validator.checks.base import Check, bad_rows
 from validator.schema import TableSchema
@@ -54,8 +53,7 @@ class WholeNumber(_ByValue):
     refuses_values = True
     placeholders = ("reason",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The columns, the exact form, and the lowest and highest number."""
 
         columns: tuple[str, ...]
@@ -102,8 +100,7 @@ class CalendarDate(_ByValue):
     refuses_values = True
     placeholders = ("reason",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The columns, and the first and the last date allowed."""
 
         columns: tuple[str, ...]
@@ -142,8 +139,7 @@ class DecimalNumber(_ByValue):
     refuses_values = True
     placeholders = ("reason",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The column, the exact form, the bound that it stays below, and the smallest amount that is not zero."""
 
         column: str
@@ -186,8 +182,7 @@ class OneOf(_ByValue):
     refuses_values = True
     placeholders = ("values",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The column and the values it may have, compared as they stand."""
 
         column: str
@@ -216,8 +211,7 @@ class Filled(Check):
     refuses_values = True
     raises = ("every_row",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """Either the columns, or the value of `cell` in the Table Schema."""
 
         columns: tuple[str, ...] | None = None
@@ -247,8 +241,7 @@ class Unpadded(_ByValue):
 
     kind = "unpadded"
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The roles of the columns to look at."""
 
         roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]
@@ -277,8 +270,7 @@ class Formula(_ByValue):
 
     _RUNS = re.compile(r"[\r\n\t]*(?:[=@＝＠]|[+\-＋－](?:[^\W\d_]|\())")
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The roles of the columns to look at."""
 
         roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from validator.checks.base import Check, bad_rows
 from validator.model import Place, Spot
@@ -45,8 +44,7 @@ class EqualsSetting(Check):
     kind = "equals_setting"
     placeholders = ("expected",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The column and the setting."""
 
         column: str
@@ -92,8 +90,7 @@ class SingleValue(Check):
     unit = "id"
     placeholders = ("first_value",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The column."""
 
         column: str
@@ -128,8 +125,7 @@ class OneName(Check):
     unit = "id"
     placeholders = ("id", "name", "first_name")
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The columns of the id and of the name."""
 
         id: str
@@ -166,8 +162,7 @@ class Together(Check):
     placeholders = ("count", "rows")
     counts_rows = True
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The columns, and whether it fails when every row lacks one, or when some do and not all."""
 
         columns: tuple[str, ...]
@@ -215,8 +210,7 @@ class UniqueRows(Check):
     kind = "unique_rows"
     placeholders = ("first_line",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The roles of the columns that may differ; and whether a file need not be sorted by day (`within: file`)."""
 
         but_roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]
@@ -285,8 +279,7 @@ class PersonalData(Check):
     placeholders = ("count",)
     counts_rows = True
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The column."""
 
         column: str

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from validator.checks.base import Check, bad_rows
 from validator.model import Spot
@@ -36,8 +35,7 @@ class InsideMonth(_OfDays):
     placeholders = ("day",)
     raises = ("no_row_in_month",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The role to read."""
 
         role: Literal["day"]
@@ -78,8 +76,7 @@ class DayCoverage(_OfDays):
     unit = "day"
     placeholders = ("missing",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The role to read, and the period to be covered."""
 
         role: Literal["day"]
@@ -133,8 +130,7 @@ class MonthSettled(_OfDays):
     kind = "month_settled"
     placeholders = ("again", "as_of")
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """Hours after the month's end."""
 
         hours: int
@@ -199,8 +195,7 @@ class FileName(_OfDays):
     kind = "file_name"
     placeholders = ("named_first", "named_last", "first_day", "last_day")
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The form of the name, with the groups `first` and `last`."""
 
         pattern: str

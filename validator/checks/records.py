@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from validator.checks.base import Check
 from validator.model import Spot
@@ -149,8 +148,7 @@ class KnownColumns(Check):
     reads = "head"
     unit = "column"
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """A pattern of names that are known, too, beside those of the Table Schema."""
 
         also: str | None = None
@@ -191,8 +189,7 @@ class ExportKind(Check):
     reads = "head"
     placeholders = ("kind", "evidence")
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The kind of export that is a fault."""
 
         export: Literal["activity", "legacy"]

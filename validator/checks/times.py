@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
+from typing import Annotated, NamedTuple
 
 from validator.checks.base import Check, bad_rows
 from validator.schema import TableSchema
-from validator.shape import part
+from validator.shape import Spec
 from validator.values import in_words, instant, integer
 from validator.view import View
 
@@ -22,13 +22,12 @@ class Difference(Check):
     placeholders = ("seconds",)
     raises = ("every_row",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The earlier and the later column, and the seconds between them."""
 
-        start: str = part(key="from")
-        to: str = part()
-        seconds: int = part()
+        start: Annotated[str, Spec(key="from")]
+        to: str
+        seconds: int
 
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
@@ -57,8 +56,7 @@ class MultipleOf(Check):
     kind = "multiple_of"
     placeholders = ("instant",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The column and the seconds."""
 
         column: str
@@ -85,8 +83,7 @@ class Ascending(Check):
     kind = "ascending"
     placeholders = ("previous",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """The column."""
 
         column: str
@@ -124,8 +121,7 @@ class SameInstant(Check):
     kind = "same_instant"
     placeholders = ("instant",)
 
-    @dataclass(frozen=True)
-    class Parameters:
+    class Parameters(NamedTuple):
         """ISO column to Unix column."""
 
         pairs: Mapping[str, str]
