@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from validator.cli import build_parser
+from validator.compiled import FILE_NAME, compile_ruleset
 from validator.config import ConfigFile
 from validator.rulebook import pages, rule_schema
 from validator.rulefiles import DiagnosesFile, RuleSetFile
-from validator.ruleset import load_ruleset
+from validator.ruleset import read_ruleset
 from validator.shape import json_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -60,8 +61,9 @@ def _add_help(parser: argparse.ArgumentParser, parts: list[str]) -> None:
 def generated() -> dict[str, str]:
     """Every generated file, by its path from the project's root."""
     made = {f"schemas/{name}": json.dumps(one, indent=2, ensure_ascii=False) + "\n" for name, one in schemas().items()}
+    made[f"rules/{FILE_NAME}"] = json.dumps(compile_ruleset(read_ruleset()), ensure_ascii=False, separators=(",", ":")) + "\n"
     made["docs/help.txt"] = help_text()
-    made |= {f"docs/rules/{name}": text for name, text in pages(load_ruleset()).items()}
+    made |= {f"docs/rules/{name}": text for name, text in pages(read_ruleset()).items()}
     return made
 
 

@@ -44,6 +44,7 @@ class RuleSet(NamedTuple):
     title: str
     sha256: str
     rules: tuple[Rule, ...]
+    table_schema: str
     schema: TableSchema
     roles: Mapping[str, str | None]
     currency: str | None

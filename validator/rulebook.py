@@ -17,7 +17,7 @@ from validator.checks import KINDS
 from validator.errors import BillproofError, Unwritable, UsageError
 from validator.rule import Rule, RuleSet
 from validator.rulefiles import Example
-from validator.ruleset import DEFAULT_RULESET, load_ruleset
+from validator.ruleset import DEFAULT_RULESET, read_ruleset
 from validator.shape import parts
 from validator.shipped import shipped
 from validator.verdict import Exit
@@ -34,7 +34,7 @@ def run(action: str, options: argparse.Namespace, say: Say, command: Command) ->
     if action == "kinds":
         say("\n".join(kinds()))
         return Exit.PASS
-    ruleset = load_ruleset(name)
+    ruleset = read_ruleset(name)
     if action == "list":
         say("\n".join(listing(ruleset)))
     elif action == "show":

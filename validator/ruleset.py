@@ -6,13 +6,13 @@ it has that set's rules too, and may add rules, change their level, or switch on
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from validator.checks import KINDS
 from validator.checks.base import Check
+from validator.compiled import combined, digest_line, read_compiled
 from validator.document import Node, read_document
 from validator.errors import ConfigurationError, Fault, UsageError
 from validator.rule import Rule, RuleSet
@@ -25,7 +25,7 @@ from validator.soundness import Soundness, line_of, weaker_than_shipped
 DEFAULT_RULESET = "openai-cost"
 ROLE_NAMES = ("day", "amount", "currency", "organization", "organization_name", "project", "project_name", "group")
 
-__all__ = ["DEFAULT_RULESET", "Rule", "RuleSet", "find_ruleset", "load_ruleset"]
+__all__ = ["DEFAULT_RULESET", "Rule", "RuleSet", "find_ruleset", "load_ruleset", "read_ruleset"]
 
 
 def find_ruleset(name: str) -> Path:
@@ -40,6 +40,11 @@ def find_ruleset(name: str) -> Path:
 
 
 def load_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
+    """The set of that name or folder, to be run; a shipped one without its examples. Raises ConfigurationError."""
+    return read_compiled(name) or read_ruleset(name)
+
+
+def read_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
     """The set of that name or folder, with all that it extends. Raises ConfigurationError with every fault."""
     loader = _Loader()
     loader.load(find_ruleset(name))
@@ -139,7 +144,7 @@ class _Loader:
         return read(shape, node, shown_path(path), self.faults)
 
     def _digest(self, path: Path) -> None:
-        self._digests.append(f"{path.parent.name}/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}")
+        self._digests.append(digest_line(path))
 
     def _fault(self, path: Path, text: str, line: int = 1) -> None:
         self.faults.append(Fault(shown_path(path), line, text))
@@ -168,7 +173,9 @@ class _Loader:
         if self.faults:
             return None
         return RuleSet(
-            name=own.name, version=own.version, title=own.title, sha256=self._sha256(), rules=rules, schema=self._schema,
+            name=own.name, version=own.version, title=own.title, sha256=self._sha256(),
+            rules=rules, table_schema=self._first("table_schema"),
+            schema=self._schema,
             roles=roles, currency=currency, exports=self._first("exports"), guide=self._first("guide"),
             proves=self._first("proves"), does_not_prove=self._first("does_not_prove"), diagnoses=self._diagnoses,
             weaker=weaker_than_shipped(self._sets, rules, shipped("rules") / DEFAULT_RULESET),
@@ -179,7 +186,7 @@ class _Loader:
         return next((value for _, one in self._sets if (value := getattr(one, attribute))), ())
 
     def _sha256(self) -> str:
-        return hashlib.sha256("\n".join(sorted(self._digests)).encode()).hexdigest()
+        return combined(self._digests)
 
     def _roles(self, schema: TableSchema) -> tuple[dict[str, str | None], str | None]:
         roles: dict[str, str | None] = {}

@@ -1,0 +1,119 @@
+"""The shipped rule set, read once more cheaply: one JSON file made from the YAML files, and used only while it agrees with them.
+
+The YAML files stay the truth. `rules/compiled.json` names the digest of every file that it was made from; each start hashes
+those files again (half a millisecond), and one that differs, is missing or is new makes it void. Examples are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from validator.checks import KINDS
+from validator.document import Node
+from validator.exports import ExportShape
+from validator.rule import Rule, RuleSet
+from validator.rulefiles import AtLeast, Blocker, Condition, DiagnosisRule, Examples, Off, RuleFile
+from validator.schema import Field, TableSchema
+from validator.shipped import shipped
+
+FILE_NAME = "compiled.json"
+
+_NO_EXAMPLES = Examples((), ())
+_NO_CHECK = Node(None, 1)
+
+
+def digest_line(path: Path) -> str:
+    """A file as it counts for the digest of its rule set."""
+    return f"{path.parent.name}/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def combined(digests: Iterable[str]) -> str:
+    """The digest of a rule set: over those of all its files."""
+    return hashlib.sha256("\n".join(sorted(set(digests))).encode()).hexdigest()
+
+
+def compile_ruleset(ruleset: RuleSet) -> dict[str, Any]:
+    """A shipped set as JSON values; `read_compiled` is its inverse."""
+    folders = sorted({rule.path.parent.name for rule in ruleset.rules})
+    plain = ruleset._asdict()
+    plain["rules"] = [_plain_rule(rule) for rule in ruleset.rules]
+    plain["schema"] = {"fields": ruleset.schema.fields, "descriptor": ruleset.schema.descriptor}
+    return {"folders": folders, "table_schema": ruleset.table_schema, "ruleset": plain}
+
+
+def _plain_rule(rule: Rule) -> dict[str, Any]:
+    file = rule.file._asdict()
+    for key in ("examples", "node", "check", "blocked_by"):
+        del file[key]
+    return {
+        "file": file, "kind": rule.kind.kind, "parameters": rule.parameters._asdict(), "level": rule.level,
+        "shipped_level": rule.shipped_level, "off": rule.off, "blocked_by": rule.blocked_by,
+        "path": f"{rule.path.parent.name}/{rule.path.name}",
+    }  # fmt: skip
+
+
+def read_compiled(name: str) -> RuleSet | None:
+    """The shipped set `name` from the compiled file; None if there is none, or it does not agree with the YAML files."""
+    try:
+        found = json.loads((shipped("rules") / FILE_NAME).read_bytes())
+        plain = found["ruleset"]
+        if plain["name"] != name or plain["sha256"] != _sha256_now(found["folders"], found["table_schema"]):
+            return None
+        return _ruleset(plain)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _sha256_now(folders: Iterable[str], table_schema: str) -> str:
+    paths = [path for folder in folders for path in (shipped("rules") / folder).iterdir() if path.suffix in (".yaml", ".yml")]
+    return combined(digest_line(path) for path in (*paths, shipped("schemas") / table_schema))
+
+
+def _ruleset(plain: dict[str, Any]) -> RuleSet:
+    schema = plain["schema"]
+    fields = {
+        **plain,
+        "rules": tuple(_rule(one) for one in plain["rules"]),
+        "schema": TableSchema(tuple(Field(*one) for one in schema["fields"]), schema["descriptor"]),
+        "exports": tuple(_export(*one) for one in plain["exports"]),
+        "diagnoses": tuple(_diagnosis(*one) for one in plain["diagnoses"]),
+    }
+    for key in ("guide", "proves", "does_not_prove", "weaker"):
+        fields[key] = tuple(plain[key])
+    return RuleSet(**fields)
+
+
+def _rule(plain: dict[str, Any]) -> Rule:
+    kind = KINDS[plain["kind"]]
+    given, file = _tuples(plain["parameters"]), _tuples(plain["file"])
+    blocked_by = tuple(_blocker(*one) for one in plain["blocked_by"])
+    return Rule(
+        RuleFile(**file, check=_NO_CHECK, examples=_NO_EXAMPLES, blocked_by=blocked_by), kind, kind.Parameters(**given),
+        plain["level"], plain["shipped_level"], Off(*plain["off"]) if plain["off"] else None, blocked_by,
+        shipped("rules") / plain["path"],
+    )  # fmt: skip
+
+
+def _tuples(plain: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+
+
+def _blocker(rule: str, when: Any, reach: Any, columns: list[str], *rest: Any) -> Blocker:
+    return Blocker(rule, when, reach, tuple(columns), *rest)
+
+
+def _export(export: Any, labels: dict[str, list[str]], without: list[str], only_role: Any) -> ExportShape:
+    return ExportShape(export, {label: tuple(columns) for label, columns in labels.items()}, tuple(without), only_role)
+
+
+def _diagnosis(id_: str, when: list[Any], cause: str, fix: str, rules: list[str], line: int) -> DiagnosisRule:
+    return DiagnosisRule(id_, tuple(_condition(*one) for one in when), cause, fix, tuple(rules), line)
+
+
+def _condition(all_: Any, any_: Any, none: Any, at_least: Any, every_row: Any, *rest: Any) -> Condition:
+    least = AtLeast(at_least[0], tuple(at_least[1])) if at_least else None
+    return Condition(tuple(all_), tuple(any_), tuple(none), least, tuple(every_row), *rest)
