@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _origin(error: Exception) -> str:
     """Module and line of the innermost step that is ours; the message itself may hold text of the file."""
+    import traceback
+
     package = str(Path(__file__).resolve().parent)
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(package)]
     return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "start"

@@ -6,7 +6,6 @@ because of another's fault is counted as left out, and a rule that left anything
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from validator.checks.base import KNOWN_AT_HEADER, Check, FileContext
@@ -30,6 +29,7 @@ class _Work:
         self.columns = columns
         self.row_blockers = tuple(one for one in rule.blocked_by if one.reach == "row")
         self.cell_blockers = tuple(one for one in rule.blocked_by if one.reach == "cell")
+        self.blockers = {one.rule for one in (*self.row_blockers, *self.cell_blockers)}
         self.blocked_by: str | None = None
         self.not_applicable: str | None = None
         self.crashed: str | None = None
@@ -58,6 +58,7 @@ class Engine:
         amount, currency, day = roles.get("amount"), roles.get("currency"), roles.get("day")
         self._money_columns = {name for name in (amount, currency) if name}
         self._day_column = day
+        self._spoilers: set[str] = set()
         # Any check can make the keys of findings; the first rule's makes those that belong to a day.
         self._row_key = next(iter(self._works.values())).check.row_key
 
@@ -96,8 +97,11 @@ class Engine:
     def _take(self, batch: Batch) -> None:
         base = View(batch, self._file.columns)
         views: dict[object, View] = {}
+        self._spoilers = set()
         for work in self._order:
-            work.check.bad = {}
+            check = work.check
+            if check.bad:
+                check.bad = {}
             if not work.at_work:
                 continue
             reads = work.rule.kind.reads
@@ -105,7 +109,10 @@ class Engine:
                 self._take_rows(work, batch, base, views)
             elif reads != "head":
                 self._take_records(work, batch, reads)
-            work.check.trim()
+            if check.bad:
+                self._spoilers.add(work.rule.id)
+            if check.spots:
+                check.trim()
         self._collect(base)
 
     def _take_records(self, work: _Work, batch: Batch, reads: str) -> None:
@@ -116,33 +123,37 @@ class Engine:
         size = batch.line_count if reads == "lines" else batch.records
         work.check.left_out += left_out
         work.check.evaluated += size - (left_out if reads == "records" else 0)
-        self._guard(work, lambda: work.check.on_batch(batch))
+        self._guard(work, work.check.on_batch, batch)
 
     def _take_rows(self, work: _Work, batch: Batch, base: View, views: dict[object, View]) -> None:
         if batch.unread:
             work.check.left_out += len(batch.unread)
             self._blame_unread(work, batch)
         view = self._speaks_of(work, base, views)
-        excluded = self._excluded(work, batch, rows_only=True)
-        spoilt = {name: bad for name, bad in self._spoilt(work).items() if name in work.columns} if work.cell_blockers else {}
-        if excluded or spoilt:
-            partly = set().union(*spoilt.values())
-            left_out = excluded | partly
-            # A row that is not charged is not spoken of; one whose cell was refused may have been, whatever is in it.
-            work.check.left_out += len(left_out & set(view.positions) if work.rule.file.when == "charged" else left_out)
-            key = (work.rule.file.when if isinstance(work.rule.file.when, str) else str(work.rule.file.when), frozenset(excluded))
-            kept = views.get(key)
-            if kept is None:
-                kept = views[key] = view.without(excluded)
-            if spoilt:
-                kept = kept.only(range(len(kept)))
-                kept.bad_cells = {name: bad for name, bad in spoilt.items() if name is not None}
-            work.check.evaluated += len(kept) - len((partly - excluded) & set(kept.positions))
-            view = kept
+        if self._spoilers and not self._spoilers.isdisjoint(work.blockers):
+            view = self._without_spoilt(work, batch, view, views)
         else:
             work.check.evaluated += len(view)
         if len(view):
-            self._guard(work, lambda: work.check.on_rows(view))
+            self._guard(work, work.check.on_rows, view)
+
+    def _without_spoilt(self, work: _Work, batch: Batch, view: View, views: dict[object, View]) -> View:
+        """The view without what other rules' faults have spoilt, which is counted as left out."""
+        excluded = self._excluded(work, batch, rows_only=True)
+        spoilt = {name: bad for name, bad in self._spoilt(work).items() if name in work.columns}
+        partly = set().union(*spoilt.values())
+        left_out = excluded | partly
+        # A row that is not charged is not spoken of; one whose cell was refused may have been, whatever is in it.
+        work.check.left_out += len(left_out.intersection(view.positions) if work.rule.file.when == "charged" else left_out)
+        key = (id(view), frozenset(excluded))
+        kept = views.get(key)
+        if kept is None:
+            kept = views[key] = view.without(excluded)
+        if spoilt:
+            kept = kept.only(range(len(kept)))
+            kept.bad_cells = {name: bad for name, bad in spoilt.items() if name is not None}
+        work.check.evaluated += len(kept) - len((partly - excluded).intersection(kept.positions))
+        return kept
 
     def _speaks_of(self, work: _Work, base: View, views: dict[object, View]) -> View:
         when = work.rule.file.when
@@ -165,7 +176,7 @@ class Engine:
         excluded: set[int] = set()
         rows = len(batch.rows)
         for blocker in work.row_blockers:
-            bad = self._works[blocker.rule].check.bad
+            bad = self._works[blocker.rule].check.bad if blocker.rule in self._spoilers else None
             if not bad or (blocker.when != "always" and blocker.when not in self._works[blocker.rule].check.circumstances):
                 continue
             for name, positions in bad.items():
@@ -213,13 +224,16 @@ class Engine:
             self._file.collector.usable = False
         self._file.collector.take(base, unusable, badly_dated, self._row_key)
 
-    def _guard(self, work: _Work, step: Callable[[], None]) -> None:
+    def _guard(self, work: _Work, step: Callable[..., None], *seen: object) -> None:
         """A check that raises is `crashed`; the others go on."""
         try:
-            step()
+            step(*seen)
         except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            work.crashed = f"{type(error).__name__} in {frame.name}, line {frame.lineno}; please report it"
+            place = error.__traceback__
+            while place and place.tb_next:
+                place = place.tb_next
+            where = f" in {place.tb_frame.f_code.co_name}, line {place.tb_lineno}" if place else ""
+            work.crashed = f"{type(error).__name__}{where}; please report it"
 
     def outcomes(self, waive: Waive) -> tuple[Outcome, ...]:
         """One outcome per rule, by id. Month and organization must be settled. `waive` says whether a failure is signed for."""

@@ -258,13 +258,34 @@ def _parse(
             rows = []
         count = len(rows)
         line_count = text.count("\n") + (not text.endswith("\n")) if line_end else len(split_lines(text))
-        if count == line_count and (set(map(len, rows)) == {width} or (width is None and [] not in rows)):
-            lines = range(first_line, first_line + count)
-            return Batch(
-                text, first_line, count, delimiter, rows, lines, lines, quoted_cells=quoted,
-                last_position=count - 1 if unfinished else None, unfinished=unfinished, bad_bytes=bad_bytes,
-            ), ""  # fmt: skip
+        if count == line_count:
+            return _line_by_line(text, first_line, delimiter, width, rows, quoted, unfinished, bad_bytes), ""
     return _walk(text, first_line, delimiter, width, final, bad_bytes)
+
+
+def _line_by_line(
+    text: str, first_line: int, delimiter: str, width: int | None, rows: list[list[str]], quoted: list[str], unfinished: bool,
+    bad_bytes: bool,
+) -> Batch:  # fmt: skip
+    """The Batch of a block in which every line is one record."""
+    lines: Sequence[int] = range(first_line, first_line + len(rows))
+    unread: list[Unread] = []
+    blank: list[int] = []
+    last_is_row = True
+    line_count = len(rows)
+    widths = set(map(len, rows))
+    if widths != {width} and not (width is None and 0 not in widths):
+        blank = [line for line, row in zip(lines, rows, strict=True) if not row]
+        odd = [(line, len(row)) for line, row in zip(lines, rows, strict=True) if row and len(row) != width and width]
+        unread = [Unread(line, line, None, cells) for line, cells in odd]
+        last_is_row = not odd or odd[-1][0] != lines[-1]
+        kept = [(line, row) for line, row in zip(lines, rows, strict=True) if row and len(row) == (width or len(row))]
+        lines, rows = [line for line, _ in kept], [row for _, row in kept]
+    last_position = (len(rows) if last_is_row else len(rows) + len(unread)) - 1
+    return Batch(
+        text, first_line, line_count, delimiter, rows, lines, lines, unread, blank, quoted,
+        last_position if unfinished else None, unfinished, bad_bytes,
+    )  # fmt: skip
 
 
 def _walk(

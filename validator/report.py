@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
+import os
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -213,4 +214,5 @@ def _ci(environment: Mapping[str, str]) -> dict[str, str | None]:
 def _host(environment: Mapping[str, str]) -> dict[str, str] | None:
     if environment.get("BILLPROOF_NO_HOST"):
         return None
-    return {"name": shown(platform.node()), "system": platform.system(), "python": platform.python_version()}
+    name = os.uname().nodename if hasattr(os, "uname") else environment.get("COMPUTERNAME", "")
+    return {"name": shown(name), "system": sys.platform, "python": sys.version.split()[0]}

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal, Inexact, InvalidOperation
+from functools import reduce
+from itertools import repeat
 
 from validator.model import Group, Totals
 from validator.values import (
@@ -120,50 +122,58 @@ class Collector:
         self.last_row = (view.line(last), cells[last], key(view, last) if callable(key) else "")
 
     def _take_amounts(self, charged: View, unusable: set[int], badly_dated: set[int]) -> None:
+        self._count_groups(charged)
         if unusable and not unusable.isdisjoint(charged.positions):
             self.usable = False
-            charged = charged.without(unusable)
-            if not len(charged):
-                return
+        if not self.usable:
+            return
         cells = charged.column(self._roles["amount"])
         if not _NUMBER_CHARACTERS.fullmatch("".join(cells)):
             self.usable = False
             return
         try:
-            amounts = list(map(Decimal, cells))
-            self._add(charged, amounts, badly_dated)
+            self._add(charged, list(map(Decimal, cells)), badly_dated)
         except (InvalidOperation, Inexact):
             self.usable = False
 
-    def _add(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
-        blank = [""] * len(amounts)
+    def _pairs(self, charged: View) -> Iterator[tuple[str, str]]:
+        """Project and line item of each row; empty where the set has no such role."""
         project, group = self._roles.get("project"), self._roles.get("group")
-        projects = charged.column(project) if project else blank
-        groups = charged.column(group) if group else blank
-        pairs = list(zip(projects, groups, strict=True))
-        self._group_rows.update(pairs)
-        name = self._roles.get("project_name")
+        projects = charged.column(project) if project else repeat("")
+        groups = charged.column(group) if group else repeat("")
+        return zip(projects, groups, strict=False) if project or group else repeat(("", ""), len(charged))
+
+    def _count_groups(self, charged: View) -> None:
+        self._group_rows.update(self._pairs(charged))
+        project, name = self._roles.get("project"), self._roles.get("project_name")
         if project and name:
+            projects = charged.column(project)
             for one in charged.distinct(project) - self._project_names.keys():
-                self._project_names[one] = charged.column(name)[list(projects).index(one)]
+                self._project_names[one] = charged.column(name)[projects.index(one)]
+
+    def _add(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
         add = EXACT.add
         sums = self._groups
-        for pair, amount in zip(pairs, amounts, strict=True):
+        for pair, amount in zip(self._pairs(charged), amounts, strict=True):
             if amount:
                 sums[pair] = add(sums.get(pair, _ZERO), amount)
-        if "day" in self._roles:
-            self._add_by_day(charged, amounts, badly_dated)
-
-    def _add_by_day(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
-        add = EXACT.add
+        if "day" not in self._roles:
+            return
+        name = self._roles["day"]
+        if len(charged.distinct(name)) == 1 and not badly_dated:
+            self._add_to_day(charged.column(name)[0], reduce(add, filter(None, amounts), _ZERO))
+            return
         by_value: dict[str, Decimal] = {}
-        for position, value, amount in zip(charged.positions, charged.column(self._roles["day"]), amounts, strict=True):
+        for position, value, amount in zip(charged.positions, charged.column(name), amounts, strict=True):
             if amount and position not in badly_dated:
                 by_value[value] = add(by_value.get(value, _ZERO), amount)
         for value, total in by_value.items():
-            day = self.day(value)
-            if day is not None:
-                self.days[day].amount = add(self.days[day].amount, total)
+            self._add_to_day(value, total)
+
+    def _add_to_day(self, value: str, amount: Decimal) -> None:
+        day = self.day(value)
+        if day is not None and day in self.days:
+            self.days[day].amount = EXACT.add(self.days[day].amount, amount)
 
     @property
     def amount(self) -> Decimal | None:
@@ -212,8 +222,3 @@ class Collector:
 
     def _group(self, id_: str, name: str | None, amount: Decimal, rows: int) -> Group:
         return Group(id_, name, amount if self.usable else None, rows)
-
-
-def start_of(day: int) -> datetime:
-    """The instant at which a UTC day begins."""
-    return datetime.fromtimestamp(day * DAY_SECONDS, UTC)

@@ -7,6 +7,7 @@ to nothing on a good file.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import itemgetter
 
 from validator.reader import Batch
 from validator.values import BLANKS
@@ -14,6 +15,7 @@ from validator.values import BLANKS
 REMEMBERED_VALUES = 10_000
 
 _BLANK_SET = frozenset(BLANKS)
+_FIRST, _LAST = itemgetter(0), itemgetter(-1)
 
 
 class Columns:
@@ -141,7 +143,7 @@ class View:
             distinct = set(raw)
             known = self.columns.unpadded.setdefault(index, {""})
             new = distinct - known
-            if any(value[0] in _BLANK_SET or value[-1] in _BLANK_SET for value in new):
+            if not (_BLANK_SET.isdisjoint(map(_FIRST, new)) and _BLANK_SET.isdisjoint(map(_LAST, new))):
                 found = [cell.strip(BLANKS) for cell in raw]
                 distinct = set(found)
             else:

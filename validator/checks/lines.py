@@ -78,7 +78,7 @@ class Utf8(Check):
                 self.fail_file(head.header_line, name, "header_broken", name, name, bytes=_hex(name))
 
     def on_batch(self, batch: Batch) -> None:
-        if batch.bad_bytes:
+        if batch.bad_bytes and not _cut_in_a_character(batch):
             _fail_cells(self, batch, _BAD_BYTE, lambda cell: {"bytes": _hex(cell)})
 
 
@@ -192,6 +192,19 @@ def _fail_at(
         check.spots.append(
             Spot(line, end_line, column, number, cell, key=check.key(column, cell or ""), details=details)
         )
+
+
+def _cut_in_a_character(batch: Batch) -> bool:
+    """Whether the only bad bytes are those of a character that the file's unfinished last line breaks off in."""
+    whole = batch.text.rstrip("".join(map(chr, range(0xDC80, 0xDD00))))
+    rest = batch.text[len(whole) :].encode("utf-8", "surrogateescape")
+    if not batch.unfinished or _BAD_BYTE.search(whole):
+        return False
+    try:
+        rest.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start == 0 and error.reason == "unexpected end of data"
+    return False
 
 
 def _hex(cell: str) -> str:

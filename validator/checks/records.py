@@ -78,6 +78,9 @@ class MinimalQuoting(Check):
     def on_batch(self, batch: Batch) -> None:
         if batch.quoted_cells is not None and all(_needs_quotes(cell, batch.delimiter) for cell in set(batch.quoted_cells)):
             return
+        if self.full and batch.quoted_cells is not None and not self.spoilt:
+            self.violations += sum(not _needs_quotes(cell, batch.delimiter) for cell in batch.quoted_cells)
+            return
         names = self.file.columns.names
         for position, row in enumerate(batch.rows):
             for index, cell in enumerate(raw_cells(batch.raw_record(position), batch.delimiter)):
