@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_01_empty_directory(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no export\n")
     found = check(tmp_path)
     unproved(found)
-    assert "no file whose name ends in .csv" in found.out
+    assert "no file whose name ends in .csv" in found.file["error"]
 
 
 def test_01_an_empty_directory_beside_a_good_file(tmp_path: Path) -> None:
@@ -264,6 +265,7 @@ level: error
 since: "0.1.0"
 scope: row
 check: {kind: one_of, column: organization_name, values: [Acme Research]}
+when: charged
 message: "{value} is unknown"
 why: A name nobody knows.
 fix: Export again.
@@ -321,7 +323,7 @@ def test_10_all_faults_at_once(tmp_path: Path) -> None:
     (folder / "MY102-two.yaml").write_text(RULE.replace("MY101", "MY102").replace("other-name", "two").replace("one_of", "x"))
     err = refused(folder)
     assert re.findall(r"(MY10\d-[a-z-]+\.yaml):(\d+)", err) == [
-        ("MY101-other-name.yaml", "1"), ("MY101-other-name.yaml", "4"), ("MY101-other-name.yaml", "9"),
+        ("MY101-other-name.yaml", "1"), ("MY101-other-name.yaml", "4"), ("MY101-other-name.yaml", "10"),
         ("MY102-two.yaml", "7"),
     ]  # fmt: skip
 
@@ -334,7 +336,7 @@ def test_10_all_faults_at_once(tmp_path: Path) -> None:
         "{kind: not_below, column: amount_value, minimum: nothing}",
         "{kind: decimal_number, column: amount_value, pattern: '(', below: '10', above_zero_from: '1'}",
         "{kind: whole_number, columns: [start_time], pattern: '[', minimum: 1, maximum: 2}",
-        "{kind: whole_number, columns: [start_time], pattern: '[a-z]+', minimum: 1, maximum: 2}",
+        "{kind: whole_number, columns: [amount_value], pattern: '.+', minimum: 1, maximum: 2}",
         "{kind: file_name, pattern: 'cost_.*'}",
         "{kind: multiple_of, column: start_time, seconds: 0}",
     ],
@@ -466,6 +468,12 @@ def test_20_json_is_valid_by_the_shipped_schema(path: Path) -> None:
         jsonschema.validate(broken_report, schema)
 
 
+@pytest.fixture
+def _in_december(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waivers expire by the clock, too; here it stands still."""
+    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+
+
 WAIVER = {
     "rule": "OC304", "organization": ORGANIZATION, "month": '"2025-10"', "reason": "no usage then", "owner": "billing",
     "expires": '"2026-10-01"', "at_most": "9",
@@ -483,6 +491,7 @@ def waived(tmp_path: Path, **changes: str | None) -> Checked:
     return check(FAILING, "--config", config, "--month", "2025-10")
 
 
+@pytest.mark.usefixtures("_in_december")
 def test_21_a_waiver_with_everything_counts_and_stands_in_the_report(tmp_path: Path) -> None:
     found = waived(tmp_path)
     assert found.code == 0
@@ -494,6 +503,7 @@ def test_21_a_waiver_with_everything_counts_and_stands_in_the_report(tmp_path: P
 
 
 @pytest.mark.parametrize("key", ["rule", "organization", "month", "reason", "owner", "expires", "at_most"])
+@pytest.mark.usefixtures("_in_december")
 def test_21_a_waiver_that_lacks_something_is_refused(key: str, tmp_path: Path) -> None:
     found = waived(tmp_path, **{key: None})
     assert found.code == 2
@@ -504,13 +514,15 @@ def test_21_a_waiver_that_lacks_something_is_refused(key: str, tmp_path: Path) -
     "changes", [{"at_most": "2"}, {"month": '"2025-09"'}, {"organization": "org-EXAMPLEother"}],
     ids=["over-full", "another month", "another organization"],
 )  # fmt: skip
+@pytest.mark.usefixtures("_in_december")
 def test_21_a_waiver_that_does_not_fit_does_not_count(changes: dict[str, str], tmp_path: Path) -> None:
     found = waived(tmp_path, **changes)
     assert found.code == 1
     assert found.failed == {"OC304"}
 
 
-def test_21_an_expired_waiver_is_failing_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("_in_december")
+def test_21_an_expired_waiver_is_failing_and_told(tmp_path: Path) -> None:
     found = waived(tmp_path, expires='"2025-11-30"')
     assert found.code == 1
     assert found.failed == {"OC304"}
@@ -519,10 +531,8 @@ def test_21_an_expired_waiver_is_failing_and_told(tmp_path: Path, monkeypatch: p
 
 # --- 25: words ---
 
-FAILING_CASES = sorted(
-    folder.name for folder in FIXTURES.iterdir()
-    if folder.is_dir() and not folder.name.startswith(("good-", "demo", "__", "several-months")) and len(list(folder.glob("*.csv"))) == 1
-)  # fmt: skip
+WITHOUT_FAULT = ("good-", "demo", "__", "several-months", "month-to-date")
+FAILING_CASES = sorted({path.parent.name for path in FIXTURES.glob("*/*.csv") if not path.parent.name.startswith(WITHOUT_FAULT)})
 
 
 @pytest.mark.parametrize("case", FAILING_CASES)
@@ -539,7 +549,7 @@ def test_25_every_message_tells_what_where_and_what_to_do(case: str) -> None:
             assert not re.search(r"\{\w*\}|rule .* failed|Traceback|None", finding["message"])
             assert finding["column"] is None or finding["line"] is None or finding["line"] >= 1
         assert rules[outcome["rule"]]["fix"]
-    assert messages or case == "file-name-differs"
+    assert messages
     assert "Traceback" not in found.out + found.err
 
 

@@ -22,9 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except BillproofError as error:
-        _say(error.message)
-        if error.help:
-            _say(error.help)
+        for line in error.lines():
+            _say(line)
         return error.exit_code
     except KeyboardInterrupt:
         _say("interrupted; nothing was proved")
@@ -50,7 +49,7 @@ def _origin(error: Exception) -> str:
 
 def _say(text: str) -> None:
     try:
-        safe = "\n".join(shown(line, None) for line in text.splitlines())
+        safe = shown(text, None)
         encoding = sys.stderr.encoding or "utf-8"
         sys.stderr.write(safe.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     except (OSError, ValueError, AttributeError):

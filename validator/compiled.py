@@ -1,7 +1,8 @@
 """The shipped rule set, read once more cheaply: one JSON file made from the YAML files, and used only while it agrees with them.
 
 The YAML files stay the truth. `rules/compiled.json` names the digest of every file that it was made from; each start hashes
-those files again (half a millisecond), and one that differs, is missing or is new makes it void. Examples are left out.
+those files again (half a millisecond), and one that differs, is missing or is new makes it void; so does a digest of its
+own that does not fit. Examples are left out.
 """
 
 from __future__ import annotations
@@ -42,7 +43,12 @@ def compile_ruleset(ruleset: RuleSet) -> dict[str, Any]:
     plain = ruleset._asdict()
     plain["rules"] = [_plain_rule(rule) for rule in ruleset.rules]
     plain["schema"] = {"fields": ruleset.schema.fields, "descriptor": ruleset.schema.descriptor}
-    return {"folders": folders, "table_schema": ruleset.table_schema, "ruleset": plain}
+    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    return {"folders": folders, "table_schema": ruleset.table_schema, "sha256": _sha256(text), "ruleset": text}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain_rule(rule: Rule) -> dict[str, Any]:
@@ -60,7 +66,9 @@ def read_compiled(name: str) -> RuleSet | None:
     """The shipped set `name` from the compiled file; None if there is none, or it does not agree with the YAML files."""
     try:
         found = json.loads((shipped("rules") / FILE_NAME).read_bytes())
-        plain = found["ruleset"]
+        if found["sha256"] != _sha256(found["ruleset"]):
+            return None
+        plain = json.loads(found["ruleset"])
         if plain["name"] != name or plain["sha256"] != _sha256_now(found["folders"], found["table_schema"]):
             return None
         return _ruleset(plain)

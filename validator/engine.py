@@ -304,16 +304,16 @@ class Engine:
                     return None
             return "the month is not known; say which with --month YYYY-MM"
         if "organization" in needs and self._file.organization is None:
+            if self._file.organizations:
+                return "no integration of the configuration is for this organization; add one, or say --organization ID"
             return "say whose file it must be: --organization ID, or `billproof init`"
         return None
 
     def _evaluated(self, work: _Work) -> int:
-        check, kind = work.check, work.rule.kind
-        if kind.reads == "head":
+        check = work.check
+        if work.rule.kind.reads == "head" or (check.violations and check.evaluated < 1):
             return 1
-        if (work.rule.file.scope == "file" and kind.unit == "file" and not kind.counts_rows) or kind.unit == "id":
-            return min(check.evaluated, 1)
-        return max(check.evaluated, 0)
+        return min(check.evaluated, 1) if work.rule.unit in ("file", "id") else max(check.evaluated, 0)
 
     def _outcome(self, work: _Work, state: State, reason: str | None, waive: Waive) -> Outcome:
         rule, check = work.rule, work.check

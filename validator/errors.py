@@ -16,6 +16,10 @@ class BillproofError(Exception):
         self.message = message
         self.help = help
 
+    def lines(self) -> list[str]:
+        """What to print, line by line; a line feed inside a line came from outside and is shown as such."""
+        return [self.message, *([self.help] if self.help else [])]
+
 
 class UsageError(BillproofError):
     """The command line asks for something that cannot be done."""
@@ -50,5 +54,7 @@ class ConfigurationError(BillproofError):
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = sorted(set(faults))
         count = len(self.faults)
-        lines = "\n".join(f"  {fault}" for fault in self.faults)
-        super().__init__(f"CONFIGURATION  {count} fault{'s' if count != 1 else ''}; nothing was checked\n{lines}")
+        super().__init__(f"CONFIGURATION  {count} fault{'s' if count != 1 else ''}; nothing was checked")
+
+    def lines(self) -> list[str]:
+        return [self.message, *(f"  {fault}" for fault in self.faults)]

@@ -33,7 +33,8 @@ class Rule(NamedTuple):
     @property
     def unit(self) -> str:
         """What its violations count."""
-        return self.kind.unit if self.file.scope == "file" or self.kind.unit != "file" else self.file.scope
+        unit = self.kind.unit_of(self.parameters)
+        return unit if self.file.scope == "file" or unit != "file" else self.file.scope
 
 
 class RuleSet(NamedTuple):

@@ -88,7 +88,7 @@ def page(rule: Rule, ruleset: RuleSet) -> str:
     blockers = [one for one in rule.blocked_by if ruleset.rule(one.rule)]
     if blockers:
         named = ", ".join(dict.fromkeys(f"{one.rule} {_name(ruleset, one.rule)}" for one in blockers))
-        lines += ["## Says nothing where", "", *_wrapped(f"one of these has failed first: {named}."), ""]
+        lines += ["## Says nothing where", "", *_wrapped(f"One of these has failed first: {named}."), ""]
     lines += ["## Examples", ""]
     for title, examples in (("Passes", file.examples.passing), ("Fails", file.examples.failing)):
         for one in examples:
@@ -104,7 +104,7 @@ def _name(ruleset: RuleSet, rule_id: str) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    return [part for line in text.strip().splitlines() for part in (textwrap.wrap(line, 110) or [""])]
+    return [part for line in text.strip().splitlines() for part in (textwrap.wrap(line, 110, break_on_hyphens=False, break_long_words=False) or [""])]
 
 
 def _example(title: str, one: Example, rule: Rule) -> Iterator[str]:

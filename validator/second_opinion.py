@@ -24,6 +24,8 @@ def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
     """What frictionless says of the file, and where we differ. Raises UsageError if frictionless is not installed."""
     try:
         import frictionless
+        import frictionless.formats
+        import frictionless.resources
     except ImportError:
         raise UsageError(
             "--second-opinion needs frictionless, which is not installed", "pip install 'billproof[frictionless]'"

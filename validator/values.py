@@ -136,11 +136,12 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     Control, invisible and direction-changing characters become `\\u202E`, a byte that is not UTF-8 becomes `\\xE9`,
     an e-mail address becomes `<e-mail>`, and what is longer than `limit` characters is cut.
     """
-    if limit is not None:
-        text = text[: limit * 4]
-    text = _UNSHOWABLE.sub(_escaped, text)
+    if limit is not None and len(text) > limit * 4:
+        # The last word is left out with the rest: it may be half an address.
+        text = text[: limit * 4].rpartition(" ")[0] if "@" in text or "＠" in text else text[: limit * 4]
     if "@" in text or "＠" in text:
         text = _E_MAIL.sub("<e-mail>", text)
+    text = _UNSHOWABLE.sub(_escaped, text)
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
     return text

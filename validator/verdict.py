@@ -53,10 +53,15 @@ class Pass:
 
     __slots__ = ("sha256",)
 
+    sha256: str
+
     def __init__(self, seal: object, sha256: str) -> None:
         if seal is not _SEAL:
             raise TypeError("only judge() makes a Pass")
-        self.sha256 = sha256
+        object.__setattr__(self, "sha256", sha256)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise TypeError("a Pass cannot be changed")
 
 
 class Verdict(NamedTuple):
@@ -103,13 +108,14 @@ def _judge_file(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> FileV
 
 def _unproved(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
     """Lines 1 to 12: what leaves the file unproved. The first line that fits gives the reasons."""
-    for line in (_unread, _outcomes_incomplete, _crashed, _wrongly_blocked, _empty_pass, _not_run, _second_opinion):
+    lines = (
+        _unread, _outcomes_incomplete, _crashed, _wrongly_blocked, _empty_pass, _not_run, _weaker_rules, _second_opinion, _unbound,
+    )  # fmt: skip
+    for line in lines:
         found = list(line(ruleset, file, policy))
         if found:
             yield from found
             return
-    if policy.policy == "upload":
-        yield from _not_shipped(ruleset, file)
 
 
 def _unread(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
@@ -173,9 +179,16 @@ def _core_unsaid(ruleset: RuleSetDuty, file: FileResult) -> Iterator[Reason]:
             yield _reason("core_not_applicable", one, file, f"had nothing to look at: {one.reason}")
 
 
-def _not_shipped(ruleset: RuleSetDuty, file: FileResult) -> Iterator[Reason]:
-    for text in ruleset.weaker:
-        yield Reason("weaker_rules", text, file.path)
+def _weaker_rules(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    if policy.policy == "upload":
+        for text in ruleset.weaker:
+            yield Reason("weaker_rules", text, file.path)
+
+
+def _unbound(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    """Line 12: whose month is replaced must not rest on what the file itself says."""
+    if policy.policy != "upload":
+        return
     if file.month.source == "inferred" and _coverage_waived(ruleset, file):
         yield Reason("month_inferred", "the month is inferred and a missing day is waived; say --month", file.path)
     if file.integration is None:

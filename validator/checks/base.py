@@ -68,7 +68,6 @@ class Check:
     unit: ClassVar[str] = "file"
     placeholders: ClassVar[tuple[str, ...]] = ()
     raises: ClassVar[tuple[Circumstance, ...]] = ()
-    counts_rows: ClassVar[bool] = False
     # Whether it looks into cells, so that a last record without a line end is read like any other if it is whole.
     reads_cells: ClassVar[bool] = True
     # Whether it must know which rows are charged, and so needs the columns of the times.
@@ -100,6 +99,11 @@ class Check:
     def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
         """The columns that the check reads, present in the file or not."""
         return ()
+
+    @classmethod
+    def unit_of(cls, parameters: Any) -> str:
+        """What a whole-file rule of this kind counts."""
+        return cls.unit
 
     def start(self, parameters: Any) -> None:
         """Keeps the parameters and sets up what is remembered from batch to batch."""

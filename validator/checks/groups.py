@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from validator.checks.base import Check, bad_rows
 from validator.model import Place, Spot
 from validator.schema import TableSchema
+from validator.values import shown
 from validator.view import View
 
 
@@ -115,7 +116,7 @@ class SingleValue(Check):
         if self._first is None:
             self._first = first_rows.pop(0)[1]
         first = self._first
-        self.fail_rows(view, [row for row, _ in first_rows], self._name, lambda row: {"first_value": first})
+        self.fail_rows(view, [row for row, _ in first_rows], self._name, lambda row: {"first_value": shown(first)})
 
 
 class OneName(Check):
@@ -150,7 +151,7 @@ class OneName(Check):
             first = self._names.setdefault(id_, name)
             if first != name and id_ not in self._renamed:
                 self._renamed.add(id_)
-                details = {"id": id_, "name": name, "first_name": first}
+                details = {"id": shown(id_), "name": shown(name), "first_name": shown(first)}
                 self.fail_rows(view, [row], self._name, lambda _, found=details: found)  # type: ignore[misc]
 
 
@@ -158,9 +159,7 @@ class Together(Check):
     """Cells that belong to a charge, such as a project's id and name, are filled: in no row, or not in some."""
 
     kind = "together"
-    unit = "row"
     placeholders = ("count", "rows")
-    counts_rows = True
 
     class Parameters(NamedTuple):
         """The columns, and whether it fails when every row lacks one, or when some do and not all."""
@@ -171,6 +170,10 @@ class Together(Check):
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
         return parameters.columns
+
+    @classmethod
+    def unit_of(cls, parameters: Parameters) -> str:
+        return "file" if parameters.fails_when == "every_row" else "row"
 
     def start(self, parameters: Parameters) -> None:
         self._names, self._every = parameters.columns, parameters.fails_when == "every_row"
@@ -277,7 +280,6 @@ class PersonalData(Check):
     kind = "personal_data"
     unit = "row"
     placeholders = ("count",)
-    counts_rows = True
 
     class Parameters(NamedTuple):
         """The column."""

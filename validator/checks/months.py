@@ -201,18 +201,19 @@ class FileName(_OfDays):
         pattern: str
 
     def start(self, parameters: Parameters) -> None:
-        self._found = re.fullmatch(parameters.pattern, self.file.name)
+        found = re.fullmatch(parameters.pattern, self.file.name)
+        dates = [calendar_date(found[group]) for group in ("first", "last")] if found else [None]
+        self._named = [day_number(one) for one in dates if one]
+        if None in dates:
+            self.not_applicable = "the name has no dates"
 
     def at_end(self) -> None:
         days = self.file.collector.days
-        dates = [calendar_date(self._found[group]) for group in ("first", "last")] if self._found else [None]
-        if None in dates or not days:
-            self.not_applicable = "the name has no dates"
+        if self.not_applicable or not days:
             return
-        named = [day_number(one) for one in dates if one]
         found = [min(days), max(days)]
-        if named != found:
-            texts = [day_of(one).isoformat() for one in (*named, *found)]
+        if self._named != found:
+            texts = [day_of(one).isoformat() for one in (*self._named, *found)]
             named_first, named_last, first_day, last_day = texts
             self.fail_file(named_first=named_first, named_last=named_last, first_day=first_day, last_day=last_day)
 

@@ -71,7 +71,7 @@ class MinimalQuoting(Check):
     def at_header(self) -> None:
         head = self.file.head
         for name, cell in zip(head.header, raw_cells(head.header_text, head.delimiter), strict=False):
-            if _needless(cell, head.delimiter) and not self.full:
+            if _needless(cell, head.delimiter):
                 self.fail_file(head.header_line, name, value=name, key=name)
                 self.full = len(self.spots) >= self.file.max_findings
 

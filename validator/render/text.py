@@ -43,11 +43,10 @@ def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
         yield from _labelled("Why", one["error"])
         return
     yield from _off(one)
+    yield from _cause(one, report)
     if one["verdict"] == "pass":
         yield ""
         yield from _facts(one)
-    else:
-        yield from _cause(one, report)
     calendar = list(_calendar(one))
     if calendar:
         yield ""
@@ -71,8 +70,15 @@ def _headline(one: Tree, report: Tree) -> str:
         return f"FAIL  {name} must not be uploaded{month and ' as ' + month}"
     if report["upload"]["ready"]:
         return f"PASS  {name} is fit to be uploaded{month and ' as ' + month}"
-    warnings = [outcome["rule"] for outcome in one["outcomes"] if outcome["state"] == "failed" and outcome["level"] == "warning"]
-    return f"PASS  {name} has no errors for {month}" + (f"; look at {', '.join(warnings)}" if warnings else "")
+    hindrances = [outcome["rule"] for outcome in one["outcomes"] if _hinders(outcome)]
+    return f"PASS  {name} has no errors for {month}" + (
+        f"; it would not be uploaded: {', '.join(hindrances)}" if hindrances else ""
+    )
+
+
+def _hinders(outcome: Tree) -> bool:
+    """Whether a check may pass with it and an upload may not."""
+    return outcome["state"] in ("not_run", "off") or (outcome["state"] == "failed" and outcome["level"] != "note")
 
 
 def _month_words(one: Tree, report: Tree) -> str:
@@ -101,7 +107,7 @@ def _cause(one: Tree, report: Tree) -> Iterator[str]:
         yield from _labelled("What to do", diagnosis["fix"], keep_lines=True)
         return
     fixes = {rule["id"]: rule["fix"] for rule in report["ruleset"]["rules"]}
-    failed = sorted(_failed(one), key=lambda outcome: _LEVELS[outcome["level"]])
+    failed = [outcome for outcome in _by_level(_failed(one)) if outcome["level"] != "note"]
     if failed:
         yield ""
         yield from _labelled("What to do", fixes[failed[0]["rule"]])
@@ -168,7 +174,7 @@ def _legend(days: Sequence[Tree], one: Tree) -> str:
             continue
         text = _LEGEND[mark]
         if state == "missing":
-            text += f" {_runs(of_state)}"
+            text += f" {_runs(of_state)}" + (", or not readable" if one["unread_lines"] or one["totals"]["amount"] is None else "")
         if state == "outside":
             amounts = [day["amount"] for day in of_state]
             rows = sum(day["rows"] for day in of_state)
@@ -192,11 +198,15 @@ def _runs(days: Sequence[Tree]) -> str:
 
 
 def _rules(one: Tree, detail: Detail) -> Iterator[str]:
-    failed = sorted(_failed(one), key=lambda outcome: (_LEVELS[outcome["level"]], outcome["rule"]))
+    failed = _by_level(_failed(one))
+    explained = one.get("diagnosis", {}).get("rules", [])
     for outcome in failed if detail == "verbose" else failed[:RULE_LINES]:
-        message = _once(outcome)
-        head = f"  {outcome['rule']} {outcome['name']}  {outcome['level']}  "
-        yield from textwrap.wrap(head + message, WIDTH, subsequent_indent=" " * 8, break_long_words=False)
+        line = f"  {outcome['rule']} {outcome['name']}  {outcome['level']}  {_once(outcome)}"
+        folded = detail != "verbose" and outcome["rule"] in explained
+        if folded:
+            yield textwrap.shorten(line, WIDTH, placeholder=" …", initial_indent="  ", break_on_hyphens=False)
+            continue
+        yield from _wrap(line, " " * 8)
         if outcome.get("reason"):
             yield f"        {outcome['reason']}"
         places = outcome["findings"] if detail == "verbose" else outcome["findings"][:1]
@@ -208,17 +218,25 @@ def _rules(one: Tree, detail: Detail) -> Iterator[str]:
         if outcome["state"] == "waived":
             waiver = outcome["waiver"]
             text = f"  {outcome['rule']} {outcome['name']}  signed for by {waiver['owner']} until {waiver['expires']}"
-            text += f" ({waiver['at']}): {waiver['reason']}"
-            yield from textwrap.wrap(text, WIDTH, subsequent_indent=" " * 8, break_long_words=False)
+            yield from _wrap(f"{text} ({waiver['at']}): {waiver['reason']}", " " * 8)
+
+
+def _by_level(outcomes: list[Tree]) -> list[Tree]:
+    """Errors first, then warnings, then notes."""
+    return sorted(outcomes, key=lambda outcome: (_LEVELS[outcome["level"]], outcome["rule"]))
+
+
+def _wrap(text: str, indent: str) -> list[str]:
+    """Lines of at most WIDTH characters; ids are never broken."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _once(outcome: Tree) -> str:
     """The first finding's message, and how many more there are."""
     message: str = outcome["findings"][0]["message"] if outcome["findings"] else "fails"
     findings, violations = len(outcome["findings"]), outcome["violations"]
-    if violations > 1 and findings > 1:
-        unit = {"id": "ids", "day": "days"}.get(outcome["unit"], outcome["unit"] + "s")
-        message += f" ({violations:,} {unit} in all)"
+    if violations > 1 and (findings > 1 or violations > findings) and outcome["unit"] != "day" and f"{violations:,}" not in message:
+        message += f" ({violations:,} {outcome['unit']}s in all)"
     return message
 
 
@@ -236,7 +254,7 @@ def _counts(one: Tree) -> Iterator[str]:
     states: dict[str, list[Tree]] = {}
     for outcome in one["outcomes"]:
         states.setdefault(outcome["state"], []).append(outcome)
-    parts = [f"{len(states.get('passed', [])):,} rules passed"]
+    parts = [f"{_number(len(states.get('passed', [])), 'rule')} passed"]
     for state, words in (
         ("failed", "failed"), ("waived", "signed for"), ("not_applicable", "had nothing to look at"),
         ("blocked", "could not look"), ("off", "switched off"), ("crashed", "broke down"),
@@ -253,10 +271,11 @@ def _counts(one: Tree) -> Iterator[str]:
     if unseen and one["verdict"] != "pass":
         causes = ", ".join(dict.fromkeys(str(outcome["blocked_by"]) for outcome in unseen))
         named = ", ".join(f"{outcome['rule']} {outcome['name']}" for outcome in unseen[-2:])
-        text = f"  Not judged: {len(unseen)} rules could not look because of {causes}, among them {named}"
-        yield from textwrap.wrap(text, WIDTH, subsequent_indent="    ")
-    if one["verdict"] == "fail" and one["month"]["source"] == "inferred" and one["month"]["value"]:
-        yield f"  The month {one['month']['value']} is read from the rows. Another one: --month YYYY-MM"
+        among = f", among them {named}" if len(unseen) > 2 else f": {named}"
+        yield from _wrap(f"  Not judged: {_number(len(unseen), 'rule')} could not look because of {causes}{among}", "    ")
+    if one["verdict"] == "fail" and one["month"]["value"]:
+        source = "is read from the rows" if one["month"]["source"] == "inferred" else f"comes from {one['month']['source']}"
+        yield f"  The month {one['month']['value']} {source}. Another one: --month YYYY-MM"
     if one.get("second_opinion"):
         yield from _second_opinion(one["second_opinion"])
 
@@ -265,7 +284,7 @@ def _second_opinion(opinion: Tree) -> Iterator[str]:
     word = "finds no fault" if opinion["valid"] else f"finds {len(opinion['errors'])} faults"
     yield f"  Second opinion: {opinion['tool']} {word}"
     for text in opinion["disagreements"][:3]:
-        yield from textwrap.wrap(f"    {text}", WIDTH, subsequent_indent="      ")
+        yield from _wrap(f"    {text}", "      ")
 
 
 def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
@@ -276,7 +295,8 @@ def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
         return
     yield "  If that is as it should be, somebody can sign for it: put this into billproof.yaml, with reason and owner"
     yield "  waivers:"
-    expires = date.fromisoformat(report["run"]["as_of"][:10]) + timedelta(days=WAIVER_DAYS)
+    today = max(report["run"]["as_of"], report["run"]["started"])[:10]
+    expires = date.fromisoformat(today) + timedelta(days=WAIVER_DAYS)
     for outcome in failed:
         limit = f"at_most: {outcome['violations']}, " if outcome["level"] == "error" else ""
         yield (
@@ -290,7 +310,7 @@ def _limits(one: Tree, report: Tree) -> Iterator[str]:
         return
     yield "  What no file can show:"
     for text in report["does_not_prove"]:
-        yield from textwrap.wrap(f"    {text}", WIDTH, subsequent_indent="    ")
+        yield from _wrap(f"    {text}", "    ")
     total, expected = one["totals"]["amount"], report["settings"]["expect_total"]["value"]
     if total is not None and expected is None:
         cents = _cents(total).replace(",", "")
@@ -330,7 +350,7 @@ def _labelled(label: str, text: str, keep_lines: bool = False) -> Iterator[str]:
         part
         for line in lines
         for part in textwrap.wrap(
-            line, WIDTH - 11, break_long_words=False, drop_whitespace=not line.startswith(" "),
+            line, WIDTH - 11, break_long_words=False, break_on_hyphens=False, drop_whitespace=not line.startswith(" "),
             subsequent_indent=" " * (len(line) - len(line.lstrip())),
         ) or [""]
     ]  # fmt: skip
