@@ -104,7 +104,8 @@ def _name(ruleset: RuleSet, rule_id: str) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    return [part for line in text.strip().splitlines() for part in (textwrap.wrap(line, 110, break_on_hyphens=False, break_long_words=False) or [""])]
+    wrapper = textwrap.TextWrapper(110, break_on_hyphens=False, break_long_words=False)
+    return [part for line in text.strip().splitlines() for part in (wrapper.wrap(line) or [""])]
 
 
 def _example(title: str, one: Example, rule: Rule) -> Iterator[str]:

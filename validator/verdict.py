@@ -109,7 +109,8 @@ def _judge_file(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> FileV
 def _unproved(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
     """Lines 1 to 12: what leaves the file unproved. The first line that fits gives the reasons."""
     lines = (
-        _unread, _outcomes_incomplete, _crashed, _wrongly_blocked, _empty_pass, _not_run, _weaker_rules, _second_opinion, _unbound,
+        _unread, _outcomes_incomplete, _crashed, _wrongly_blocked, _empty_pass, _not_run,
+        _weaker_rules, _second_opinion, _unbound,
     )  # fmt: skip
     for line in lines:
         found = list(line(ruleset, file, policy))

@@ -13,7 +13,7 @@ from validator.values import month_name, shown
 Detail = Literal["quiet", "normal", "verbose"]
 Tree = Mapping[str, Any]
 
-WIDTH = 108
+WIDTH = 112
 MONTH_LINES = 6
 RULE_LINES = 12
 WAIVER_DAYS = 90
@@ -174,7 +174,7 @@ def _legend(days: Sequence[Tree], one: Tree) -> str:
             continue
         text = _LEGEND[mark]
         if state == "missing":
-            text += f" {_runs(of_state)}" + (", or not readable" if one["unread_lines"] or one["totals"]["amount"] is None else "")
+            text += f" {_runs(of_state)}" + ("" if one["totals"]["amount"] is not None else ", or not readable")
         if state == "outside":
             amounts = [day["amount"] for day in of_state]
             rows = sum(day["rows"] for day in of_state)
@@ -204,7 +204,7 @@ def _rules(one: Tree, detail: Detail) -> Iterator[str]:
         line = f"  {outcome['rule']} {outcome['name']}  {outcome['level']}  {_once(outcome)}"
         folded = detail != "verbose" and outcome["rule"] in explained
         if folded:
-            yield textwrap.shorten(line, WIDTH, placeholder=" …", initial_indent="  ", break_on_hyphens=False)
+            yield line if len(line) <= WIDTH else line[: WIDTH - 2].rpartition(" ")[0] + " …"
             continue
         yield from _wrap(line, " " * 8)
         if outcome.get("reason"):
@@ -234,8 +234,8 @@ def _wrap(text: str, indent: str) -> list[str]:
 def _once(outcome: Tree) -> str:
     """The first finding's message, and how many more there are."""
     message: str = outcome["findings"][0]["message"] if outcome["findings"] else "fails"
-    findings, violations = len(outcome["findings"]), outcome["violations"]
-    if violations > 1 and (findings > 1 or violations > findings) and outcome["unit"] != "day" and f"{violations:,}" not in message:
+    violations = outcome["violations"]
+    if violations > 1 and outcome["unit"] not in ("day", "line", "file") and f"{violations:,}" not in message:
         message += f" ({violations:,} {outcome['unit']}s in all)"
     return message
 
