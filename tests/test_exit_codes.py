@@ -336,7 +336,11 @@ def test_an_unexpected_error_is_unproved_and_tells_nothing_of_the_file(
 @pytest.mark.parametrize("format_", FORMATS)
 def test_an_interrupted_check(format_: str) -> None:
     command = [*COMMAND, "check", "-", "--format", format_]
-    checking = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Whoever runs the tests in the background has the signal ignored; the command must not inherit that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    checking = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed
+    )
     assert checking.stdin is not None
     row = GOOD.read_bytes().splitlines(keepends=True)[1]
     # More than a pipe holds: once it is written, the command is past its start and reads.

@@ -248,17 +248,18 @@ def _parse(
     text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool
 ) -> tuple[Batch, str]:
     """A block as a Batch, and the text of a last record that goes on in the next block."""
-    line_end = "" if "\r" in text else "\n"
+    lines = split_lines(text) if "\r" in text else text.split("\n")
+    if not lines[-1]:
+        lines.pop()
     unfinished = final and not text.endswith(("\n", "\r"))
     quoted = _quoted_cells(text, delimiter)
     if quoted is not None:
         try:
-            rows = list(csv.reader(io.StringIO(text, newline=line_end), strict=True, delimiter=delimiter))
+            rows = list(csv.reader(lines, strict=True, delimiter=delimiter))
         except csv.Error:
             rows = []
-        count = len(rows)
-        line_count = text.count("\n") + (not text.endswith("\n")) if line_end else len(split_lines(text))
-        if count == line_count:
+        # Lines without their line ends are good enough where every record is one line; else the walk sees them whole.
+        if len(rows) == len(lines):
             return _line_by_line(text, first_line, delimiter, width, rows, quoted, unfinished, bad_bytes), ""
     return _walk(text, first_line, delimiter, width, final, bad_bytes)
 

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from validator.errors import Unreadable
 
-BLOCK_BYTES = 65_536
+BLOCK_BYTES = 131_072
 MAX_LINE_BYTES = 64 * 1024 * 1024
 STANDARD_INPUT = "-"
 

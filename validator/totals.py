@@ -6,12 +6,11 @@ Amounts are summed only where they are exact numbers; one that is not makes the 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, Inexact, InvalidOperation
 from functools import reduce
-from itertools import repeat
 
 from validator.model import Group, Totals
 from validator.values import (
@@ -29,6 +28,7 @@ LAST_DAY = 2_932_896  # 9999-12-31
 
 _NUMBER_CHARACTERS = re.compile(r"[0-9.eE+-]*")
 _ZERO = Decimal(0)
+_GROUPS = ("project", "group")
 
 
 class DayTally:
@@ -58,8 +58,9 @@ class Collector:
         self.organizations: Counter[str] = Counter()
         self.last_row: tuple[int | None, str | None, str] = (None, None, "")
         self._currencies: set[str] = set()
-        self._groups: dict[tuple[str, str], Decimal] = {}
-        self._group_rows: Counter[tuple[str, str]] = Counter()
+        self._total = _ZERO
+        self._sums: dict[str, defaultdict[str, Decimal]] = {role: defaultdict(Decimal) for role in _GROUPS}
+        self._group_rows: dict[str, Counter[str]] = {role: Counter() for role in _GROUPS}
         self._project_names: dict[str, str] = {}
 
     def day(self, value: str) -> int | None:
@@ -95,7 +96,7 @@ class Collector:
         if not len(charged):
             return
         if "organization" in self._roles:
-            self.organizations.update(charged.column(self._roles["organization"]))
+            self.organizations.update(_counted(charged, self._roles["organization"]))
         if "currency" in self._roles:
             self._currencies |= charged.distinct(self._roles["currency"])
         if "amount" in self._roles:
@@ -106,8 +107,7 @@ class Collector:
         cells = view.column(name)
         if not cells:
             return
-        counts = Counter(cells)
-        charged = Counter(view.charged().column(name)) if len(view.charged()) else Counter()
+        counts, charged = _counted(view, name), _counted(view.charged(), name)
         for value, count in counts.items():
             day = self.day(value)
             if day is None:
@@ -117,7 +117,7 @@ class Collector:
                 row = cells.index(value)
                 tally = self.days[day] = DayTally(view.line(row), value, key(view, row) if callable(key) else "")
             tally.rows += count
-            tally.charged += charged[value]
+            tally.charged += charged.get(value, 0)
         last = len(cells) - 1
         self.last_row = (view.line(last), cells[last], key(view, last) if callable(key) else "")
 
@@ -136,15 +136,10 @@ class Collector:
         except (InvalidOperation, Inexact):
             self.usable = False
 
-    def _pairs(self, charged: View) -> Iterator[tuple[str, str]]:
-        """Project and line item of each row; empty where the set has no such role."""
-        project, group = self._roles.get("project"), self._roles.get("group")
-        projects = charged.column(project) if project else repeat("")
-        groups = charged.column(group) if group else repeat("")
-        return zip(projects, groups, strict=False) if project or group else repeat(("", ""), len(charged))
-
     def _count_groups(self, charged: View) -> None:
-        self._group_rows.update(self._pairs(charged))
+        for role in _GROUPS:
+            if role in self._roles:
+                self._group_rows[role].update(charged.column(self._roles[role]))
         project, name = self._roles.get("project"), self._roles.get("project_name")
         if project and name:
             projects = charged.column(project)
@@ -153,22 +148,26 @@ class Collector:
 
     def _add(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
         add = EXACT.add
-        sums = self._groups
-        for pair, amount in zip(self._pairs(charged), amounts, strict=True):
-            if amount:
-                sums[pair] = add(sums.get(pair, _ZERO), amount)
+        total = reduce(add, filter(None, amounts), _ZERO)
+        self._total = add(self._total, total)
+        for role in _GROUPS:
+            if role in self._roles:
+                sums = self._sums[role]
+                for key, amount in zip(charged.column(self._roles[role]), amounts, strict=True):
+                    if amount:
+                        sums[key] = add(sums[key], amount)
         if "day" not in self._roles:
             return
         name = self._roles["day"]
         if len(charged.distinct(name)) == 1 and not badly_dated:
-            self._add_to_day(charged.column(name)[0], reduce(add, filter(None, amounts), _ZERO))
+            self._add_to_day(charged.column(name)[0], total)
             return
         by_value: dict[str, Decimal] = {}
         for position, value, amount in zip(charged.positions, charged.column(name), amounts, strict=True):
             if amount and position not in badly_dated:
                 by_value[value] = add(by_value.get(value, _ZERO), amount)
-        for value, total in by_value.items():
-            self._add_to_day(value, total)
+        for value, total_of_day in by_value.items():
+            self._add_to_day(value, total_of_day)
 
     def _add_to_day(self, value: str, amount: Decimal) -> None:
         day = self.day(value)
@@ -178,12 +177,7 @@ class Collector:
     @property
     def amount(self) -> Decimal | None:
         """The exact sum of all charges, or None."""
-        if not self.usable:
-            return None
-        total = _ZERO
-        for one in self._groups.values():
-            total = EXACT.add(total, one)
-        return total
+        return self._total if self.usable else None
 
     def totals(self) -> Totals:
         """The control totals as they stand in the report."""
@@ -198,27 +192,28 @@ class Collector:
             days=len(days),
             first_day=day_of(days[0]).isoformat() if days else None,
             last_day=day_of(days[-1]).isoformat() if days else None,
-            by_project=self._top(0, self._project_names),
-            by_line_item=self._top(1, {}),
+            by_project=self._top("project", self._project_names),
+            by_line_item=self._top("group", {}),
         )
 
-    def _top(self, part: int, names: Mapping[str, str]) -> tuple[Group, ...]:
+    def _top(self, role: str, names: Mapping[str, str]) -> tuple[Group, ...]:
         """The groups with the largest amounts, and one `other` for the rest."""
-        rows: Counter[str] = Counter()
-        sums: dict[str, Decimal] = {}
-        for pair, count in self._group_rows.items():
-            rows[pair[part]] += count
-        for pair, amount in self._groups.items():
-            sums[pair[part]] = EXACT.add(sums.get(pair[part], _ZERO), amount)
+        rows, sums = self._group_rows[role], self._sums[role]
         ordered = sorted(rows, key=lambda one: (-sums.get(one, _ZERO), one))
         top = [self._group(one, names.get(one), sums.get(one, _ZERO), rows[one]) for one in ordered[:TOP_GROUPS]]
         rest = ordered[TOP_GROUPS:]
         if rest:
-            amount = _ZERO
-            for one in rest:
-                amount = EXACT.add(amount, sums.get(one, _ZERO))
+            amount = reduce(EXACT.add, (sums.get(one, _ZERO) for one in rest), _ZERO)
             top.append(self._group(f"other ({len(rest):,})", None, amount, sum(rows[one] for one in rest)))
         return tuple(top)
 
     def _group(self, id_: str, name: str | None, amount: Decimal, rows: int) -> Group:
         return Group(id_, name, amount if self.usable else None, rows)
+
+
+def _counted(view: View, name: str) -> Mapping[str, int]:
+    """How often each value stands in a column; most columns of a batch hold one value only."""
+    if not len(view):
+        return {}
+    distinct = view.distinct(name)
+    return {value: len(view) for value in distinct} if len(distinct) == 1 else Counter(view.column(name))

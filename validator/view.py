@@ -68,6 +68,11 @@ class View:
         """Every column of the file, known or not, but those named."""
         return [self._at(index) for index, name in enumerate(self.columns.names) if name not in but]
 
+    @property
+    def lines(self) -> Sequence[int]:
+        """The first physical line of every row."""
+        return self.batch.lines if self._whole else [self.batch.lines[position] for position in self.positions]
+
     def line(self, row: int) -> int:
         """The first physical line of a row."""
         return self.batch.lines[self.positions[row]]

@@ -33,7 +33,7 @@ class _ByValue(Check):
         view = view.readable(name)
         cells = view.raw(name) if raw else view.column(name)
         good = self._good.setdefault(name, set())
-        new = (set(cells) if raw else view.distinct(name)) - good
+        new = (view.distinct(name) if cells is view.column(name) else set(cells)) - good
         reasons = {value: reason for value in new if (reason := self.reason(value)) is not None}
         if len(good) < REMEMBERED_VALUES:
             good |= new.difference(reasons)

@@ -145,7 +145,8 @@ class OneName(Check):
         view = view.readable(self._id, self._name)
         pairs = list(zip(view.column(self._id), view.column(self._name), strict=True))
         distinct = set(pairs)
-        if all(self._names.get(id_) == name for id_, name in distinct):
+        by_id = dict(distinct)
+        if len(by_id) == len(distinct) and by_id.items() <= self._names.items():
             return
         for row, (id_, name) in enumerate(pairs):
             first = self._names.setdefault(id_, name)
@@ -258,7 +259,9 @@ class UniqueRows(Check):
             start = end
 
     def _of_day(self, view: View, rows: range, hashes: list[int]) -> None:
-        own = {hashes[row]: view.line(row) for row in reversed(rows)}
+        whole = len(rows) == len(view)
+        lines = view.lines if whole else [view.line(row) for row in rows]
+        own = dict(zip(hashes[::-1] if whole else [hashes[row] for row in reversed(rows)], lines[::-1], strict=True))
         if len(own) == len(rows) and self._seen.keys().isdisjoint(own):
             self._seen.update(own)
             return

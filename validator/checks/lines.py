@@ -118,9 +118,9 @@ class LineEnds(Check):
         self._ends = ""
 
     def on_batch(self, batch: Batch) -> None:
-        found = batch.text.count("\r")
-        if not found:
+        if "\r" not in batch.text:
             return
+        found = batch.text.count("\r")
         self.violations += found
         if self._first is None:
             lines = batch.text_lines
