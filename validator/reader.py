@@ -19,6 +19,8 @@ from validator.source import Source
 FIELD_LIMIT = 131_072
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
+_CONTROL_BYTES = bytes(code for code in (*range(0x20), 0x7F) if code not in (0x0A, 0x0D))
+
 _PROBLEMS = {
     "unexpected end": "a quotation mark is never closed",
     "field larger": f"a cell has more than {FIELD_LIMIT:,} characters, as when a quotation mark is never closed",
@@ -74,6 +76,17 @@ class Batch:
     def columns(self) -> list[tuple[str, ...]]:
         """The rows' cells by column, as they stand in the file."""
         return list(zip(*self.rows, strict=True))
+
+    @cached_property
+    def has_controls(self) -> bool:
+        """Whether there may be control characters other than line ends; never False if there is one."""
+        data = self.text.encode("utf-8", "surrogateescape")
+        return len(data.translate(None, _CONTROL_BYTES)) != len(data) or (not self.text.isascii() and b"\xc2" in data)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a blank in an ASCII cell can only be a space: every record is one line and there are no controls."""
+        return self.quoted_cells is not None and not self.has_controls
 
     @cached_property
     def text_lines(self) -> list[str]:

@@ -110,7 +110,7 @@ class View:
         # A view that referred to itself would never be freed, as the collector of circles is off while a file is read.
         if self._all_charged is None:
             others = self.columns.other_than_time
-            self._all_charged = any("" not in self._distinct_at(index) for index in others[:3])
+            self._all_charged = any(all(self._at(index)) for index in others[:3])
             if not self._all_charged:
                 cells = [self._at(index) for index in others]
                 charged = [row for row in range(len(self)) if any(column[row] for column in cells)]
@@ -120,10 +120,9 @@ class View:
 
     def filled(self, name: str, filled: bool = True) -> View:
         """The rows in which the cell of a column is filled (or blank)."""
-        distinct = self.distinct(name)
-        if filled and "" not in distinct:
-            return self
         column = self.column(name)
+        if filled and all(column):
+            return self
         return self.only([row for row, cell in enumerate(column) if bool(cell) is filled])
 
     def _raw_at(self, index: int) -> Sequence[str]:
@@ -137,24 +136,29 @@ class View:
     def _distinct_at(self, index: int) -> set[str]:
         found = self._distinct.get(index)
         if found is None:
-            self._at(index)
-            found = self._distinct[index]
+            found = self._distinct[index] = set(self._at(index))
         return found
 
     def _at(self, index: int) -> Sequence[str]:
         found = self._stripped.get(index)
         if found is None:
             raw = self._raw_at(index)
-            distinct = set(raw)
-            known = self.columns.unpadded.setdefault(index, {""})
-            new = distinct - known
-            if not (_BLANK_SET.isdisjoint(map(_FIRST, new)) and _BLANK_SET.isdisjoint(map(_LAST, new))):
-                found = [cell.strip(BLANKS) for cell in raw]
-                distinct = set(found)
-            else:
+            joined = "".join(raw)
+            if " " not in joined and joined.isascii() and self.batch.plain:
                 found = raw
-                if len(known) < REMEMBERED_VALUES:
-                    known |= new
+            else:
+                found = self._strip(index, raw)
             self._stripped[index] = found
-            self._distinct[index] = distinct
         return found
+
+    def _strip(self, index: int, raw: Sequence[str]) -> Sequence[str]:
+        """The cells without the blanks around them: the same object if there are none."""
+        distinct = set(raw)
+        known = self.columns.unpadded.setdefault(index, {""})
+        new = distinct - known
+        if not (_BLANK_SET.isdisjoint(map(_FIRST, new)) and _BLANK_SET.isdisjoint(map(_LAST, new))):
+            return [cell.strip(BLANKS) for cell in raw]
+        if len(known) < REMEMBERED_VALUES:
+            known |= new
+        self._distinct[index] = distinct
+        return raw

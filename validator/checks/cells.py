@@ -228,7 +228,7 @@ class Filled(Check):
     def on_rows(self, view: View) -> None:
         for name in self._names:
             readable = view.readable(name)
-            if "" in readable.distinct(name):
+            if not all(readable.column(name)):
                 self.fail_rows(readable, bad_rows(readable.column(name), {""}), name)
 
     def at_end(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import groupby
@@ -183,7 +184,7 @@ class Together(Check):
 
     def on_rows(self, view: View) -> None:
         view = view.readable(*self._names)
-        blank = [name for name in self._names if "" in view.distinct(name)]
+        blank = [name for name in self._names if not all(view.column(name))]
         if not blank:
             return
         rows = sorted(set().union(*(bad_rows(view.column(name), {""}) for name in blank)))
@@ -229,7 +230,8 @@ class UniqueRows(Check):
         self._whole_file = parameters.within == "file"
         self._day = self.file.roles.get("day") or ""
         self._group = self.file.roles.get("group") or self._day
-        self._seen: dict[int, int] = {}
+        self._seen: set[int] = set()
+        self._hashes, self._lines = array("q"), array("q")
         self._latest = -1
 
     def on_rows(self, view: View) -> None:
@@ -243,7 +245,8 @@ class UniqueRows(Check):
                 self.evaluated -= len(rows)
                 continue
             if day > self._latest:
-                self._latest, self._seen = day, {}
+                self._latest = day
+                self._seen, self._hashes, self._lines = set(), array("q"), array("q")
             self._of_day(view, rows, hashes)
 
     def _runs(self, view: View) -> Iterator[tuple[int, range]]:
@@ -260,21 +263,31 @@ class UniqueRows(Check):
 
     def _of_day(self, view: View, rows: range, hashes: list[int]) -> None:
         whole = len(rows) == len(view)
+        new = hashes if whole else hashes[rows.start : rows.stop]
         lines = view.lines if whole else [view.line(row) for row in rows]
-        own = dict(zip(hashes[::-1] if whole else [hashes[row] for row in reversed(rows)], lines[::-1], strict=True))
-        if len(own) == len(rows) and self._seen.keys().isdisjoint(own):
-            self._seen.update(own)
-            return
-        doubles: dict[int, int] = {}
-        for row in rows:
-            line = view.line(row)
-            first = self._seen.setdefault(hashes[row], line)
-            if first != line:
-                doubles[row] = first
+        own = set(new)
+        doubles = [] if len(own) == len(new) and self._seen.isdisjoint(own) else self._doubles(new, rows)
+        self._seen |= own
+        self._hashes.extend(new)
+        self._lines.extend(lines)
+
+        def first_line(row: int) -> int:
+            return self._lines[self._hashes.index(hashes[row])]
+
         self.fail_rows(
-            view, list(doubles), self._group, lambda row: {"first_line": str(doubles[row])},
-            lambda row: Place(doubles[row], self._group),
+            view, doubles, self._group, lambda row: {"first_line": str(first_line(row))},
+            lambda row: Place(first_line(row), self._group),
         )  # fmt: skip
+
+    def _doubles(self, new: list[int], rows: range) -> list[int]:
+        """The rows that are like an earlier one."""
+        seen = set(self._seen)
+        found = []
+        for row, one in zip(rows, new, strict=True):
+            if one in seen:
+                found.append(row)
+            seen.add(one)
+        return found
 
 
 class PersonalData(Check):

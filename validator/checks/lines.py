@@ -13,7 +13,6 @@ from validator.reader import Batch
 
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
 _CONTROL = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_CONTROL_BYTES = bytes(code for code in (*range(0x20), 0x7F) if code not in (0x0A, 0x0D))
 _NAMES = {0x00: "NUL", 0x09: "tab", 0x0B: "vertical tab", 0x0C: "form feed", 0x1B: "escape", 0x7F: "delete"}
 
 
@@ -98,10 +97,7 @@ class ControlCharacters(Check):
                 self.fail_file(head.header_line, name, "header_broken", name, name, **_character(name))
 
     def on_batch(self, batch: Batch) -> None:
-        text = batch.text
-        data = text.encode("utf-8", "surrogateescape")
-        suspicious = len(data.translate(None, _CONTROL_BYTES)) != len(data) or (not text.isascii() and b"\xc2" in data)
-        if suspicious and _CONTROL.search(text):
+        if batch.has_controls and _CONTROL.search(batch.text):
             _fail_cells(self, batch, _CONTROL, _character)
 
 
