@@ -9,7 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal, Inexact, InvalidOperation
+from decimal import Decimal, Inexact, InvalidOperation, localcontext
 from functools import reduce
 
 from validator.model import Group, Totals
@@ -150,12 +150,13 @@ class Collector:
         add = EXACT.add
         total = reduce(add, filter(None, amounts), _ZERO)
         self._total = add(self._total, total)
-        for role in _GROUPS:
-            if role in self._roles:
-                sums = self._sums[role]
-                for key, amount in zip(charged.column(self._roles[role]), amounts, strict=True):
-                    if amount:
-                        sums[key] = add(sums[key], amount)
+        with localcontext(EXACT):
+            for role in _GROUPS:
+                if role in self._roles:
+                    sums = self._sums[role]
+                    for key, amount in zip(charged.column(self._roles[role]), amounts, strict=True):
+                        if amount:
+                            sums[key] += amount
         if "day" not in self._roles:
             return
         name = self._roles["day"]
