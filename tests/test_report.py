@@ -299,6 +299,12 @@ def test_files_stand_as_given() -> None:
     assert [one["file"] for one in report["reasons"]] == [wanted[0].as_posix(), wanted[2].as_posix()]
 
 
+def test_a_file_named_twice_stands_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FIXTURES)
+    report = report_of(check("good-h1", "good-h2", f"./good-h1/{GOOD.name}", GOOD, "good-h[12]"))
+    assert [one["path"] for one in report["files"]] == [f"good-h1/{GOOD.name}", f"good-h2/{GOOD.name}"]
+
+
 def test_paths_are_as_given_or_from_the_working_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FIXTURES)
     report = report_of(check("good-h1", "./good-h2", "good-h3/../good-h3"))

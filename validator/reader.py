@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -51,9 +52,11 @@ class Batch:
         self, text: str, first_line: int, line_count: int, delimiter: str, rows: list[list[str]],
         lines: Sequence[int], end_lines: Sequence[int], unread: Sequence[Unread] = (), blank_lines: Sequence[int] = (),
         quoted_cells: list[str] | None = None, last_position: int | None = None, unfinished: bool = False,
-        bad_bytes: bool = False,
+        bad_bytes: bool = False, data: bytes | None = None,
     ) -> None:  # fmt: skip
         self.text = text
+        self._data = data
+        self._joined: dict[int, str] = {}
         self.first_line = first_line
         self.line_count = line_count
         self.delimiter = delimiter
@@ -77,10 +80,28 @@ class Batch:
         """The rows' cells by column, as they stand in the file."""
         return list(zip(*self.rows, strict=True))
 
+    def joined(self, index: int) -> str:
+        """A column's cells in one text: a quick way to see that a character stands in none of them."""
+        found = self._joined.get(index)
+        if found is None:
+            found = self._joined[index] = "".join(self.columns[index]) if self.rows else ""
+        return found
+
+    def is_quoted_as_needed(self) -> bool:
+        """Whether every quotation mark of the text belongs to a cell that needs its two marks, and no cell holds one."""
+        needing = 0
+        for index, column in enumerate(self.columns):
+            joined = self.joined(index)
+            if '"' in joined:
+                return False
+            if self.delimiter in joined:
+                needing += sum(count for value, count in Counter(column).items() if self.delimiter in value)
+        return self.text.count('"') == 2 * needing
+
     @cached_property
     def has_controls(self) -> bool:
         """Whether there may be control characters other than line ends; never False if there is one."""
-        data = self.text.encode("utf-8", "surrogateescape")
+        data = self.text.encode("utf-8", "surrogateescape") if self._data is None else self._data
         return len(data.translate(None, _CONTROL_BYTES)) != len(data) or (not self.text.isascii() and b"\xc2" in data)
 
     @property
@@ -198,17 +219,18 @@ class Reader:
         yield self._header_batch()
         width = len(head.header) or None
         line = head.header_end_line + 1
-        text, bad = self._text, self._bad_bytes
+        text, bad, data = self._text, self._bad_bytes, None
         while True:
-            batch, carry = _parse(text, line, head.delimiter, width, self._final, bad)
+            batch, carry = _parse(text, line, head.delimiter, width, self._final, bad, data)
             if batch.line_count:
                 line += batch.line_count
                 self.unread_lines += sum(one.end_line - one.line for one in batch.unread)
                 yield batch
             if self._final:
                 return
-            more, more_bad = _decode(self._next_block())
-            text, bad = carry + more, more_bad or (bool(carry) and bad)
+            block = self._next_block()
+            more, more_bad = _decode(block)
+            text, bad, data = carry + more, more_bad or (bool(carry) and bad), None if carry else block
 
     def _header_batch(self) -> Batch:
         head = self.head
@@ -258,21 +280,30 @@ class _Walker:
 
 
 def _parse(
-    text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool
+    text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool, data: bytes | None
 ) -> tuple[Batch, str]:
-    """A block as a Batch, and the text of a last record that goes on in the next block."""
+    """A block as a Batch, and the text of a last record that goes on in the next block. `data` is the text as bytes."""
     lines = split_lines(text) if "\r" in text else text.split("\n")
     if not lines[-1]:
         lines.pop()
     unfinished = final and not text.endswith(("\n", "\r"))
-    quoted = _quoted_cells(text, delimiter)
-    if quoted is not None:
-        try:
-            rows = list(csv.reader(lines, strict=True, delimiter=delimiter))
-        except csv.Error:
-            rows = []
-        # Lines without their line ends are good enough where every record is one line; else the walk sees them whole.
-        if len(rows) == len(lines):
+    try:
+        rows = list(csv.reader(lines, strict=True, delimiter=delimiter))
+    except csv.Error:
+        rows = []
+    # Lines without their line ends are good enough where every record is one line; else the walk sees them whole.
+    if len(rows) == len(lines):
+        if set(map(len, rows)) == {width}:
+            numbers = range(first_line, first_line + len(rows))
+            last = len(rows) - 1 if unfinished else None
+            batch = Batch(
+                text, first_line, len(rows), delimiter, rows, numbers, numbers, quoted_cells=[], last_position=last,
+                unfinished=unfinished, bad_bytes=bad_bytes, data=data,
+            )  # fmt: skip
+            if batch.is_quoted_as_needed():
+                return batch, ""
+        quoted = _quoted_cells(text, delimiter)
+        if quoted is not None:
             return _line_by_line(text, first_line, delimiter, width, rows, quoted, unfinished, bad_bytes), ""
     return _walk(text, first_line, delimiter, width, final, bad_bytes)
 

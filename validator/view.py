@@ -123,6 +123,8 @@ class View:
         column = self.column(name)
         if filled and all(column):
             return self
+        if filled and not any(column):
+            return self.only(())
         return self.only([row for row, cell in enumerate(column) if bool(cell) is filled])
 
     def _raw_at(self, index: int) -> Sequence[str]:
@@ -143,7 +145,7 @@ class View:
         found = self._stripped.get(index)
         if found is None:
             raw = self._raw_at(index)
-            joined = "".join(raw)
+            joined = self.batch.joined(index) if self._whole else "".join(raw)
             if " " not in joined and joined.isascii() and self.batch.plain:
                 found = raw
             else:

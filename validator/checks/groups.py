@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
@@ -144,11 +143,10 @@ class OneName(Check):
 
     def on_rows(self, view: View) -> None:
         view = view.readable(self._id, self._name)
-        pairs = list(zip(view.column(self._id), view.column(self._name), strict=True))
-        distinct = set(pairs)
-        by_id = dict(distinct)
-        if len(by_id) == len(distinct) and by_id.items() <= self._names.items():
+        ids, names = view.column(self._id), view.column(self._name)
+        if list(map(self._names.get, ids)) == list(names):
             return
+        pairs = list(zip(ids, names, strict=True))
         for row, (id_, name) in enumerate(pairs):
             first = self._names.setdefault(id_, name)
             if first != name and id_ not in self._renamed:
@@ -231,7 +229,7 @@ class UniqueRows(Check):
         self._day = self.file.roles.get("day") or ""
         self._group = self.file.roles.get("group") or self._day
         self._seen: set[int] = set()
-        self._hashes, self._lines = array("q"), array("q")
+        self._chunks: list[tuple[list[int], Sequence[int]]] = []
         self._latest = -1
 
     def on_rows(self, view: View) -> None:
@@ -246,7 +244,7 @@ class UniqueRows(Check):
                 continue
             if day > self._latest:
                 self._latest = day
-                self._seen, self._hashes, self._lines = set(), array("q"), array("q")
+                self._seen, self._chunks = set(), []
             self._of_day(view, rows, hashes)
 
     def _runs(self, view: View) -> Iterator[tuple[int, range]]:
@@ -268,11 +266,11 @@ class UniqueRows(Check):
         own = set(new)
         doubles = [] if len(own) == len(new) and self._seen.isdisjoint(own) else self._doubles(new, rows)
         self._seen |= own
-        self._hashes.extend(new)
-        self._lines.extend(lines)
+        self._chunks.append((new, lines))
 
         def first_line(row: int) -> int:
-            return self._lines[self._hashes.index(hashes[row])]
+            earlier, where = next(chunk for chunk in self._chunks if hashes[row] in chunk[0])
+            return where[earlier.index(hashes[row])]
 
         self.fail_rows(
             view, doubles, self._group, lambda row: {"first_line": str(first_line(row))},
