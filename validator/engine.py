@@ -64,6 +64,8 @@ class Engine:
 
     def run(self, reader: Reader) -> None:
         """Reads the file to its end."""
+        for work in self._works.values():
+            self._guard(work, work.check.start, work.check.parameters)
         for work in self._header_order:
             self._settle_at_header(work)
         for batch in reader.batches():
@@ -298,9 +300,11 @@ class Engine:
         """The setting without which the rule cannot run; or the fault that keeps it from being inferred."""
         needs = work.rule.file.needs
         if "month" in needs and self._file.month is None:
-            for blocker in work.rule.blocked_by:
-                if self._works[blocker.rule].check.violations:
-                    work.blocked_by = blocker.rule
+            suspects = [self._works[blocker.rule] for blocker in work.rule.blocked_by]
+            suspects += [one for one in self._works.values() if one.rule.kind.refuses_values and self._day_column in one.columns]
+            for one in suspects:
+                if one.check.violations:
+                    work.blocked_by = one.rule.id
                     return None
             return "the month is not known; say which with --month YYYY-MM"
         if "organization" in needs and self._file.organization is None:

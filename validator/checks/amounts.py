@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from validator.checks.base import Check
+from validator.checks.base import NUMBER, Check
 from validator.schema import TableSchema
+from validator.shape import Spec
 from validator.values import cents, decimal
 from validator.view import View
 
@@ -21,7 +22,7 @@ class NotBelow(Check):
         """The column and the lowest number allowed."""
 
         column: str
-        minimum: str
+        minimum: Annotated[str, Spec(pattern=NUMBER)]
 
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ Circumstance = Literal[
     "no_row_in_month", "no_day_ended", "last_record",
 ]  # fmt: skip
 
+# A number as a parameter of a check, in quotes.
+NUMBER = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?"
+
 # What is known once the header is read. A rule that fails by then cannot be blocked by what comes later.
 KNOWN_AT_HEADER = frozenset({"whole_file", "no_header", "header_broken", "four_columns"})
 
@@ -93,7 +96,7 @@ class Check:
         self.excluded: Collection[int] = ()
         self.spoilt: Mapping[str | None, set[int]] = {}
         self.not_applicable: str | None = None
-        self.start(parameters)
+        self.parameters = parameters
 
     @classmethod
     def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from validator.checks.base import Check, bad_rows
+from validator.checks.base import NUMBER, Check, bad_rows
 from validator.schema import TableSchema
+from validator.shape import Spec
 from validator.values import BLANKS, calendar_date, integer
 from validator.view import REMEMBERED_VALUES, View
 
@@ -104,8 +105,8 @@ class CalendarDate(_ByValue):
         """The columns, and the first and the last date allowed."""
 
         columns: tuple[str, ...]
-        minimum: str
-        maximum: str
+        minimum: Annotated[str, Spec(pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}")]
+        maximum: Annotated[str, Spec(pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}")]
 
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
@@ -144,8 +145,8 @@ class DecimalNumber(_ByValue):
 
         column: str
         pattern: str
-        below: str
-        above_zero_from: str
+        below: Annotated[str, Spec(pattern=NUMBER)]
+        above_zero_from: Annotated[str, Spec(pattern=NUMBER)]
 
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:

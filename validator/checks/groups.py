@@ -142,7 +142,7 @@ class OneName(Check):
         self._renamed: set[str] = set()
 
     def on_rows(self, view: View) -> None:
-        view = view.readable(self._id, self._name)
+        view = view.readable(self._id, self._name).filled(self._name)
         ids, names = view.column(self._id), view.column(self._name)
         if list(map(self._names.get, ids)) == list(names):
             return
