@@ -353,7 +353,9 @@ def test_10_a_compiled_set_that_was_touched_is_not_believed(tmp_path: Path, monk
     """The compiled form of the shipped rules is used only while it says what the YAML files say."""
     real = shipped("rules") / compiled.FILE_NAME
     plain = json.loads(real.read_text())
-    plain["ruleset"]["rules"] = [one for one in plain["ruleset"]["rules"] if one["file"]["id"] != "OC304"]
+    ruleset = json.loads(plain["ruleset"])
+    ruleset["rules"] = [one for one in ruleset["rules"] if one["file"]["id"] != "OC304"]
+    plain["ruleset"] = json.dumps(ruleset)
     (tmp_path / compiled.FILE_NAME).write_text(json.dumps(plain))
     for folder in ("csv", "openai-cost"):
         (tmp_path / folder).symlink_to(shipped("rules") / folder)

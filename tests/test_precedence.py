@@ -315,7 +315,7 @@ TABLE = (
     line("OC201 of an end", cell("end_time", "1.75E+09"), "OC201", {"OC209", "OC301"}),
     line("OC301 on every row", lambda: later(h4(), START, 3600), "OC301", OF_DAY | {"OC302"}),
     line("OC301", lambda: later(h4(), START, 3600, (LINE,)), "OC301", OF_DAY | {"OC302"}),
-    line("OC302", lambda: later(h4(), BOTH, 3600, (LINE,)), "OC302", OF_DAY),
+    line("OC302", lambda: later(h4(), BOTH, 3600, (LINE,)), "OC302", OF_DAY | {"OC308"}),
     line("OC303, no row in the month", h4, "OC303", {"OC304"}, "--month", "2025-09"),
     line(
         "OC303, one day too many", lambda: rows(replace(export_of("H4"), last=date(2025, 11, 1))), "OC303", set(),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures import damage
@@ -34,11 +34,6 @@ LEVELS = {rule.id: rule.level for rule in RULESET.rules}
 BLOCK_SIZES = (1, 7, 64, 1000, 65_536)
 OTHER_ORGANIZATION = "org-EXAMPLEother"
 
-settings.register_profile(
-    "billproof", derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck),
-    phases=(Phase.explicit, Phase.generate),
-)
-settings.load_profile("billproof")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -82,6 +82,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
     organization, month = context.settled["organization"], context.settled["month"]
     outcomes = engine.outcomes(_waiver_for(source.sha256, organization, month, settings))
     head = reader.head
+    inexact = None if context.collector.exact else f"{source.path}: the amounts cannot be summed exactly in 200 digits"
     result = FileResult(
         path=source.path, name=source.name, bytes=source.size, sha256=source.sha256, parsed_bytes=reader.parsed_bytes,
         complete=source.complete, export=context.export.export, header=head.header, rows=context.collector.rows,
@@ -89,6 +90,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
         totals=context.collector.totals() if head.parsable else None,
         days=_days(context.collector, month.value, settings), outcomes=outcomes,
         integration=integration.name if integration else None, month_to_date=settings.month_to_date,
+        error=inexact,
     )  # fmt: skip
     kind = head.kind or context.export.label
     other = next((one for one, _ in context.collector.organizations.most_common() if one != organization.value), "")

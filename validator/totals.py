@@ -55,6 +55,7 @@ class Collector:
         self.rows = 0
         self.charged_rows = 0
         self.usable = "amount" in self._roles
+        self.exact = True
         self.organizations: Counter[str] = Counter()
         self.last_row: tuple[int | None, str | None, str] = (None, None, "")
         self._currencies: set[str] = set()
@@ -133,8 +134,10 @@ class Collector:
             return
         try:
             self._add(charged, list(map(Decimal, cells)), badly_dated)
-        except (InvalidOperation, Inexact):
+        except InvalidOperation:
             self.usable = False
+        except Inexact:
+            self.usable, self.exact = False, False
 
     def _count_groups(self, charged: View) -> None:
         for role in _GROUPS:
@@ -199,7 +202,8 @@ class Collector:
 
     def _top(self, role: str, names: Mapping[str, str]) -> tuple[Group, ...]:
         """The groups with the largest amounts, and one `other` for the rest."""
-        rows, sums = self._group_rows[role], self._sums[role]
+        rows = self._group_rows[role]
+        sums: Mapping[str, Decimal] = self._sums[role] if self.usable else {}
         ordered = sorted(rows, key=lambda one: (-sums.get(one, _ZERO), one))
         top = [self._group(one, names.get(one), sums.get(one, _ZERO), rows[one]) for one in ordered[:TOP_GROUPS]]
         rest = ordered[TOP_GROUPS:]

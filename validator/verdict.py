@@ -61,7 +61,7 @@ class Pass:
         object.__setattr__(self, "sha256", sha256)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise TypeError("a Pass cannot be changed")
+        raise AttributeError("a Pass cannot be changed")
 
 
 class Verdict(NamedTuple):

@@ -101,8 +101,7 @@ class ExpectedTotal(Check):
 
     @classmethod
     def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        amount = roles.get("amount")
-        return (amount,) if amount else ()
+        return tuple(name for role in ("amount", "currency") if (name := roles.get(role)))
 
     def at_end(self) -> None:
         expected = self.file.expected_total

@@ -311,6 +311,8 @@ def _limits(one: Tree, report: Tree) -> Iterator[str]:
     yield "  What no file can show:"
     for text in report["does_not_prove"]:
         yield from _wrap(f"    {text}", "    ")
+    if any(outcome["level"] != "note" for outcome in _failed(one)):
+        return
     total, expected = one["totals"]["amount"], report["settings"]["expect_total"]["value"]
     if total is not None and expected is None:
         cents = _cents(total).replace(",", "")

@@ -1,0 +1,98 @@
+"""Names on the command line to files: nothing is skipped in silence, and nothing is checked twice."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support import check, fixture
+from validator.inputs import Input, find_inputs
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with files of several kinds, and the working folder."""
+    for name in ("b.csv", "a.CSV", "notes.txt", ".hidden.csv", "deep/er/c.Csv", ".git/d.csv", "deep/e.csv.bak"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def paths(*names: str) -> list[str]:
+    found = find_inputs(names)
+    assert all(one.error is None for one in found)
+    return [one.path for one in found]
+
+
+def test_a_folder_gives_its_csv_files_sorted_without_hidden_ones(folder: Path) -> None:
+    assert paths(".") == ["./a.CSV", "./b.csv", "./deep/er/c.Csv"]
+
+
+def test_a_pattern_is_expanded(folder: Path) -> None:
+    assert paths("*.csv") == ["b.csv"]
+    assert paths("**/*.Csv") == ["deep/er/c.Csv"]
+    assert paths("d*p") == ["deep/er/c.Csv"]
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name(folder: Path) -> None:
+    Path("data[1].csv").write_text("x\n")
+    assert paths("data[1].csv") == ["data[1].csv"]
+
+
+def test_a_pattern_that_fits_nothing_is_told(folder: Path) -> None:
+    assert find_inputs(["x*.csv"]) == [Input("x*.csv", "no file matches this pattern")]
+
+
+def test_a_folder_without_csv_is_told(folder: Path) -> None:
+    Path("empty").mkdir()
+    assert find_inputs(["empty"]) == [Input("empty", "this folder holds no file whose name ends in .csv")]
+
+
+def test_a_file_named_twice_is_checked_once(folder: Path) -> None:
+    Path("link.csv").symlink_to("b.csv")
+    assert paths("b.csv", "./b.csv", "link.csv", str(folder / "b.csv"), "-", "-") == ["b.csv", "-"]
+
+
+def test_the_order_is_that_of_the_names(folder: Path) -> None:
+    assert paths("deep", "b.csv", "a.CSV") == ["deep/er/c.Csv", "b.csv", "a.CSV"]
+
+
+def test_a_folder_that_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def refuse(path: str) -> object:
+        if os.path.basename(path) == "er":
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = find_inputs(["."])
+    assert found[0] == Input("./deep/er", "cannot be read: Permission denied")
+    assert [one.path for one in found[1:]] == ["./a.CSV", "./b.csv"]
+
+
+def test_a_linked_folder_is_not_skipped_in_silence(tmp_path: Path) -> None:
+    """A folder that is a link holds exports as any other; a run that did not look must not pass."""
+    elsewhere, here = tmp_path / "elsewhere", tmp_path / "here"
+    elsewhere.mkdir()
+    here.mkdir()
+    (elsewhere / "bad.csv").write_bytes(b"start_time\n1\n")
+    (here / "good.csv").write_bytes(fixture("good-h1").read_bytes())
+    (here / "linked").symlink_to(elsewhere)
+    assert check(here).code != 0
+
+
+def test_a_folder_that_links_to_itself_ends(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_bytes(fixture("good-h1").read_bytes())
+    (tmp_path / "again").symlink_to(tmp_path)
+    found = check(tmp_path)
+    assert found.report is not None
+    assert found.report["files"]
+
+
+def test_a_link_to_nothing_in_a_folder_is_unproved(tmp_path: Path) -> None:
+    (tmp_path / "gone.csv").symlink_to("nowhere.csv")
+    assert check(tmp_path).code == 3
