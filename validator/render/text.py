@@ -30,9 +30,8 @@ def render_text(report: Tree, detail: Detail = "normal") -> str:
         blocks = [[f"UNPROVED  {report['reasons'][0]['text']}", "", *_nothing()]]
     if len(blocks) > 1:
         blocks.append(list(_summary(report)))
-    blocks.append(list(_ending(report)))
-    joined = ("\n" if detail == "quiet" else "\n\n").join("\n".join(block) for block in blocks if block)
-    return joined + "\n"
+    joined = ("\n" if detail == "quiet" else "\n\n").join("\n".join(block) for block in blocks)
+    return "\n".join((joined, *_ending(report))) + "\n"
 
 
 def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
@@ -308,15 +307,15 @@ def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
 def _limits(one: Tree, report: Tree) -> Iterator[str]:
     if one["verdict"] != "pass":
         return
-    yield "  What no file can show:"
-    for text in report["does_not_prove"]:
-        yield from _wrap(f"    {text}", "    ")
+    texts = [text[0].lower() + text[1:].rstrip(".") for text in report["does_not_prove"]]
+    if texts:
+        yield from _wrap(f"  No file can show {'; or '.join(texts)}.", "    ")
     if any(outcome["level"] != "note" for outcome in _failed(one)):
         return
     total, expected = one["totals"]["amount"], report["settings"]["expect_total"]["value"]
     if total is not None and expected is None:
         cents = _cents(total).replace(",", "")
-        yield f"    Compare the total with what you see there, or let billproof do it: --expect-total {cents}"
+        yield f"    Let billproof compare the total with what you see there: --expect-total {cents}"
     if report["settings"]["config"] is None and report["settings"]["ruleset"]["source"] == "default":
         yield ""
         yield f"Next  billproof init {_quoted(one['path'])}   writes billproof.yaml for this organization"
