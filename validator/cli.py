@@ -15,6 +15,7 @@ from validator.errors import Unwritable, UsageError
 from validator.verdict import Exit
 
 if TYPE_CHECKING:
+    from validator.config import Config
     from validator.settings import Settings
 
 FORMATS = ("text", "json")
@@ -158,11 +159,11 @@ def _check(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace, now: Any) -> Settings:
     from validator import settings as given
-    from validator.config import current_folder, find_config, read_config
+    from validator.discovery import current_folder, find_config
     from validator.model import Sourced
 
     config_path = Path(options.config) if options.config is not None else find_config(current_folder())
-    config = read_config(config_path) if config_path else None
+    config = _read_config(config_path) if config_path else None
     as_of = given.parse_as_of(options.as_of) if options.as_of is not None else now
     if options.ruleset is not None:
         ruleset = Sourced(options.ruleset, "--ruleset")
@@ -199,6 +200,12 @@ def _settings(options: argparse.Namespace, now: Any) -> Settings:
             "second_opinion": _source(options.second_opinion, "--second-opinion"),
         },
     )
+
+
+def _read_config(path: Path) -> Config:
+    from validator.config import read_config
+
+    return read_config(path)
 
 
 def _source(given: bool, flag: str) -> str:

@@ -6,25 +6,23 @@ An ignored configuration would pass in silence, so a file with nearly the right 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
+from validator.discovery import relative
 from validator.document import parse_document
-from validator.errors import ConfigurationError, Fault, Unreadable
+from validator.errors import ConfigurationError, Fault
 from validator.model import Sourced
 from validator.rule import RuleSet
 from validator.rulefiles import RULE_ID
 from validator.shape import Spec, read
 from validator.values import calendar_date, is_month
 
-FILE_NAME = "billproof.yaml"
 WAIVER_DAYS = 400
 FILL_IN = "FILL-IN"
 
-_SUFFIXES = {".yaml", ".yml", ".json", ".toml", ".ini", ".cfg"}
 
 
 class FormField(NamedTuple):
@@ -125,37 +123,9 @@ class Config(NamedTuple):
         return f"{self.shown_path}:{line}"
 
 
-def find_config(start: Path) -> Path | None:
-    """`billproof.yaml` in `start` or above it, up to the repository's root or home. Raises on near names."""
-    home = Path.home()
-    for folder in (start, *start.parents):
-        try:
-            names = sorted(one.name for one in folder.iterdir())
-        except OSError:
-            names = []
-        near = [name for name in names if name != FILE_NAME and _is_near(name) and (folder / name).is_file()]
-        if near:
-            text = f"billproof reads {FILE_NAME} only; rename this file, or it would be ignored in silence"
-            raise ConfigurationError([Fault(_relative(folder / name), 1, text) for name in near])
-        if FILE_NAME in names:
-            return folder / FILE_NAME
-        if ".git" in names or folder == home:
-            return None
-    return None
-
-
-def _is_near(name: str) -> bool:
-    stem = name.lower().lstrip(".").removesuffix(".txt")
-    if stem == FILE_NAME:
-        return True
-    return Path(stem).suffix in _SUFFIXES and Path(stem).stem.replace("-", "").replace("_", "") in (
-        "billproof", "billprof", "billproofs", "billproofconfig", "billproof.config", "billproofrc", "billprooof",
-    )  # fmt: skip
-
-
 def read_config(path: Path) -> Config:
     """The configuration at `path`. Raises ConfigurationError with every fault that the file alone shows."""
-    shown_path = _relative(path)
+    shown_path = relative(path)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -220,19 +190,3 @@ def _waiver_faults(waiver: Waiver, ruleset: RuleSet, today: date) -> Sequence[st
     if expires is not None and expires > today + timedelta(days=WAIVER_DAYS):
         found.append(f"`expires` is more than {WAIVER_DAYS} days ahead")
     return found
-
-
-def current_folder() -> Path:
-    """The working folder. Raises Unreadable if it has been deleted."""
-    try:
-        return Path.cwd()
-    except OSError as error:
-        raise Unreadable(f"the working folder cannot be read: {error.strerror or error}") from None
-
-
-def _relative(path: Path) -> str:
-    """A path from the working folder, so that a report does not depend on where the project lies."""
-    try:
-        return os.path.relpath(path).replace(os.sep, "/")
-    except (ValueError, OSError):
-        return path.as_posix()

@@ -16,8 +16,8 @@ from validator.errors import Fault
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
-_MISREAD = re.compile(
+_INTEGER = r"-?(?:0|[1-9][0-9]{0,17})"
+_MISREAD = (
     r"(?i:y|n|yes|no|on|off|true|false|null|~)"
     r"|[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?i:inf|nan)"
     r"|[-+]?0[xob][0-9a-fA-F_]+|[-+]?[0-9]+(?::[0-9]{1,2})+(?:\.[0-9]*)?"
@@ -119,9 +119,9 @@ def _plain(text: str, line: int) -> Node:
         return Node(text == "true", line, text=text)
     if text in ("", "null"):
         return Node(None, line, text=text)
-    if _INTEGER.fullmatch(text):
+    if re.fullmatch(_INTEGER, text):
         return Node(int(text), line, text=text)
-    return Node(text, line, ambiguous=_MISREAD.fullmatch(text) is not None, text=text)
+    return Node(text, line, ambiguous=re.fullmatch(_MISREAD, text) is not None, text=text)
 
 
 def read_document(path: Path, shown_path: str, faults: list[Fault]) -> Node | None:

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 
-from validator.config import FILE_NAME, FILL_IN, find_config
+from validator.config import FILL_IN
+from validator.discovery import FILE_NAME, find_config
 from validator.errors import Unreadable, Unwritable, UsageError
 from validator.model import FileResult, Policy, Sourced
 from validator.render.text import render_text

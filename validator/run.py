@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+from typing import TYPE_CHECKING
 
 from validator.checks.base import FileContext
-from validator.config import Config, Integration, Waiver, check_waivers
 from validator.diagnosis import diagnose
 from validator.engine import Engine, Waive
 from validator.errors import Unreadable
@@ -25,12 +25,17 @@ from validator.values import calendar_date, day_of, month_days
 from validator.verdict import judge
 from validator.view import Columns
 
+if TYPE_CHECKING:
+    from validator.config import Config, Integration, Waiver
+
 
 def check(settings: Settings) -> Run:
     """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file."""
     ruleset = load_ruleset(settings.ruleset.value or "")
     today = max(settings.as_of, settings.now).date()
     if settings.config:
+        from validator.config import check_waivers
+
         check_waivers(settings.config, ruleset, today)
     names = settings.files
     if not names and settings.config:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from validator.config import Config
 from validator.errors import UsageError
 from validator.model import Policy, Sourced
 from validator.values import calendar_date, decimal, instant, is_month
+
+if TYPE_CHECKING:
+    from validator.config import Config
 
 MAX_FINDINGS = 100
 FIRST_YEAR, LAST_YEAR = 2000, 2199

@@ -12,7 +12,6 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
@@ -79,6 +78,8 @@ def read(shape: type[T], node: Node, path: str, faults: list[Fault], where: str 
     sound = True
     for key, value in node.value.items():
         if key not in known:
+            from difflib import get_close_matches
+
             near = get_close_matches(key, known, 1)
             hint = f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(known)}"
             faults.append(Fault(path, value.line, f"unknown key `{key}`{hint}"))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, Inexact, InvalidOperation, localcontext
 from functools import reduce
+from itertools import compress, groupby
 
 from validator.model import Group, Totals
 from validator.values import (
@@ -145,9 +146,9 @@ class Collector:
                 self._group_rows[role].update(charged.column(self._roles[role]))
         project, name = self._roles.get("project"), self._roles.get("project_name")
         if project and name:
-            projects = charged.column(project)
-            for one in charged.distinct(project) - self._project_names.keys():
-                self._project_names[one] = charged.column(name)[projects.index(one)]
+            if charged.distinct(project) - self._project_names.keys():
+                found = zip(reversed(charged.column(project)), reversed(charged.column(name)), strict=True)
+                self._project_names = {**dict(found), **self._project_names}
 
     def _add(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
         add = EXACT.add
@@ -166,12 +167,17 @@ class Collector:
         if len(charged.distinct(name)) == 1 and not badly_dated:
             self._add_to_day(charged.column(name)[0], total)
             return
-        by_value: dict[str, Decimal] = {}
-        for position, value, amount in zip(charged.positions, charged.column(name), amounts, strict=True):
-            if amount and position not in badly_dated:
-                by_value[value] = add(by_value.get(value, _ZERO), amount)
-        for value, total_of_day in by_value.items():
-            self._add_to_day(value, total_of_day)
+        if badly_dated:
+            kept = [position not in badly_dated for position in charged.positions]
+            days = list(compress(charged.column(name), kept))
+            amounts = list(compress(amounts, kept))
+        else:
+            days = list(charged.column(name))
+        start = 0
+        for value, run in groupby(days):
+            end = start + sum(1 for _ in run)
+            self._add_to_day(value, reduce(add, filter(None, amounts[start:end]), _ZERO))
+            start = end
 
     def _add_to_day(self, value: str, amount: Decimal) -> None:
         day = self.day(value)

@@ -13,9 +13,9 @@ from validator.shape import Spec
 from validator.values import BLANKS, calendar_date, integer
 from validator.view import REMEMBERED_VALUES, View
 
-_SCIENTIFIC = re.compile(r"-?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DATE_LIKE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.*")
+_SCIENTIFIC = r"-?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DATE_LIKE = r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.*"
 
 
 class _ByValue(Check):
@@ -84,9 +84,9 @@ class WholeNumber(_ByValue):
             return f"after {_date(self._maximum)}" if number > self._maximum else None
         if not value:
             return "empty"
-        if _SCIENTIFIC.fullmatch(value):
+        if re.fullmatch(_SCIENTIFIC, value):
             return "a number in scientific notation, as spreadsheets write it"
-        if _DATE_LIKE.fullmatch(value):
+        if re.fullmatch(_DATE_LIKE, value):
             return "a date"
         number_found = integer(value)
         if number_found is not None and len(value) == 13:
@@ -124,7 +124,7 @@ class CalendarDate(_ByValue):
     def reason(self, value: str) -> str | None:
         if not value:
             return "empty"
-        if not _DATE.fullmatch(value):
+        if not re.fullmatch(_DATE, value):
             return "not written as YYYY-MM-DD"
         if calendar_date(value) is None:
             return "no such day"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +10,8 @@ from validator.checks.base import Check
 from validator.model import Spot
 from validator.reader import Batch
 
-_BAD_BYTE = re.compile("[\udc80-\udcff]")
-_CONTROL = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_BAD_BYTE = "[\udc80-\udcff]"
+_CONTROL = "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _NAMES = {0x00: "NUL", 0x09: "tab", 0x0B: "vertical tab", 0x0C: "form feed", 0x1B: "escape", 0x7F: "delete"}
 
 
@@ -73,7 +72,7 @@ class Utf8(Check):
         if head.undecodable:
             self.fail_file(circumstance="whole_file", bytes=head.first_bytes[:4].hex(" ").upper())
         for name in head.header:
-            if _BAD_BYTE.search(name):
+            if re.search(_BAD_BYTE, name):
                 self.fail_file(head.header_line, name, "header_broken", name, name, bytes=_hex(name))
 
     def on_batch(self, batch: Batch) -> None:
@@ -93,11 +92,11 @@ class ControlCharacters(Check):
     def at_header(self) -> None:
         head = self.file.head
         for name in head.header:
-            if _CONTROL.search(name):
+            if re.search(_CONTROL, name):
                 self.fail_file(head.header_line, name, "header_broken", name, name, **_character(name))
 
     def on_batch(self, batch: Batch) -> None:
-        if batch.has_controls and _CONTROL.search(batch.text):
+        if batch.has_controls and re.search(_CONTROL, batch.text):
             _fail_cells(self, batch, _CONTROL, _character)
 
 
@@ -163,11 +162,11 @@ class LastLine(Check):
         self.evaluated = 1
 
 
-def _fail_cells(check: Check, batch: Batch, pattern: re.Pattern[str], describe: Callable[[str], dict[str, str]]) -> None:
+def _fail_cells(check: Check, batch: Batch, pattern: str, describe: Callable[[str], dict[str, str]]) -> None:
     """Every cell in which the pattern is found; a record without cells is one fault on its line."""
     for position, row in enumerate(batch.rows):
         for index, cell in enumerate(row):
-            if pattern.search(cell):
+            if re.search(pattern, cell):
                 name = check.file.columns.names[index] if index < len(check.file.columns.names) else None
                 check.bad.setdefault(name, set()).add(position)
                 line = batch.lines[position]
@@ -175,7 +174,7 @@ def _fail_cells(check: Check, batch: Batch, pattern: re.Pattern[str], describe: 
     for one in batch.unread:
         start = one.line - batch.first_line
         text = "".join(batch.text_lines[start : one.end_line - batch.first_line + 1]).rstrip("\r\n")
-        if pattern.search(text):
+        if re.search(pattern, text):
             _fail_at(check, one.line, one.end_line, None, None, None, describe(text))
 
 
@@ -194,7 +193,7 @@ def _cut_in_a_character(batch: Batch) -> bool:
     """Whether the only bad bytes are those of a character that the file's unfinished last line breaks off in."""
     whole = batch.text.rstrip("".join(map(chr, range(0xDC80, 0xDD00))))
     rest = batch.text[len(whole) :].encode("utf-8", "surrogateescape")
-    if not batch.unfinished or _BAD_BYTE.search(whole):
+    if not batch.unfinished or re.search(_BAD_BYTE, whole):
         return False
     try:
         rest.decode("utf-8")
@@ -204,12 +203,14 @@ def _cut_in_a_character(batch: Batch) -> bool:
 
 
 def _hex(cell: str) -> str:
-    found = _BAD_BYTE.findall(cell)
+    found = re.findall(_BAD_BYTE, cell)
     return " ".join(f"{ord(one) - 0xDC00:02X}" for one in found[:4])
 
 
 def _character(cell: str) -> dict[str, str]:
-    found = _CONTROL.search(cell)
+    found = re.search(_CONTROL, cell)
     code = ord(found.group()) if found else 0
+    import unicodedata
+
     name = _NAMES.get(code) or unicodedata.name(chr(code), "control character")
     return {"character": f"U+{code:04X} {name}"}
