@@ -293,14 +293,16 @@ def _moved_column(ground: Ground) -> Planted:
 
 in_cell(
     "OC201", ["start_time", "end_time"],
-    ["", "1.75E+09", "2025-10-07", "1759795200000", "1_759_795_200", "１７５９７９５２００", "-1", "1420070399", "NaN", "soon"],
+    ["", "1.75E+09", "2025-10-07", "1759795200000", "1_759_795_200", "１７５９７９５２００", "-1", "1420070399", "NaN", "soon",
+     "1759795200\n1759795200"],
     charged=None,
 )  # fmt: skip
 in_cell(
     "OC202", ["amount_value"],
-    ["n/a", "1,5", "$1", "NaN", "Infinity", "1_000", "１２", ".5", "5.", "+1", "1e99999", "1000000000000000", "1E-101", "0x1F"],
+    ["n/a", "1,5", "$1", "NaN", "Infinity", "1_000", "１２", ".5", "5.", "+1", "1e99999", "1000000000000000", "1E-101", "0x1F",
+     "1\n2", "0\n\n0"],
 )  # fmt: skip
-in_cell("OC203", ["amount_currency"], ["eur", "Usd", "US", "usdt", "$", "nan"])
+in_cell("OC203", ["amount_currency"], ["eur", "Usd", "US", "usdt", "$", "nan", "usd\nusd"])
 in_cell("OC204", ["amount_value", "amount_currency", "organization_id", "organization_name"], [""])
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -87,16 +86,28 @@ class Batch:
             found = self._joined[index] = "".join(self.columns[index]) if self.rows else ""
         return found
 
-    def is_quoted_as_needed(self) -> bool:
-        """Whether every quotation mark of the text belongs to a cell that needs its two marks, and no cell holds one."""
-        needing = 0
-        for index, column in enumerate(self.columns):
-            joined = self.joined(index)
-            if '"' in joined:
+    def is_quoted_as_needed(self, width: int | None, likely: set[int]) -> bool:
+        """Whether all rows have `width` cells, and only cells that need quotation marks have them, two each.
+
+        Every cell with a delimiter has at least two marks. So if the marks are twice the cells with a delimiter in some
+        columns, there are no other marks at all, and those columns (`likely`, learnt from batch to batch) are all.
+        """
+        try:
+            if len(self.columns) != width:
                 return False
-            if self.delimiter in joined:
-                needing += sum(count for value, count in Counter(column).items() if self.delimiter in value)
-        return self.text.count('"') == 2 * needing
+        except ValueError:
+            return False
+        marks = self.text.count('"')
+        if marks == 2 * sum(self._with_delimiter(index) for index in likely):
+            return True
+        likely |= {index for index in range(width) if self.delimiter in self.joined(index)}
+        needing = sum(self._with_delimiter(index) for index in likely)
+        return marks == 2 * needing
+
+    def _with_delimiter(self, index: int) -> int:
+        """How many cells of a column hold the delimiter."""
+        column = self.columns[index]
+        return sum(map({value for value in set(column) if self.delimiter in value}.__contains__, column))
 
     @cached_property
     def has_controls(self) -> bool:
@@ -220,8 +231,9 @@ class Reader:
         width = len(head.header) or None
         line = head.header_end_line + 1
         text, bad, data = self._text, self._bad_bytes, None
+        likely: set[int] = set()
         while True:
-            batch, carry = _parse(text, line, head.delimiter, width, self._final, bad, data)
+            batch, carry = _parse(text, line, head.delimiter, width, self._final, bad, data, likely)
             if batch.line_count:
                 line += batch.line_count
                 self.unread_lines += sum(one.end_line - one.line for one in batch.unread)
@@ -280,8 +292,9 @@ class _Walker:
 
 
 def _parse(
-    text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool, data: bytes | None
-) -> tuple[Batch, str]:
+    text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool, data: bytes | None,
+    likely: set[int],
+) -> tuple[Batch, str]:  # fmt: skip
     """A block as a Batch, and the text of a last record that goes on in the next block. `data` is the text as bytes."""
     lines = split_lines(text) if "\r" in text else text.split("\n")
     if not lines[-1]:
@@ -293,15 +306,14 @@ def _parse(
         rows = []
     # Lines without their line ends are good enough where every record is one line; else the walk sees them whole.
     if len(rows) == len(lines):
-        if set(map(len, rows)) == {width}:
-            numbers = range(first_line, first_line + len(rows))
-            last = len(rows) - 1 if unfinished else None
-            batch = Batch(
-                text, first_line, len(rows), delimiter, rows, numbers, numbers, quoted_cells=[], last_position=last,
-                unfinished=unfinished, bad_bytes=bad_bytes, data=data,
-            )  # fmt: skip
-            if batch.is_quoted_as_needed():
-                return batch, ""
+        numbers = range(first_line, first_line + len(rows))
+        last = len(rows) - 1 if unfinished else None
+        batch = Batch(
+            text, first_line, len(rows), delimiter, rows, numbers, numbers, quoted_cells=[], last_position=last,
+            unfinished=unfinished, bad_bytes=bad_bytes, data=data,
+        )  # fmt: skip
+        if batch.is_quoted_as_needed(width, likely):
+            return batch, ""
         quoted = _quoted_cells(text, delimiter)
         if quoted is not None:
             return _line_by_line(text, first_line, delimiter, width, rows, quoted, unfinished, bad_bytes), ""
