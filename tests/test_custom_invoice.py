@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import FIXTURES, ROOT, Checked, check, run
-from validator.ruleset import load_ruleset
+from validator.compiled import load_ruleset
 
 RULESET = ROOT / "tests" / "rulesets" / "custom-invoice"
 HEADER = "usage_date,cost,service_name,subaccount,tag:team"
@@ -31,7 +31,7 @@ def judged(folder: Path, lines: list[str], *arguments: str, end: str = "\n", mar
 
 def test_it_is_data_alone() -> None:
     assert {path.suffix for path in RULESET.iterdir()} == {".yaml", ".json"}
-    own = [rule.id for rule in load_ruleset(str(RULESET)).rules if rule.path.parent == RULESET]
+    own = [rule.id for rule in load_ruleset(str(RULESET)).rules if Path(rule.path).parent == RULESET]
     assert own == ["CI101", "CI102", "CI201", "CI202", "CI203", "CI204", "CI301", "CI302", "CI303", "CI501"]
 
 

@@ -19,10 +19,10 @@ import pytest
 from tests.support import FIXTURES, ROOT
 from validator import __version__
 from validator.cli import build_parser
+from validator.compiled import load_ruleset
 from validator.config import ConfigFile, Destination, Integration, Waiver, check_waivers, read_config
 from validator.published import help_text
 from validator.rulefiles import RuleFile
-from validator.ruleset import load_ruleset
 from validator.shape import parts
 from validator.verdict import Exit
 
@@ -267,7 +267,7 @@ def test_every_dependency_has_its_line() -> None:
 def test_a_configuration_that_is_shown_is_sound(block: Block, tmp_path: Path) -> None:
     path = tmp_path / "billproof.yaml"
     path.write_text(block.text, "utf-8")
-    config = read_config(path)
+    config = read_config(str(path))
     check_waivers(config, load_ruleset(), date(2025, 12, 1))
     assert config.file.version == 1
 

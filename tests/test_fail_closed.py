@@ -19,7 +19,7 @@ from tests.support import AS_OF, FIXTURES, Checked, check, fixture, process, run
 from validator import compiled
 from validator.checks import KINDS
 from validator.cli import FORMATS
-from validator.ruleset import load_ruleset
+from validator.compiled import load_ruleset
 from validator.shipped import shipped
 
 RULES = {rule.id: rule for rule in load_ruleset().rules}
@@ -359,7 +359,9 @@ def test_10_a_compiled_set_that_was_touched_is_not_believed(tmp_path: Path, monk
     (tmp_path / compiled.FILE_NAME).write_text(json.dumps(plain))
     for folder in ("csv", "openai-cost"):
         (tmp_path / folder).symlink_to(shipped("rules") / folder)
-    monkeypatch.setattr("validator.compiled.shipped", lambda name: tmp_path if name == "rules" else shipped(name))
+    monkeypatch.setattr(
+        "validator.compiled.shipped_folder", lambda name: str(tmp_path if name == "rules" else shipped(name))
+    )
     found = check(FAILING)
     assert "OC304" in found.failed
     assert found.code == 1

@@ -14,7 +14,7 @@ from fixtures.exports import TIMES, Organization, Table, rows, to_bytes
 from fixtures.generate import activity, legacy
 from tests.generations import GENERATIONS, LINE, ORGANIZATION, export_of, good, hourly, later, line_of_day, renamed, total
 from tests.support import Checked, check
-from validator.ruleset import load_ruleset
+from validator.compiled import load_ruleset
 
 RULES = {rule.id for rule in load_ruleset().rules}
 REQUIRED = load_ruleset().schema.required

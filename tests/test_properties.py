@@ -26,8 +26,8 @@ from fixtures.generate import activity, legacy
 from tests.generations import GENERATIONS, ORGANIZATION, total
 from tests.support import Checked, check
 from validator import source
+from validator.compiled import load_ruleset
 from validator.reader import Reader
-from validator.ruleset import load_ruleset
 
 RULESET = load_ruleset()
 LEVELS = {rule.id: rule.level for rule in RULESET.rules}

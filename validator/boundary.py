@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from validator.errors import BillproofError
 from validator.values import shown
@@ -42,9 +41,9 @@ def _origin(error: Exception) -> str:
     """Module and line of the innermost step that is ours; the message itself may hold text of the file."""
     import traceback
 
-    package = str(Path(__file__).resolve().parent)
+    package = os.path.dirname(os.path.abspath(__file__))
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(package)]
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "start"
+    return f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else "start"
 
 
 def _say(text: str) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from validator import __version__
@@ -162,8 +161,8 @@ def _settings(options: argparse.Namespace, now: Any) -> Settings:
     from validator.discovery import current_folder, find_config
     from validator.model import Sourced
 
-    config_path = Path(options.config) if options.config is not None else find_config(current_folder())
-    config = _read_config(config_path) if config_path else None
+    config_path = find_config(current_folder()) if options.config is None else options.config
+    config = None if config_path is None else _read_config(config_path)
     as_of = given.parse_as_of(options.as_of) if options.as_of is not None else now
     if options.ruleset is not None:
         ruleset = Sourced(options.ruleset, "--ruleset")
@@ -202,7 +201,7 @@ def _settings(options: argparse.Namespace, now: Any) -> Settings:
     )
 
 
-def _read_config(path: Path) -> Config:
+def _read_config(path: str) -> Config:
     from validator.config import read_config
 
     return read_config(path)
@@ -212,7 +211,7 @@ def _source(given: bool, flag: str) -> str:
     return flag if given else "default"
 
 
-def _outputs(wanted: Sequence[str], files: Sequence[str]) -> list[tuple[str, Path]]:
+def _outputs(wanted: Sequence[str], files: Sequence[str]) -> list[tuple[str, str]]:
     """`--output` as formats and paths. An export must never be written over."""
     found = []
     for one in wanted:
@@ -221,9 +220,9 @@ def _outputs(wanted: Sequence[str], files: Sequence[str]) -> list[tuple[str, Pat
             raise UsageError(f"--output {one}: expected FORMAT=PATH", f"Formats of this version: {', '.join(FORMATS)}")
         if any(os.path.realpath(path) == os.path.realpath(file) for file in files if file != "-"):
             raise UsageError(f"--output {one}: this would write over a file that is to be checked")
-        if Path(path).suffix.lower() == ".csv":
+        if path.lower().endswith(".csv"):
             raise UsageError(f"--output {one}: a report is no CSV", "Choose a name that no export has.")
-        found.append((format_, Path(path)))
+        found.append((format_, path))
     return found
 
 
@@ -255,19 +254,20 @@ def _rules(options: argparse.Namespace) -> int:
     return rulebook.run(options.action, options, _print, run_command)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: str, text: str) -> None:
     """Writes a result whole or not at all; a device or a pipe is written to as it is."""
-    target = Path(os.path.realpath(path))
-    draft = target.with_name(f"{target.name}.{os.getpid()}.part")
+    target = os.path.realpath(path)
+    odd = os.path.exists(target) and not os.path.isfile(target)
+    draft = target if odd else f"{target}.{os.getpid()}.part"
     try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(text.encode("utf-8"))
-            return
-        draft.write_bytes(text.encode("utf-8"))
-        os.replace(draft, target)
+        with open(draft, "wb") as stream:
+            stream.write(text.encode("utf-8"))
+        if not odd:
+            os.replace(draft, target)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+        if not odd:
+            with contextlib.suppress(OSError):
+                os.unlink(draft)
         raise Unwritable(f"UNPROVED  the report {path} could not be written: {error.strerror or error}") from None
 
 

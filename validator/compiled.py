@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from validator.checks import KINDS
+from validator.digests import combined, digest_line
 from validator.document import Node
 from validator.exports import ExportShape
-from validator.rule import Rule, RuleSet
+from validator.rule import DEFAULT_RULESET, Rule, RuleSet
 from validator.rulefiles import AtLeast, Blocker, Condition, DiagnosisRule, Examples, Off, RuleFile
 from validator.schema import Field, TableSchema
-from validator.shipped import shipped
+from validator.shipped import shipped_folder
 
 FILE_NAME = "compiled.json"
 
@@ -27,19 +28,19 @@ _NO_EXAMPLES = Examples((), ())
 _NO_CHECK = Node(None, 1)
 
 
-def digest_line(path: Path) -> str:
-    """A file as it counts for the digest of its rule set."""
-    return f"{path.parent.name}/{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+def load_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
+    """The set of that name or folder, to be run; the shipped one without its examples. Raises ConfigurationError."""
+    found = read_compiled(name)
+    if found is not None:
+        return found
+    from validator.ruleset import read_ruleset
 
-
-def combined(digests: Iterable[str]) -> str:
-    """The digest of a rule set: over those of all its files."""
-    return hashlib.sha256("\n".join(sorted(set(digests))).encode()).hexdigest()
+    return read_ruleset(name)
 
 
 def compile_ruleset(ruleset: RuleSet) -> dict[str, Any]:
     """A shipped set as JSON values; `read_compiled` is its inverse."""
-    folders = sorted({rule.path.parent.name for rule in ruleset.rules})
+    folders = sorted({os.path.basename(os.path.dirname(rule.path)) for rule in ruleset.rules})
     plain = ruleset._asdict()
     plain["rules"] = [_plain_rule(rule) for rule in ruleset.rules]
     plain["schema"] = {"fields": ruleset.schema.fields, "descriptor": ruleset.schema.descriptor}
@@ -58,14 +59,15 @@ def _plain_rule(rule: Rule) -> dict[str, Any]:
     return {
         "file": file, "kind": rule.kind.kind, "parameters": rule.parameters._asdict(), "level": rule.level,
         "shipped_level": rule.shipped_level, "off": rule.off, "blocked_by": rule.blocked_by,
-        "path": f"{rule.path.parent.name}/{rule.path.name}",
+        "path": os.path.relpath(rule.path, shipped_folder("rules")).replace(os.sep, "/"),
     }  # fmt: skip
 
 
 def read_compiled(name: str) -> RuleSet | None:
     """The shipped set `name` from the compiled file; None if there is none, or it does not agree with the YAML files."""
     try:
-        found = json.loads((shipped("rules") / FILE_NAME).read_bytes())
+        with open(os.path.join(shipped_folder("rules"), FILE_NAME), "rb") as stream:
+            found = json.loads(stream.read())
         if found["sha256"] != _sha256(found["ruleset"]):
             return None
         plain = json.loads(found["ruleset"])
@@ -77,8 +79,10 @@ def read_compiled(name: str) -> RuleSet | None:
 
 
 def _sha256_now(folders: Iterable[str], table_schema: str) -> str:
-    paths = [path for folder in folders for path in (shipped("rules") / folder).iterdir() if path.suffix in (".yaml", ".yml")]
-    return combined(digest_line(path) for path in (*paths, shipped("schemas") / table_schema))
+    rules = shipped_folder("rules")
+    paths = [os.path.join(rules, folder, name) for folder in folders for name in os.listdir(os.path.join(rules, folder))]
+    paths = [path for path in paths if path.endswith((".yaml", ".yml"))]
+    return combined(digest_line(path) for path in (*paths, os.path.join(shipped_folder("schemas"), table_schema)))
 
 
 def _ruleset(plain: dict[str, Any]) -> RuleSet:
@@ -102,7 +106,7 @@ def _rule(plain: dict[str, Any]) -> Rule:
     return Rule(
         RuleFile(**file, check=_NO_CHECK, examples=_NO_EXAMPLES, blocked_by=blocked_by), kind, kind.Parameters(**given),
         plain["level"], plain["shipped_level"], Off(*plain["off"]) if plain["off"] else None, blocked_by,
-        shipped("rules") / plain["path"],
+        os.path.join(shipped_folder("rules"), plain["path"]),
     )  # fmt: skip
 
 

@@ -123,9 +123,9 @@ class Config(NamedTuple):
         return f"{self.shown_path}:{line}"
 
 
-def read_config(path: Path) -> Config:
-    """The configuration at `path`. Raises ConfigurationError with every fault that the file alone shows."""
-    shown_path = relative(path)
+def read_config(name: str) -> Config:
+    """The configuration at the path `name`. Raises ConfigurationError with every fault that the file alone shows."""
+    path, shown_path = Path(name), relative(name)
     try:
         data = path.read_bytes()
     except OSError as error:

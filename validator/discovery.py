@@ -3,54 +3,54 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from validator.errors import ConfigurationError, Fault, Unreadable
 
 FILE_NAME = "billproof.yaml"
 
-_SUFFIXES = {".yaml", ".yml", ".json", ".toml", ".ini", ".cfg"}
+_SUFFIXES = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
+_NEAR = {"billproof", "billprof", "billproofs", "billproofconfig", "billproof.config", "billproofrc", "billprooof"}
 
 
-def find_config(start: Path) -> Path | None:
+def find_config(start: str) -> str | None:
     """`billproof.yaml` in `start` or above it, up to the repository's root or home. Raises on near names."""
-    home = Path.home()
-    for folder in (start, *start.parents):
+    home = os.path.expanduser("~")
+    folder = start
+    while True:
         try:
-            names = sorted(one.name for one in folder.iterdir())
+            names = sorted(os.listdir(folder))
         except OSError:
             names = []
-        near = [name for name in names if name != FILE_NAME and _is_near(name) and (folder / name).is_file()]
+        near = [os.path.join(folder, name) for name in names if name != FILE_NAME and _is_near(name)]
+        near = [path for path in near if os.path.isfile(path)]
         if near:
             text = f"billproof reads {FILE_NAME} only; rename this file, or it would be ignored in silence"
-            raise ConfigurationError([Fault(relative(folder / name), 1, text) for name in near])
+            raise ConfigurationError([Fault(relative(path), 1, text) for path in near])
         if FILE_NAME in names:
-            return folder / FILE_NAME
-        if ".git" in names or folder == home:
+            return os.path.join(folder, FILE_NAME)
+        above = os.path.dirname(folder)
+        if ".git" in names or folder in (home, above):
             return None
-    return None
+        folder = above
 
 
 def _is_near(name: str) -> bool:
-    stem = name.lower().lstrip(".").removesuffix(".txt")
-    if stem == FILE_NAME:
-        return True
-    return Path(stem).suffix in _SUFFIXES and Path(stem).stem.replace("-", "").replace("_", "") in (
-        "billproof", "billprof", "billproofs", "billproofconfig", "billproof.config", "billproofrc", "billprooof",
-    )  # fmt: skip
+    plain = name.lower().lstrip(".").removesuffix(".txt")
+    stem, suffix = os.path.splitext(plain)
+    return plain == FILE_NAME or suffix in _SUFFIXES and stem.replace("-", "").replace("_", "") in _NEAR
 
 
-def current_folder() -> Path:
+def current_folder() -> str:
     """The working folder. Raises Unreadable if it has been deleted."""
     try:
-        return Path.cwd()
+        return os.getcwd()
     except OSError as error:
         raise Unreadable(f"the working folder cannot be read: {error.strerror or error}") from None
 
 
-def relative(path: Path) -> str:
+def relative(path: str | os.PathLike[str]) -> str:
     """A path from the working folder, so that a report does not depend on where the project lies."""
     try:
         return os.path.relpath(path).replace(os.sep, "/")
     except (ValueError, OSError):
-        return path.as_posix()
+        return os.fspath(path).replace(os.sep, "/")

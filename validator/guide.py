@@ -7,19 +7,19 @@ import os
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from textwrap import dedent
 
+from validator.compiled import load_ruleset
 from validator.config import FILL_IN
-from validator.discovery import FILE_NAME, find_config
+from validator.discovery import FILE_NAME, current_folder, find_config
 from validator.errors import Unreadable, Unwritable, UsageError
 from validator.model import FileResult, Policy, Sourced
 from validator.render.text import render_text
 from validator.report import build_report
-from validator.ruleset import DEFAULT_RULESET, load_ruleset
+from validator.rule import DEFAULT_RULESET
 from validator.run import check
 from validator.settings import MAX_FINDINGS, Settings, clock, parse_as_of, parse_month
-from validator.shipped import shipped
+from validator.shipped import shipped_folder
 from validator.values import in_words, month_days, month_end, month_name, shown
 
 DEMO_AS_OF = datetime(2025, 12, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ def demo() -> tuple[str, bool]:
     texts = []
     as_it_should_be = True
     for name, expected in DEMO_VERDICTS.items():
-        run = check(settings_for([str(shipped("demo") / name)], DEMO_AS_OF))
+        run = check(settings_for([os.path.join(shipped_folder("demo"), name)], DEMO_AS_OF))
         as_it_should_be = as_it_should_be and run.verdict.word == expected
         report = build_report(run, DEMO_AS_OF, DEMO_AS_OF, {})
         report["files"][0]["path"] = name
@@ -79,7 +79,7 @@ def demo() -> tuple[str, bool]:
 
 def init(file: str | None) -> str:
     """Writes billproof.yaml beside where the command runs; says what to do next. Never writes over a file."""
-    existing = find_config(Path.cwd())
+    existing = find_config(current_folder())
     if existing is not None:
         raise UsageError(f"{existing}: exists already; nothing was written", "Edit it, or remove it first.")
     organization, folder = FILL_IN, None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from validator.checks.base import Check
@@ -11,6 +10,8 @@ from validator.exports import ExportShape
 from validator.model import Level
 from validator.rulefiles import Blocker, DiagnosisRule, Off, RuleFile
 from validator.schema import TableSchema
+
+DEFAULT_RULESET = "openai-cost"
 
 
 class Rule(NamedTuple):
@@ -23,7 +24,7 @@ class Rule(NamedTuple):
     shipped_level: Level
     off: Off | None
     blocked_by: tuple[Blocker, ...]
-    path: Path
+    path: str
 
     @property
     def id(self) -> str:

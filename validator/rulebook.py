@@ -15,9 +15,9 @@ from typing import Any
 
 from validator.checks import KINDS
 from validator.errors import BillproofError, Unwritable, UsageError
-from validator.rule import Rule, RuleSet
+from validator.rule import DEFAULT_RULESET, Rule, RuleSet
 from validator.rulefiles import Example
-from validator.ruleset import DEFAULT_RULESET, read_ruleset
+from validator.ruleset import read_ruleset
 from validator.shape import parts
 from validator.shipped import shipped
 from validator.verdict import Exit
@@ -81,7 +81,7 @@ def page(rule: Rule, ruleset: RuleSet) -> str:
         f"# {file.id} {file.name}", "", f"> {file.asserts}", "",
         f"Level: **{rule.level}**" + (", may be signed for (waiver)" if file.waivable or rule.level == "warning" else "")
         + (f" · switched off by {rule.off.owner}: {rule.off.reason}" if rule.off else "")
-        + f" · rule set: `{rule.path.parent.name}` · since {file.since} · counts: {rule.unit}",
+        + f" · rule set: `{Path(rule.path).parent.name}` · since {file.since} · counts: {rule.unit}",
         "", "## Message", "", f"    {file.message}", "", "## Why", "", *_wrapped(file.why), "", "## What to do", "",
         *_wrapped(file.fix), "",
     ]  # fmt: skip
@@ -148,9 +148,9 @@ def _schema_faults(ruleset: RuleSet) -> Iterator[str]:
     schema = json.loads((shipped("schemas") / "rule.schema.json").read_text("utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
     for rule in ruleset.rules:
-        found = yaml.safe_load(rule.path.read_text("utf-8"))
+        found = yaml.safe_load(Path(rule.path).read_text("utf-8"))
         for error in validator.iter_errors(found):
-            yield f"{rule.path.name}: {error.json_path}: {error.message}"
+            yield f"{Path(rule.path).name}: {error.json_path}: {error.message}"
 
 
 def _example_fault(
@@ -171,7 +171,7 @@ def run_example(one: Example, rule: Rule, ruleset: str, folder: Path, command: C
     """The outcome of a rule on one of its examples, from the JSON report of `billproof check`."""
     path, report = folder / one.name, folder / "report.json"
     if one.csv_file is not None:
-        shutil.copyfile(rule.path.parent / one.csv_file, path)
+        shutil.copyfile(Path(rule.path).parent / one.csv_file, path)
     else:
         path.write_bytes((one.csv or "").encode("utf-8"))
     report.unlink(missing_ok=True)

@@ -12,21 +12,17 @@ from typing import Any, NamedTuple
 
 from validator.checks import KINDS
 from validator.checks.base import Check
-from validator.compiled import combined, digest_line, read_compiled
+from validator.digests import combined, digest_line
 from validator.document import Node, read_document
 from validator.errors import ConfigurationError, Fault, UsageError
-from validator.rule import Rule, RuleSet
+from validator.rule import DEFAULT_RULESET, Rule, RuleSet
 from validator.rulefiles import Blocker, Constant, DiagnosesFile, DiagnosisRule, RuleChange, RuleFile, RuleSetFile
 from validator.schema import TableSchema, read_schema
 from validator.shape import read
 from validator.shipped import shipped
 from validator.soundness import Soundness, line_of, weaker_than_shipped
 
-DEFAULT_RULESET = "openai-cost"
 ROLE_NAMES = ("day", "amount", "currency", "organization", "organization_name", "project", "project_name", "group")
-
-__all__ = ["DEFAULT_RULESET", "Rule", "RuleSet", "find_ruleset", "load_ruleset", "read_ruleset"]
-
 
 def find_ruleset(name: str) -> Path:
     """The folder of a shipped set's name, or of a path. Raises UsageError if there is none."""
@@ -37,11 +33,6 @@ def find_ruleset(name: str) -> Path:
         return folder
     known = ", ".join(sorted(path.parent.name for path in shipped("rules").glob("*/ruleset.yaml")))
     raise UsageError(f"--ruleset {name}: no such rule set", f"Shipped are {known}; or name a folder with a ruleset.yaml.")
-
-
-def load_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
-    """The set of that name or folder, to be run; a shipped one without its examples. Raises ConfigurationError."""
-    return read_compiled(name) or read_ruleset(name)
 
 
 def read_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
@@ -229,7 +220,7 @@ class _Loader:
         soundness.check_rule(raw.file, raw.path, kind, parameters)
         if kind is None or parameters is None:
             return None
-        return Rule(own, kind, parameters, level, own.level, off, blocked_by, raw.path)
+        return Rule(own, kind, parameters, level, own.level, off, blocked_by, str(raw.path))
 
     def _check_of(self, raw: _Raw) -> tuple[type[Check] | None, Any]:
         node = raw.file.check

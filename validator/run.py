@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from validator.checks.base import FileContext
+from validator.compiled import load_ruleset
 from validator.diagnosis import diagnose
 from validator.engine import Engine, Waive
 from validator.errors import Unreadable
@@ -17,7 +18,6 @@ from validator.model import DayFacts, FileResult, RuleDuty, RuleSetDuty, Sourced
 from validator.reader import Reader
 from validator.report import Run
 from validator.rule import Rule, RuleSet
-from validator.ruleset import load_ruleset
 from validator.settings import Settings
 from validator.source import Source, open_source
 from validator.totals import Collector

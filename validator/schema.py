@@ -7,10 +7,12 @@ does not know, and a constraint that nobody checks is no constraint. Values are 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from validator.errors import Fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Role = Literal["time", "measure", "id", "code", "group", "text"]
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-_PACKAGE = Path(__file__).resolve().parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
 @cache
-def shipped(name: str) -> Path:
+def shipped_folder(name: str) -> str:
     """The folder `rules`, `schemas` or `demo` of this copy of billproof."""
-    installed = _PACKAGE / "shipped" / name
-    if installed.is_dir():
+    installed = os.path.join(_PACKAGE, "shipped", name)
+    if os.path.isdir(installed):
         return installed
-    return _PACKAGE.parent / ("fixtures/demo" if name == "demo" else name)
+    return os.path.join(os.path.dirname(_PACKAGE), *(("fixtures", "demo") if name == "demo" else (name,)))
+
+
+def shipped(name: str) -> Path:
+    """The same as a Path, for what does not run at every start."""
+    from pathlib import Path
+
+    return Path(shipped_folder(name))

@@ -94,19 +94,20 @@ class Soundness:
         """Blockers that do not exist, cannot fail as named, or go in a circle."""
         by_id = {rule.id: rule for rule in rules}
         for rule in rules:
+            path = Path(rule.path)
             for blocker in rule.blocked_by:
                 found = by_id.get(blocker.rule)
                 if found is None:
                     if blocker.rule not in self._unread:
-                        self._fault(rule.path, blocker.line, f"blocked_by names {blocker.rule}, which this set does not have")
+                        self._fault(path, blocker.line, f"blocked_by names {blocker.rule}, which this set does not have")
                 elif blocker.when != "always" and blocker.when not in found.kind.raises:
-                    self._fault(rule.path, blocker.line, f"blocked_by: {blocker.rule} never fails with `{blocker.when}`")
+                    self._fault(path, blocker.line, f"blocked_by: {blocker.rule} never fails with `{blocker.when}`")
                 elif blocker.reach != "file" and found.file.waivable:
                     text = f"blocked_by: {blocker.rule} can be waived, so it can block a whole file only"
-                    self._fault(rule.path, blocker.line, text)
+                    self._fault(path, blocker.line, text)
         for circle in circles(rules):
             rule = by_id[circle.split()[0]]
-            self._fault(rule.path, line_of(rule.file.node, "blocked_by"), f"blocked_by goes in a circle: {circle}")
+            self._fault(Path(rule.path), line_of(rule.file.node, "blocked_by"), f"blocked_by goes in a circle: {circle}")
 
     def check_diagnoses(self, rules: Sequence[Rule], diagnoses: Sequence[DiagnosisRule], path: Path) -> None:
         """Rules and placeholders that the diagnoses name."""

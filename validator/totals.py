@@ -145,10 +145,9 @@ class Collector:
             if role in self._roles:
                 self._group_rows[role].update(charged.column(self._roles[role]))
         project, name = self._roles.get("project"), self._roles.get("project_name")
-        if project and name:
-            if charged.distinct(project) - self._project_names.keys():
-                found = zip(reversed(charged.column(project)), reversed(charged.column(name)), strict=True)
-                self._project_names = {**dict(found), **self._project_names}
+        if project and name and charged.distinct(project) - self._project_names.keys():
+            found = zip(reversed(charged.column(project)), reversed(charged.column(name)), strict=True)
+            self._project_names = {**dict(found), **self._project_names}
 
     def _add(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
         add = EXACT.add
