@@ -349,22 +349,30 @@ def test_10_a_parameter_that_would_raise_later_is_refused_or_crashes_its_rule_al
     assert "Traceback" not in found.err
 
 
-def test_10_a_compiled_set_that_was_touched_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The compiled form of the shipped rules is used only while it says what the YAML files say."""
-    real = shipped("rules") / compiled.FILE_NAME
-    plain = json.loads(real.read_text())
-    ruleset = json.loads(plain["ruleset"])
-    ruleset["rules"] = [one for one in ruleset["rules"] if one["file"]["id"] != "OC304"]
-    plain["ruleset"] = json.dumps(ruleset)
-    (tmp_path / compiled.FILE_NAME).write_text(json.dumps(plain))
+def touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Checked:
+    """A check whose compiled rules are this text, above the shipped YAML files."""
+    (tmp_path / compiled.FILE_NAME).write_text(text)
     for folder in ("csv", "openai-cost"):
         (tmp_path / folder).symlink_to(shipped("rules") / folder)
     monkeypatch.setattr(
         "validator.compiled.shipped_folder", lambda name: str(tmp_path if name == "rules" else shipped(name))
     )
-    found = check(FAILING)
-    assert "OC304" in found.failed
+    return check(FAILING)
+
+
+def test_10_a_compiled_set_that_was_touched_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled form of the shipped rules is used only while it says what the YAML files say."""
+    plain = json.loads((shipped("rules") / compiled.FILE_NAME).read_text())
+    ruleset = json.loads(plain["ruleset"])
+    ruleset["rules"] = [one for one in ruleset["rules"] if one["file"]["id"] != "OC304"]
+    found = touched(tmp_path, monkeypatch, json.dumps({**plain, "ruleset": json.dumps(ruleset)}))
+    assert found.failed == {"OC304"}
     assert found.code == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"sha256": 1, "ruleset": 2}', '{"sha256": "", "ruleset": ""}'])
+def test_10_a_compiled_set_that_is_broken_is_passed_over(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert touched(tmp_path, monkeypatch, text).failed == {"OC304"}
 
 
 YAML_FAULTS: dict[str, Callable[[str], str]] = {

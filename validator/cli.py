@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from validator import __version__
 from validator.errors import Unwritable, UsageError
+from validator.shipped import is_shipped
 from validator.verdict import Exit
 
 if TYPE_CHECKING:
@@ -139,9 +141,10 @@ def _check(options: argparse.Namespace) -> int:
     from validator.run import check
     from validator.settings import clock
 
-    outputs = _outputs(options.output, options.files)
+    outputs = _outputs(options.output)
     started = clock()
     settings = _settings(options, started)
+    _refuse_to_overwrite(outputs, settings)
     run = check(settings)
     if settings.expected_total is not None and len(run.files) > 1:
         raise UsageError("--expect-total speaks of one file", f"{len(run.files)} files were named.")
@@ -167,9 +170,7 @@ def _settings(options: argparse.Namespace, now: Any) -> Settings:
     if options.ruleset is not None:
         ruleset = Sourced(options.ruleset, "--ruleset")
     elif config:
-        folder = config.path.parent / config.file.ruleset
-        own = (folder / "ruleset.yaml").is_file()
-        ruleset = Sourced(os.path.relpath(folder).replace(os.sep, "/") if own else config.file.ruleset, config.shown_path)
+        ruleset = Sourced(_ruleset_of(config), config.shown_path)
     else:
         ruleset = Sourced("openai-cost", "default")
     if options.organization is not None and not options.organization.strip():
@@ -201,6 +202,16 @@ def _settings(options: argparse.Namespace, now: Any) -> Settings:
     )
 
 
+def _ruleset_of(config: Config) -> str:
+    """The configuration's rule set: a shipped one by its name, else a folder seen from the configuration."""
+    name = config.file.ruleset
+    folder = os.path.join(os.path.dirname(config.path), name)
+    if is_shipped(name) or not os.path.isfile(os.path.join(folder, "ruleset.yaml")):
+        return name
+    relative = os.path.relpath(folder).replace(os.sep, "/")
+    return f"./{relative}" if is_shipped(relative) else relative
+
+
 def _read_config(path: str) -> Config:
     from validator.config import read_config
 
@@ -211,19 +222,47 @@ def _source(given: bool, flag: str) -> str:
     return flag if given else "default"
 
 
-def _outputs(wanted: Sequence[str], files: Sequence[str]) -> list[tuple[str, str]]:
-    """`--output` as formats and paths. An export must never be written over."""
-    found = []
+def _outputs(wanted: Sequence[str]) -> list[tuple[str, str]]:
+    """`--output` as formats and paths."""
+    found: list[tuple[str, str]] = []
     for one in wanted:
         format_, equals, path = one.partition("=")
         if not equals or not path or format_ not in FORMATS:
             raise UsageError(f"--output {one}: expected FORMAT=PATH", f"Formats of this version: {', '.join(FORMATS)}")
-        if any(os.path.realpath(path) == os.path.realpath(file) for file in files if file != "-"):
-            raise UsageError(f"--output {one}: this would write over a file that is to be checked")
-        if path.lower().endswith(".csv"):
+        if os.path.realpath(path).lower().endswith(".csv"):
             raise UsageError(f"--output {one}: a report is no CSV", "Choose a name that no export has.")
+        if any(os.path.realpath(path) == os.path.realpath(other) for _, other in found):
+            raise UsageError(f"--output {one}: two reports for one file")
         found.append((format_, path))
     return found
+
+
+def _refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings) -> None:
+    """A report never replaces what the run reads: an export, the configuration, a rule, or what standard streams lead to."""
+    if not outputs:
+        return
+    from validator.run import inputs
+
+    read = [one.path for one in inputs(settings) if one.path != "-"]
+    if settings.config:
+        read.append(str(settings.config.path))
+    folder = settings.ruleset.value or ""
+    if os.path.isdir(folder) and not is_shipped(folder):
+        read += [os.path.join(folder, name) for name in os.listdir(folder)]
+    taken = {found for path in read if (found := _identity(path)) is not None}
+    taken |= {found for stream in (0, 1) if (found := _identity(stream)) is not None}
+    for format_, path in outputs:
+        if _identity(path) in taken:
+            raise UsageError(f"--output {format_}={path}: this would write over a file that this run uses")
+
+
+def _identity(path: str | int) -> tuple[int, int] | None:
+    """Device and number of a regular file, whatever name leads to it."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
 
 
 def _guide(options: argparse.Namespace) -> int:
@@ -256,8 +295,8 @@ def _rules(options: argparse.Namespace) -> int:
 
 def _write(path: str, text: str) -> None:
     """Writes a result whole or not at all; a device or a pipe is written to as it is."""
-    target = os.path.realpath(path)
-    odd = os.path.exists(target) and not os.path.isfile(target)
+    odd = os.path.exists(path) and _identity(path) is None
+    target = path if odd else os.path.realpath(path)
     draft = target if odd else f"{target}.{os.getpid()}.part"
     try:
         with open(draft, "wb") as stream:
@@ -286,6 +325,8 @@ def _print_bytes(data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        # What is left in the buffer would be written, and fail, once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise Unwritable(f"UNPROVED  standard output cannot be written: {error.strerror or error}") from None
 
 

@@ -18,7 +18,7 @@ from validator.digests import combined, digest_line
 from validator.document import Node
 from validator.exports import ExportShape
 from validator.rule import DEFAULT_RULESET, Rule, RuleSet
-from validator.rulefiles import AtLeast, Blocker, Condition, DiagnosisRule, Examples, Off, RuleFile
+from validator.rulefiles import AtLeast, Blocker, Claim, Condition, DiagnosisRule, Examples, Off, RuleFile
 from validator.schema import Field, TableSchema
 from validator.shipped import shipped_folder
 
@@ -94,7 +94,8 @@ def _ruleset(plain: dict[str, Any]) -> RuleSet:
         "exports": tuple(_export(*one) for one in plain["exports"]),
         "diagnoses": tuple(_diagnosis(*one) for one in plain["diagnoses"]),
     }
-    for key in ("guide", "proves", "does_not_prove", "weaker"):
+    fields["proves"] = tuple(Claim(one[0], tuple(one[1]), *one[2:]) for one in plain["proves"])
+    for key in ("guide", "does_not_prove", "weaker"):
         fields[key] = tuple(plain[key])
     return RuleSet(**fields)
 

@@ -5,7 +5,9 @@ An ignored configuration would pass in silence, so a file with nearly the right 
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -110,9 +112,13 @@ class Config(NamedTuple):
 
     def integration_of_file(self, path: str) -> Integration | None:
         """The integration whose `files` folder holds the file."""
-        real = Path(path).resolve()
-        holders = [one for one in self.file.integrations if one.files and real.is_relative_to(self.folder(one))]
-        return max(holders, key=lambda one: len(self.folder(one).parts), default=None)
+        # Where it was found binds before where a link leads: a link in the folder is a file of the folder.
+        found = Path(os.path.realpath(os.path.dirname(os.path.abspath(path))), os.path.basename(path))
+        for real in (found, Path(os.path.realpath(path))):
+            holders = [one for one in self.file.integrations if one.files and real.is_relative_to(self.folder(one))]
+            if holders:
+                return max(holders, key=lambda one: len(self.folder(one).parts))
+        return None
 
     def folder(self, integration: Integration) -> Path:
         """The `files` folder of an integration, from where the configuration lies."""
@@ -149,6 +155,9 @@ def _check_names(config: Config, faults: list[Fault]) -> None:
             if named in seen:
                 faults.append(Fault(config.shown_path, one.line, f"the {named} stands on line {seen[named]} already"))
             seen[named] = one.line
+        pattern = one.files is not None and glob.has_magic(one.files) and not config.folder(one).is_dir()
+        if pattern or (one.files is not None and one.files.strip() in ("", "-")):
+            faults.append(Fault(config.shown_path, one.line, f"`files` is {one.files}; it must name a folder, not a pattern"))
         if one.to is not None and one.to not in config.file.destinations:
             known = ", ".join(config.file.destinations) or "none"
             faults.append(Fault(config.shown_path, one.line, f"`to` is {one.to}, no destination here; there are {known}"))

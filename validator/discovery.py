@@ -20,7 +20,8 @@ def find_config(start: str) -> str | None:
         try:
             names = sorted(os.listdir(folder))
         except OSError:
-            names = []
+            # A folder that may not be listed may still hold a configuration that can be read.
+            names = [name for name in (FILE_NAME, ".git") if os.path.exists(os.path.join(folder, name))]
         near = [os.path.join(folder, name) for name in names if name != FILE_NAME and _is_near(name)]
         near = [path for path in near if os.path.isfile(path)]
         if near:

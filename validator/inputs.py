@@ -51,7 +51,13 @@ def _expand(name: str) -> Iterator[Input]:
 def _folder(folder: str) -> Iterator[Input]:
     unreadable: list[OSError] = []
     found = []
-    for parent, folders, files in os.walk(folder, onerror=unreadable.append):
+    walked: set[str] = set()
+    for parent, folders, files in os.walk(folder, onerror=unreadable.append, followlinks=True):
+        # Links are followed, each folder once: a link may lead back to where it stands.
+        if os.path.realpath(parent) in walked:
+            folders.clear()
+            continue
+        walked.add(os.path.realpath(parent))
         folders[:] = sorted(one for one in folders if not one.startswith("."))
         found += [os.path.join(parent, one) for one in files if one.lower().endswith(".csv") and not one.startswith(".")]
     for error in unreadable:

@@ -100,7 +100,9 @@ class Group(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Control totals over all readable rows. `amount` is None when a charge could not be read or is not exact."""
+    """Control totals over all readable rows. `amount` is None when a charge could not be read or is not exact, and when the
+    rule set has no role for amounts (`has_amounts` is False).
+    """
 
     amount: Decimal | None
     currency: str | None
@@ -111,6 +113,7 @@ class Totals(NamedTuple):
     last_day: str | None
     by_project: tuple[Group, ...]
     by_line_item: tuple[Group, ...]
+    has_amounts: bool = True
 
 
 class SecondOpinion(NamedTuple):

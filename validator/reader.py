@@ -17,6 +17,7 @@ from validator.signatures import BYTE_ORDER_MARK, file_kind, is_no_utf8_text
 from validator.source import Source
 
 FIELD_LIMIT = 131_072
+HEAD_BYTES = 512
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 _CONTROL_BYTES = bytes(code for code in (*range(0x20), 0x7F) if code not in (0x0A, 0x0D))
@@ -166,6 +167,8 @@ class Reader:
         self.parsed_bytes = 0
         self.unread_lines = 0
         block = self._next_block()
+        while len(block) < HEAD_BYTES and not self._final:
+            block += self._next_block()
         self._mark = block.startswith(BYTE_ORDER_MARK)
         self.head = self._read_head(block)
 

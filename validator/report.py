@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from validator import __version__
 from validator.model import DayFacts, FileResult, Finding, Group, Outcome, Sourced, Totals
 from validator.rule import Rule, RuleSet
+from validator.rulefiles import Claim
 from validator.settings import CLOCK, Settings
 from validator.values import money, rfc3339, shown
 from validator.verdict import FileVerdict, Reason, Verdict
@@ -56,7 +57,7 @@ def build_report(run: Run, started: datetime, finished: datetime, environment: M
         "policy": {
             "command": settings.policy.command, "policy": settings.policy.policy, "fail_on": settings.policy.fail_on,
         },
-        "proves": list(ruleset.proves) if run.verdict.word == "pass" else [],
+        "proves": [claim.text for claim in ruleset.proves if _holds(claim, run)],
         "does_not_prove": list(ruleset.does_not_prove),
         "tool": {"name": "billproof", "version": __version__},
         "ruleset": {
@@ -72,6 +73,20 @@ def build_report(run: Run, started: datetime, finished: datetime, environment: M
         "ci": _ci(environment), "host": _host(environment),
     }  # fmt: skip
     return report
+
+
+def _holds(claim: Claim, run: Run) -> bool:
+    """Whether every file of a pass proves a claim."""
+    return run.verdict.word == "pass" and all(_is_proved_by(claim, one) for one in run.files)
+
+
+def _is_proved_by(claim: Claim, file: FileResult) -> bool:
+    states = {one.rule: one.state for one in file.outcomes}
+    if claim.all_rules and not set(states.values()) <= {"passed", "failed", "waived", "not_applicable"}:
+        return False
+    if claim.total and (file.totals is None or file.totals.amount is None):
+        return False
+    return all(states.get(rule) == "passed" for rule in claim.rules)
 
 
 def result_sha256(report: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from validator.checks.base import Check
 from validator.exports import ExportShape
 from validator.model import Level
-from validator.rulefiles import Blocker, DiagnosisRule, Off, RuleFile
+from validator.rulefiles import Blocker, Claim, DiagnosisRule, Off, RuleFile
 from validator.schema import TableSchema
 
 DEFAULT_RULESET = "openai-cost"
@@ -52,7 +52,7 @@ class RuleSet(NamedTuple):
     currency: str | None
     exports: tuple[ExportShape, ...]
     guide: tuple[str, ...]
-    proves: tuple[str, ...]
+    proves: tuple[Claim, ...]
     does_not_prove: tuple[str, ...]
     diagnoses: tuple[DiagnosisRule, ...]
     weaker: tuple[str, ...]

@@ -104,6 +104,15 @@ class Dialect(NamedTuple):
     sorted_by: Literal["day"]
 
 
+class Claim(NamedTuple):
+    """A sentence that a pass proves, and what it rests on: rules that passed, all of them, or a known total."""
+
+    text: str
+    rules: tuple[str, ...] = ()
+    all_rules: bool = False
+    total: bool = False
+
+
 class RuleSetFile(NamedTuple):
     """`ruleset.yaml`."""
 
@@ -116,7 +125,7 @@ class RuleSetFile(NamedTuple):
     dialect: Dialect | None = None
     exports: tuple[ExportShape, ...] = ()
     guide: Annotated[tuple[str, ...], Spec(doc="The steps of the export dialog.")] = ()
-    proves: tuple[str, ...] = ()
+    proves: Annotated[tuple[Claim, ...], Spec(doc="What a pass says, each claim only where it holds.")] = ()
     does_not_prove: tuple[str, ...] = ()
     blocked_by: Annotated[tuple[Blocker, ...], Spec(doc="For every rule of this set and of sets that extend it.")] = ()
     rules: Mapping[str, RuleChange] = {}

@@ -6,7 +6,6 @@ it has that set's rules too, and may add rules, change their level, or switch on
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,14 +18,14 @@ from validator.rule import DEFAULT_RULESET, Rule, RuleSet
 from validator.rulefiles import Blocker, Constant, DiagnosesFile, DiagnosisRule, RuleChange, RuleFile, RuleSetFile
 from validator.schema import TableSchema, read_schema
 from validator.shape import read
-from validator.shipped import shipped
+from validator.shipped import is_shipped, shipped
 from validator.soundness import Soundness, line_of, weaker_than_shipped
 
 ROLE_NAMES = ("day", "amount", "currency", "organization", "organization_name", "project", "project_name", "group")
 
 def find_ruleset(name: str) -> Path:
     """The folder of a shipped set's name, or of a path. Raises UsageError if there is none."""
-    if re.fullmatch(r"[a-z0-9-]+", name) and (shipped("rules") / name / "ruleset.yaml").is_file():
+    if is_shipped(name):
         return shipped("rules") / name
     folder = Path(name)
     if name.strip() and (folder / "ruleset.yaml").is_file():
@@ -80,7 +79,8 @@ class _Loader:
         if own.extends:
             beside = folder / own.extends
             try:
-                self.load(beside if (beside / "ruleset.yaml").is_file() else find_ruleset(own.extends))
+                own_folder = not is_shipped(own.extends) and (beside / "ruleset.yaml").is_file()
+                self.load(beside if own_folder else find_ruleset(own.extends))
             except UsageError:
                 self._fault(path, f"extends {own.extends}: no such rule set", line_of(own.node, "extends"))
         if own.table_schema:

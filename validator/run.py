@@ -37,13 +37,17 @@ def check(settings: Settings) -> Run:
         from validator.config import check_waivers
 
         check_waivers(settings.config, ruleset, today)
+    files = tuple(_check_input(one, settings, ruleset) for one in inputs(settings))
+    return Run(settings, ruleset, files, judge(duty(ruleset), files, settings.policy))
+
+
+def inputs(settings: Settings) -> list[Input]:
+    """What is to be checked: the files that were named, or the folders of the configuration's integrations."""
     names = settings.files
     if not names and settings.config:
-        names = tuple(
-            os.path.relpath(settings.config.folder(one)) for one in settings.config.file.integrations if one.files
-        )
-    files = tuple(_check_input(one, settings, ruleset) for one in find_inputs(names))
-    return Run(settings, ruleset, files, judge(duty(ruleset), files, settings.policy))
+        folders = [settings.config.folder(one) for one in settings.config.file.integrations if one.files]
+        names = tuple(os.path.join(os.path.relpath(folder), "") for folder in folders)
+    return find_inputs(names)
 
 
 def duty(ruleset: RuleSet) -> RuleSetDuty:

@@ -60,7 +60,7 @@ def read_schema(path: Path, shown_path: str, faults: list[Fault]) -> TableSchema
     try:
         text = path.read_text("utf-8")
         descriptor = json.loads(text, object_pairs_hook=_no_doubles)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         faults.append(Fault(shown_path, getattr(error, "lineno", 1), f"no Table Schema can be read: {error}"))
         return None
     before = len(faults)

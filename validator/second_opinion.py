@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from validator.errors import UsageError
-from validator.model import FileResult, SecondOpinion
+from validator.model import FileResult, Finding, SecondOpinion
 from validator.rule import RuleSet
 from validator.values import shown
 
@@ -31,10 +31,11 @@ def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
             "--second-opinion needs frictionless, which is not installed", "pip install 'billproof[frictionless]'"
         ) from None
     tool = f"frictionless {frictionless.__version__}"
-    errors = [_described(one) for one in _errors(frictionless, file, ruleset)]
+    found = _errors(frictionless, file, ruleset)
+    errors = [_described(one) for one in found]
     if hashlib.sha256(Path(file.path).read_bytes()).hexdigest() != file.sha256:
         errors.append("the file changed between the two readings")
-    return SecondOpinion(tool, not errors, tuple(errors[:MAX_ERRORS]), tuple(_disagreements(file, errors, tool)))
+    return SecondOpinion(tool, not errors, tuple(errors[:MAX_ERRORS]), tuple(_disagreements(file, found, tool))[:MAX_ERRORS])
 
 
 def _errors(frictionless: Any, file: FileResult, ruleset: RuleSet) -> list[Any]:
@@ -60,10 +61,21 @@ def _described(error: Any) -> str:
     return f"{error.type}{place}" + (f", {shown(str(field))}" if field else "")
 
 
-def _disagreements(file: FileResult, errors: list[str], tool: str) -> Iterator[str]:
+def _disagreements(file: FileResult, errors: Sequence[Any], tool: str) -> Iterator[str]:
+    """What only one of the two finds. Its rows are counted as lines, which they are unless a cell holds a line feed."""
     failed = [one for one in file.outcomes if one.state == "failed" and one.level == "error"]
-    if errors and not failed:
-        yield f"{tool} finds {errors[0]}, and no rule of error level fails"
+    lines = {line for one in failed for finding in one.findings for line in _lines(finding)}
+    whole_file = any(finding.line in (None, 1) for one in failed for finding in one.findings)
+    for error in errors:
+        row = getattr(error, "row_number", None)
+        if not failed:
+            yield f"{tool} finds {_described(error)}, and no rule of error level fails"
+        elif row is not None and row not in lines and not whole_file:
+            yield f"{tool} finds {_described(error)}, where no rule of error level fails"
     if failed and not errors:
         named = ", ".join(f"{one.rule} {one.name}" for one in failed)
         yield f"{tool} finds no fault; here fails {named}, which it does not look at"
+
+
+def _lines(finding: Finding) -> range:
+    return range(0) if finding.line is None else range(finding.line, (finding.end_line or finding.line) + 1)

@@ -21,6 +21,12 @@ def shipped_folder(name: str) -> str:
     return os.path.join(os.path.dirname(_PACKAGE), *(("fixtures", "demo") if name == "demo" else (name,)))
 
 
+def is_shipped(ruleset: str) -> bool:
+    """Whether a rule set of that name is shipped. Such a name never means a folder; `./NAME` does."""
+    plain = bool(ruleset) and ruleset.replace("-", "").isalnum()
+    return plain and os.path.isfile(os.path.join(shipped_folder("rules"), ruleset, "ruleset.yaml"))
+
+
 def shipped(name: str) -> Path:
     """The same as a Path, for what does not run at every start."""
     from pathlib import Path

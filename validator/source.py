@@ -80,6 +80,8 @@ class Source:
 def open_source(path: str) -> Iterator[Source]:
     """`path`, or standard input for `-`, opened for one read. Raises Unreadable with the reason in words."""
     if path == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise Unreadable("standard input is closed")
         yield Source(sys.stdin.buffer, path, None)
         return
     try:

@@ -203,6 +203,7 @@ class Collector:
             last_day=day_of(days[-1]).isoformat() if days else None,
             by_project=self._top("project", self._project_names),
             by_line_item=self._top("group", {}),
+            has_amounts="amount" in self._roles,
         )
 
     def _top(self, role: str, names: Mapping[str, str]) -> tuple[Group, ...]:

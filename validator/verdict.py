@@ -173,7 +173,9 @@ def _second_opinion(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> I
 
 
 def _core_unsaid(ruleset: RuleSetDuty, file: FileResult) -> Iterator[Reason]:
-    """Line 18: a core rule that found nothing to speak of proves nothing."""
+    """Line 18: a core rule that found nothing to speak of proves nothing; nor does a total that nobody knows."""
+    if file.totals is not None and file.totals.has_amounts and file.totals.amount is None:
+        yield Reason("total_unknown", "no rule fails, and yet the charges could not be summed", file.path)
     core = {rule.id for rule in ruleset.rules if rule.core}
     for one in file.outcomes:
         if one.state == "not_applicable" and one.rule in core:

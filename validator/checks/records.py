@@ -138,7 +138,7 @@ class RequiredColumns(Check):
             return
         from difflib import get_close_matches
 
-        unknown = [name for name in list(present)[:1000] if self.file.schema.field(name) is None]
+        unknown = [name for name in list(dict.fromkeys(self.file.head.header))[:1000] if self.file.schema.field(name) is None]
         for name in self.file.schema.required:
             if name not in present:
                 near = get_close_matches(name, sorted(unknown), 1, 0.6)

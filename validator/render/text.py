@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
-from validator.values import month_name, shown
+from validator.values import month_end, month_name, rfc3339, shown
 
 Detail = Literal["quiet", "normal", "verbose"]
 Tree = Mapping[str, Any]
@@ -42,6 +42,7 @@ def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
         yield from _labelled("Why", one["error"])
         return
     yield from _off(one)
+    yield from _weakened(report)
     yield from _cause(one, report)
     if one["verdict"] == "pass":
         yield ""
@@ -84,7 +85,8 @@ def _month_words(one: Tree, report: Tree) -> str:
     month = one["month"]["value"]
     if not month:
         return ""
-    if report["settings"]["month_to_date"]["value"]:
+    over = report["run"]["as_of"] >= rfc3339(month_end(month))
+    if report["settings"]["month_to_date"]["value"] and not over:
         present = [int(day["date"][8:]) for day in one["days"] if day["date"].startswith(month) and day["rows"]]
         if present:
             return f"{min(present)} to {max(present)} {month_name(month)}, a month that is not over"
@@ -95,6 +97,14 @@ def _off(one: Tree) -> Iterator[str]:
     for outcome in one["outcomes"]:
         if outcome["state"] == "off":
             yield f"  {outcome['rule']} {outcome['name']} is {outcome['reason']}"
+
+
+def _weakened(report: Tree) -> Iterator[str]:
+    """Rules that count for less here than as shipped: said beside the verdict, not deep in a list."""
+    for rule in report["ruleset"]["rules"]:
+        if _LEVELS[rule["level"]] > _LEVELS[rule["shipped_level"]]:
+            text = f"  {rule['id']} {rule['name']} is a {rule['level']} here and a {rule['shipped_level']} as shipped"
+            yield f"{text}; it would not be uploaded"
 
 
 def _cause(one: Tree, report: Tree) -> Iterator[str]:
