@@ -58,6 +58,8 @@ class Engine:
         amount, currency, day = roles.get("amount"), roles.get("currency"), roles.get("day")
         self._money_columns = {name for name in (amount, currency) if name}
         self._day_column = day
+        # Columns that a rule on personal data speaks of: no finding of any rule shows what their cells hold.
+        self._private = {name for work in self._works.values() if work.rule.kind.keeps_private for name in work.columns}
         self._spoilers: set[str] = set()
         # Any check can make the keys of findings; the first rule's makes those that belong to a day.
         self._row_key = next(iter(self._works.values())).check.row_key
@@ -355,6 +357,9 @@ class Engine:
             "last": day_of(days[-1]).isoformat() if days else "the last day of the month",
             "value": shown(spot.value or ""), "column": shown(spot.column or ""), "line": str(spot.line or ""),
         }  # fmt: skip
+        if spot.column in self._private:
+            spot = spot._replace(value=None)
+            texts["value"] = "(not shown)"
         constants = getattr(self._works[rule.id].check, "constants", {})
         texts |= {key: shown(value, 200) for key, value in {**constants, **spot.details}.items()}
         return Finding(

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from validator.errors import Unreadable
 from validator.signatures import BYTE_ORDER_MARK, file_kind, is_no_utf8_text
 from validator.source import Source
 
 FIELD_LIMIT = 131_072
 HEAD_BYTES = 512
+MAX_RECORD = 8 * 2**20
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 _CONTROL_BYTES = bytes(code for code in (*range(0x20), 0x7F) if code not in (0x0A, 0x0D))
@@ -158,12 +160,14 @@ class Reader:
 
     def __init__(self, source: Source) -> None:
         csv.field_size_limit(FIELD_LIMIT)
+        self._path = source.path
         self._blocks = _with_last(source.blocks())
         self._final = False
         self._text = ""
         self._bad_bytes = False
         self._before_header: range = range(0)
         self._header_text = ""
+        self._blank_text = ""
         self.parsed_bytes = 0
         self.unread_lines = 0
         block = self._next_block()
@@ -198,7 +202,9 @@ class Reader:
         blanks = 0
         while True:
             rest = self._text.lstrip("\r\n")
-            blanks += len(split_lines(self._text[: len(self._text) - len(rest)]))
+            blank_text = self._text[: len(self._text) - len(rest)]
+            blanks += len(split_lines(blank_text))
+            self._blank_text = (self._blank_text + blank_text)[:MAX_RECORD]
             self._text = rest
             if rest or self._final:
                 self._before_header = range(1, blanks + 1)
@@ -214,7 +220,11 @@ class Reader:
             record = next(walker)
             if not walker.incomplete or self._final:
                 break
-            self._append_block()
+            if len(self._text) > MAX_RECORD:
+                raise Unreadable(f"{self._path}: the header goes on for more than {MAX_RECORD // 2**20} MiB")
+            wanted = 2 * len(self._text)
+            while len(self._text) < wanted and not self._final:
+                self._append_block()
         self._header_text = "".join(lines[: record.end])
         self._text = self._text[len(self._header_text) :]
         problem = record.problem or _stray_quote(self._header_text, delimiter)
@@ -244,6 +254,11 @@ class Reader:
             if self._final:
                 return
             block = self._next_block()
+            if len(carry) > MAX_RECORD:
+                raise Unreadable(f"{self._path}: line {line}: a row goes on for more than {MAX_RECORD // 2**20} MiB")
+            # A row that goes on and on is read in ever larger pieces, or each piece would parse all of it once more.
+            while len(block) < len(carry) and not self._final:
+                block += self._next_block()
             more, more_bad = _decode(block)
             text, bad, data = carry + more, more_bad or (bool(carry) and bad), None if carry else block
 
@@ -251,7 +266,7 @@ class Reader:
         head = self.head
         unfinished = self._final and not self._text and not self._header_text.endswith(("\n", "\r"))
         return Batch(
-            "\n" * len(self._before_header) + self._header_text, 1, head.header_end_line, head.delimiter, [], (), (),
+            self._blank_text + self._header_text, 1, head.header_end_line, head.delimiter, [], (), (),
             blank_lines=self._before_header, unfinished=unfinished, bad_bytes=self._bad_bytes,
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,20 +29,24 @@ def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
         import frictionless.resources
     except ImportError:
         raise UsageError(
-            "--second-opinion needs frictionless, which is not installed", "pip install 'billproof[frictionless]'"
+            "--second-opinion needs frictionless, which is not installed", "pip install 'frictionless>=5.21,<6'"
         ) from None
     tool = f"frictionless {frictionless.__version__}"
-    found = _errors(frictionless, file, ruleset)
+    data = Path(file.path).read_bytes()
+    with tempfile.TemporaryDirectory(prefix="billproof-") as folder:
+        # Under a plain name: frictionless unpacks what is called .gz or .zip.
+        copy = Path(folder, "export.csv")
+        copy.write_bytes(data)
+        found = _errors(frictionless, copy, ruleset)
     errors = [_described(one) for one in found]
-    if hashlib.sha256(Path(file.path).read_bytes()).hexdigest() != file.sha256:
+    if hashlib.sha256(data).hexdigest() != file.sha256:
         errors.append("the file changed between the two readings")
     return SecondOpinion(tool, not errors, tuple(errors[:MAX_ERRORS]), tuple(_disagreements(file, found, tool))[:MAX_ERRORS])
 
 
-def _errors(frictionless: Any, file: FileResult, ruleset: RuleSet) -> list[Any]:
-    path = Path(file.path).resolve()
+def _errors(frictionless: Any, path: Path, ruleset: RuleSet) -> list[Any]:
     descriptor = {key: value for key, value in ruleset.schema.descriptor.items() if key != "$schema"}
-    with frictionless.system.use_context(trusted=True):
+    with frictionless.system.use_context(trusted=True):  # the path is absolute, and our own
         resource = frictionless.resources.TableResource(
             path=os.fspath(path),
             format="csv",

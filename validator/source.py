@@ -16,7 +16,7 @@ from typing import BinaryIO
 from validator.errors import Unreadable
 
 BLOCK_BYTES = 131_072
-MAX_LINE_BYTES = 64 * 1024 * 1024
+MAX_LINE_BYTES = 32 * 1024 * 1024
 STANDARD_INPUT = "-"
 
 
@@ -40,7 +40,7 @@ class Source:
     def blocks(self) -> Iterator[bytes]:
         """The file in blocks that end at a line end (LF, or CR where there is no LF).
 
-        Raises Unreadable if the disk fails, a line is longer than 64 MiB, or the file grew or shrank meanwhile.
+        Raises Unreadable if the disk fails, a line is longer than 32 MiB, or the file grew or shrank meanwhile.
         """
         pending: list[bytes] = []
         pending_size = 0

@@ -210,8 +210,10 @@ class Collector:
         """The groups with the largest amounts, and one `other` for the rest."""
         rows = self._group_rows[role]
         sums: Mapping[str, Decimal] = self._sums[role] if self.usable else {}
-        ordered = sorted(rows, key=lambda one: (-sums.get(one, _ZERO), one))
-        top = [self._group(one, names.get(one), sums.get(one, _ZERO), rows[one]) for one in ordered[:TOP_GROUPS]]
+        # Charges without a project always have their own line, so that `other (N)` counts projects only.
+        ordered = sorted(rows, key=lambda one: (one != "", -sums.get(one, _ZERO), one))
+        shown_first = sorted(ordered[:TOP_GROUPS], key=lambda one: (-sums.get(one, _ZERO), one))
+        top = [self._group(one, names.get(one), sums.get(one, _ZERO), rows[one]) for one in shown_first]
         rest = ordered[TOP_GROUPS:]
         if rest:
             amount = reduce(EXACT.add, (sums.get(one, _ZERO) for one in rest), _ZERO)

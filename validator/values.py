@@ -31,7 +31,8 @@ _ISO_INSTANT = re.compile(
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 # Compiled when they are first needed: a start costs as much as the patterns that it compiles.
-_E_MAIL = r"[^\s,;/\\@＠]+[@＠][^\s,;/\\]+"
+_E_MAIL = r"[^\s,;/\\@＠﹫]+\s?(?:[@＠﹫]|%40)\s?[^\s,;/\\]+"
+_MAY_HOLD_E_MAIL = ("@", "＠", "﹫", "%40")
 _UNSHOWABLE = (
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
     r"|[\U000e0000-\U000e007f]"
@@ -139,8 +140,8 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     """
     if limit is not None and len(text) > limit * 4:
         # The last word is left out with the rest: it may be half an address.
-        text = text[: limit * 4].rpartition(" ")[0] if "@" in text or "＠" in text else text[: limit * 4]
-    if "@" in text or "＠" in text:
+        text = text[: limit * 4].rpartition(" ")[0] if any(one in text for one in _MAY_HOLD_E_MAIL) else text[: limit * 4]
+    if any(one in text for one in _MAY_HOLD_E_MAIL):
         text = re.sub(_E_MAIL, "<e-mail>", text)
     if not text.isprintable():
         text = re.sub(_UNSHOWABLE, _escaped, text)

@@ -16,6 +16,7 @@ from validator.exports import Recognised
 from validator.model import Place, Sourced, Spot
 from validator.reader import Batch, Head
 from validator.schema import TableSchema
+from validator.values import BLANKS
 from validator.view import Columns, View
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Check:
     unit: ClassVar[str] = "file"
     placeholders: ClassVar[tuple[str, ...]] = ()
     raises: ClassVar[tuple[Circumstance, ...]] = ()
+    # Whether what its columns hold is never shown.
+    keeps_private: ClassVar[bool] = False
     # Whether it looks into cells, so that a last record without a line end is read like any other if it is whole.
     reads_cells: ClassVar[bool] = True
     # Whether it must know which rows are charged, and so needs the columns of the times.
@@ -177,6 +180,12 @@ class Check:
         day = self.file.roles.get("day")
         names = ([day] if day else []) + list(self.file.schema.names("id", "group"))
         return "\0".join(view.cell(row, name) for name in names)
+
+    def key_of_cells(self, cells: Sequence[str], column: str | None) -> str:
+        """The same for a row as the file has it."""
+        index, day = self.file.columns.index, self.file.roles.get("day")
+        names = ([day] if day else []) + list(self.file.schema.names("id", "group"))
+        return self.key(column, "\0".join(cells[index[name]].strip(BLANKS) if name in index else "" for name in names))
 
     def key(self, column: str | None, grouping: str) -> str:
         """A fingerprint of a finding that does not change when rows are added elsewhere."""

@@ -292,6 +292,7 @@ class PersonalData(Check):
     """A column holds people's e-mail addresses. They are counted, never copied."""
 
     kind = "personal_data"
+    keeps_private = True
     unit = "row"
     placeholders = ("count",)
 

@@ -170,22 +170,23 @@ def _fail_cells(check: Check, batch: Batch, pattern: str, describe: Callable[[st
                 name = check.file.columns.names[index] if index < len(check.file.columns.names) else None
                 check.bad.setdefault(name, set()).add(position)
                 line = batch.lines[position]
-                _fail_at(check, line, batch.end_lines[position], name, index + 1, cell, describe(cell))
+                key = check.key_of_cells(row, name)
+                _fail_at(check, line, batch.end_lines[position], name, index + 1, cell, key, describe(cell))
     for one in batch.unread:
         start = one.line - batch.first_line
         text = "".join(batch.text_lines[start : one.end_line - batch.first_line + 1]).rstrip("\r\n")
         if re.search(pattern, text):
-            _fail_at(check, one.line, one.end_line, None, None, None, describe(text))
+            _fail_at(check, one.line, one.end_line, None, None, None, check.key(None, "unread"), describe(text))
 
 
 def _fail_at(
-    check: Check, line: int, end_line: int, column: str | None, number: int | None, cell: str | None,
+    check: Check, line: int, end_line: int, column: str | None, number: int | None, cell: str | None, key: str,
     details: dict[str, str],
 ) -> None:  # fmt: skip
     check.violations += 1
     if not check.full:
         check.spots.append(
-            Spot(line, end_line, column, number, cell, key=check.key(column, cell or ""), details=details)
+            Spot(line, end_line, column, number, cell, key=key, details=details)
         )
 
 

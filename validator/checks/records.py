@@ -91,7 +91,7 @@ class MinimalQuoting(Check):
                     if not self.full:
                         line, end_line = batch.lines[position], batch.end_lines[position]
                         self.spots.append(
-                            Spot(line, end_line, name, index + 1, row[index], key=self.key(name, row[index]))
+                            Spot(line, end_line, name, index + 1, row[index], key=self.key_of_cells(row, name))
                         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
@@ -15,6 +16,7 @@ Tree = Mapping[str, Any]
 
 WIDTH = 112
 MONTH_LINES = 6
+TOP_GROUPS = 50
 RULE_LINES = 12
 WAIVER_DAYS = 90
 
@@ -151,11 +153,11 @@ def _month_fact(one: Tree) -> str:
 
 
 def _rows(totals: Tree) -> str:
-    projects = [group for group in totals["by_project"] if group["id"]]
+    groups = [group for group in totals["by_project"] if group["id"]]
+    rest = re.fullmatch(r"other \(([0-9,]+)\)", groups[-1]["id"]) if len(totals["by_project"]) > TOP_GROUPS else None
+    projects = len(groups) - 1 + int(rest[1].replace(",", "")) if rest else len(groups)
     empty = totals["empty_days"]
-    text = f"{_number(totals['charged_rows'], 'charge')} in {_number(len(projects), 'project')}"
-    if len(projects) > 50:
-        text = f"{_number(totals['charged_rows'], 'charge')} in more than 50 projects"
+    text = f"{_number(totals['charged_rows'], 'charge')} in {_number(projects, 'project')}"
     return text + (f"; {_number(empty, 'day')} without usage" if empty else "")
 
 
