@@ -645,7 +645,7 @@ def test_a_rule_that_a_set_made_an_error_is_waived_as_an_error(project: Path) ->
 def test_the_waiver_that_the_text_offers_can_be_pasted(project: Path) -> None:
     configure(ONE)
     lines = check(GAP).out.splitlines()
-    start = lines.index("  waivers:")
+    start = lines.index("waivers:")
     pasted = "\n".join(lines[start : start + 2])
     configure(dedent(ONE) + dedent(pasted).replace('reason: ""', "reason: known").replace('owner: ""', "owner: billing") + "\n")
     found = check(GAP)
@@ -656,7 +656,7 @@ def test_the_waiver_that_the_text_offers_can_be_pasted(project: Path) -> None:
 def test_a_waiver_that_is_pasted_unsigned_is_refused(project: Path) -> None:
     configure(ONE)
     lines = check(GAP).out.splitlines()
-    start = lines.index("  waivers:")
+    start = lines.index("waivers:")
     configure(dedent(ONE) + dedent("\n".join(lines[start : start + 2])) + "\n")
     assert len(faults(str(GAP))) == 2
 

@@ -394,6 +394,14 @@ def test_a_whole_file_rule_with_rows_left_out_never_fails(tmp_path: Path) -> Non
     assert found.blocked["OC304"] == "OC201"
 
 
+def test_a_whole_file_rule_is_blocked_even_where_other_rows_fail_it(tmp_path: Path) -> None:
+    """There is a second organization for certain; how many there are, nobody can say."""
+    data = damage.in_line(to_bytes(damage.put(h4(), "organization_id", OTHER.id, LINE)), LINE + 5, b",Acme Research", b"")
+    found = checked(tmp_path, data)
+    assert found.failed == {"CSV008"}
+    assert found.blocked["OC402"] == "CSV008"
+
+
 def test_a_rule_that_is_off_still_blocks_what_leans_on_it(tmp_path: Path) -> None:
     folder = tmp_path / "rules"
     folder.mkdir()

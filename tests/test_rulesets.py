@@ -265,8 +265,8 @@ SET_FAULTS = [
     ("an unknown level", ["rules:", "  OC304: {level: info}"], {}, 6, "`level` is `info`; expected one of"),
     ("off without an owner", ["rules:", "  OC206: {off: {reason: rounded}}"], {}, 6, "the key `owner` is missing"),
     ("off without a reason", ["rules:", "  OC206: {off: {owner: finops}}"], {}, 6, "the key `reason` is missing"),
-    ("off with an empty reason", ["rules:", '  OC206: {off: {reason: " ", owner: finops}}'], {}, 6, "`reason` is ` `"),
-    ("off with an empty owner", ["rules:", '  OC206: {off: {reason: rounded, owner: ""}}'], {}, 6, "`owner` is ``"),
+    ("off with an empty reason", ["rules:", '  OC206: {off: {reason: " ", owner: finops}}'], {}, 6, "`reason` is empty"),
+    ("off with an empty owner", ["rules:", '  OC206: {off: {reason: rounded, owner: ""}}'], {}, 6, "`owner` is empty"),
     ("a set that is not there", [], {"extends": "openai-costs"}, 4, "extends openai-costs: no such rule set"),
     ("no table schema", ["table_schema: gone.json"], {}, 1, "no Table Schema can be read"),
 ]  # fmt: skip

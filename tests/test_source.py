@@ -84,14 +84,14 @@ def test_a_disk_that_fails_is_unreadable() -> None:
         list(Source(Failing(b"a\n" * 100_000), "memory", None).blocks())
 
 
-def test_a_line_over_64_mib_is_unproved(tmp_path: Path) -> None:
+def test_a_line_over_32_mib_is_unproved(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     with path.open("wb") as file:
         file.write(GOOD.read_bytes())
         file.truncate(70 * 2**20)  # the rest are NUL bytes without a line end
     found = check(path)
     assert found.code == 3
-    assert "a line is longer than 64 MiB" in found.file["error"]
+    assert "a line is longer than 32 MiB" in found.file["error"]
     assert not found.file["complete"]
 
 

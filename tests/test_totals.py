@@ -147,10 +147,11 @@ def test_without_an_amount_column_there_is_no_total(tmp_path: Path) -> None:
     assert all(one["amount"] is None for one in found.file["days"])
 
 
-def test_a_bad_day_leaves_the_total_but_not_the_day(tmp_path: Path) -> None:
-    """The charge is counted; of its day nobody knows."""
+@pytest.mark.parametrize("time", ["soon", "1420070399", "4102444801"])
+def test_a_bad_day_leaves_the_total_but_not_the_day(time: str, tmp_path: Path) -> None:
+    """The charge is counted; of its day nobody knows, even where the refused time would be of one."""
     source = good("H1")
-    found = checked(tmp_path, damage.put(source, "start_time", "soon", LINE))
+    found = checked(tmp_path, damage.put(source, "start_time", time, LINE))
     assert Decimal(found.file["totals"]["amount"]) == exact(one[2] for one in source[1:] if one[2])
     assert sum(one["rows"] for one in found.file["days"]) == len(source) - 2
 

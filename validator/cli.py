@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from validator import __version__
+from validator.discovery import is_near
 from validator.errors import Unwritable, UsageError
 from validator.shipped import is_shipped
 from validator.verdict import Exit
@@ -30,6 +31,7 @@ All commands: billproof --help"""
 _EPILOG = """exit codes: 0 pass; 1 fail: the file is at fault; 2 wrong usage, configuration or rule set;
 3 unproved: nothing to check, unreadable, or something broke; 130 interrupted"""
 
+COMMANDS = ("check", "guide", "init", "demo", "rules")
 _NOT_BUILT = ("upload", "status", "verify", "pack", "ledger", "sandbox")
 
 
@@ -45,6 +47,8 @@ def run_command(arguments: Sequence[str]) -> int:
         return Exit.USAGE
     if arguments[0] in _NOT_BUILT:
         raise UsageError(f"billproof {arguments[0]}: not in this version", "See billproof --help")
+    if arguments[0] not in COMMANDS and os.path.exists(arguments[0]):
+        raise UsageError(f"billproof {arguments[0]}: no command", f'Did you mean: billproof check "{arguments[0]}"')
     options = build_parser(arguments[0]).parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     return command(options)
@@ -231,6 +235,8 @@ def _outputs(wanted: Sequence[str]) -> list[tuple[str, str]]:
             raise UsageError(f"--output {one}: expected FORMAT=PATH", f"Formats of this version: {', '.join(FORMATS)}")
         if os.path.realpath(path).lower().endswith(".csv"):
             raise UsageError(f"--output {one}: a report is no CSV", "Choose a name that no export has.")
+        if is_near(os.path.basename(path)):
+            raise UsageError(f"--output {one}: a later run would take this for a configuration", "Call it report.json.")
         if any(os.path.realpath(path) == os.path.realpath(other) for _, other in found):
             raise UsageError(f"--output {one}: two reports for one file")
         found.append((format_, path))

@@ -74,7 +74,7 @@ def read_compiled(name: str) -> RuleSet | None:
         if plain["name"] != name or plain["sha256"] != _sha256_now(found["folders"], found["table_schema"]):
             return None
         return _ruleset(plain)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

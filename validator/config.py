@@ -19,7 +19,7 @@ from validator.errors import ConfigurationError, Fault
 from validator.model import Sourced
 from validator.rule import RuleSet
 from validator.rulefiles import RULE_ID
-from validator.shape import Spec, read
+from validator.shape import FILLED, Spec, read
 from validator.values import calendar_date, is_month
 
 WAIVER_DAYS = 400
@@ -75,8 +75,8 @@ class Waiver(NamedTuple):
     rule: Annotated[str, Spec(pattern=RULE_ID)]
     organization: Annotated[str, Spec(pattern=r"\S+")]
     month: Annotated[str, Spec(doc="YYYY-MM, or any (warnings only).")]
-    reason: Annotated[str, Spec(pattern=r"[\s\S]*\S[\s\S]*")]
-    owner: Annotated[str, Spec(pattern=r"[\s\S]*\S[\s\S]*")]
+    reason: Annotated[str, Spec(pattern=FILLED)]
+    owner: Annotated[str, Spec(pattern=FILLED)]
     expires: Annotated[str, Spec(doc="A date, at most 400 days ahead.")]
     approved_by: str | None = None
     reference: str | None = None

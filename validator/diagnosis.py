@@ -38,6 +38,7 @@ def _fits(when: Condition, failed: set[str], file: FileResult, known_columns: Se
         and (not when.every_row or any(_in_every_row(one, file) for one in when.every_row))
         and when.export in (None, file.export)
         and when.span_days in (None, span)
+        and when.no_row_in_month in (None, not any(day.date.startswith(file.month.value or "?") for day in present))
         and when.no_known_column in (None, not set(known_columns).intersection(file.header))
     )
 

@@ -22,7 +22,7 @@ def find_config(start: str) -> str | None:
         except OSError:
             # A folder that may not be listed may still hold a configuration that can be read.
             names = [name for name in (FILE_NAME, ".git") if os.path.exists(os.path.join(folder, name))]
-        near = [os.path.join(folder, name) for name in names if name != FILE_NAME and _is_near(name)]
+        near = [os.path.join(folder, name) for name in names if name != FILE_NAME and is_near(name)]
         near = [path for path in near if os.path.isfile(path)]
         if near:
             text = f"billproof reads {FILE_NAME} only; rename this file, or it would be ignored in silence"
@@ -35,7 +35,8 @@ def find_config(start: str) -> str | None:
         folder = above
 
 
-def _is_near(name: str) -> bool:
+def is_near(name: str) -> bool:
+    """Whether a file of that name would be meant as a configuration."""
     plain = name.lower().lstrip(".").removesuffix(".txt")
     stem, suffix = os.path.splitext(plain)
     return plain == FILE_NAME or suffix in _SUFFIXES and stem.replace("-", "").replace("_", "") in _NEAR

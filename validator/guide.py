@@ -87,9 +87,13 @@ def init(file: str | None) -> str:
         found = check(settings_for([file], None)).files[0]
         if found.error is not None:
             raise Unreadable(f"{found.error}; nothing was written")
+        if found.export != "cost":
+            raise UsageError(f"{file}: is no cost export, so it tells no organization; nothing was written")
         organization = found.organization.value or FILL_IN
         folder = _folder(found)
-    text = _configuration(organization if _ORGANIZATION.fullmatch(organization) else FILL_IN, folder)
+    if not _ORGANIZATION.fullmatch(organization) or organization == FILL_IN:
+        organization, folder = FILL_IN, None
+    text = _configuration(organization, folder)
     try:
         with open(FILE_NAME, "x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
@@ -104,7 +108,7 @@ def init(file: str | None) -> str:
 def _folder(found: FileResult) -> str | None:
     """The folder of the export, from here, if it has one of its own."""
     relative = os.path.relpath(os.path.dirname(os.path.abspath(found.path)) or ".")
-    return None if relative.startswith("..") or relative == "." else relative.replace(os.sep, "/") + "/"
+    return None if relative.startswith("..") else relative.replace(os.sep, "/") + "/"
 
 
 def _configuration(organization: str, folder: str | None) -> str:
@@ -126,5 +130,4 @@ def _configuration(organization: str, folder: str | None) -> str:
             to: pelanor-eu
             integration: {FILL_IN}
             token: {{env: PELANOR_TOKEN}}
-        waivers: []
         """)

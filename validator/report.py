@@ -130,7 +130,7 @@ def _file(one: FileResult, verdict: FileVerdict) -> dict[str, Any]:
         "outcomes": [_outcome(outcome) for outcome in one.outcomes],
     }  # fmt: skip
     if one.error is not None:
-        found["error"] = shown(" ".join((one.error, *one.notes)), None)
+        found["error"] = shown(". ".join((one.error, *one.notes)), None)
     if one.diagnosis is not None:
         found["diagnosis"] = {
             "id": one.diagnosis.id, "cause": one.diagnosis.cause, "fix": one.diagnosis.fix, "rules": list(one.diagnosis.rules),

@@ -9,7 +9,7 @@ from validator.checks.base import Circumstance
 from validator.document import Node
 from validator.exports import ExportShape
 from validator.model import Level
-from validator.shape import Spec
+from validator.shape import FILLED, Spec
 
 RULE_ID = r"[A-Z]{2,8}[0-9]{3}"
 NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
@@ -76,8 +76,8 @@ class RuleFile(NamedTuple):
 class Off(NamedTuple):
     """Who switched a rule off, and why."""
 
-    reason: Annotated[str, Spec(pattern=r"[\s\S]*\S[\s\S]*")]
-    owner: Annotated[str, Spec(pattern=r"[\s\S]*\S[\s\S]*")]
+    reason: Annotated[str, Spec(pattern=FILLED)]
+    owner: Annotated[str, Spec(pattern=FILLED)]
 
 
 class RuleChange(NamedTuple):
@@ -150,6 +150,7 @@ class Condition(NamedTuple):
     export: Literal["cost", "activity", "no_usage", "legacy", "unknown"] | None = None
     span_days: int | None = None
     no_known_column: bool | None = None
+    no_row_in_month: bool | None = None
 
 
 class DiagnosisRule(NamedTuple):

@@ -21,6 +21,7 @@ from validator.errors import Fault
 T = TypeVar("T")
 
 PLACES = ("line", "node")
+FILLED = r"[\s\S]*\S[\s\S]*"
 
 
 class Faulty(Exception):
@@ -176,6 +177,8 @@ def _scalar(kind: Any, node: Node, path: str, faults: list[Fault], where: str, p
             return _refuse(node, path, faults, f'{where} is {text}, which YAML may read as no text; write "{text}"')
         if not isinstance(node.value, str):
             return _refuse(node, path, faults, f"{where} is {_described(node)}; expected text")
+        if pattern == FILLED and not node.value.strip():
+            return _refuse(node, path, faults, f"{where} is empty; write it out")
         if pattern is not None and not re.fullmatch(pattern, node.value):
             return _refuse(node, path, faults, f"{where} is {_described(node)}; expected the form {pattern}")
         return node.value

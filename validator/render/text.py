@@ -64,7 +64,8 @@ def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
 
 
 def _headline(one: Tree, report: Tree) -> str:
-    name, month = one["name"], _month_words(one, report)
+    # Exports of several organizations have the same name: with more than one file, the path tells them apart.
+    name, month = one["path" if len(report["files"]) > 1 else "name"], _month_words(one, report)
     if one["verdict"] == "unproved":
         reasons = [reason["text"] for reason in report["reasons"] if reason["file"] == one["path"]]
         return f"UNPROVED  {name} could not be checked" if one.get("error") else f"UNPROVED  {name}: {reasons[0]}"
@@ -163,7 +164,7 @@ def _rows(totals: Tree) -> str:
 
 def _calendar(one: Tree) -> Iterator[str]:
     months: dict[str, list[Tree]] = {}
-    for day in one["days"]:
+    for day in one["days"] if one["export"] in ("cost", "no_usage") else ():
         months.setdefault(day["date"][:7], []).append(day)
     if not months:
         return
@@ -216,10 +217,12 @@ def _rules(one: Tree, detail: Detail) -> Iterator[str]:
         folded = detail != "verbose" and outcome["rule"] in explained
         if folded:
             yield line if len(line) <= WIDTH else line[: WIDTH - 2].rpartition(" ")[0] + " …"
-            continue
-        yield from _wrap(line, " " * 8)
+        else:
+            yield from _wrap(line, " " * 8)
         if outcome.get("reason"):
             yield f"        {outcome['reason']}"
+        if folded:
+            continue
         places = outcome["findings"] if detail == "verbose" else outcome["findings"][:1]
         if detail == "verbose" or len(failed) <= 4:
             yield from (f"        {line}" for finding in places if (line := _place(finding, one)))
@@ -266,8 +269,12 @@ def _counts(one: Tree) -> Iterator[str]:
     for outcome in one["outcomes"]:
         states.setdefault(outcome["state"], []).append(outcome)
     parts = [f"{_number(len(states.get('passed', [])), 'rule')} passed"]
+    for level, word in (("error", "failed"), ("warning", "warning"), ("note", "note")):
+        count = sum(outcome["level"] == level for outcome in states.get("failed", []))
+        if count:
+            parts.append(f"{count:,} {word}" if level == "error" else _number(count, word))
     for state, words in (
-        ("failed", "failed"), ("waived", "signed for"), ("not_applicable", "had nothing to look at"),
+        ("waived", "signed for"), ("not_applicable", "had nothing to look at"),
         ("blocked", "could not look"), ("off", "switched off"), ("crashed", "broke down"),
     ):  # fmt: skip
         if states.get(state):
@@ -284,7 +291,7 @@ def _counts(one: Tree) -> Iterator[str]:
         named = ", ".join(f"{outcome['rule']} {outcome['name']}" for outcome in unseen[-2:])
         among = f", among them {named}" if len(unseen) > 2 else f": {named}"
         yield from _wrap(f"  Not judged: {_number(len(unseen), 'rule')} could not look because of {causes}{among}", "    ")
-    if one["verdict"] == "fail" and one["month"]["value"]:
+    if one["verdict"] == "fail" and one["month"]["value"] and one["export"] == "cost":
         source = "is read from the rows" if one["month"]["source"] == "inferred" else f"comes from {one['month']['source']}"
         yield f"  The month {one['month']['value']} {source}. Another one: --month YYYY-MM"
     if one.get("second_opinion"):
@@ -305,13 +312,13 @@ def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
     if not failed or any(outcome["level"] == "error" and outcome["rule"] not in waivable for outcome in failed):
         return
     yield "  If that is as it should be, somebody can sign for it: put this into billproof.yaml, with reason and owner"
-    yield "  waivers:"
+    yield "waivers:"
     today = max(report["run"]["as_of"], report["run"]["started"])[:10]
     expires = date.fromisoformat(today) + timedelta(days=WAIVER_DAYS)
     for outcome in failed:
         limit = f"at_most: {outcome['violations']}, " if outcome["level"] == "error" else ""
         yield (
-            f"    - {{rule: {outcome['rule']}, organization: {one['organization']['value'] or 'ORGANIZATION'}, "
+            f"  - {{rule: {outcome['rule']}, organization: {one['organization']['value'] or 'ORGANIZATION'}, "
             f'month: "{one["month"]["value"]}", {limit}reason: "", owner: "", expires: "{expires}"}}'
         )
 
