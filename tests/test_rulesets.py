@@ -9,6 +9,7 @@ from textwrap import dedent
 import pytest
 
 from tests.support import FIXTURES, ROOT, check, run
+from validator.rulebook import MARK
 
 STRICTER = ROOT / "tests" / "rulesets" / "stricter"
 GOOD = FIXTURES / "good-h4"
@@ -424,10 +425,20 @@ def test_docs_writes_a_page_for_each_rule_and_tells_stale_ones(tmp_path: Path) -
     page = folder / "OC304-missing-day.md"
     page.write_text(page.read_text("utf-8") + "more\n", "utf-8")
     (folder / "OC305-month-not-over.md").unlink()
-    (folder / "OC999-gone.md").write_text("# OC999 gone\n", "utf-8")
+    (folder / "OC999-gone.md").write_text(f"# OC999 gone\n\n{MARK}\n", "utf-8")
+    (folder / "CHANGELOG.md").write_text("mine\n", "utf-8")
     code, out, _ = run("rules", "docs", "--output", str(folder), "--check")
     assert code == 1
     stale = {line.rpartition("/")[2] for line in out.splitlines()}
     assert stale == {"OC304-missing-day.md", "OC305-month-not-over.md", "OC999-gone.md"}
     assert run("rules", "docs", "--output", str(folder))[0] == 0
     assert run("rules", "docs", "--output", str(folder), "--check")[0] == 0
+    assert (folder / "CHANGELOG.md").read_text("utf-8") == "mine\n"
+
+
+def test_docs_never_replaces_a_page_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine\n", "utf-8")
+    code, _, err = run("rules", "docs", "--output", str(tmp_path))
+    assert code == 2
+    assert "README.md was not made by billproof" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]

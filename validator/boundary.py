@@ -13,9 +13,9 @@ from validator.verdict import Exit
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; gives the exit code. Never raises, never prints a traceback."""
-    from validator.cli import run_command
-
     try:
+        from validator.cli import run_command
+
         code = run_command(sys.argv[1:] if arguments is None else list(arguments))
         if sys.stdout is not None:
             sys.stdout.flush()

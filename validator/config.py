@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from validator.discovery import relative
-from validator.document import parse_document
+from validator.document import parse_document, read_small
 from validator.errors import ConfigurationError, Fault
 from validator.model import Sourced
 from validator.rule import RuleSet
@@ -133,7 +133,7 @@ def read_config(name: str) -> Config:
     """The configuration at the path `name`. Raises ConfigurationError with every fault that the file alone shows."""
     path, shown_path = Path(name), relative(name)
     try:
-        data = path.read_bytes()
+        data = read_small(path)
     except OSError as error:
         raise ConfigurationError([Fault(shown_path, 1, f"cannot be read: {error.strerror or error}")]) from None
     faults: list[Fault] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from validator.errors import ConfigurationError, Fault, Unreadable
 
@@ -37,7 +38,12 @@ def find_config(start: str) -> str | None:
 
 def is_near(name: str) -> bool:
     """Whether a file of that name would be meant as a configuration."""
-    plain = name.lower().lstrip(".").removesuffix(".txt")
+    plain = name.lower().strip(" .").removesuffix("~")
+    for ending in (".txt", ".bak", ".old", ".orig"):
+        plain = plain.removesuffix(ending)
+    plain = re.sub(r"( ?\([0-9]+\)|-[0-9]+| - copy)(?=\.)", "", plain)
+    if name != FILE_NAME and plain in (FILE_NAME, f"{FILE_NAME}.yaml"):
+        return True
     stem, suffix = os.path.splitext(plain)
     return plain == FILE_NAME or suffix in _SUFFIXES and stem.replace("-", "").replace("_", "") in _NEAR
 

@@ -7,7 +7,10 @@ can make the reader recurse.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from validator.errors import Fault
@@ -129,11 +132,22 @@ def _plain(text: str, line: int) -> Node:
 def read_document(path: Path, shown_path: str, faults: list[Fault]) -> Node | None:
     """The tree of the YAML file at `path`, or None; faults (with `shown_path` and line) are appended to `faults`."""
     try:
-        data = path.read_bytes()
+        data = read_small(path)
     except OSError as error:
         faults.append(Fault(shown_path, 1, f"cannot be read: {error.strerror or error}"))
         return None
     return parse_document(data, shown_path, faults)
+
+
+def read_small(path: Path) -> bytes:
+    """The bytes of a regular file, or one more than are allowed of a larger one. Raises OSError."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, "Is a directory")
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    with open(path, "rb") as stream:
+        return stream.read(MAX_BYTES + 1)
 
 
 def parse_document(data: bytes, shown_path: str, faults: list[Fault]) -> Node | None:

@@ -6,10 +6,10 @@ because of another's fault is counted as left out, and a rule that left anything
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from validator.checks.base import KNOWN_AT_HEADER, Check, FileContext
-from validator.model import Finding, Outcome, Place, Sourced, State, UsedWaiver
+from validator.model import Finding, Outcome, Place, State, UsedWaiver
 from validator.precedence import acts_at_header, evaluation_order
 from validator.reader import Batch, Reader
 from validator.rule import Rule, RuleSet
@@ -366,8 +366,8 @@ class Engine:
             line=spot.line, end_line=spot.end_line,
             column=None if spot.column is None else shown(spot.column), column_number=spot.column_number,
             value=None if spot.value is None else shown(spot.value),
-            expected=rule.file.expected.format_map(texts) if rule.file.expected else None,
-            message=rule.file.message.format_map(texts),
+            expected=shown(rule.file.expected.format_map(texts), None) if rule.file.expected else None,
+            message=shown(rule.file.message.format_map(texts), None),
             related=tuple(Place(one.line, one.column) for one in spot.related),
             key=spot.key,
         )  # fmt: skip
@@ -387,8 +387,3 @@ def _fails(work: _Work, blocker: Blocker) -> bool:
     if work.outcome is not None and work.outcome.state not in ("failed", "off"):
         return False
     return blocker.when == "always" or blocker.when in work.check.circumstances
-
-
-def candidates(organizations: Iterable[str], given: Sourced | None) -> Collection[str]:
-    """The ids that may turn out to be the file's: the one that was given, or those that are configured."""
-    return [given.value] if given and given.value else list(dict.fromkeys(organizations))

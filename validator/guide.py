@@ -93,10 +93,10 @@ def init(file: str | None) -> str:
         folder = _folder(found)
     if not _ORGANIZATION.fullmatch(organization) or organization == FILL_IN:
         organization, folder = FILL_IN, None
-    text = _configuration(organization, folder)
+    data = _configuration(organization, folder).encode("utf-8")
     try:
-        with open(FILE_NAME, "x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with open(FILE_NAME, "xb") as stream:
+            stream.write(data)
     except OSError as error:
         raise Unwritable(f"{FILE_NAME} could not be written: {error.strerror or error}") from None
     told = f"Wrote {FILE_NAME} for the organization {shown(organization)}.\n"
@@ -108,7 +108,9 @@ def init(file: str | None) -> str:
 def _folder(found: FileResult) -> str | None:
     """The folder of the export, from here, if it has one of its own."""
     relative = os.path.relpath(os.path.dirname(os.path.abspath(found.path)) or ".")
-    return None if relative.startswith("..") else relative.replace(os.sep, "/") + "/"
+    # A name that is not UTF-8 cannot be written into the configuration.
+    readable = not any("\ud800" <= one <= "\udfff" for one in relative)
+    return None if relative.startswith("..") or not readable else relative.replace(os.sep, "/") + "/"
 
 
 def _configuration(organization: str, folder: str | None) -> str:

@@ -39,6 +39,7 @@ def _expand(name: str) -> Iterator[Input]:
     elif os.path.isdir(name):
         yield from _folder(name)
     elif not os.path.lexists(name) and glob.has_magic(name):
+        yield from _closed_folders(name)
         matches = sorted(glob.glob(name, recursive=True))
         if not matches:
             yield Input(_slashes(name), "no file matches this pattern")
@@ -46,6 +47,16 @@ def _expand(name: str) -> Iterator[Input]:
             yield from _folder(match) if os.path.isdir(match) else (Input(_slashes(match)),)
     else:
         yield Input(_slashes(name))
+
+
+def _closed_folders(pattern: str) -> Iterator[Input]:
+    """Folders that the pattern leads through and that may not be listed: what they hold would be passed over."""
+    above = os.path.dirname(pattern)
+    while above and glob.has_magic(above):
+        for folder in sorted(glob.glob(above, recursive=True)):
+            if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+                yield Input(_slashes(folder), "this folder may not be listed")
+        above = os.path.dirname(above)
 
 
 def _folder(folder: str) -> Iterator[Input]:

@@ -133,7 +133,8 @@ def _file(one: FileResult, verdict: FileVerdict) -> dict[str, Any]:
         found["error"] = shown(". ".join((one.error, *one.notes)), None)
     if one.diagnosis is not None:
         found["diagnosis"] = {
-            "id": one.diagnosis.id, "cause": one.diagnosis.cause, "fix": one.diagnosis.fix, "rules": list(one.diagnosis.rules),
+            "id": one.diagnosis.id, "cause": _lines(one.diagnosis.cause), "fix": _lines(one.diagnosis.fix),
+            "rules": list(one.diagnosis.rules),
         }  # fmt: skip
     if one.second_opinion is not None:
         found["second_opinion"] = {
@@ -194,9 +195,16 @@ def _finding(one: Finding) -> dict[str, Any]:
 def _rule(rule: Rule) -> dict[str, Any]:
     file = rule.file
     return {
-        "id": rule.id, "name": file.name, "asserts": file.asserts, "level": rule.level, "shipped_level": rule.shipped_level,
-        "waivable": file.waivable, "why": file.why.strip(), "fix": file.fix.strip(), "refs": list(file.refs),
+        "id": rule.id, "name": file.name, "asserts": shown(file.asserts, None),
+        "level": rule.level, "shipped_level": rule.shipped_level,
+        "waivable": file.waivable, "why": _lines(file.why), "fix": _lines(file.fix),
+        "refs": [shown(one, None) for one in file.refs],
     }  # fmt: skip
+
+
+def _lines(text: str) -> str:
+    """Text of a rule set, line by line as it may be shown."""
+    return "\n".join(shown(line, None) for line in text.strip().splitlines())
 
 
 def _reason(one: Reason) -> dict[str, Any]:

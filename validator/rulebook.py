@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import json
+import re
 import shutil
 import tempfile
 import textwrap
@@ -16,12 +17,13 @@ from typing import Any
 from validator.checks import KINDS
 from validator.errors import BillproofError, Unwritable, UsageError
 from validator.rule import DEFAULT_RULESET, Rule, RuleSet
-from validator.rulefiles import Example
+from validator.rulefiles import RULE_ID, Example
 from validator.ruleset import read_ruleset
 from validator.shape import parts
 from validator.shipped import shipped
 from validator.verdict import Exit
 
+MARK = "Made by `billproof rules docs`; do not edit."
 EXAMPLE_AS_OF = "2025-12-01"
 
 Say = Callable[[str], None]
@@ -95,7 +97,7 @@ def page(rule: Rule, ruleset: RuleSet) -> str:
             lines += _example(title, one, rule)
     if file.refs:
         lines += ["## References", "", *(f"- {one}" for one in file.refs), ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, MARK, ""])
 
 
 def _name(ruleset: RuleSet, rule_id: str) -> str:
@@ -194,7 +196,7 @@ def run_example(one: Example, rule: Rule, ruleset: str, folder: Path, command: C
 def pages(ruleset: RuleSet) -> dict[str, str]:
     """Every page of `docs/rules` by file name, the index among them."""
     made = {f"{rule.id}-{rule.file.name}.md": page(rule, ruleset) for rule in ruleset.rules}
-    lines = [f"# Rules of {ruleset.name} {ruleset.version}", "", f"{ruleset.title}. Made by `billproof rules docs`.", ""]
+    lines = [f"# Rules of {ruleset.name} {ruleset.version}", "", f"{ruleset.title}. {MARK}", ""]
     lines += ["| rule | level | a pass says |", "|---|---|---|"]
     for rule in ruleset.rules:
         link = f"[{rule.id} {rule.file.name}]({rule.id}-{rule.file.name}.md)"
@@ -205,7 +207,11 @@ def pages(ruleset: RuleSet) -> dict[str, str]:
 
 def _docs(ruleset: RuleSet, folder: Path, check_only: bool, say: Say) -> int:
     made = pages(ruleset)
-    present = {path.name for path in folder.glob("*.md") if path.name in made or path.name[:2].isupper()}
+    present = {path.name for path in folder.glob("*.md") if re.fullmatch(rf"{RULE_ID}-.*", path.stem) and _is_ours(path)}
+    strangers = [name for name in made if (folder / name).is_file() and not _is_ours(folder / name)]
+    if strangers and not check_only:
+        stranger = (folder / strangers[0]).as_posix()
+        raise UsageError(f"{stranger} was not made by billproof; nothing was written", "Name another folder.")
     stale = [name for name, text in made.items() if not _same(folder / name, text)] + sorted(present - made.keys())
     if check_only:
         for name in stale:
@@ -221,6 +227,10 @@ def _docs(ruleset: RuleSet, folder: Path, check_only: bool, say: Say) -> int:
         raise Unwritable(f"{folder} could not be written: {error.strerror or error}") from None
     say(f"{len(made)} pages in {folder.as_posix()}")
     return Exit.PASS
+
+
+def _is_ours(path: Path) -> bool:
+    return MARK in path.read_text("utf-8", errors="replace")
 
 
 def _same(path: Path, text: str) -> bool:

@@ -21,6 +21,7 @@ from validator.shape import read
 from validator.shipped import is_shipped, shipped
 from validator.soundness import Soundness, line_of, weaker_than_shipped
 
+MAX_SETS = 20
 ROLE_NAMES = ("day", "amount", "currency", "organization", "organization_name", "project", "project_name", "group")
 
 def find_ruleset(name: str) -> Path:
@@ -75,6 +76,9 @@ class _Loader:
             self._fault(path, "the set extends itself", line_of(own.node, "extends"))
             return
         position = len(self._sets)
+        if position == MAX_SETS:
+            self._fault(path, f"a chain of more than {MAX_SETS} sets", line_of(own.node, "extends"))
+            return
         self._sets.append((folder, own))
         if own.extends:
             beside = folder / own.extends

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
+from validator.document import read_small
 from validator.errors import Fault
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class TableSchema(NamedTuple):
 def read_schema(path: Path, shown_path: str, faults: list[Fault]) -> TableSchema | None:
     """The Table Schema at `path`, or None with the reasons on `faults`."""
     try:
-        text = path.read_text("utf-8")
+        text = read_small(path).decode("utf-8")
         descriptor = json.loads(text, object_pairs_hook=_no_doubles)
     except (OSError, ValueError, RecursionError) as error:
         faults.append(Fault(shown_path, getattr(error, "lineno", 1), f"no Table Schema can be read: {error}"))

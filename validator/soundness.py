@@ -59,7 +59,7 @@ class Soundness:
         columns += [(name, blocker.line) for blocker in file.blocked_by for name in blocker.columns]
         if kind is not None and parameters is not None:
             columns += [(name, file.check.line) for name in kind.columns(parameters, self._schema, self._roles)]
-            self._check_patterns(file, path, parameters)
+            self._check_patterns(file, path, parameters, kind.pattern_groups)
         for name, line in dict.fromkeys(columns):
             if self._schema.field(name) is None:
                 self._fault(path, line, f"the Table Schema has no column `{name}`")
@@ -73,10 +73,13 @@ class Soundness:
             elif one.csv_file is not None and not (path.parent / one.csv_file).is_file():
                 self._fault(path, one.line, f"there is no file {one.csv_file} beside the rule")
 
-    def _check_patterns(self, file: RuleFile, path: Path, parameters: Any) -> None:
+    def _check_patterns(self, file: RuleFile, path: Path, parameters: Any, groups: tuple[str, ...]) -> None:
         for key in ("pattern", "also"):
             try:
-                re.compile(getattr(parameters, key, None) or "")
+                found = re.compile(getattr(parameters, key, None) or "")
+                lacking = [group for group in groups if key == "pattern" and group not in found.groupindex]
+                if lacking:
+                    self._fault(path, line_of(file.check, key), f"`{key}` needs a group named {' and one named '.join(lacking)}")
             except re.error as error:
                 self._fault(path, line_of(file.check, key), f"`{key}` is no regular expression: {error}")
 

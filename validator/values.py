@@ -11,6 +11,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 
 DAY_SECONDS = 86_400
 SHOWN_CHARACTERS = 80
+LONGEST_CHARACTERS = 2_000
 EPOCH = date(1970, 1, 1)
 MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
@@ -21,7 +22,9 @@ EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
 
 # White space and the characters that have no width: a cell padded with either looks right and is not.
 BLANKS = " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009" \
-    "\u200a\u2028\u2029\u202f\u205f\u3000\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+    "\u200a\u2028\u2029\u202f\u205f\u3000\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" \
+    "\xad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2061\u2062\u2063\u2064\u206a\u206b\u206c\u206d\u206e\u206f" \
+    "\u2800\u3164\uffa0"
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
@@ -136,16 +139,21 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     """`text` as it may be printed or stored anywhere: the only way out for anything that comes from a file.
 
     Control, invisible and direction-changing characters become `\\u202E`, a byte that is not UTF-8 becomes `\\xE9`,
-    an e-mail address becomes `<e-mail>`, and what is longer than `limit` characters is cut.
+    an e-mail address becomes `<e-mail>`, and what is longer than `limit` characters (None: 2,000) is cut.
     """
-    if limit is not None and len(text) > limit * 4:
+    limit = LONGEST_CHARACTERS if limit is None else limit
+    if len(text) > limit * 4:
         # The last word is left out with the rest: it may be half an address.
         text = text[: limit * 4].rpartition(" ")[0] if any(one in text for one in _MAY_HOLD_E_MAIL) else text[: limit * 4]
     if any(one in text for one in _MAY_HOLD_E_MAIL):
         text = re.sub(_E_MAIL, "<e-mail>", text)
     if not text.isprintable():
         text = re.sub(_UNSHOWABLE, _escaped, text)
-    if limit is not None and len(text) > limit:
+    if "::" in text or "##" in text:
+        # A line that begins so is a command to the log of a CI system.
+        text = re.sub(r"(^|\s):(?=:)", r"\1\\u003A", text)
+        text = re.sub(r"(^|\s)#(?=#)", r"\1\\u0023", text)
+    if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text
 

@@ -72,6 +72,8 @@ class Check:
     unit: ClassVar[str] = "file"
     placeholders: ClassVar[tuple[str, ...]] = ()
     raises: ClassVar[tuple[Circumstance, ...]] = ()
+    # Groups that its parameter `pattern` must have.
+    pattern_groups: ClassVar[tuple[str, ...]] = ()
     # Whether what its columns hold is never shown.
     keeps_private: ClassVar[bool] = False
     # Whether it looks into cells, so that a last record without a line end is read like any other if it is whole.

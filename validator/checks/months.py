@@ -85,7 +85,10 @@ class DayCoverage(_OfDays):
     def at_end(self) -> None:
         assert self.file.month is not None
         days = self.file.collector.days
-        ended = [day for day in month_days(self.file.month) if self.file.collector.has_ended(day, self.file.as_of)]
+        # A day before one that has rows had ended, too, whatever the clock says.
+        last = max(days, default=0)
+        month = month_days(self.file.month)
+        ended = [day for day in month if self.file.collector.has_ended(day, self.file.as_of) or day < last]
         self.evaluated = len(ended)
         missing = [day for day in ended if day not in days]
         self.violations = len(missing)
@@ -193,6 +196,7 @@ class FileName(_OfDays):
     """The dates in the file's name are its first and last day; other names say nothing."""
 
     kind = "file_name"
+    pattern_groups = ("first", "last")
     placeholders = ("named_first", "named_last", "first_day", "last_day")
 
     class Parameters(NamedTuple):

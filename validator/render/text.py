@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -106,8 +107,8 @@ def _weakened(report: Tree) -> Iterator[str]:
     """Rules that count for less here than as shipped: said beside the verdict, not deep in a list."""
     for rule in report["ruleset"]["rules"]:
         if _LEVELS[rule["level"]] > _LEVELS[rule["shipped_level"]]:
-            text = f"  {rule['id']} {rule['name']} is a {rule['level']} here and a {rule['shipped_level']} as shipped"
-            yield f"{text}; it would not be uploaded"
+            text = f"  {rule['id']} {rule['name']}: {rule['level']} here, {rule['shipped_level']} as shipped"
+            yield f"{text}; so it would not be uploaded"
 
 
 def _cause(one: Tree, report: Tree) -> Iterator[str]:
@@ -249,7 +250,7 @@ def _once(outcome: Tree) -> str:
     """The first finding's message, and how many more there are."""
     message: str = outcome["findings"][0]["message"] if outcome["findings"] else "fails"
     violations = outcome["violations"]
-    if violations > 1 and outcome["unit"] not in ("day", "line", "file") and f"{violations:,}" not in message:
+    if violations > 1 and outcome["unit"] not in ("day", "line", "file"):
         message += f" ({violations:,} {outcome['unit']}s in all)"
     return message
 
@@ -318,9 +319,15 @@ def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
     for outcome in failed:
         limit = f"at_most: {outcome['violations']}, " if outcome["level"] == "error" else ""
         yield (
-            f"  - {{rule: {outcome['rule']}, organization: {one['organization']['value'] or 'ORGANIZATION'}, "
+            f"  - {{rule: {outcome['rule']}, organization: {_yaml(one['organization']['value'])}, "
             f'month: "{one["month"]["value"]}", {limit}reason: "", owner: "", expires: "{expires}"}}'
         )
+
+
+def _yaml(organization: str | None) -> str:
+    """An id as it may be pasted: plain if it is one, in quotes if anything else stands in it."""
+    plain = organization is None or re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", organization)
+    return (organization or "ORGANIZATION") if plain else json.dumps(organization, ensure_ascii=False)
 
 
 def _limits(one: Tree, report: Tree) -> Iterator[str]:
