@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from validator.errors import Unreadable
 
-BLOCK_BYTES = 131_072
+BLOCK_BYTES = 196_608
 MAX_LINE_BYTES = 32 * 1024 * 1024
 STANDARD_INPUT = "-"
 

@@ -151,15 +151,17 @@ class Collector:
 
     def _add(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
         add = EXACT.add
-        total = reduce(add, filter(None, amounts), _ZERO)
+        if not all(amounts):
+            # A zero may have thousands of decimals, and would hand them on to the sum.
+            amounts = [amount or _ZERO for amount in amounts]
+        total = reduce(add, amounts, _ZERO)
         self._total = add(self._total, total)
         with localcontext(EXACT):
             for role in _GROUPS:
                 if role in self._roles:
                     sums = self._sums[role]
                     for key, amount in zip(charged.column(self._roles[role]), amounts, strict=True):
-                        if amount:
-                            sums[key] += amount
+                        sums[key] += amount
         if "day" not in self._roles:
             return
         name = self._roles["day"]
@@ -175,7 +177,7 @@ class Collector:
         start = 0
         for value, run in groupby(days):
             end = start + sum(1 for _ in run)
-            self._add_to_day(value, reduce(add, filter(None, amounts[start:end]), _ZERO))
+            self._add_to_day(value, reduce(add, amounts[start:end], _ZERO))
             start = end
 
     def _add_to_day(self, value: str, amount: Decimal) -> None:
