@@ -19,6 +19,7 @@ from validator.source import Source
 
 FIELD_LIMIT = 131_072
 HEAD_BYTES = 512
+MAX_KNOWN = 10_000
 MAX_RECORD = 8 * 2**20
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
@@ -89,11 +90,11 @@ class Batch:
             found = self._joined[index] = "".join(self.columns[index]) if self.rows else ""
         return found
 
-    def is_quoted_as_needed(self, width: int | None, likely: set[int]) -> bool:
+    def is_quoted_as_needed(self, width: int | None, known: dict[int, set[str]]) -> bool:
         """Whether all rows have `width` cells, and only cells that need quotation marks have them, two each.
 
-        Every cell with a delimiter has at least two marks. So if the marks are twice the cells with a delimiter in some
-        columns, there are no other marks at all, and those columns (`likely`, learnt from batch to batch) are all.
+        Every cell with a delimiter has at least two marks. So if the marks are twice as many as some cells with a delimiter,
+        there are no other marks and no other such cells. `known` are values with a delimiter by column, learnt as we go.
         """
         try:
             if len(self.columns) != width:
@@ -101,16 +102,17 @@ class Batch:
         except ValueError:
             return False
         marks = self.text.count('"')
-        if marks == 2 * sum(self._with_delimiter(index) for index in likely):
+        if marks == 2 * self._cells_in(known):
             return True
-        likely |= {index for index in range(width) if self.delimiter in self.joined(index)}
-        needing = sum(self._with_delimiter(index) for index in likely)
-        return marks == 2 * needing
+        for index in range(width):
+            if self.delimiter in self.joined(index):
+                new = {value for value in set(self.columns[index]) if self.delimiter in value}
+                known[index] = new if len(known.get(index, ())) > MAX_KNOWN else known.get(index, set()) | new
+        return marks == 2 * self._cells_in(known)
 
-    def _with_delimiter(self, index: int) -> int:
-        """How many cells of a column hold the delimiter."""
-        column = self.columns[index]
-        return sum(map({value for value in set(column) if self.delimiter in value}.__contains__, column))
+    def _cells_in(self, known: dict[int, set[str]]) -> int:
+        """How many cells hold one of the known values."""
+        return sum(sum(map(values.__contains__, self.columns[index])) for index, values in known.items())
 
     @cached_property
     def has_controls(self) -> bool:
@@ -244,9 +246,9 @@ class Reader:
         width = len(head.header) or None
         line = head.header_end_line + 1
         text, bad, data = self._text, self._bad_bytes, None
-        likely: set[int] = set()
+        known: dict[int, set[str]] = {}
         while True:
-            batch, carry = _parse(text, line, head.delimiter, width, self._final, bad, data, likely)
+            batch, carry = _parse(text, line, head.delimiter, width, self._final, bad, data, known)
             if batch.line_count:
                 line += batch.line_count
                 self.unread_lines += sum(one.end_line - one.line for one in batch.unread)
@@ -311,7 +313,7 @@ class _Walker:
 
 def _parse(
     text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool, data: bytes | None,
-    likely: set[int],
+    known: dict[int, set[str]],
 ) -> tuple[Batch, str]:  # fmt: skip
     """A block as a Batch, and the text of a last record that goes on in the next block. `data` is the text as bytes."""
     lines = split_lines(text) if "\r" in text else text.split("\n")
@@ -330,7 +332,7 @@ def _parse(
             text, first_line, len(rows), delimiter, rows, numbers, numbers, quoted_cells=[], last_position=last,
             unfinished=unfinished, bad_bytes=bad_bytes, data=data,
         )  # fmt: skip
-        if batch.is_quoted_as_needed(width, likely):
+        if batch.is_quoted_as_needed(width, known):
             return batch, ""
         quoted = _quoted_cells(text, delimiter)
         if quoted is not None:
