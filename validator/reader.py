@@ -90,25 +90,32 @@ class Batch:
             found = self._joined[index] = "".join(self.columns[index]) if self.rows else ""
         return found
 
-    def is_quoted_as_needed(self, width: int | None, known: dict[int, set[str]]) -> bool:
-        """Whether all rows have `width` cells, and only cells that need quotation marks have them, two each.
+    def has_width(self, width: int | None) -> bool:
+        """Whether every row has so many cells."""
+        try:
+            return len(self.columns) == width
+        except ValueError:
+            return False
+
+    def is_quoted_as_needed(self, known: dict[int, set[str]]) -> bool:
+        """Whether only cells that need quotation marks have them, two each.
 
         Every cell with a delimiter has at least two marks. So if the marks are twice as many as some cells with a delimiter,
         there are no other marks and no other such cells. `known` are values with a delimiter by column, learnt as we go.
         """
-        try:
-            if len(self.columns) != width:
-                return False
-        except ValueError:
-            return False
         marks = self.text.count('"')
         if marks == 2 * self._cells_in(known):
             return True
-        for index in range(width):
+        for index in range(len(self.columns)):
             if self.delimiter in self.joined(index):
                 new = {value for value in set(self.columns[index]) if self.delimiter in value}
                 known[index] = new if len(known.get(index, ())) > MAX_KNOWN else known.get(index, set()) | new
         return marks == 2 * self._cells_in(known)
+
+    def cells_with_delimiter(self) -> int:
+        """How many cells hold the delimiter."""
+        columns = [column for index, column in enumerate(self.columns) if self.delimiter in self.joined(index)]
+        return sum(self.delimiter in cell for column in columns for cell in column)
 
     def _cells_in(self, known: dict[int, set[str]]) -> int:
         """How many cells hold one of the known values."""
@@ -332,9 +339,13 @@ def _parse(
             text, first_line, len(rows), delimiter, rows, numbers, numbers, quoted_cells=[], last_position=last,
             unfinished=unfinished, bad_bytes=bad_bytes, data=data,
         )  # fmt: skip
-        if batch.is_quoted_as_needed(width, known):
+        is_even = batch.has_width(width)
+        if is_even and batch.is_quoted_as_needed(known):
             return batch, ""
         quoted = _quoted_cells(text, delimiter)
+        if quoted is not None and is_even:
+            batch.quoted_cells = quoted
+            return batch, ""
         if quoted is not None:
             return _line_by_line(text, first_line, delimiter, width, rows, quoted, unfinished, bad_bytes), ""
     return _walk(text, first_line, delimiter, width, final, bad_bytes)

@@ -75,11 +75,14 @@ class MinimalQuoting(Check):
                 self.full = len(self.spots) >= self.file.max_findings
 
     def on_batch(self, batch: Batch) -> None:
-        if batch.quoted_cells is not None and all(_needs_quotes(cell, batch.delimiter) for cell in set(batch.quoted_cells)):
-            return
-        if self.full and batch.quoted_cells is not None and not self.spoilt:
-            self.violations += sum(not _needs_quotes(cell, batch.delimiter) for cell in batch.quoted_cells)
-            return
+        if batch.quoted_cells is not None and not batch.unread:
+            # Every cell with a delimiter is quoted, or it would be two cells; no other cell here needs to be.
+            needless = len(batch.quoted_cells) - batch.cells_with_delimiter() if batch.quoted_cells else 0
+            if not needless:
+                return
+            if self.full and not self.spoilt:
+                self.violations += needless
+                return
         names = self.file.columns.names
         for position, row in enumerate(batch.rows):
             for index, cell in enumerate(raw_cells(batch.raw_record(position), batch.delimiter)):
