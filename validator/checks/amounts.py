@@ -24,10 +24,6 @@ class NotBelow(Check):
         column: str
         minimum: Annotated[str, Spec(pattern=NUMBER)]
 
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.column,)
-
     def start(self, parameters: Parameters) -> None:
         self._name, self._minimum = parameters.column, Decimal(parameters.minimum)
 
@@ -53,10 +49,6 @@ class Rounded(Check):
         at_least: int
         decimals: int
         digits: int
-
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.column,)
 
     def start(self, parameters: Parameters) -> None:
         self._parameters = parameters

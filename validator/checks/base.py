@@ -105,8 +105,9 @@ class Check:
 
     @classmethod
     def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        """The columns that the check reads, present in the file or not."""
-        return ()
+        """The columns that the check reads, present in the file or not: those that its parameters name."""
+        column = getattr(parameters, "column", None)
+        return (column,) if column is not None else tuple(getattr(parameters, "columns", None) or ())
 
     @classmethod
     def unit_of(cls, parameters: Any) -> str:

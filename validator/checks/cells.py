@@ -62,10 +62,6 @@ class WholeNumber(_ByValue):
         minimum: int
         maximum: int
 
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return parameters.columns
-
     def start(self, parameters: Parameters) -> None:
         super().start(parameters)
         self._names = self.present(parameters.columns)
@@ -108,10 +104,6 @@ class CalendarDate(_ByValue):
         minimum: Annotated[str, Spec(pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}")]
         maximum: Annotated[str, Spec(pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}")]
 
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return parameters.columns
-
     def start(self, parameters: Parameters) -> None:
         super().start(parameters)
         self._names = self.present(parameters.columns)
@@ -147,10 +139,6 @@ class DecimalNumber(_ByValue):
         pattern: str
         below: Annotated[str, Spec(pattern=NUMBER)]
         above_zero_from: Annotated[str, Spec(pattern=NUMBER)]
-
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.column,)
 
     def start(self, parameters: Parameters) -> None:
         super().start(parameters)
@@ -190,10 +178,6 @@ class OneOf(_ByValue):
 
         column: str
         values: tuple[str, ...]
-
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.column,)
 
     def start(self, parameters: Parameters) -> None:
         super().start(parameters)

@@ -51,10 +51,6 @@ class EqualsSetting(Check):
         column: str
         setting: Literal["organization"]
 
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.column,)
-
     def start(self, parameters: Parameters) -> None:
         self._name = parameters.column
         self._spots: dict[str, list[Spot]] = {}
@@ -95,10 +91,6 @@ class SingleValue(Check):
         """The column."""
 
         column: str
-
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.column,)
 
     def start(self, parameters: Parameters) -> None:
         self._name = parameters.column
@@ -166,10 +158,6 @@ class Together(Check):
 
         columns: tuple[str, ...]
         fails_when: Literal["every_row", "some_rows"]
-
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return parameters.columns
 
     @classmethod
     def unit_of(cls, parameters: Parameters) -> str:
@@ -300,10 +288,6 @@ class PersonalData(Check):
         """The column."""
 
         column: str
-
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.column,)
 
     def start(self, parameters: Parameters) -> None:
         self._name = parameters.column

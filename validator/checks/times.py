@@ -64,10 +64,6 @@ class MultipleOf(Check):
         column: str
         seconds: int
 
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.column,)
-
     def start(self, parameters: Parameters) -> None:
         self._name, self._seconds = parameters.column, parameters.seconds
 
@@ -89,10 +85,6 @@ class Ascending(Check):
         """The column."""
 
         column: str
-
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.column,)
 
     def start(self, parameters: Parameters) -> None:
         self._name = parameters.column
