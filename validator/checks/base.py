@@ -147,7 +147,7 @@ class Check:
     def fail_rows(
         self, view: View, rows: Sequence[int], column: str,
         details: Callable[[int], Mapping[str, str]] | None = None, related: Callable[[int], Place] | None = None,
-        raw: bool = False, value: bool = True,
+        raw: bool = False,
     ) -> None:  # fmt: skip
         """Faults in the cells of one column, at rows of a view."""
         if not rows:
@@ -156,16 +156,16 @@ class Check:
         self.bad.setdefault(column, set()).update(view.positions[row] for row in rows)
         if not self.full:
             for row in rows[: self.file.max_findings]:
-                self.spots.append(self.spot(view, row, column, details, related, raw, value))
+                self.spots.append(self.spot(view, row, column, details, related, raw))
 
     def spot(
         self, view: View, row: int, column: str, details: Callable[[int], Mapping[str, str]] | None = None,
-        related: Callable[[int], Place] | None = None, raw: bool = False, value: bool = True,
+        related: Callable[[int], Place] | None = None, raw: bool = False,
     ) -> Spot:  # fmt: skip
         """The place of a cell with all that its message may say."""
         index = self.file.columns.index.get(column)
         cell = None
-        if value and index is not None:
+        if index is not None:
             cell = view.raw(column)[row] if raw else view.column(column)[row]
         return Spot(
             view.line(row), view.end_line(row), column, None if index is None else index + 1, cell,
