@@ -7,22 +7,29 @@ accepted: `pytest --snapshot-update`.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.json import JSONSnapshotExtension
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from tests.support import FIXTURES, ROOT, Checked, check
 
 CASES = sorted({path.parent.name for path in FIXTURES.glob("*/*.csv")})
 LONGEST = 25
+WIDTH = 200
 
 
-class Json(JSONSnapshotExtension):
-    """One file a report."""
+class Json(SingleFileSnapshotExtension):
+    """One file a report, laid out for reading: what fits on a line stands on one, so an outcome or a day is a line."""
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "json"
+
+    def serialize(self, data: Any, **_: Any) -> str:
+        return "\n".join(laid_out(data)) + "\n"
 
 
 class Text(SingleFileSnapshotExtension):
@@ -37,6 +44,22 @@ def _here_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the root of the repository, on the day as of which the files are judged: a waiver to paste counts from today."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+
+
+def laid_out(value: Any, indent: str = "") -> list[str]:
+    """JSON in lines of at most WIDTH characters where its parts allow it."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or not value or len(indent) + len(line) <= WIDTH:
+        return [line]
+    named = list(value.items()) if isinstance(value, dict) else [(None, one) for one in value]
+    lines = []
+    for number, (name, one) in enumerate(named, 1):
+        first, *rest = laid_out(one, indent + "  ")
+        label = "" if name is None else f"{json.dumps(name)}: "
+        lines += [f"{indent}  {label}{first}", *rest]
+        lines[-1] += "," if number < len(named) else ""
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return [opening, *lines, f"{indent}{closing}"]
 
 
 def of(case: str) -> Checked:
