@@ -33,7 +33,7 @@ class FormField(NamedTuple):
     form_field: str
 
 
-class Destination(NamedTuple):
+class DestinationSettings(NamedTuple):
     """Where uploads go: a folder, or an API by configuration. FILL-IN stands where only the operator knows."""
 
     kind: Literal["http", "directory"]
@@ -91,7 +91,7 @@ class ConfigFile(NamedTuple):
     version: Literal[1]
     ruleset: Annotated[str, Spec(doc="A shipped rule set, or a folder.")] = "openai-cost"
     ledger: Annotated[str | None, Spec(doc="The folder of receipts.")] = None
-    destinations: Mapping[str, Destination] = {}
+    destinations: Mapping[str, DestinationSettings] = {}
     integrations: tuple[Integration, ...] = ()
     waivers: tuple[Waiver, ...] = ()
 

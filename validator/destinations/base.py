@@ -1,0 +1,72 @@
+"""What every kind of destination is: it shows the request that it would make, and makes it, once, with bytes that passed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
+
+from validator.tokens import Secret
+
+# What became of a request. `unknown`: it may have arrived, and nobody heard; never guessed either way.
+Status = Literal["accepted", "refused", "unknown", "already_there"]
+
+
+class Shipment(NamedTuple):
+    """What is sent, and as what; the bytes travel beside it.
+
+    `follows` is the digest of the receipt of the last accepted upload of this month (empty for the first), so that the same
+    wish has the same idempotency key, and a later wish for the same bytes another. `may_replace` are the digests of files
+    that this ledger knows to have been there; None allows anything to be replaced.
+    """
+
+    organization: str
+    month: str
+    integration: str | None
+    name: str
+    size: int
+    sha256: str
+    follows: str = ""
+    may_replace: Collection[str] | None = None
+
+
+class Request(NamedTuple):
+    """A request as it will be made, without any secret: `shell` is what a dry run prints."""
+
+    description: Mapping[str, Any]
+    shell: str
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the description, as it stands in the receipt."""
+        return hashlib.sha256(json.dumps(self.description, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+class Answer(NamedTuple):
+    """What the destination said, in words that may be shown and stored; `time` is its own clock, as it wrote it."""
+
+    status: Status
+    text: str
+    id: str | None = None
+    time: str | None = None
+    code: int | None = None
+    attempts: int = 1
+
+
+class Destination(Protocol):
+    """A place that holds one file a month of each organization."""
+
+    @property
+    def name(self) -> str:
+        """The destination's name in the configuration."""
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether nothing can be sent without a secret."""
+
+    def request(self, shipment: Shipment) -> Request:
+        """The request for a shipment. Raises UsageError if the configuration still has a FILL-IN that it needs."""
+
+    def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
+        """Sends the bytes of `body` from its start. Never raises for what the other side or the network does."""
