@@ -17,7 +17,11 @@ from validator.shipped import is_shipped
 from validator.verdict import Exit
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from validator.config import Config
+    from validator.model import Policy
+    from validator.report import Run
     from validator.settings import Settings
 
 FORMATS = ("text", "json")
@@ -29,10 +33,10 @@ _START = """Three commands to start with:
 All commands: billproof --help"""
 
 _EPILOG = """exit codes: 0 pass; 1 fail: the file is at fault; 2 wrong usage, configuration or rule set;
-3 unproved: nothing to check, unreadable, or something broke; 130 interrupted"""
+3 unproved: nothing to check, unreadable, or something broke; 4 passed, but not sent; 130 interrupted"""
 
-COMMANDS = ("check", "guide", "init", "demo", "rules")
-_NOT_BUILT = ("upload", "status", "verify", "pack", "ledger", "sandbox")
+COMMANDS = ("check", "upload", "guide", "init", "demo", "ledger", "rules")
+_NOT_BUILT = ("status", "verify", "pack", "sandbox")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -65,12 +69,14 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     _add_check(commands)
     if command == "check":
         return parser
+    _add_upload(commands)
     guide = _add(commands, "guide", "what to click in OpenAI's export dialog, with the dates filled in", _guide)
     _month_options(guide)
     _ruleset_option(guide)
     init = _add(commands, "init", "write billproof.yaml, with the organization of an export; never overwrites", _init)
     init.add_argument("file", nargs="?", metavar="FILE", help="an export of the organization")
     _add(commands, "demo", "three small exports: a good one, the dashboard's 31 days, one saved by a spreadsheet", _demo)
+    _add_ledger(commands)
     _add_rules(commands)
     return parser
 
@@ -86,27 +92,67 @@ def _add(commands: Any, name: str, help: str, command: Callable[[argparse.Namesp
 
 def _add_check(commands: Any) -> None:
     check = _add(commands, "check", "check exports; every rule must have run for a pass", _check)
-    check.add_argument(
+    _files(check)
+    _judging_options(check)
+    check.add_argument("--policy", choices=("check", "upload"), default=None, help="upload: judge as an upload would")
+    check.add_argument("--fail-on", choices=("error", "warning"), default=None, help="lowest level that fails (default: error)")
+    _reporting_options(check)
+
+
+def _add_upload(commands: Any) -> None:
+    upload = _add(commands, "upload", "check exports and send them, only if every one may be uploaded", _upload)
+    _files(upload)
+    upload.add_argument("--to", metavar="DESTINATION", help="where to, instead of the integration's `to:`")
+    upload.add_argument("--only", metavar="INTEGRATION", help="only this integration's files")
+    upload.add_argument("--dry-run", action="store_true", help="send nothing; print the requests. Needs no token and no network")
+    upload.add_argument("--resend", action="store_true", help="send bytes that are there already, or that were replaced since")
+    _judging_options(upload)
+    _reporting_options(upload)
+
+
+def _files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "files", nargs="*", metavar="FILE|FOLDER",
         help="exports, folders of *.csv, or - for standard input; none: the folders of billproof.yaml",
     )  # fmt: skip
-    check.add_argument("--organization", metavar="ID", help="whose export it must be, such as org-EXAMPLE1")
-    _month_options(check)
-    check.add_argument("--month-to-date", action="store_true", help="the month need not be over; days that ended must be there")
-    check.add_argument("--expect-total", metavar="AMOUNT", help="the month's total as you read it elsewhere, to the cent")
-    check.add_argument("--policy", choices=("check", "upload"), default=None, help="upload: judge as an upload would")
-    _ruleset_option(check)
-    check.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
-    check.add_argument("--fail-on", choices=("error", "warning"), default=None, help="lowest level that fails (default: error)")
-    check.add_argument("--format", choices=FORMATS, default="text", help="what standard output gets (default: text)")
-    check.add_argument(
+
+
+def _judging_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--organization", metavar="ID", help="whose export it must be, such as org-EXAMPLE1")
+    _month_options(parser)
+    parser.add_argument("--month-to-date", action="store_true", help="the month need not be over; days that ended must be there")
+    parser.add_argument("--expect-total", metavar="AMOUNT", help="the month's total as you read it elsewhere, to the cent")
+    _ruleset_option(parser)
+    parser.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    parser.add_argument("--second-opinion", action="store_true", help="ask frictionless, too (extra: billproof[frictionless])")
+
+
+def _reporting_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=FORMATS, default="text", help="what standard output gets (default: text)")
+    parser.add_argument(
         "--output", action="append", default=[], metavar="FORMAT=PATH", help="write the report to a file, too; may be repeated"
     )
-    check.add_argument("--max-findings", metavar="N", help="findings kept for each rule; counts are always true (default: 100)")
-    check.add_argument("--second-opinion", action="store_true", help="ask frictionless, too (extra: billproof[frictionless])")
-    volume = check.add_mutually_exclusive_group()
+    parser.add_argument("--max-findings", metavar="N", help="findings kept for each rule; counts are always true (default: 100)")
+    volume = parser.add_mutually_exclusive_group()
     volume.add_argument("--quiet", action="store_true", help="only the verdicts")
     volume.add_argument("--verbose", action="store_true", help="every place")
+
+
+def _add_ledger(commands: Any) -> None:
+    ledger = _add(commands, "ledger", "make, list, show and verify the receipts of uploads", _ledger)
+    actions = ledger.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=_Parser)
+    for name, help in (
+        ("init", "make an empty ledger, once, where billproof.yaml says"),
+        ("list", "every upload, a line each"),
+        ("show", "the receipts of one month"),
+        ("verify", "recompute every digest and the chain; 1 if anything was edited, removed or brought in"),
+    ):
+        action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
+        action.set_defaults(action=name)
+        action.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+        if name == "show":
+            action.add_argument("organization", metavar="ORG", help="the organization's id, or the integration's name")
+            action.add_argument("month", metavar="MONTH", help="such as 2025-10")
 
 
 def _month_options(parser: argparse.ArgumentParser) -> None:
@@ -139,37 +185,94 @@ def _add_rules(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from validator.render import RENDERERS
-    from validator.render.text import Detail, render_text
-    from validator.report import build_report
     from validator.run import check
-    from validator.settings import clock
+    from validator.settings import clock, policy_of
 
     outputs = _outputs(options.output)
     started = clock()
-    settings = _settings(options, started)
+    settings = _settings(options, started, policy_of("check", options.policy or "check", options.fail_on or "error"))
     _refuse_to_overwrite(outputs, settings)
     run = check(settings)
-    if settings.expected_total is not None and len(run.files) > 1:
+    _print_report(_reported(run, started, outputs), options)
+    return int(run.verdict.exit_code)
+
+
+def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The report of a run, written to where it was asked for."""
+    from validator.render import RENDERERS
+    from validator.render.text import render_text
+    from validator.report import build_report
+    from validator.settings import clock
+
+    if run.settings.expected_total is not None and len(run.files) > 1:
         raise UsageError("--expect-total speaks of one file", f"{len(run.files)} files were named.")
     report = build_report(run, started, clock(), os.environ)
-    detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
     for format_, path in outputs:
         _write(path, render_text(report, "verbose") if format_ == "text" else RENDERERS[format_](report))
+    return report
+
+
+def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> None:
+    from validator.render import RENDERERS
+    from validator.render.text import Detail, render_text
+
+    detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
     if options.format == "text":
         _print(_painted(render_text(report, detail)), end="")
     else:
         _print_bytes(RENDERERS[options.format](report).encode("utf-8"))
-    return int(run.verdict.exit_code)
 
 
-def _settings(options: argparse.Namespace, now: Any) -> Settings:
-    from validator import settings as given
+def _upload(options: argparse.Namespace) -> int:
+    from validator import upload
+    from validator.render.sending import headline, sending_line
+    from validator.settings import clock, policy_of
+    from validator.values import rfc3339
+
+    outputs = _outputs(options.output)
+    started = clock()
+    settings = _settings(options, started, policy_of("upload", "upload", "error"))
+    _refuse_to_overwrite(outputs, settings)
+    wish = upload.Wish(options.only, options.dry_run, options.resend)
+    tell = _print if options.format == "text" else _note
+
+    def now() -> str:
+        return rfc3339(clock())
+
+    with upload.planned(settings, wish, os.environ, now, lambda: _note("waiting for another upload to end …")) as plan:
+        report = _reported(plan.run, started, outputs) if plan.run else None
+        if report is None and (outputs or options.format != "text"):
+            _note("no report: every file was set aside, none was judged")
+        if report is not None and (options.format != "text" or report["verdict"] != "pass"):
+            _print_report(report, options)
+        sendings = []
+        for one in upload.carry_out(plan, report, now):
+            sendings.append(one)
+            tell(sending_line(one, plan.name_width))
+        if sendings:
+            tell(_painted(headline(sendings, options.dry_run)))
+        return int(upload.exit_code(plan, sendings))
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    from validator import ledgerbook
+
+    return ledgerbook.run(options, _config_of(options), _print)
+
+
+def _config_of(options: argparse.Namespace) -> Config | None:
+    from validator.config import read_config
     from validator.discovery import current_folder, find_config
+
+    path = find_config(current_folder()) if options.config is None else options.config
+    return None if path is None else read_config(path)
+
+
+def _settings(options: argparse.Namespace, now: datetime, policy: Policy) -> Settings:
+    from validator import settings as given
     from validator.model import Sourced
 
-    config_path = find_config(current_folder()) if options.config is None else options.config
-    config = None if config_path is None else _read_config(config_path)
+    config = _config_of(options)
     as_of = given.parse_as_of(options.as_of) if options.as_of is not None else now
     if options.ruleset is not None:
         ruleset = Sourced(options.ruleset, "--ruleset")
@@ -183,7 +286,7 @@ def _settings(options: argparse.Namespace, now: Any) -> Settings:
         raise UsageError("--second-opinion needs a file", "Standard input can be read only once.")
     return given.Settings(
         files=tuple(options.files),
-        policy=given.policy_of(options.policy or "check", options.fail_on or "error"),
+        policy=policy,
         ruleset=ruleset,
         organization=Sourced(options.organization, "--organization") if options.organization else None,
         month=given.parse_month(options.month, as_of) if options.month is not None else None,
@@ -198,11 +301,12 @@ def _settings(options: argparse.Namespace, now: Any) -> Settings:
         sources={
             "month_to_date": _source(options.month_to_date, "--month-to-date"),
             "expect_total": _source(options.expect_total is not None, "--expect-total"),
-            "fail_on": _source(options.fail_on is not None, "--fail-on"),
-            "policy": _source(options.policy is not None, "--policy"),
+            "fail_on": _source(getattr(options, "fail_on", None) is not None, "--fail-on"),
+            "policy": _source(getattr(options, "policy", None) is not None, "--policy"),
             "max_findings": _source(options.max_findings is not None, "--max-findings"),
             "second_opinion": _source(options.second_opinion, "--second-opinion"),
         },
+        to=getattr(options, "to", None),
     )
 
 
@@ -214,12 +318,6 @@ def _ruleset_of(config: Config) -> str:
         return name
     relative = os.path.relpath(folder).replace(os.sep, "/")
     return f"./{relative}" if is_shipped(relative) else relative
-
-
-def _read_config(path: str) -> Config:
-    from validator.config import read_config
-
-    return read_config(path)
 
 
 def _source(given: bool, flag: str) -> str:
@@ -319,6 +417,12 @@ def _write(path: str, text: str) -> None:
 def _print(text: str, end: str = "\n") -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     _print_bytes((text + end).encode(encoding, "backslashreplace"))
+
+
+def _note(text: str) -> None:
+    """Something beside the result, for standard error."""
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def _print_bytes(data: bytes) -> None:

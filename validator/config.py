@@ -124,6 +124,18 @@ class Config(NamedTuple):
         """The `files` folder of an integration, from where the configuration lies."""
         return (self.path.parent / (integration.files or "")).resolve()
 
+    def ledger(self) -> str | None:
+        """The folder of the ledger, seen from the working folder."""
+        return None if self.file.ledger is None else self.beside(self.file.ledger)
+
+    def beside(self, name: str) -> str:
+        """A path of the configuration, which counts from where it lies, seen from the working folder."""
+        return relative(self.path.parent / name)
+
+    def integration_of(self, organization: str | None) -> Integration | None:
+        """The integration of an organization."""
+        return next((one for one in self.file.integrations if one.organization == organization), None)
+
     def place(self, line: int) -> str:
         """A line of the configuration as `billproof.yaml:12`."""
         return f"{self.shown_path}:{line}"

@@ -313,13 +313,13 @@ class Engine:
             if self._file.organizations:
                 return "no integration of the configuration is for this organization; add one, or say --organization ID"
             return "say whose file it must be: --organization ID, or `billproof init`"
-        return None
+        return self._file.history().lacking if "ledger" in needs else None
 
     def _evaluated(self, work: _Work) -> int:
         check = work.check
         if work.rule.kind.reads == "head" or (check.violations and check.evaluated < 1):
             return 1
-        return min(check.evaluated, 1) if work.rule.unit in ("file", "id") else max(check.evaluated, 0)
+        return min(check.evaluated, 1) if work.rule.unit in ("file", "id", "project") else max(check.evaluated, 0)
 
     def _outcome(self, work: _Work, state: State, reason: str | None, waive: Waive) -> Outcome:
         rule, check = work.rule, work.check

@@ -13,6 +13,7 @@ from validator.compiled import load_ruleset
 from validator.config import FILL_IN
 from validator.discovery import FILE_NAME, current_folder, find_config
 from validator.errors import Unreadable, Unwritable, UsageError
+from validator.ledger import MARKER, make_ledger
 from validator.model import FileResult, Policy, Sourced
 from validator.render.text import render_text
 from validator.report import build_report
@@ -28,6 +29,7 @@ DEMO_VERDICTS = {
     "cost_2025-10-04_2025-11-03.csv": "fail",
     "Costs October.csv": "fail",
 }
+LEDGER = ".billproof/ledger"
 _ORGANIZATION = re.compile(r"[A-Za-z0-9_-]{1,100}")
 SETTLED = timedelta(hours=48)
 
@@ -99,9 +101,12 @@ def init(file: str | None) -> str:
             stream.write(data)
     except OSError as error:
         raise Unwritable(f"{FILE_NAME} could not be written: {error.strerror or error}") from None
+    if not os.path.exists(os.path.join(LEDGER, MARKER)):
+        make_ledger(LEDGER)
     told = f"Wrote {FILE_NAME} for the organization {shown(organization)}.\n"
     if organization == FILL_IN:
         told = f"Wrote {FILE_NAME}. Put the organization's id where it says {FILL_IN}.\n"
+    told += f"{LEDGER} is the ledger of your uploads: keep it (docs/ci/state.md).\n"
     return told + f"Where it says {FILL_IN}, only you know what belongs there; checks do without.\n"
 
 
@@ -118,7 +123,7 @@ def _configuration(organization: str, folder: str | None) -> str:
     return dedent(f"""\
         version: 1
         ruleset: openai-cost
-        ledger: .billproof/ledger
+        ledger: {LEDGER}
         destinations:
           pelanor-eu:
             kind: http
@@ -126,6 +131,7 @@ def _configuration(organization: str, folder: str | None) -> str:
             method: POST
             path: "/{FILL_IN}/{{integration}}"
             file: {{form_field: {FILL_IN}}}
+          archive: {{kind: directory, path: archive/}}
         integrations:
           - name: main
             organization: {json.dumps(organization, ensure_ascii=False)}{files}

@@ -99,9 +99,17 @@ class Group(NamedTuple):
     rows: int
 
 
+class Sum(NamedTuple):
+    """The rows and the exact amount of a day or a project."""
+
+    rows: int
+    amount: Decimal
+
+
 class Totals(NamedTuple):
     """Control totals over all readable rows. `amount` is None when a charge could not be read or is not exact, and when the
-    rule set has no role for amounts (`has_amounts` is False).
+    rule set has no role for amounts (`has_amounts` is False). `by_project` holds the largest and one for the rest, `projects`
+    every one of them.
     """
 
     amount: Decimal | None
@@ -114,6 +122,29 @@ class Totals(NamedTuple):
     by_project: tuple[Group, ...]
     by_line_item: tuple[Group, ...]
     has_amounts: bool = True
+    projects: tuple[Group, ...] = ()
+
+
+class EarlierUpload(NamedTuple):
+    """An upload that the destination accepted, as its receipt tells it: sums by day (`2025-10-01`) and by project."""
+
+    destination: str
+    month: str
+    finished: str
+    file_sha256: str
+    amount: Decimal
+    currency: str
+    days: Mapping[str, Sum]
+    projects: Mapping[str, Sum]
+
+
+class History(NamedTuple):
+    """The last accepted uploads of the month and of the month before it; or, in `lacking`, why nothing is known of them."""
+
+    destination: str | None = None
+    last: EarlierUpload | None = None
+    before: EarlierUpload | None = None
+    lacking: str | None = None
 
 
 class SecondOpinion(NamedTuple):
@@ -132,6 +163,24 @@ class Diagnosis(NamedTuple):
     cause: str
     fix: str
     rules: tuple[str, ...]
+
+
+Fate = Literal["accepted", "refused", "unknown", "already_there", "current", "replaced", "would_be_sent", "not_sent"]
+
+
+class Sending(NamedTuple):
+    """What became of one file of an upload. `verdict` is None for a file that was set aside unjudged."""
+
+    path: str
+    integration: str | None
+    month: str | None
+    verdict: Literal["pass", "fail", "unproved"] | None
+    amount: Decimal | None
+    currency: str | None
+    fate: Fate
+    text: str
+    id: str | None = None
+    receipt: str | None = None
 
 
 class FileResult(NamedTuple):
@@ -158,6 +207,7 @@ class FileResult(NamedTuple):
     second_opinion: SecondOpinion | None = None
     diagnosis: Diagnosis | None = None
     notes: tuple[str, ...] = ()
+    last_upload: EarlierUpload | None = None
 
     def outcome(self, rule: str) -> Outcome | None:
         """The outcome of a rule, or None if there is none."""

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from validator import __version__
-from validator.model import DayFacts, FileResult, Finding, Group, Outcome, Sourced, Totals
+from validator.model import DayFacts, EarlierUpload, FileResult, Finding, Group, Outcome, Sourced, Totals
 from validator.rule import Rule, RuleSet
 from validator.rulefiles import Claim
 from validator.settings import CLOCK, Settings
@@ -25,9 +25,6 @@ from validator.verdict import FileVerdict, Reason, Verdict
 
 SCHEMA = "billproof/report/v1"
 HEADER_NAMES = 200
-
-# Uploading is not built in this version, so nothing is ready for it, whatever the verdict.
-NO_UPLOAD_YET = {"ready": False, "because": ["no_upload_yet"]}
 
 _CI = {
     "repository": ("GITHUB_REPOSITORY", "CI_PROJECT_PATH"),
@@ -53,7 +50,7 @@ def build_report(run: Run, started: datetime, finished: datetime, environment: M
         "verdict": run.verdict.word,
         "exit_code": int(run.verdict.exit_code),
         "reasons": [_reason(one) for one in run.verdict.reasons],
-        "upload": NO_UPLOAD_YET,
+        "upload": _upload_ready(run.verdict),
         "policy": {
             "command": settings.policy.command, "policy": settings.policy.policy, "fail_on": settings.policy.fail_on,
         },
@@ -73,6 +70,13 @@ def build_report(run: Run, started: datetime, finished: datetime, environment: M
         "ci": _ci(environment), "host": _host(environment),
     }  # fmt: skip
     return report
+
+
+def _upload_ready(verdict: Verdict) -> dict[str, Any]:
+    """Whether an upload would send every file as it is, and what keeps it from that: rule ids, or codes."""
+    found = [one.because or tuple(reason.rule or reason.code for reason in one.reasons) for one in verdict.files]
+    because = list(dict.fromkeys(code for each in found for code in each)) or [one.code for one in verdict.reasons]
+    return {"ready": not because, "because": because}
 
 
 def _holds(claim: Claim, run: Run) -> bool:
@@ -116,6 +120,7 @@ def _settings(run: Run) -> dict[str, Any]:
         "policy": {"value": settings.policy.policy, "source": settings.sources["policy"]},
         "max_findings": {"value": settings.max_findings, "source": settings.sources["max_findings"]},
         "second_opinion": {"value": settings.second_opinion, "source": settings.sources["second_opinion"]},
+        "to": {"value": settings.to, "source": "--to" if settings.to else "default"},
         "config": {"path": shown(config.shown_path, None), "sha256": config.sha256} if config else None,
     }
 
@@ -136,12 +141,24 @@ def _file(one: FileResult, verdict: FileVerdict) -> dict[str, Any]:
             "id": one.diagnosis.id, "cause": _lines(one.diagnosis.cause), "fix": _lines(one.diagnosis.fix),
             "rules": list(one.diagnosis.rules),
         }  # fmt: skip
+    if one.last_upload is not None:
+        found["last_upload"] = _upload(one.last_upload)
     if one.second_opinion is not None:
         found["second_opinion"] = {
             "tool": one.second_opinion.tool, "valid": one.second_opinion.valid,
             "errors": list(one.second_opinion.errors), "disagreements": list(one.second_opinion.disagreements),
         }  # fmt: skip
     return found
+
+
+def _upload(one: EarlierUpload) -> dict[str, Any]:
+    """What an accepted upload before held of the month, so that both sides can be shown."""
+    return {
+        "destination": shown(one.destination, None), "finished": one.finished, "sha256": one.file_sha256,
+        "amount": money(one.amount), "currency": shown(one.currency),
+        "days": [{"date": day, "rows": found.rows, "amount": money(found.amount)} for day, found in one.days.items()],
+        "by_project": [{"id": id_, "rows": found.rows, "amount": money(found.amount)} for id_, found in one.projects.items()],
+    }  # fmt: skip
 
 
 def _totals(totals: Totals | None) -> dict[str, Any] | None:

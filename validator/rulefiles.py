@@ -35,6 +35,7 @@ class Example(NamedTuple):
     csv_file: Annotated[str | None, Spec(doc="A file beside the rule, for bytes that YAML cannot hold.")] = None
     args: Annotated[tuple[str, ...], Spec(doc="Further arguments of `billproof check`.")] = ()
     name: Annotated[str, Spec(pattern=r"[^/\\]+", doc="The file's name.")] = "data.csv"
+    before: Annotated[tuple[str, ...], Spec(doc="Exports that were uploaded before, as text, with the same arguments.")] = ()
     at: Annotated[tuple[str, ...], Spec(doc="Places of the findings, as line:column.")] = ()
     line: int = 1
 
@@ -65,7 +66,7 @@ class RuleFile(NamedTuple):
     when: Annotated[
         Literal["charged"] | Mapping[str, Literal["filled", "blank"]] | None, Spec(doc="On which rows it speaks.")
     ] = None
-    needs: tuple[Literal["month", "organization", "expect_total"], ...] = ()
+    needs: tuple[Literal["month", "organization", "expect_total", "ledger"], ...] = ()
     optional_in_check: Annotated[bool, Spec(doc="Whether a check may pass without it, saying so.")] = False
     blocked_by: tuple[Blocker, ...] = ()
     expected: Annotated[str | None, Spec(doc="What was expected there, in a few words.")] = None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from validator.checks.base import FileContext
@@ -14,7 +17,7 @@ from validator.errors import Unreadable
 from validator.exports import recognise
 from validator.inference import INFERRED, infer_month, infer_organization
 from validator.inputs import Input, find_inputs
-from validator.model import DayFacts, FileResult, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
+from validator.model import DayFacts, FileResult, History, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
 from validator.reader import Reader
 from validator.report import Run
 from validator.rule import Rule, RuleSet
@@ -31,14 +34,24 @@ if TYPE_CHECKING:
 
 def check(settings: Settings) -> Run:
     """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file."""
+    ruleset = prepare(settings)
+    return judged(settings, ruleset, (check_input(one, settings, ruleset) for one in inputs(settings)))
+
+
+def prepare(settings: Settings) -> RuleSet:
+    """The rule set of a run, its waivers looked through. Raises ConfigurationError for a faulty rule set or waiver."""
     ruleset = load_ruleset(settings.ruleset.value or "")
-    today = max(settings.as_of, settings.now).date()
     if settings.config:
         from validator.config import check_waivers
 
-        check_waivers(settings.config, ruleset, today)
-    files = tuple(_check_input(one, settings, ruleset) for one in inputs(settings))
-    return Run(settings, ruleset, files, judge(duty(ruleset), files, settings.policy))
+        check_waivers(settings.config, ruleset, max(settings.as_of, settings.now).date())
+    return ruleset
+
+
+def judged(settings: Settings, ruleset: RuleSet, files: Iterable[FileResult]) -> Run:
+    """A run over files that were checked, with its verdict."""
+    found = tuple(files)
+    return Run(settings, ruleset, found, judge(duty(ruleset), found, settings.policy))
 
 
 def inputs(settings: Settings) -> list[Input]:
@@ -61,16 +74,19 @@ def duty(ruleset: RuleSet) -> RuleSetDuty:
     )
 
 
-def _check_input(one: Input, settings: Settings, ruleset: RuleSet) -> FileResult:
+def check_input(
+    one: Input, settings: Settings, ruleset: RuleSet, opened: Callable[[str], AbstractContextManager[Source]] = open_source
+) -> FileResult:
+    """What is found in one file; one that cannot be read has an `error`. `opened` gives the bytes behind a path."""
     if one.error is not None:
-        return _unread(one.path, f"{one.path}: {one.error}")
+        return unread(one.path, f"{one.path}: {one.error}")
     collecting = gc.isenabled()
     gc.disable()
     try:
-        with open_source(one.path) as source:
+        with opened(one.path) as source:
             found = check_file(source, settings, ruleset)
     except Unreadable as error:
-        return _unread(one.path, error.message, error.help)
+        return unread(one.path, error.message, error.help)
     finally:
         if collecting:
             gc.enable()
@@ -99,7 +115,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
         totals=context.collector.totals() if head.parsable else None,
         days=_days(context.collector, month.value, settings), outcomes=outcomes,
         integration=integration.name if integration else None, month_to_date=settings.month_to_date,
-        error=inexact,
+        error=inexact, last_upload=context.history().last,
     )  # fmt: skip
     kind = head.kind or context.export.label
     other = next((one for one, _ in context.collector.organizations.most_common() if one != organization.value), "")
@@ -115,6 +131,7 @@ def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSe
     day = schema.field(roles.get("day") or "")
     given = settings.organization or _of_folder(source, settings.config)
     configured = settings.config.configured() if settings.config else []
+    settled: dict[str, Sourced] = {}
     return FileContext(
         name=source.name, head=head, columns=columns, schema=schema, roles=roles,
         export=recognise(head.header, ruleset.exports, schema),
@@ -122,8 +139,28 @@ def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSe
         as_of=settings.as_of, month_to_date=settings.month_to_date, expected_total=settings.expected_total,
         max_findings=settings.max_findings,
         organizations=[given.value] if given and given.value else [organization for organization, _ in configured],
-        settled={},
+        settled=settled, history=_history(settings, settled),
     )  # fmt: skip
+
+
+def _history(settings: Settings, settled: Mapping[str, Sourced]) -> Callable[[], History]:
+    """What was uploaded before, looked up when a rule asks, for then it is known whose month this is."""
+
+    @cache
+    def history() -> History:
+        config, organization, month = settings.config, settled["organization"].value, settled["month"].value
+        ledger = config.ledger() if config else None
+        if ledger is None:
+            return History(lacking="no ledger is configured, so what was uploaded before is not known: billproof init")
+        integration = config.integration_of(organization) if config else None
+        to = settings.to or (integration.to if integration else None)
+        if to is None or organization is None or month is None:
+            return History(lacking="no destination is configured for its organization, so there is nothing to compare with")
+        from validator.history import look_back
+
+        return look_back(ledger, to, organization, month)
+
+    return history
 
 
 def _of_folder(source: Source, config: Config | None) -> Sourced | None:
@@ -139,9 +176,7 @@ def _settle(source: Source, context: FileContext, settings: Settings) -> Integra
     organization = given or infer_organization(context.collector.organizations, configured)
     context.settled["organization"] = organization
     context.settled["month"] = settings.month or infer_month(context.collector.days, settings.as_of)
-    if config is None:
-        return None
-    return next((one for one in config.file.integrations if one.organization == organization.value), None)
+    return config.integration_of(organization.value) if config else None
 
 
 def _waiver_for(sha256: str, organization: Sourced, month: Sourced, settings: Settings) -> Waive:
@@ -194,7 +229,8 @@ def _days(collector: Collector, month: str | None, settings: Settings) -> tuple[
     return tuple(facts)
 
 
-def _unread(path: str, error: str, help: str = "") -> FileResult:
+def unread(path: str, error: str, help: str = "") -> FileResult:
+    """The result for a file that could not be read."""
     unknown = Sourced(None, INFERRED)
     return FileResult(
         path=path, name=os.path.basename(path) or path, bytes=0, sha256=None, parsed_bytes=0, complete=False,

@@ -36,6 +36,7 @@ class Settings(NamedTuple):
     second_opinion: bool
     config: Config | None
     sources: dict[str, str]
+    to: str | None = None
 
 
 def clock() -> datetime:
@@ -81,8 +82,8 @@ def parse_cap(text: str) -> int:
     return int(text)
 
 
-def policy_of(name: str, fail_on: str) -> Policy:
-    """The policy of a check."""
+def policy_of(command: Literal["check", "upload"], name: str, fail_on: str) -> Policy:
+    """The policy of a command."""
     policy: Literal["check", "upload"] = "upload" if name == "upload" else "check"
     level: Literal["error", "warning"] = "warning" if fail_on == "warning" else "error"
-    return Policy("check", policy, level)
+    return Policy(command, policy, level)

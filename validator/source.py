@@ -9,14 +9,16 @@ import hashlib
 import os
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, cast
 
 from validator.errors import Unreadable
 
 BLOCK_BYTES = 196_608
 MAX_LINE_BYTES = 32 * 1024 * 1024
+COPY_IN_MEMORY_BYTES = 8 * 1024 * 1024
 STANDARD_INPUT = "-"
 
 
@@ -74,6 +76,29 @@ class Source:
         self._hash.update(chunk)
         self.size += len(chunk)
         return chunk
+
+
+class Copy(NamedTuple):
+    """A file's bytes where nobody else can change them: what is checked here is what is sent from here."""
+
+    path: str
+    sha256: str
+    size: int
+    stream: BinaryIO
+
+    def source(self) -> Source:
+        """The copy, to be read like the file itself."""
+        self.stream.seek(0)
+        return Source(self.stream, self.path, self.size)
+
+
+@contextmanager
+def private_copy(path: str) -> Iterator[Copy]:
+    """A copy of `path`, or of standard input, in memory or in a file without a name. Raises Unreadable."""
+    with tempfile.SpooledTemporaryFile(max_size=COPY_IN_MEMORY_BYTES) as stream, open_source(path) as source:
+        for block in source.blocks():
+            stream.write(block)
+        yield Copy(path, source.sha256, source.size, cast(BinaryIO, stream))
 
 
 @contextmanager

@@ -209,8 +209,13 @@ def _failed(file: FileResult, policy: Policy) -> Iterator[Reason]:
 
 def _not_ready(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[str]:
     """What an upload would refuse, whatever the policy of this run: rule ids, or a code."""
+    if file.error is not None or not file.complete:
+        yield "unreadable"
+        return
+    failed = {one.rule for one in _errors(file)}
     for one in file.outcomes:
-        if one.state in ("not_run", "off", "crashed", "blocked") or (one.state == "failed" and one.level != "note"):
+        hinders = one.state in ("not_run", "off", "crashed") or (one.state == "failed" and one.level != "note")
+        if hinders or (one.state == "blocked" and one.blocked_by not in failed):
             yield one.rule
     if ruleset.weaker:
         yield "weaker_rules"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from validator.checks import amounts, cells, groups, lines, months, records, times
+from validator.checks import amounts, cells, groups, lines, months, records, times, uploads
 from validator.checks.base import Check
 
 KINDS: dict[str, type[Check]] = {
@@ -17,6 +17,6 @@ KINDS: dict[str, type[Check]] = {
         months.InsideMonth, months.DayCoverage, months.MonthOver, months.MonthSettled, months.EmptyDayAlone, months.FileName,
         amounts.Rounded, amounts.NotBelow, amounts.ExpectedTotal,
         groups.HasCharges, groups.EqualsSetting, groups.SingleValue, groups.OneName, groups.Together, groups.UniqueRows,
-        groups.PersonalData,
+        groups.PersonalData, uploads.NotLess, uploads.ProjectsKept,
     )
 }  # fmt: skip

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from validator.exports import Recognised
-from validator.model import Place, Sourced, Spot
+from validator.model import History, Place, Sourced, Spot
 from validator.reader import Batch, Head
 from validator.schema import TableSchema
 from validator.values import BLANKS
@@ -50,6 +50,7 @@ class FileContext(NamedTuple):
     max_findings: int
     organizations: Collection[str]
     settled: dict[str, Sourced]
+    history: Callable[[], History]
 
     @property
     def month(self) -> str | None:

@@ -23,6 +23,11 @@ WAIVER_DAYS = 90
 
 _MARKS = {"charged": "#", "empty": ".", "missing": "!", "outside": "x", "open": "-"}
 _LEGEND = {"#": "# charges", ".": ". no usage", "!": "! missing", "x": "x outside", "-": "- not ended"}
+_HINDRANCES = {
+    "no_integration": "no integration is configured for its organization", "weaker_rules": "a weaker rule set",
+    "month_inferred": "the month is not given (--month)", "unreadable": "a file could not be read",
+    "nothing_to_check": "there is no file",
+}  # fmt: skip
 _LEVELS = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -357,8 +362,10 @@ def _ending(report: Tree) -> Iterator[str]:
     config = report["settings"]["config"]
     if config:
         yield f"Configuration: {config['path']}"
-    if report["upload"]["because"] == ["no_upload_yet"]:
-        yield "Would be uploaded: not by this version"
+    if report["policy"]["command"] != "upload":
+        because = report["upload"]["because"]
+        words = ", ".join(_HINDRANCES.get(one, one) for one in because)
+        yield from _wrap(f"Would be uploaded: {'no: ' + words if because else 'yes'}", "  ")
 
 
 def _nothing() -> Iterator[str]:

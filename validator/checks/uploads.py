@@ -1,0 +1,112 @@
+"""Kinds of check against what was uploaded before: an upload replaces a month, so what is missing now is lost there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, NamedTuple
+
+from validator.checks.base import NUMBER, Check
+from validator.model import EarlierUpload, Sum
+from validator.schema import TableSchema
+from validator.shape import Spec
+from validator.totals import sums_by_project
+from validator.values import EXACT, cents, month_days, month_name
+
+HUNDRED = Decimal(100)
+
+
+class NotLess(Check):
+    """The month has no fewer days than the last upload that was accepted, and its total is not much lower."""
+
+    kind = "not_less"
+    placeholders = ("found", "accepted", "destination")
+
+    class Parameters(NamedTuple):
+        """By how many percent the total may fall."""
+
+        percent: Annotated[str, Spec(pattern=NUMBER)]
+
+    @classmethod
+    def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        return tuple(name for role in ("day", "amount", "currency") if (name := roles.get(role)))
+
+    def at_end(self) -> None:
+        history, month, total = self.file.history(), self.file.month, self.file.collector.amount
+        assert month is not None and total is not None
+        last = history.last
+        if last is None:
+            self.not_applicable = f"{history.destination} has no {month_name(month)} yet: nothing is replaced"
+            return
+        texts = [*self._fewer_days(month, last), *self._lower_total(total, last)]
+        if texts:
+            self.fail_file(
+                key=month, found=" and ".join(texts), accepted=last.finished[:10], destination=str(history.destination)
+            )
+
+    def _fewer_days(self, month: str, last: EarlierUpload) -> list[str]:
+        days = sum(1 for day in self.file.collector.days if day in month_days(month))
+        return [f"from {len(last.days)} to {days} days"] if days < len(last.days) else []
+
+    def _lower_total(self, total: Decimal, last: EarlierUpload) -> list[str]:
+        allowed = EXACT.divide(EXACT.multiply(abs(last.amount), Decimal(self.parameters.percent)), HUNDRED)
+        if total >= EXACT.subtract(last.amount, allowed):
+            return []
+        text = f"from {cents(last.amount):,f} to {cents(total):,f} {last.currency}"
+        return [f"{text} ({_percent(total - last.amount, last.amount)})"]
+
+
+class ProjectsKept(Check):
+    """Projects that had a share of the last upload of this month, or of the month before, are still there."""
+
+    kind = "projects_kept"
+    unit = "project"
+    placeholders = ("project", "amount", "share", "when")
+
+    class Parameters(NamedTuple):
+        """The column of the project, and from which share of the total a project counts."""
+
+        column: str
+        percent: Annotated[str, Spec(pattern=NUMBER)]
+
+    def at_end(self) -> None:
+        history = self.file.history()
+        uploads = [one for one in (history.last, history.before) if one is not None]
+        if not uploads:
+            self.not_applicable = f"{history.destination} has neither this month nor the month before yet"
+            return
+        present = set(sums_by_project(self.file.collector.projects()))
+        told: set[str] = set()
+        for upload in uploads:
+            for project, found in sorted(_sizeable(upload, Decimal(self.parameters.percent)).items()):
+                if project not in present | told:
+                    told.add(project)
+                    self._lost(project, found, upload)
+
+    def _lost(self, project: str, found: Sum, upload: EarlierUpload) -> None:
+        self.fail_file(
+            column=self.parameters.column, value=project, key=project, project=project,
+            amount=f"{cents(found.amount):,f} {upload.currency}", share=_percent(found.amount, _whole(upload)).lstrip("+"),
+            when=f"{month_name(upload.month)} as it was accepted on {upload.finished[:10]}",
+        )  # fmt: skip
+
+
+def _sizeable(upload: EarlierUpload, percent: Decimal) -> dict[str, Sum]:
+    """The projects that have at least so many percent of an upload's total."""
+    least = EXACT.divide(EXACT.multiply(_whole(upload), percent), HUNDRED)
+    return {project: found for project, found in upload.projects.items() if project and found.amount >= least > 0}
+
+
+def _whole(upload: EarlierUpload) -> Decimal:
+    """What shares are of: the total, or where credits eat it up, the charges alone."""
+    if upload.amount > 0:
+        return upload.amount
+    total = Decimal(0)
+    for found in upload.projects.values():
+        total = EXACT.add(total, max(found.amount, Decimal(0)))
+    return total
+
+
+def _percent(part: Decimal, whole: Decimal) -> str:
+    """`-2.46 %`."""
+    return f"{cents(part / abs(whole) * HUNDRED):+f} %" if whole else "from 0"

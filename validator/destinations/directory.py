@@ -1,0 +1,101 @@
+"""A folder as destination: `organization=…/month=…/<n>-<sha256>.csv`, every version kept, and a file `current` that names one.
+
+It needs nothing but a disk, or a bucket that looks like one. A version is there whole or not at all; the pointer changes in
+one step and last, so that a reader never sees half a month.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from typing import BinaryIO
+from urllib.parse import quote
+
+from validator import durable
+from validator.destinations.base import Answer, Request, Shipment
+from validator.tokens import Secret
+
+POINTER = "current"
+CHUNK_BYTES = 1 << 20
+
+_VERSION = re.compile(r"([0-9]+)-([0-9a-f]{64})\.csv")
+
+
+class DirectoryDestination:
+    """The folder `root`, made by its first upload."""
+
+    needs_token = False
+
+    def __init__(self, name: str, root: str) -> None:
+        self.name = name
+        self._root = root
+
+    def request(self, shipment: Shipment) -> Request:
+        """What would be written."""
+        folder = self._folder(shipment)
+        target = f"{folder}/N-{shipment.sha256}.csv"
+        description = {"put": target, "pointer": f"{folder}/{POINTER}", "sha256": shipment.sha256, "bytes": shipment.size}
+        return Request(description, f"cp {shlex.quote(shipment.name)} {shlex.quote(target)}   # N: the next number")
+
+    def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
+        """Puts the version there and points to it."""
+        folder = self._folder(shipment)
+        try:
+            os.makedirs(folder, exist_ok=True)
+            current = self._current(folder)
+            if current is not None and not os.path.isfile(os.path.join(folder, current)):
+                return Answer("refused", f"{folder}/{POINTER} names {current}, which is not there")
+            held = current and _digest(current)
+            if held == shipment.sha256 and shipment.may_replace is not None:
+                return Answer("already_there", "the folder had these bytes as its current version", id=current)
+            if held and shipment.may_replace is not None and held not in shipment.may_replace:
+                text = f"the folder holds {current}, which this ledger does not know: it would be replaced unseen"
+                return Answer("refused", f"{text}. Restore the ledger that knows it, or --resend")
+            name = self._put(folder, current, shipment, body)
+        except OSError as error:
+            return Answer("refused", f"{folder} cannot be written: {error.strerror or error}")
+        try:
+            durable.replace(os.path.join(folder, POINTER), [f"{name}\n".encode()])
+        except OSError as error:
+            return Answer("unknown", f"{folder}/{POINTER} may not have been written: {error.strerror or error}", id=name)
+        return Answer("accepted", "written and pointed to", id=name)
+
+    def _put(self, folder: str, current: str | None, shipment: Shipment, body: BinaryIO) -> str:
+        """The name of the version, which is there now; one that an upload before left without pointing to it is taken."""
+        versions = {name: int(found[1]) for name in os.listdir(folder) if (found := _VERSION.fullmatch(name))}
+        last = max(versions, key=versions.__getitem__, default="")
+        if last and last != current and _digest(last) == shipment.sha256 and _is_whole(os.path.join(folder, last), shipment):
+            return last
+        name = f"{max(versions.values(), default=0) + 1}-{shipment.sha256}.csv"
+        body.seek(0)
+        durable.put_new(os.path.join(folder, name), _chunks(body))
+        return name
+
+    def _current(self, folder: str) -> str | None:
+        try:
+            with open(os.path.join(folder, POINTER), encoding="utf-8", errors="replace") as stream:
+                return stream.read(200).strip()
+        except FileNotFoundError:
+            return None
+
+    def _folder(self, shipment: Shipment) -> str:
+        organization = quote(shipment.organization, safe="")
+        return f"{self._root}/organization={organization}/month={shipment.month}"
+
+
+def _digest(name: str) -> str:
+    found = _VERSION.fullmatch(name)
+    return found[2] if found else "?"
+
+
+def _is_whole(path: str, shipment: Shipment) -> bool:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == shipment.sha256
+
+
+def _chunks(body: BinaryIO) -> Iterator[bytes]:
+    while chunk := body.read(CHUNK_BYTES):
+        yield chunk

@@ -1,0 +1,68 @@
+"""Files that are there whole or not at all, even if the machine stops: written beside, flushed to the disk, then named."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterable
+
+# What a file system answers that knows no second name for a file.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+def put_new(path: str, chunks: Iterable[bytes]) -> None:
+    """Writes a file that must not be there yet. Raises FileExistsError if it is, OSError if it cannot be written."""
+    draft = _draft(path, chunks)
+    try:
+        os.link(draft, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from None
+        os.rename(draft, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+    _flush_folder(path)
+
+
+def replace(path: str, chunks: Iterable[bytes]) -> None:
+    """Writes a file in the place of the one that may be there. Raises OSError if it cannot be written."""
+    draft = _draft(path, chunks)
+    try:
+        os.replace(draft, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+    _flush_folder(path)
+
+
+def _draft(path: str, chunks: Iterable[bytes]) -> str:
+    folder, name = os.path.split(path)
+    draft = os.path.join(folder, f".{name}.{os.getpid()}.part")
+    try:
+        with open(draft, "wb") as stream:
+            stream.writelines(chunks)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+        raise
+    return draft
+
+
+def _flush_folder(path: str) -> None:
+    """Makes the name itself last, where folders can be flushed."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(folder)

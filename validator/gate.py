@@ -1,0 +1,49 @@
+"""The gate: nothing goes out but the bytes of a Pass, and nothing goes out without a receipt on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+from validator.destinations.base import Answer, Destination, Shipment
+from validator.errors import BillproofError
+from validator.ledger import Ledger
+from validator.receipt import Receipt
+from validator.tokens import Secret
+from validator.verdict import Pass
+
+INTERRUPTED = Answer("unknown", "interrupted before the destination had answered")
+
+
+class NotProved(BillproofError):
+    """The bytes at hand are not those that passed; nothing was sent."""
+
+
+def upload(
+    proof: Pass, body: BinaryIO, shipment: Shipment, destination: Destination, token: Secret | None,
+    ledger: Ledger, described: Mapping[str, Any], clock: Callable[[], str],
+) -> Receipt:  # fmt: skip
+    """Sends `body` and gives the receipt, which is on disk by then. To be called under the ledger's lock.
+
+    Raises NotProved if the bytes are not those of the Pass, Unwritable if the ledger cannot be written. Whatever else is
+    raised on the way, an interruption too, leaves the receipt `unknown`.
+    """
+    if not isinstance(proof, Pass) or not _digest(body) == proof.sha256 == shipment.sha256:
+        raise NotProved("the bytes to be sent are not those that passed; nothing was sent")
+    attempt = ledger.begin(described, destination.name, shipment, clock())
+    try:
+        body.seek(0)
+        answer = destination.send(shipment, body, token)
+    except BaseException:
+        ledger.conclude(attempt, INTERRUPTED, clock())
+        raise
+    return ledger.conclude(attempt, answer, clock())
+
+
+def _digest(body: BinaryIO) -> str:
+    body.seek(0)
+    digest = hashlib.sha256()
+    while chunk := body.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,329 @@
+"""The ledger: an append-only folder of receipts, `<destination>/<organization>/<month>/<n>-<sha12>.json`.
+
+Every attempt leaves two files. `<n>-<sha12>.begun` is there before the first byte goes out, the receipt once the answer is
+known; `<sha12>` is the beginning of the file's own digest. Nothing is ever changed or removed, so folders of several
+machines can be merged by copying. A ledger is made on purpose: one that is missing is not an empty one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from validator import durable, receipt
+from validator.destinations.base import Answer, Shipment
+from validator.errors import BillproofError, Unwritable, UsageError
+from validator.receipt import Receipt, ReceiptFault
+
+MARKER = "ledger.json"
+SCHEMA = "billproof/ledger/v1"
+PATIENCE_SECONDS = 600
+
+_RECEIPT = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.json")
+_BEGUN = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.begun")
+_ABOUT = """Receipts of billproof: what was uploaded, where to, and what the destination said. Nothing here is ever changed or
+removed. Keep this folder as you keep accounts: docs/ci/state.md tells how. `billproof ledger verify` checks it.
+"""
+
+
+class NoLedger(BillproofError):
+    """There is no ledger where the configuration says: what was uploaded before is not known."""
+
+
+class LedgerFault(BillproofError):
+    """The ledger is not as it was written, so it cannot be relied on."""
+
+
+class Busy(BillproofError):
+    """Another upload has been at work in this ledger for too long; nothing was judged and nothing sent."""
+
+
+class Month(NamedTuple):
+    """One month of one organization at one destination: what an upload replaces."""
+
+    destination: str
+    organization: str
+    month: str
+
+
+class Standing(NamedTuple):
+    """What the ledger knows of a month: its receipts in order, an attempt that was cut off among them as `unknown`."""
+
+    receipts: tuple[Receipt, ...]
+
+    @property
+    def current(self) -> Receipt | None:
+        """The last upload that the destination had by its own word."""
+        return next((one for one in reversed(self.receipts) if one.holds), None)
+
+    @property
+    def doubtful(self) -> tuple[Receipt, ...]:
+        """Attempts since then of which nobody knows whether they arrived."""
+        after = self.receipts[self.receipts.index(self.current) + 1 :] if self.current else self.receipts
+        return tuple(one for one in after if one.status == "unknown")
+
+    def is_current(self, sha256: str) -> bool:
+        """Whether the destination certainly holds these bytes."""
+        held = self.current is not None and self.current.file_sha256 == sha256
+        return held and all(one.file_sha256 == sha256 for one in self.doubtful)
+
+    def replaced(self, sha256: str) -> tuple[Receipt, Receipt] | None:
+        """If these bytes were there before and others came since: the upload of these, and that of the others."""
+        if self.receipts and any(one.file_sha256 == sha256 for one in self.doubtful):
+            return None
+        arrived = [one for one in self.receipts if one.holds or one.status == "unknown"]
+        mine = [one for one in arrived if one.file_sha256 == sha256]
+        if not mine:
+            return None
+        since = [one for one in arrived[arrived.index(mine[-1]) + 1 :] if one.file_sha256 != sha256]
+        return (mine[-1], since[-1]) if since else None
+
+    @property
+    def seen(self) -> set[str]:
+        """Digests of every file that may have been at the destination."""
+        return {one.file_sha256 for one in self.receipts if one.holds or one.status == "unknown"}
+
+
+class Attempt(NamedTuple):
+    """An upload that was begun: its document, and the digest of the file that says so."""
+
+    folder: str
+    sha256: str
+    document: Mapping[str, Any]
+
+
+class Ledger:
+    """A folder with its mark. Reading needs nothing; writing goes on under `lock`."""
+
+    def __init__(self, root: str, id_: str) -> None:
+        self.root = root
+        self.id = id_
+        self._heads: list[str] | None = None
+        self._read_before: dict[str, Receipt] = {}
+
+    @contextlib.contextmanager
+    def lock(self, waiting: Any = None, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+        """Keeps other processes of this machine from writing; calls `waiting` once if it has to wait. Raises Busy."""
+        with _locked(os.path.join(self.root, ".lock"), waiting, patience):
+            self._heads = None
+            yield
+
+    def standing(self, month: Month) -> Standing:
+        """What is known of a month. Raises LedgerFault if a receipt is not as it was written."""
+        folder = self.folder(month)
+        receipts = [self.read(folder, name) for name in _names(folder, _RECEIPT)]
+        answered = {one.attempt for one in receipts}
+        receipts += [one for name in _names(folder, _BEGUN) if (one := self.read(folder, name)).sha256 not in answered]
+        forked = len({one.n for one in receipts}) < len(receipts)
+        # After a fork the numbers of two machines say nothing about which came later.
+        return Standing(tuple(sorted(receipts, key=lambda one: (one.finished, one.n) if forked else ("", one.n))))
+
+    def months(self) -> list[Month]:
+        """Every month that has a receipt or an attempt, in order."""
+        found = (self.read(*place) for place in (*self.files(), *self.files(_BEGUN)))
+        return sorted({month_of(one) for one in found})
+
+    def settle(self, now: str) -> list[Receipt]:
+        """Gives every attempt that was cut off its receipt: `unknown`. To be called under `lock`, before anything is sent."""
+        found = []
+        for month in self.months():
+            folder = self.folder(month)
+            answered = {self.read(folder, name).attempt for name in _names(folder, _RECEIPT)}
+            for name in _names(folder, _BEGUN):
+                one = self.read(folder, name)
+                if one.sha256 not in answered:
+                    found.append(self.conclude(Attempt(folder, one.sha256, one.document), receipt.CUT_OFF, now))
+        return found
+
+    def begin(self, described: Mapping[str, Any], destination: str, shipment: Shipment, now: str) -> Attempt:
+        """Writes down that an upload begins. Raises Unwritable: nothing may be sent then."""
+        month = Month(destination, shipment.organization, shipment.month)
+        folder = self.folder(month)
+        numbers = [int(name.partition("-")[0]) for name in (*_names(folder, _RECEIPT), *_names(folder, _BEGUN))]
+        n = max(numbers, default=0) + 1
+        document = receipt.begun(described, n, self.id, destination, shipment, self.heads(), now)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise Unwritable(f"the ledger {self.root} cannot be written: {error.strerror or error}") from None
+        found = self._write(folder, document, "begun")
+        return Attempt(folder, found.sha256, document)
+
+    def conclude(self, attempt: Attempt, answer: Answer, now: str) -> Receipt:
+        """Writes the receipt of an attempt. Raises Unwritable; that the upload was begun is on disk even then."""
+        found = self._write(attempt.folder, receipt.concluded(attempt.document, attempt.sha256, answer, now), "json")
+        self._heads = [found.sha256]
+        return found
+
+    def heads(self) -> list[str]:
+        """Digests of the receipts that no other receipt names as previous: the ends of the chain."""
+        if self._heads is None:
+            found = [self.read(*place) for place in self.files(_RECEIPT)]
+            named = {one for each in found for one in each.previous}
+            self._heads = sorted(one.sha256 for one in found if one.sha256 not in named)
+        return self._heads
+
+    def files(self, pattern: re.Pattern[str] = _RECEIPT) -> list[tuple[str, str]]:
+        """Folder and name of every receipt, in order."""
+        return [place for place in self.all_files() if pattern.fullmatch(place[1])]
+
+    def all_files(self) -> list[tuple[str, str]]:
+        """Folder and name of everything in the ledger but its mark and what is hidden, in order."""
+        found: list[tuple[str, str]] = []
+        for folder, inner, names in os.walk(self.root):
+            inner[:] = [one for one in inner if not one.startswith(".")]
+            found += [(folder, name) for name in names if not name.startswith(".")]
+        found = [place for place in found if place != (self.root, MARKER)]
+        return sorted(found)
+
+    def folder(self, month: Month) -> str:
+        """Where the receipts of a month are."""
+        return os.path.join(self.root, *(_component(one) for one in month))
+
+    def path(self, one: Receipt, suffix: str = "json") -> str:
+        """The file of a receipt."""
+        return os.path.join(self.folder(month_of(one)), file_name(one.n, one.sha256, suffix))
+
+    def read(self, folder: str, name: str) -> Receipt:
+        """A receipt or an attempt. Raises LedgerFault if it is none, or not as it was written, or not where."""
+        path = os.path.join(folder, name)
+        if path not in self._read_before:
+            self._read_before[path] = self._read_once(path, folder, name)
+        return self._read_before[path]
+
+    def _read_once(self, path: str, folder: str, name: str) -> Receipt:
+        try:
+            with open(path, "rb") as stream:
+                found = receipt.read(stream.read(), path)
+        except (OSError, ReceiptFault) as error:
+            text = error.message if isinstance(error, ReceiptFault) else f"{path}: cannot be read: {error.strerror}"
+            raise LedgerFault(text, "Nothing can be sent before this is cleared up: billproof ledger verify") from None
+        fault = self._fault(found, folder, name)
+        if fault:
+            raise LedgerFault(f"{path}: {fault}", "Restore it from where the ledger is kept; see billproof ledger verify.")
+        return found
+
+    def _fault(self, one: Receipt, folder: str, name: str) -> str | None:
+        """What shows that a file does not hold what was written there."""
+        if name not in (file_name(one.n, one.sha256, "json"), file_name(one.n, one.sha256, "begun")):
+            return "was changed after it was written: its digest is not that of its name"
+        if one.ledger != self.id:
+            return "is a receipt of another ledger"
+        if self.folder(month_of(one)) != folder:
+            return f"is a receipt of {one.destination}, {one.organization}, {one.month}, and was moved here"
+        return None
+
+    def _write(self, folder: str, document: Mapping[str, Any], suffix: str) -> Receipt:
+        data = receipt.encoded(document)
+        found = receipt.read(data, "receipt")
+        path = os.path.join(folder, file_name(found.n, found.sha256, suffix))
+        try:
+            durable.put_new(path, [data])
+        except OSError as error:
+            raise Unwritable(f"{path}: the receipt could not be written: {error.strerror or error}") from None
+        return found
+
+
+def open_ledger(root: str) -> Ledger:
+    """The ledger in a folder. Raises NoLedger if none was made there, LedgerFault if its mark is damaged."""
+    help = "First upload ever? billproof ledger init   Otherwise restore the ledger: docs/ci/state.md tells three ways."
+    try:
+        with open(os.path.join(root, MARKER), "rb") as stream:
+            found = json.loads(stream.read())
+    except FileNotFoundError:
+        state = "is no ledger" if os.path.exists(root) else "does not exist"
+        raise NoLedger(f"the ledger {root} {state}", help) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise LedgerFault(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", help) from None
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("id"), str):
+        raise LedgerFault(f"{root}/{MARKER}: is not the mark of a ledger", help)
+    return Ledger(root, found["id"])
+
+
+def make_ledger(root: str) -> Ledger:
+    """Makes an empty ledger. Raises UsageError if one is there already, Unwritable if it cannot be made."""
+    if os.path.lexists(os.path.join(root, MARKER)):
+        raise UsageError(f"{root} is a ledger already", "A ledger is made once; nothing was changed.")
+    mark = {"schema": SCHEMA, "id": str(uuid.uuid4()), "about": _ABOUT.replace("\n", " ").strip()}
+    try:
+        os.makedirs(root, exist_ok=True)
+        durable.replace(os.path.join(root, ".gitignore"), [b".lock\n*.part\n"])
+        durable.replace(os.path.join(root, ".gitattributes"), [b"* -text\n"])
+        durable.put_new(os.path.join(root, MARKER), [(json.dumps(mark, indent=1) + "\n").encode()])
+    except OSError as error:
+        raise Unwritable(f"{root}: the ledger could not be made: {error.strerror or error}") from None
+    return Ledger(root, str(mark["id"]))
+
+
+def month_of(one: Receipt) -> Month:
+    """What a receipt speaks of."""
+    return Month(one.destination, one.organization, one.month)
+
+
+def file_name(n: int, sha256: str, suffix: str) -> str:
+    """`0001-9f2c1b7a3d5e.json`."""
+    return f"{n:04}-{sha256[:12]}.{suffix}"
+
+
+def _names(folder: str, pattern: re.Pattern[str]) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if pattern.fullmatch(name))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LedgerFault(f"{folder}: cannot be read: {error.strerror}") from None
+
+
+def _component(text: str) -> str:
+    """A name as one folder: what could lead elsewhere is percent-encoded."""
+    safe = quote(text, safe="")
+    return safe.replace(".", "%2E", 1) if safe.startswith(".") else safe
+
+
+@contextlib.contextmanager
+def _locked(path: str, waiting: Any, patience: float) -> Iterator[None]:
+    """A lock that ends with the process, however it ends."""
+    try:
+        stream = open(path, "ab")  # noqa: SIM115
+    except OSError as error:
+        raise Unwritable(f"{path}: the ledger cannot be written: {error.strerror or error}") from None
+    with stream:
+        end = time.monotonic() + patience
+        told = False
+        while not _try_lock(stream.fileno()):
+            if not told and waiting is not None:
+                waiting()
+            told = True
+            if time.monotonic() > end:
+                raise Busy("another upload is at work in this ledger", "Wait until it has ended, and run this again.")
+            time.sleep(0.02)
+        yield
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

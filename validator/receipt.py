@@ -1,0 +1,144 @@
+"""Receipts: what was sent, where to, what the destination said; one document an attempt (`schemas/receipt.v1.schema.json`).
+
+A receipt is never changed. Its file is named after its own digest, and it names the receipts before it, so that an edited
+or a removed one is seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple, cast
+
+from validator.destinations.base import Answer, Request, Shipment, Status
+from validator.errors import BillproofError
+from validator.model import FileResult, Sum
+from validator.totals import sums_by_project
+from validator.values import decimal, money, shown
+
+SCHEMA = "billproof/receipt/v1"
+CUT_OFF = Answer("unknown", "the command ended before the destination had answered", attempts=0)
+
+
+class ReceiptFault(BillproofError):
+    """A file of a ledger is no receipt, or not the one that was written."""
+
+
+class Receipt(NamedTuple):
+    """A receipt as the program reads it. `sha256` is the digest of its file, `file_sha256` that of the export."""
+
+    sha256: str
+    n: int
+    ledger: str
+    destination: str
+    organization: str
+    month: str
+    status: Status
+    finished: str
+    as_of: str
+    file_name: str
+    file_sha256: str
+    amount: Decimal
+    currency: str
+    days: Mapping[str, Sum]
+    projects: Mapping[str, Sum]
+    previous: tuple[str, ...]
+    attempt: str | None
+    document: Mapping[str, Any]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the destination had the file afterwards, by its own word."""
+        return self.status in ("accepted", "already_there")
+
+
+def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, request: Request) -> dict[str, Any]:
+    """What is known of an upload before it begins: the file, its totals, what it was judged by, and the request."""
+    totals = file.totals
+    assert totals is not None and totals.amount is not None
+    days = [{"date": day.date, "rows": day.rows, "amount": money(day.amount or Decimal(0))} for day in file.days if day.rows]
+    projects = [
+        {"id": id_, "name": name, "rows": found.rows, "amount": money(found.amount)}
+        for id_, (name, found) in sums_by_project(totals.projects).items()
+    ]
+    outcomes = next(one["outcomes"] for one in report["files"] if one["sha256"] == file.sha256)
+    return {
+        "integration": {"name": file.integration, "id": shipment.integration},
+        "file": {"name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256},
+        "totals": {
+            "amount": money(totals.amount), "currency": totals.currency, "charged_rows": totals.charged_rows,
+            "empty_days": totals.empty_days, "days": days, "projects": projects,
+        },
+        "waivers": [
+            {"rule": one["rule"], "violations": one["violations"], **one["waiver"]}
+            for one in outcomes if one["state"] == "waived"
+        ],
+        "result_sha256": report["result_sha256"],
+        "ruleset": {key: report["ruleset"][key] for key in ("name", "version", "sha256")},
+        "tool": report["tool"],
+        "config": report["settings"]["config"],
+        "as_of": report["run"]["as_of"],
+        "month_to_date": file.month_to_date,
+        "request": {"sha256": request.sha256, "description": request.description},
+        "ci": report["run"]["ci"],
+        "host": report["run"]["host"],
+    }  # fmt: skip
+
+
+def begun(
+    described: Mapping[str, Any], n: int, ledger: str, destination: str, shipment: Shipment, previous: Sequence[str], now: str
+) -> dict[str, Any]:
+    """The document that is on disk before the first byte goes out: as yet nobody knows what becomes of it."""
+    document = {
+        "schema": SCHEMA, "ledger": ledger, "n": n, "destination": destination, "organization": shipment.organization,
+        "month": shipment.month, "started": now, **described, "previous": list(previous),
+    }  # fmt: skip
+    return concluded(document, None, CUT_OFF, now)
+
+
+def concluded(document: Mapping[str, Any], attempt: str | None, answer: Answer, now: str) -> dict[str, Any]:
+    """The same with the destination's answer. `attempt` is the digest of the document that was there before the sending."""
+    return {
+        **document,
+        "attempt": attempt,
+        "status": answer.status,
+        "answer": {
+            "text": answer.text, "id": answer.id, "time": answer.time, "code": answer.code, "attempts": answer.attempts,
+        },
+        "finished": now,
+    }  # fmt: skip
+
+
+def encoded(document: Mapping[str, Any]) -> bytes:
+    """A document as it is written."""
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+
+
+def read(data: bytes, name: str) -> Receipt:
+    """A receipt from the bytes of its file. Raises ReceiptFault, which names the file as `name`."""
+    try:
+        document = json.loads(data)
+        if document["schema"] != SCHEMA:
+            raise ReceiptFault(f"{name}: is no receipt of this version ({shown(str(document['schema']))})")
+        totals = document["totals"]
+        return Receipt(
+            sha256=hashlib.sha256(data).hexdigest(), n=int(document["n"]), ledger=document["ledger"],
+            destination=document["destination"], organization=document["organization"], month=document["month"],
+            status=cast(Status, document["status"]), finished=document["finished"], as_of=document["as_of"],
+            file_name=document["file"]["name"], file_sha256=document["file"]["sha256"],
+            amount=_amount(totals["amount"]), currency=totals["currency"],
+            days={one["date"]: Sum(one["rows"], _amount(one["amount"])) for one in totals["days"]},
+            projects={one["id"]: Sum(one["rows"], _amount(one["amount"])) for one in totals["projects"]},
+            previous=tuple(document["previous"]), attempt=document["attempt"], document=document,
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ReceiptFault(f"{name}: is no receipt ({type(error).__name__})") from None
+
+
+def _amount(text: str) -> Decimal:
+    found = decimal(text)
+    if found is None:
+        raise ValueError(text)
+    return found

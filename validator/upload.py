@@ -1,0 +1,329 @@
+"""`billproof upload`: every file is judged before the first is sent, and only the bytes that passed go out.
+
+An upload replaces a month, so this is where money can be lost. What the destination holds already is set aside unjudged;
+what was there and has been replaced is refused; of the rest all must pass. The ledger is locked from before the judgement
+until the last receipt, so that nothing can be sent that was judged against an older state of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any, NamedTuple
+
+from validator import gate, receipt
+from validator.config import Config, Integration
+from validator.destinations.base import Destination, Request, Shipment
+from validator.destinations.directory import DirectoryDestination
+from validator.errors import Unreadable, UsageError
+from validator.inputs import Input
+from validator.ledger import Ledger, Month, NoLedger, Standing, open_ledger
+from validator.model import FileResult, Sending
+from validator.receipt import Receipt
+from validator.report import Run
+from validator.run import check_input, inputs, judged, prepare, unread
+from validator.settings import Settings
+from validator.source import STANDARD_INPUT, Copy, Source, open_source, private_copy
+from validator.tokens import Secret
+from validator.values import cents
+from validator.verdict import Exit, Pass
+
+
+class Wish(NamedTuple):
+    """What was asked of an upload besides what every check is asked."""
+
+    only: str | None = None
+    dry_run: bool = False
+    resend: bool = False
+
+
+class Parcel(NamedTuple):
+    """A file that was judged: with its proof, if it passed, and all that is needed to send it."""
+
+    file: FileResult
+    copy: Copy | None
+    proof: Pass | None = None
+    shipment: Shipment | None = None
+    destination: Destination | None = None
+    request: Request | None = None
+    token: Secret | None = None
+
+
+class Plan(NamedTuple):
+    """What will be done: in the order of the files, what is settled already, and parcels. `run` is None if none was judged."""
+
+    items: tuple[Sending | Parcel, ...]
+    run: Run | None
+    exit_code: Exit
+    ledger: Ledger | None
+    wish: Wish
+
+    @property
+    def name_width(self) -> int:
+        """How wide the first column of the lines must be."""
+        names = [(one if isinstance(one, Sending) else one.file) for one in self.items]
+        return max((len(one.integration or one.path) for one in names), default=0)
+
+
+@contextmanager
+def planned(
+    settings: Settings, wish: Wish, environment: Mapping[str, str], now: Callable[[], str], waiting: Callable[[], None]
+) -> Iterator[Plan]:
+    """Judges the files; while the plan is open, its copies and the ledger's lock are held.
+
+    Raises UsageError or ConfigurationError for what only the configuration can mend, BillproofError with code 3 for a
+    token that is missing, a ledger that cannot be relied on or that is busy.
+    """
+    config = _config(settings, wish)
+    ruleset = prepare(settings)
+    ledger = _ledger(config)
+    with ExitStack() as held:
+        if ledger is not None and not wish.dry_run:
+            held.enter_context(ledger.lock(waiting))
+            ledger.settle(now())
+        known = _Known(config, ledger, settings, wish)
+        items: list[Sending | Parcel] = []
+        for one in inputs(settings):
+            if not known.is_wanted_folder(one.path):
+                continue
+            copy, failure = _copied(one, held)
+            settled = known.settled(copy) if copy else None
+            if settled is not None:
+                items.append(settled)
+                continue
+            file = failure or check_input(one, settings, ruleset, _opened(copy))
+            if known.is_wanted(file):
+                items.append(Parcel(file, copy))
+        _refuse_two_of_a_month(items)
+        items = [known.addressed(one) if isinstance(one, Parcel) else one for one in items]
+        parcels = [one for one in items if isinstance(one, Parcel)]
+        run = judged(settings, ruleset, (one.file for one in parcels)) if parcels or not items else None
+        code = _exit_code(run, items)
+        if run is not None and code is Exit.PASS:
+            items = _sealed(items, run)
+            if not wish.dry_run:
+                items = [known.stamped(one, environment) if isinstance(one, Parcel) else one for one in items]
+        yield Plan(tuple(items), run, code, ledger, wish)
+
+
+def carry_out(plan: Plan, report: Mapping[str, Any] | None, now: Callable[[], str]) -> Iterator[Sending]:
+    """Sends what may be sent, one by one, and tells what became of each file as soon as it is known."""
+    for one in plan.items:
+        if isinstance(one, Sending):
+            yield one
+        elif plan.exit_code is not Exit.PASS:
+            yield _told(one, "not_sent", "", plan)
+        elif plan.wish.dry_run:
+            assert one.request is not None
+            yield _told(one, "would_be_sent", one.request.shell, plan)
+        else:
+            yield _sent(one, plan, report or {}, now)
+
+
+def exit_code(plan: Plan, sendings: list[Sending]) -> Exit:
+    """4 if a wanted send did not happen; else what the judgement said."""
+    failed = any(one.fate in ("refused", "unknown") for one in sendings)
+    return Exit.NOT_SENT if failed else plan.exit_code
+
+
+def _sent(one: Parcel, plan: Plan, report: Mapping[str, Any], now: Callable[[], str]) -> Sending:
+    assert one.proof and one.shipment and one.destination and one.request and one.copy and plan.ledger
+    described = receipt.describe(one.file, report, one.shipment, one.request)
+    found = gate.upload(
+        one.proof, one.copy.stream, one.shipment, one.destination, one.token, plan.ledger, described, now
+    )
+    answer = found.document["answer"]
+    told = _told(one, found.status, answer["text"], plan)
+    return told._replace(id=answer["id"], receipt=plan.ledger.path(found))
+
+
+def _told(one: Parcel, fate: Any, text: str, plan: Plan) -> Sending:
+    verdict = None
+    if plan.run is not None:
+        place = next(number for number, file in enumerate(plan.run.files) if file is one.file)
+        verdict = plan.run.verdict.files[place].word
+    totals = one.file.totals
+    return Sending(
+        one.file.path, one.file.integration, one.file.month.value, verdict, totals.amount if totals else None,
+        totals.currency if totals else None, fate, text,
+    )  # fmt: skip
+
+
+class _Known:
+    """What the configuration and the ledger say of files and months."""
+
+    def __init__(self, config: Config, ledger: Ledger | None, settings: Settings, wish: Wish) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._settings = settings
+        self._wish = wish
+        self._standings: dict[Month, Standing] = (
+            {month: ledger.standing(month) for month in ledger.months()} if ledger is not None else {}
+        )
+
+    def is_wanted_folder(self, path: str) -> bool:
+        """Whether `--only` leaves room for a file that lies there."""
+        holder = self._config.integration_of_file(path) if path != STANDARD_INPUT else None
+        return self._wish.only is None or holder is None or holder.name == self._wish.only
+
+    def is_wanted(self, file: FileResult) -> bool:
+        """Whether `--only` leaves room for a file of that integration; one of which nobody knows is never passed over."""
+        return self._wish.only is None or file.integration in (None, self._wish.only)
+
+    def settled(self, copy: Copy) -> Sending | None:
+        """What the ledger alone decides: the destination has these bytes, or had them and they were replaced."""
+        if self._wish.resend:
+            return None
+        for month, standing in self._standings.items():
+            integration = self._config.integration_of(month.organization)
+            if integration is None or not self._could_be(copy.path, month, integration):
+                continue
+            current = standing.current
+            if standing.is_current(copy.sha256) and current is not None:
+                text = f"{month.destination} has it since {_date(current)}"
+                return self._without_judgement(copy, integration, current, "current", text)
+            replaced = standing.replaced(copy.sha256)
+            if replaced is not None:
+                return self._without_judgement(copy, integration, replaced[0], "replaced", _replaced(*replaced))
+        return None
+
+    def _could_be(self, path: str, month: Month, integration: Integration) -> bool:
+        """Whether nothing that was said of the file speaks against that month there."""
+        settings = self._settings
+        holder = self._config.integration_of_file(path) if path != STANDARD_INPUT else None
+        return (
+            month.destination == (settings.to or integration.to)
+            and (holder is None or holder.organization == month.organization)
+            and (settings.organization is None or settings.organization.value == month.organization)
+            and (settings.month is None or settings.month.value == month.month)
+            and (self._wish.only is None or self._wish.only == integration.name)
+        )
+
+    def _without_judgement(self, copy: Copy, integration: Integration, one: Receipt, fate: Any, text: str) -> Sending:
+        path = self._ledger.path(one) if self._ledger else None
+        return Sending(copy.path, integration.name, one.month, None, one.amount, one.currency, fate, text, None, path)
+
+    def addressed(self, parcel: Parcel) -> Parcel:
+        """The parcel with its destination and request, if it is known whose month it is."""
+        file, copy = parcel.file, parcel.copy
+        integration = self._config.integration_of(file.organization.value)
+        if copy is None or integration is None or file.month.value is None:
+            return parcel
+        to = self._settings.to or integration.to
+        if to is None:
+            raise UsageError(
+                f"no destination for {integration.name} ({self._config.place(integration.line)}); nothing was sent",
+                f"Say --to NAME, or add `to: NAME` to the integration; there are {_names(self._config)}.",
+            )
+        standing = self._standings.get(Month(to, integration.organization, file.month.value), Standing(()))
+        shipment = Shipment(
+            organization=integration.organization, month=file.month.value, integration=integration.integration,
+            name="export.csv" if copy.path == STANDARD_INPUT else file.name, size=copy.size, sha256=copy.sha256,
+            follows=standing.current.sha256 if standing.current else "",
+            may_replace=None if self._wish.resend else frozenset(standing.seen),
+        )  # fmt: skip
+        destination = destination_of(self._config, to, integration)
+        return parcel._replace(shipment=shipment, destination=destination, request=destination.request(shipment))
+
+    def stamped(self, parcel: Parcel, environment: Mapping[str, str]) -> Parcel:
+        """The parcel with the secret that it needs. Raises NoToken."""
+        assert parcel.destination is not None
+        if not parcel.destination.needs_token:
+            return parcel
+        raise NotImplementedError
+
+
+def destination_of(config: Config, name: str, integration: Integration) -> Destination:
+    """The destination with a name, as an integration uses it."""
+    settings = config.file.destinations[name]
+    if settings.kind == "directory":
+        return DirectoryDestination(name, config.beside(settings.path or ""))
+    raise NotImplementedError
+
+
+def _config(settings: Settings, wish: Wish) -> Config:
+    """The configuration, which an upload cannot do without. Raises UsageError."""
+    config = settings.config
+    if config is None:
+        raise UsageError("upload needs a billproof.yaml: it says whose files go where", "billproof init FILE writes one.")
+    if settings.to is not None and settings.to not in config.file.destinations:
+        raise UsageError(f"--to {settings.to}: no such destination", f"There are {_names(config)}.")
+    names = [one.name for one in config.file.integrations]
+    if wish.only is not None and wish.only not in names:
+        raise UsageError(f"--only {wish.only}: no such integration", f"There are {', '.join(names) or 'none'}.")
+    if settings.as_of > settings.now:
+        raise UsageError("--as-of is later than the clock; an upload judges by what is over", "Leave it out.")
+    return config
+
+
+def _names(config: Config) -> str:
+    return ", ".join(config.file.destinations) or "none"
+
+
+def _ledger(config: Config) -> Ledger | None:
+    """The ledger, or None if there is none: then the rules that need it say so, and nothing is sent."""
+    root = config.ledger()
+    if root is None:
+        return None
+    try:
+        return open_ledger(root)
+    except NoLedger:
+        return None
+
+
+def _copied(one: Input, held: ExitStack) -> tuple[Copy | None, FileResult | None]:
+    """A private copy of a file, or the result that says why there is none."""
+    if one.error is not None:
+        return None, unread(one.path, f"{one.path}: {one.error}")
+    try:
+        return held.enter_context(private_copy(one.path)), None
+    except Unreadable as error:
+        return None, unread(one.path, error.message, error.help)
+
+
+def _opened(copy: Copy | None) -> Callable[[str], AbstractContextManager[Source]]:
+    """What opens the copy in place of the file that lies there."""
+    return open_source if copy is None else lambda _: nullcontext(copy.source())
+
+
+def _refuse_two_of_a_month(items: list[Sending | Parcel]) -> None:
+    """Raises UsageError if two files are of one month of one integration: nobody can know which is meant."""
+    seen: dict[tuple[str, str], str] = {}
+    for one in items:
+        path = one.path if isinstance(one, Sending) else one.file.path
+        integration = one.integration if isinstance(one, Sending) else one.file.integration
+        month = one.month if isinstance(one, Sending) else one.file.month.value
+        if integration is None or month is None:
+            continue
+        if (integration, month) in seen:
+            raise UsageError(
+                f"two files for {month} of {integration}: {seen[integration, month]} and {path}; nothing was sent",
+                "An upload replaces the month: name the one that is meant, or take the other out of the folder.",
+            )
+        seen[integration, month] = path
+
+
+def _exit_code(run: Run | None, items: list[Sending | Parcel]) -> Exit:
+    replaced = any(isinstance(one, Sending) and one.fate == "replaced" for one in items)
+    code = run.verdict.exit_code if run else Exit.PASS
+    return Exit.FAIL if code is Exit.PASS and replaced else code
+
+
+def _sealed(items: list[Sending | Parcel], run: Run) -> list[Sending | Parcel]:
+    """The parcels with their proofs."""
+    proofs = iter(run.verdict.passes)
+    sealed = [one._replace(proof=next(proofs)) if isinstance(one, Parcel) else one for one in items]
+    if any(isinstance(one, Parcel) and (one.proof is None or one.shipment is None) for one in sealed):
+        raise gate.NotProved("a file passed and may not be uploaded all the same; nothing was sent. Please report it")
+    return sealed
+
+
+def _replaced(mine: Receipt, since: Receipt) -> str:
+    had = "was accepted" if mine.holds else "was sent (nobody heard the answer)"
+    other = "was replaced" if since.holds else "may have been replaced (nobody heard the answer)"
+    text = f"{had} on {_date(mine)} with {cents(mine.amount):,f} {mine.currency} and {other} on {_date(since)}"
+    return f"{text} by {since.file_name} with {cents(since.amount):,f}; if you mean to put it back: --resend"
+
+
+def _date(one: Receipt) -> str:
+    return one.finished[:16].replace("T", " ")
