@@ -131,7 +131,7 @@ def _configuration(organization: str, folder: str | None) -> str:
             method: POST
             path: "/{FILL_IN}/{{integration}}"
             file: {{form_field: {FILL_IN}}}
-          archive: {{kind: directory, path: archive/}}
+          archive: {{kind: directory, path: .billproof/archive/}}
         integrations:
           - name: main
             organization: {json.dumps(organization, ensure_ascii=False)}{files}

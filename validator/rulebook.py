@@ -25,6 +25,12 @@ from validator.verdict import Exit
 
 MARK = "Made by `billproof rules docs`; do not edit."
 EXAMPLE_AS_OF = "2025-12-01"
+EXAMPLE_CONFIG = """\
+version: 1
+ledger: before/ledger
+destinations: {archive: {kind: directory, path: before/archive}}
+integrations: [{name: main, organization: org-EXAMPLE1, to: archive}]
+"""
 
 Say = Callable[[str], None]
 Command = Callable[[list[str]], int]
@@ -114,6 +120,11 @@ def _example(title: str, one: Example, rule: Rule) -> Iterator[str]:
     arguments = f" with `{' '.join(one.args)}`" if one.args else ""
     named = f", file name `{one.name}`" if one.name != "data.csv" else ""
     places = f" at {', '.join(f'`{place}`' for place in one.at)}" if one.at else ""
+    for text in one.before:
+        yield "Uploaded before:"
+        yield ""
+        yield from textwrap.indent(text.rstrip("\n"), "    ").splitlines()
+        yield ""
     yield f"{title}{places}{arguments}{named}:"
     yield ""
     if one.csv is not None:
@@ -177,20 +188,32 @@ def run_example(one: Example, rule: Rule, ruleset: str, folder: Path, command: C
     else:
         path.write_bytes((one.csv or "").encode("utf-8"))
     report.unlink(missing_ok=True)
-    arguments = ["check", str(path), "--ruleset", ruleset, "--quiet", "--output", f"json={report}", *one.args]
-    if "--as-of" not in one.args:
-        arguments += ["--as-of", EXAMPLE_AS_OF]
-    empty = folder / "billproof.yaml"
-    empty.write_text("version: 1\n", "utf-8")
+    config = folder / "billproof.yaml"
+    config.write_text(EXAMPLE_CONFIG if one.before else "version: 1\n", "utf-8")
+    common = ["--config", str(config), *one.args, *([] if "--as-of" in one.args else ["--as-of", EXAMPLE_AS_OF])]
     told = io.TextIOWrapper(io.BytesIO(), "utf-8")
     try:
         with contextlib.redirect_stdout(told):
-            command([*arguments, "--config", str(empty)])
+            _upload_before(one, folder, common, command)
+            command(["check", str(path), "--ruleset", ruleset, "--quiet", "--output", f"json={report}", *common])
     except BillproofError as error:
         return {"state": "refused", "reason": error.message, "findings": []}
     outcomes = json.loads(report.read_text("utf-8"))["files"][0]["outcomes"]
     found: dict[str, Any] = next(found for found in outcomes if found["rule"] == rule.id)
     return found
+
+
+def _upload_before(one: Example, folder: Path, common: list[str], command: Command) -> None:
+    """Uploads what an example says was there before, to a folder, with a ledger of its own. Raises UsageError."""
+    if not one.before:
+        return
+    shutil.rmtree(folder / "before", ignore_errors=True)
+    command(["ledger", "init", "--config", str(folder / "billproof.yaml")])
+    for number, text in enumerate(one.before, 1):
+        path = folder / "before" / f"{number}.csv"
+        path.write_bytes(text.encode("utf-8"))
+        if command(["upload", str(path), *common]) != Exit.PASS:
+            raise UsageError(f"export {number} of `before` may not be uploaded")
 
 
 def pages(ruleset: RuleSet) -> dict[str, str]:

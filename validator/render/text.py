@@ -289,8 +289,11 @@ def _counts(one: Tree) -> Iterator[str]:
     if lacking:
         parts.append(f"{len(lacking):,} could not run:")
     yield "  " + ", ".join(parts)
+    reasons: dict[str, list[str]] = {}
     for outcome in lacking + states.get("crashed", []):
-        yield f"    {outcome['rule']} {outcome['name']}  {outcome['reason']}"
+        reasons.setdefault(outcome["reason"], []).append(f"{outcome['rule']} {outcome['name']}")
+    for reason, rules in reasons.items():
+        yield from _wrap(f"    {', '.join(rules)}  {reason}", "      ")
     unseen = states.get("blocked", [])
     if unseen and one["verdict"] != "pass":
         causes = ", ".join(dict.fromkeys(str(outcome["blocked_by"]) for outcome in unseen))
@@ -364,7 +367,9 @@ def _ending(report: Tree) -> Iterator[str]:
         yield f"Configuration: {config['path']}"
     if report["policy"]["command"] != "upload":
         because = report["upload"]["because"]
-        words = ", ".join(_HINDRANCES.get(one, one) for one in because)
+        rules = [one for one in because if one not in _HINDRANCES]
+        # Without an integration some rules cannot run, and they say so; the code alone adds nothing then.
+        words = ", ".join(_HINDRANCES.get(one, one) for one in because if one != "no_integration" or not rules)
         yield from _wrap(f"Would be uploaded: {'no: ' + words if because else 'yes'}", "  ")
 
 
