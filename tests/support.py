@@ -83,6 +83,24 @@ def check(*arguments: str | Path, as_of: str | None = AS_OF) -> Checked:
     return Checked(code, out, err, report)
 
 
+READY = """\
+version: 1
+ledger: .billproof/ledger
+destinations: {archive: {kind: directory, path: .billproof/archive}}
+integrations:
+  - {name: main, organization: org-EXAMPLEacme01, to: archive}
+"""
+
+
+def make_ready(folder: Path, more: str = "") -> Path:
+    """A configuration with which a good export of org-EXAMPLEacme01 would be uploaded, and its empty ledger."""
+    path = folder / "billproof.yaml"
+    path.write_text(READY + more, "utf-8")
+    code, _, err = run("ledger", "init", "--config", str(path))
+    assert code == 0, err
+    return path
+
+
 def fixture(case: str) -> Path:
     """The CSV file of a fixture folder that has one."""
     (found,) = (FIXTURES / case).glob("*.csv")

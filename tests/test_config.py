@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 from fixtures.exports import Export, Organization, rows, to_bytes
-from tests.support import AS_OF, Checked, check, fixture, run
+from tests.support import AS_OF, Checked, check, fixture, make_ready, run
 
 ACME = "org-EXAMPLEacme01"
 LABS = "org-EXAMPLElabs02"
@@ -765,7 +765,7 @@ def test_a_warning_fails_where_warnings_fail(project: Path) -> None:
 
 
 def test_a_note_never_stops_anything(project: Path) -> None:
-    configure(ONE)
+    make_ready(project)
     file = fixture("file-name-differs")
     assert check(file).failed == {"OC308"}
     assert check(file, "--fail-on", "warning").code == 0
@@ -776,8 +776,9 @@ def test_the_policy_of_an_upload_needs_an_integration(project: Path) -> None:
     found = check(GOOD, "--policy", "upload", "--organization", ACME)
     assert found.code == 3
     assert found.report is not None
-    assert [one["code"] for one in found.report["reasons"]] == ["no_integration"]
-    configure(ONE)
+    assert [(one["code"], one["rule"]) for one in found.report["reasons"]] == [("not_run", "OC601"), ("not_run", "OC602")]
+    assert found.report["upload"] == {"ready": False, "because": ["OC601", "OC602", "no_integration"]}
+    make_ready(project)
     assert check(GOOD, "--policy", "upload").code == 0
 
 
@@ -786,14 +787,16 @@ def test_the_policy_of_an_upload_needs_every_rule(project: Path) -> None:
     found = check(put(NAME, LABS), "--policy", "upload")
     assert found.code == 3
     assert found.report is not None
-    assert [(one["code"], one["rule"]) for one in found.report["reasons"]] == [("not_run", "OC401")]
+    assert [(one["code"], one["rule"]) for one in found.report["reasons"]] == [
+        ("not_run", "OC401"), ("not_run", "OC601"), ("not_run", "OC602"),
+    ]  # fmt: skip
 
 
 def test_the_policy_of_an_upload_takes_no_weaker_rule_set(project: Path) -> None:
     (project / "own").mkdir()
     own = dedent(OWN).replace("OC207: {level: error}", "OC503: {level: note}")
     (project / "own" / "ruleset.yaml").write_text(own)
-    configure(ONE.replace("version: 1\n", "version: 1\n    ruleset: own\n"))
+    make_ready(project, "ruleset: own\n")
     found = check(GOOD, "--policy", "upload")
     assert found.code == 3
     assert found.report is not None
@@ -814,7 +817,7 @@ def test_the_policy_of_an_upload_takes_no_rule_that_is_off(project: Path) -> Non
 
 
 def test_a_waived_gap_asks_for_the_month_in_words(project: Path) -> None:
-    configure(waive(at_most="3"))
+    make_ready(project, waive(at_most="3").partition("\n  - {name: main, organization: org-EXAMPLEacme01}\n")[2])
     found = check(GAP, "--policy", "upload")
     assert found.code == 3
     assert found.report is not None
@@ -822,12 +825,19 @@ def test_a_waived_gap_asks_for_the_month_in_words(project: Path) -> None:
     assert check(GAP, "--policy", "upload", "--month", "2025-10").code == 0
 
 
-def test_nothing_is_ready_where_nothing_can_be_uploaded(project: Path) -> None:
+def test_a_file_is_ready_only_where_an_upload_would_send_it(project: Path) -> None:
     configure(ONE)
     found = check(GOOD, "--policy", "upload")
     assert found.report is not None
-    assert found.report["upload"]["ready"] is False
+    assert found.report["upload"] == {"ready": False, "because": ["OC601", "OC602"]}
     assert "is fit to be uploaded" not in found.out
+    assert found.out.splitlines()[-1] == "Would be uploaded: no: OC601, OC602"
+    make_ready(project)
+    found = check(GOOD)
+    assert found.report is not None
+    assert found.report["upload"] == {"ready": True, "because": []}
+    assert found.out.startswith("PASS  cost_2025-10-01_2025-10-31.csv is fit to be uploaded as October 2025\n")
+    assert found.out.splitlines()[-1] == "Would be uploaded: yes"
 
 
 # --- init ---

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.support import AS_OF, check, fixture, process, run
+from tests.support import AS_OF, check, fixture, make_ready, process, run
 from validator.guide import DEMO_VERDICTS
 from validator.shipped import shipped
 
@@ -120,7 +120,7 @@ def test_a_waiver_that_does_not_count_leaves_the_rule_failed(
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize(("file", "code"), [(GOOD, 0), (WARNED, 1), (FAILING, 1)], ids=["good", "warning", "error"])
 def test_the_policy_of_an_upload(folder: Path, format_: str, file: Path, code: int) -> None:
-    (folder / "billproof.yaml").write_text(configuration())
+    make_ready(folder)
     assert check(file, "--policy", "upload", "--format", format_).code == code
 
 

@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.support import FIXTURES, ROOT, check, run
+from tests.support import FIXTURES, ROOT, check, make_ready, run
 from validator.rulebook import MARK
 
 STRICTER = ROOT / "tests" / "rulesets" / "stricter"
@@ -105,7 +105,7 @@ def test_an_error_made_a_warning_passes_a_check_and_no_upload(tmp_path: Path) ->
     folder = own_set(tmp_path / "set", "rules:", "  OC304: {level: warning}")
     found = check(FIXTURES / "middle-gap", "--ruleset", folder)
     assert (found.code, found.failed, found.outcome("OC304")["level"]) == (0, {"OC304"}, "warning")
-    upload = check(FIXTURES / "good-h4", "--ruleset", folder, "--policy", "upload", "--organization", "org-EXAMPLEacme01")
+    upload = check(FIXTURES / "good-h4", "--ruleset", folder, "--policy", "upload", "--config", make_ready(tmp_path))
     assert upload.code == 3
     assert upload.report is not None
     texts = [reason["text"] for reason in upload.report["reasons"] if reason["code"] == "weaker_rules"]
@@ -156,7 +156,7 @@ def test_own_schema_or_roles_are_no_shipped_set(tmp_path: Path, lines: list[str]
     folder = own_set(tmp_path / "set", *lines)
     schema = (ROOT / "schemas" / "openai-cost.schema.json").read_text("utf-8")
     (folder / "own.schema.json").write_text(schema.replace('"column": "required"', '"column": "optional"'), "utf-8")
-    found = check(FIXTURES / "good-h1", "--ruleset", folder, "--policy", "upload", "--organization", "org-EXAMPLEacme01")
+    found = check(FIXTURES / "good-h1", "--ruleset", folder, "--policy", "upload", "--config", make_ready(tmp_path))
     assert found.code == 3
     assert found.report is not None
     assert "weaker_rules" in {reason["code"] for reason in found.report["reasons"]}

@@ -15,7 +15,7 @@ from fixtures import damage
 from fixtures.exports import TIMES, Table, rows, to_bytes
 from fixtures.generate import activity
 from tests.generations import GENERATIONS, LINE, export_of, good
-from tests.support import Checked, check, fixture
+from tests.support import Checked, check, fixture, make_ready
 from validator import second_opinion
 from validator.model import FileResult
 from validator.run import check_file
@@ -174,7 +174,7 @@ def test_line_11_an_error_that_no_rule_of_ours_finds_is_unproved(
     policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(second_opinion, "_errors", told(("type-error", 7, "amount_value")))
-    found = asked(tmp_path, good("H1"), "--policy", policy, "--organization", "org-EXAMPLEacme01")
+    found = asked(tmp_path, good("H1"), "--policy", policy, "--config", str(make_ready(tmp_path)))
     assert found.code == 3
     assert found.report is not None
     reason = next(one for one in found.report["reasons"] if one["code"] == "second_opinion")

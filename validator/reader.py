@@ -258,7 +258,7 @@ class Reader:
             batch, carry = _parse(text, line, head.delimiter, width, self._final, bad, data, known)
             if batch.line_count:
                 line += batch.line_count
-                self.unread_lines += sum(one.end_line - one.line for one in batch.unread)
+                self.unread_lines += sum(one.end_line - one.line + 1 for one in batch.unread)
                 yield batch
             if self._final:
                 return

@@ -102,6 +102,7 @@ class Collector:
             self.organizations.update(_counted(charged, self._roles["organization"]))
         if "currency" in self._roles:
             self._currencies |= charged.distinct(self._roles["currency"])
+        self._count_groups(charged)
         if "amount" in self._roles:
             self._take_amounts(charged, unusable, badly_dated)
 
@@ -125,7 +126,6 @@ class Collector:
         self.last_row = (view.line(last), cells[last], key(view, last) if callable(key) else "")
 
     def _take_amounts(self, charged: View, unusable: set[int], badly_dated: set[int]) -> None:
-        self._count_groups(charged)
         if unusable and not unusable.isdisjoint(charged.positions):
             self.usable = False
         if not self.usable:
@@ -194,8 +194,8 @@ class Collector:
     def totals(self) -> Totals:
         """The control totals as they stand in the report."""
         days = sorted(self.days)
-        currencies = {one.upper() for one in self._currencies if one}
-        currency = self._currency or (currencies.pop() if len(currencies) == 1 else None)
+        currencies = {one.upper() for one in self._currencies}
+        currency = self._currency or (currencies.pop() or None if len(currencies) == 1 else None)
         return Totals(
             amount=self.amount,
             currency=currency,

@@ -77,9 +77,9 @@ class Rounded(Check):
             self.not_applicable = f"fewer than {limits.at_least} amounts"
             return
         if self._most_decimals <= limits.decimals:
-            found = f"all {self.evaluated:,} amounts have at most {limits.decimals} decimals"
+            found = f"all {self._amounts:,} amounts have at most {limits.decimals} decimals"
         elif self._most_digits <= limits.digits:
-            found = f"none of {self.evaluated:,} amounts has more than {limits.digits} significant digits"
+            found = f"none of {self._amounts:,} amounts has more than {limits.digits} significant digits"
         else:
             return
         self.fail_file(column=limits.column, found=found)
@@ -95,10 +95,13 @@ class ExpectedTotal(Check):
     def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
         return tuple(name for role in ("amount", "currency") if (name := roles.get(role)))
 
+    def start(self, parameters: Any) -> None:
+        if self.file.expected_total is None:
+            self.not_applicable = "no total was given to compare with"
+
     def at_end(self) -> None:
         expected = self.file.expected_total
         if expected is None:
-            self.not_applicable = "no total was given to compare with"
             return
         total = self.file.collector.amount
         assert total is not None
