@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from validator import __version__
 from validator.discovery import is_near
-from validator.errors import Unwritable, UsageError
+from validator.errors import BillproofError, Unwritable, UsageError
 from validator.shipped import is_shipped
 from validator.verdict import Exit
 
@@ -35,8 +35,8 @@ All commands: billproof --help"""
 _EPILOG = """exit codes: 0 pass; 1 fail: the file is at fault; 2 wrong usage, configuration or rule set;
 3 unproved: nothing to check, unreadable, or something broke; 4 passed, but not sent; 130 interrupted"""
 
-COMMANDS = ("check", "upload", "guide", "init", "demo", "ledger", "rules")
-_NOT_BUILT = ("status", "verify", "pack", "sandbox")
+COMMANDS = ("check", "upload", "guide", "init", "demo", "ledger", "rules", "sandbox")
+_NOT_BUILT = ("status", "verify", "pack")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -78,6 +78,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     _add(commands, "demo", "three small exports: a good one, the dashboard's 31 days, one saved by a spreadsheet", _demo)
     _add_ledger(commands)
     _add_rules(commands)
+    _add_sandbox(commands)
     return parser
 
 
@@ -182,6 +183,27 @@ def _add_rules(commands: Any) -> None:
         if name == "docs":
             action.add_argument("--output", metavar="DIR", default="docs/rules", help="where to (default: docs/rules)")
             action.add_argument("--check", action="store_true", help="write nothing; fail if a page is stale")
+
+
+def _add_sandbox(commands: Any) -> None:
+    sandbox = _add(commands, "sandbox", "a server on this machine for trying uploads (extra: billproof[sandbox])", _sandbox)
+    sandbox.add_argument("--port", default="8765", metavar="N", help="where it listens; 0 is any free port (default: 8765)")
+    sandbox.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="another address than this machine's own 127.0.0.1"
+    )
+    sandbox.add_argument("--delay", default="0", metavar="SECONDS", help="until an upload is visible (default: 0)")
+    sandbox.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    sandbox.add_argument(
+        "--integration", action="append", default=[], metavar="ID=ORGANIZATION",
+        help="an integration beside those of the configuration; may be repeated",
+    )  # fmt: skip
+    sandbox.add_argument(
+        "--max-bytes", default="104857600", metavar="N", help="the largest upload that it takes (default: 100 MiB)"
+    )
+    sandbox.add_argument(
+        "--fault", action="append", default=[], metavar="NAME[:N]",
+        help="what is to happen to the next N uploads: delay, too_many, error, cut_before_body, cut_after_body, lost_answer",
+    )  # fmt: skip
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -395,6 +417,20 @@ def _rules(options: argparse.Namespace) -> int:
     from validator import rulebook
 
     return rulebook.run(options.action, options, _print, run_command)
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    try:
+        import python_multipart  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise BillproofError(
+            f"billproof sandbox needs {error.name}, which is not installed", "pip install 'billproof[sandbox]'"
+        ) from None
+    from validator.sandbox.command import run
+
+    return run(options, _print)
 
 
 def _write(path: str, text: str) -> None:

@@ -1,0 +1,180 @@
+"""The sandbox's application: who may do what, and the way of an upload. `openapi.json` says the same for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+from anyio.to_thread import run_sync
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from validator.errors import UsageError
+from validator.sandbox.body import Body, SentFile, read_file
+from validator.sandbox.checking import Checker
+from validator.sandbox.faults import Fault, Faulty, Plan
+from validator.sandbox.problems import Problem, on_error, on_http_exception, on_problem
+from validator.sandbox.store import Integration, Keys, Store
+from validator.settings import parse_month
+from validator.tokens import Secret
+from validator.values import is_month, shown
+
+DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text("utf-8"))
+MAX_JSON = 64 * 1024
+_KEY = re.compile(r"[!-~](?:[ -~]{0,254})")
+
+Handler = Callable[[Request, Body], Awaitable[Response]]
+
+
+class Sandbox:
+    """What the application holds. `limit` is the most that an upload's request may have, in bytes."""
+
+    def __init__(
+        self, store: Store, plan: Plan, checker: Checker, token: Secret, limit: int, clock: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._plan = plan
+        self._checker = checker
+        self._token = token
+        self._limit = limit
+        self._clock = clock
+        self._keys = Keys()
+        # One check at a time: the engine sets what holds for the whole process.
+        self._checking = anyio.CapacityLimiter(1)
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        uploading = [Middleware(Faulty, plan=self._plan)]
+        integration = "/v1/integrations/{integration}"
+        return Starlette(
+            routes=[
+                Route("/openapi.json", self._document),
+                Route("/v1/integrations", self._endpoint(self._list), methods=["GET"]),
+                Route("/v1/integrations", self._endpoint(self._create), methods=["POST"]),
+                Route(f"{integration}/months", self._endpoint(self._months), methods=["GET"]),
+                Route(
+                    f"{integration}/uploads/{{month}}", self._endpoint(self._upload, self._limit), methods=["POST"],
+                    middleware=uploading,
+                ),
+                Route("/sandbox/faults", self._endpoint(self._faults), methods=["GET"]),
+                Route("/sandbox/faults", self._endpoint(self._set_faults), methods=["PUT"]),
+                Route("/sandbox/faults", self._endpoint(self._clear_faults), methods=["DELETE"]),
+            ],
+            exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_error},
+        )  # fmt: skip
+
+    def _endpoint(self, handle: Handler, limit: int = MAX_JSON) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            body = Body(request.receive, request.headers, limit)
+            try:
+                self._authorise(request)
+                return await handle(request, body)
+            except (Problem, HTTPException):
+                await body.drain()
+                raise
+
+        return endpoint
+
+    def _authorise(self, request: Request) -> None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        right = secrets.compare_digest(given.strip().encode("utf-8"), self._token.reveal().encode("utf-8"))
+        if scheme.lower() != "bearer" or not right:
+            detail = "Send the token that the sandbox showed when it started: Authorization: Bearer <id>:<secret>"
+            raise Problem(401, "wrong-token", detail, {"WWW-Authenticate": "Bearer"})
+
+    async def _document(self, request: Request) -> Response:
+        return JSONResponse(DOCUMENT)
+
+    async def _list(self, request: Request, body: Body) -> Response:
+        return JSONResponse({"integrations": [one._asdict() for one in self._store.integrations.values()]})
+
+    async def _create(self, request: Request, body: Body) -> Response:
+        wanted = await _read_json(request, body, "NewIntegration")
+        return JSONResponse(self._store.add(wanted["organization"])._asdict(), 201)
+
+    async def _months(self, request: Request, body: Body) -> Response:
+        integration = self._store.integration(request.path_params["integration"])
+        months = [one.described() for one in self._store.months(integration)]
+        return JSONResponse({"integration": integration.id, "organization": integration.organization, "months": months})
+
+    async def _faults(self, request: Request, body: Body) -> Response:
+        return JSONResponse({"faults": [one._asdict() for one in self._plan.faults]})
+
+    async def _set_faults(self, request: Request, body: Body) -> Response:
+        wanted = await _read_json(request, body, "Faults")
+        self._plan.faults = [Fault(**one) for one in wanted["faults"]]
+        return await self._faults(request, body)
+
+    async def _clear_faults(self, request: Request, body: Body) -> Response:
+        self._plan.faults = []
+        return Response(status_code=204)
+
+    async def _upload(self, request: Request, body: Body) -> Response:
+        integration = self._store.integration(request.path_params["integration"])
+        month = _month(request.path_params["month"], self._clock())
+        key = request.headers.get("idempotency-key")
+        if key is not None and not _KEY.fullmatch(key):
+            raise Problem(400, "key-malformed", "An Idempotency-Key has 1 to 255 visible characters.")
+        sent = await read_file(request, body)
+        with sent.stream:
+            body.verify()
+            if key is None:
+                return JSONResponse(await self._replace(integration, month, sent), 201)
+            before = self._keys.begin(key, (integration.id, month, sent.sha256))
+            if before is not None:
+                return JSONResponse(before, 201, {"Idempotent-Replayed": "true"})
+            try:
+                answer = await self._replace(integration, month, sent)
+            except BaseException:
+                self._keys.forget(key)
+                raise
+            self._keys.finish(key, answer)
+            return JSONResponse(answer, 201)
+
+    async def _replace(self, integration: Integration, month: str, sent: SentFile) -> dict[str, Any]:
+        """Checks the file and puts it in the month's place. Raises Problem 422 with the report if it did not pass."""
+        now = self._clock()
+        check = partial(self._checker.check, sent, integration.organization, month, now)
+        result = await run_sync(check, limiter=self._checking)
+        if result.file is None:
+            detail = f"The file is not fit to be {month} of {integration.organization}; nothing was stored."
+            raise Problem(422, "file-refused", detail, report=result.report)
+        return self._store.put(integration, month, result.file, now).described()
+
+
+def _month(text: str, now: datetime) -> str:
+    try:
+        if is_month(text):
+            return parse_month(text, now).value or ""
+    except UsageError:
+        pass
+    raise Problem(400, "no-month", "The month in the path is written as 2025-10.")
+
+
+async def _read_json(request: Request, body: Body, schema: str) -> Any:
+    """The JSON of a request, as the schema of that name in the OpenAPI document wants it. Raises Problem 400 or 415."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "no-json", "Send application/json.")
+    data = await Request(request.scope, body).body()
+    body.verify()
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Problem(400, "malformed-json", "The body is no JSON.") from None
+    error = best_match(Draft202012Validator(DOCUMENT["components"]["schemas"][schema]).iter_errors(value))
+    if error is not None:
+        raise Problem(400, "unexpected-json", f"{error.json_path}: {shown(error.message)}")
+    return value

@@ -1,0 +1,126 @@
+"""A request's body: counted and hashed on its way in, never longer than the limit, the file of it in a private copy."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, NamedTuple
+
+from starlette.datastructures import Headers, UploadFile
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from validator.sandbox.problems import Problem
+
+FIELD = "file"
+RAW_NAME = "upload.csv"
+IN_MEMORY = 1024 * 1024
+_DIGEST = re.compile(r"([a-z0-9_.*-]+)=:((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?):")
+
+
+class SentFile(NamedTuple):
+    """The file of an upload, at its start."""
+
+    stream: BinaryIO
+    name: str
+    size: int
+    sha256: str
+
+
+class Body:
+    """Stands before `receive`: whoever reads the request reads through it. Raises Problem 413 beyond the limit."""
+
+    def __init__(self, receive: Receive, headers: Headers, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._size = 0
+        self._ended = False
+        self._headers = headers
+        self._hashes = {"sha-256": hashlib.sha256(), "sha-512": hashlib.sha512()}
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > limit:
+            raise self._too_large()
+
+    async def __call__(self) -> Message:
+        """The next message of the request."""
+        message = await self._receive()
+        if message["type"] != "http.request":
+            self._ended = True
+            raise Problem(400, "broken-off", "The request broke off before its end.")
+        data = message.get("body", b"")
+        self._size += len(data)
+        self._ended = not message.get("more_body", False)
+        if self._size > self._limit:
+            self._ended = True
+            raise self._too_large()
+        for one in self._hashes.values():
+            one.update(data)
+        return message
+
+    async def drain(self) -> None:
+        """Reads what is left: an answer before the end of a request may never reach a client that still sends."""
+        while not self._ended:
+            await self()
+
+    def verify(self) -> None:
+        """Raises Problem 400 if what came is not what Content-Digest (RFC 9530) says; unknown algorithms are passed over."""
+        for name, wanted in _digests(self._headers.getlist("content-digest")):
+            if name in self._hashes and self._hashes[name].digest() != wanted:
+                raise Problem(400, "digest-differs", f"The body's {name} is not that of Content-Digest; nothing was stored.")
+
+    def _too_large(self) -> Problem:
+        return Problem(413, "too-large", f"A request may have up to {self._limit:,} bytes.")
+
+
+def _digests(fields: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    for one in filter(None, (part.strip() for part in ",".join(fields).split(","))):
+        match = _DIGEST.fullmatch(one)
+        if match is None:
+            raise Problem(400, "digest-malformed", "Content-Digest is written like this: sha-256=:<base64>:")
+        yield match[1], base64.b64decode(match[2])
+
+
+async def read_file(request: Request, body: Body) -> SentFile:
+    """The file of an upload: the form's field `file`, or the body itself as text/csv. The caller closes its stream."""
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise Problem(415, "encoded", "Send the bytes as they are, without Content-Encoding.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await _of_form(Request(request.scope, body), body)
+    if kind == "text/csv":
+        return await _raw(Request(request.scope, body), body)
+    raise Problem(415, "no-csv", f"Send multipart/form-data with the field {FIELD}, or text/csv.")
+
+
+async def _of_form(request: Request, body: Body) -> SentFile:
+    form = await request.form(max_files=1, max_fields=0)
+    await body.drain()
+    sent = form.get(FIELD)
+    if not isinstance(sent, UploadFile):
+        await form.close()
+        raise Problem(400, "no-file", f"The form has no file in the field {FIELD}.")
+    # The names of some browsers and programs are whole paths.
+    name = re.split(r"[/\\]", sent.filename or "")[-1] or RAW_NAME
+    return _hashed(sent.file, name)
+
+
+async def _raw(request: Request, body: Body) -> SentFile:
+    copy = tempfile.SpooledTemporaryFile(IN_MEMORY, prefix="billproof-")  # noqa: SIM115
+    try:
+        async for chunk in request.stream():
+            copy.write(chunk)
+    except BaseException:
+        copy.close()
+        raise
+    return _hashed(copy, RAW_NAME)  # type: ignore[arg-type]
+
+
+def _hashed(stream: BinaryIO, name: str) -> SentFile:
+    stream.seek(0)
+    sha256 = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    size = stream.tell()
+    stream.seek(0)
+    return SentFile(stream, name, size, sha256)

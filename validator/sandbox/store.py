@@ -1,0 +1,130 @@
+"""What the sandbox holds, in memory only: integrations, the current upload of each month, and the answers given for a key."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from validator.sandbox.problems import Problem
+from validator.values import rfc3339
+
+KEYS_KEPT = 1_000
+
+
+class Integration(NamedTuple):
+    """One OpenAI organization, as at Pelanor."""
+
+    id: str
+    organization: str
+
+
+class Checked(NamedTuple):
+    """A file that passed."""
+
+    sha256: str
+    bytes: int
+    rows: int
+    amount: str | None
+    currency: str | None
+
+
+class Upload(NamedTuple):
+    """A month's file. `visible_at` is a moment of `time.monotonic`; `replaces` the upload that it took the place of."""
+
+    id: str
+    integration: Integration
+    month: str
+    file: Checked
+    received: datetime
+    visible_at: float
+    replaces: str | None
+
+    @property
+    def state(self) -> Literal["processing", "visible"]:
+        """Data shows some time after the upload."""
+        return "visible" if time.monotonic() >= self.visible_at else "processing"
+
+    def described(self) -> dict[str, Any]:
+        """The upload as it is answered."""
+        return {
+            "id": self.id, "integration": self.integration.id, "organization": self.integration.organization,
+            "month": self.month, **self.file._asdict(), "received": rfc3339(self.received), "state": self.state,
+            "replaces": self.replaces,
+        }  # fmt: skip
+
+
+class Store:
+    """Integrations and their months; an upload takes `delay` seconds until it is visible."""
+
+    def __init__(self, delay: float) -> None:
+        self._delay = delay
+        self._uploads = 0
+        self._months: dict[tuple[str, str], Upload] = {}
+        self.integrations: dict[str, Integration] = {}
+
+    def integration(self, id: str) -> Integration:
+        """The integration of an id. Raises Problem 404."""
+        found = self.integrations.get(id)
+        if found is None:
+            raise Problem(404, "unknown-integration", "There is no integration with this id.")
+        return found
+
+    def add(self, organization: str, id: str | None = None) -> Integration:
+        """A new integration. Raises Problem 409 if the organization or the id has one."""
+        taken = next((one for one in self.integrations.values() if organization == one.organization or id == one.id), None)
+        if taken is not None:
+            raise Problem(409, "integration-exists", f"{taken.id} is the integration of {taken.organization}.")
+        number = len(self.integrations) + 1
+        while id is None or id in self.integrations:
+            id, number = f"int-{number:04d}", number + 1
+        self.integrations[id] = Integration(id, organization)
+        return self.integrations[id]
+
+    def put(self, integration: Integration, month: str, file: Checked, received: datetime) -> Upload:
+        """Replaces the whole month."""
+        before = self._months.get((integration.id, month))
+        self._uploads += 1
+        new = Upload(
+            f"upload-{self._uploads:06d}", integration, month, file, received, time.monotonic() + self._delay,
+            before.id if before else None,
+        )  # fmt: skip
+        self._months[integration.id, month] = new
+        return new
+
+    def months(self, integration: Integration) -> list[Upload]:
+        """The current upload of each month, in the order of the months."""
+        return sorted((one for one in self._months.values() if one.integration == integration), key=lambda one: one.month)
+
+
+class Keys:
+    """Idempotency keys: the same key with the same payload gets the answer of the first time.
+
+    Only uploads that were stored are remembered: one that failed changed nothing, so its key is free again.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[str, tuple[object, dict[str, Any] | None]] = {}
+
+    def begin(self, key: str, payload: object) -> dict[str, Any] | None:
+        """The answer of the first time, or None: go on. Raises Problem 422 for another payload, 409 while the first runs."""
+        if key not in self._answers:
+            self._answers[key] = (payload, None)
+            return None
+        first, answer = self._answers[key]
+        if first != payload:
+            raise Problem(422, "key-reused", "This Idempotency-Key came with another month or other bytes before.")
+        if answer is None:
+            raise Problem(409, "in-progress", "The first request with this Idempotency-Key is still being worked on.")
+        return answer
+
+    def finish(self, key: str, answer: dict[str, Any]) -> None:
+        """Remembers the answer; the oldest of many are forgotten."""
+        self._answers[key] = (self._answers[key][0], answer)
+        done = [one for one, (_, given) in self._answers.items() if given is not None]
+        for old in done[:-KEYS_KEPT]:
+            del self._answers[old]
+
+    def forget(self, key: str) -> None:
+        """The request failed: its key is free."""
+        self._answers.pop(key, None)
