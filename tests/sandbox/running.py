@@ -61,9 +61,7 @@ class Running:
     token: str
     arrived: list[Arrived] = field(default_factory=list)
 
-    def request(
-        self, method: str, path: str, body: bytes | str | None = None, token: str | None = "", **headers: str
-    ) -> Answer:
+    def request(self, method: str, path: str, body: bytes | str | None = None, token: str | None = "", **headers: str) -> Answer:
         """One request; `token` is the right one unless told otherwise, None sends none. Headers as content_type=…"""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
@@ -107,7 +105,11 @@ class Running:
 
 @contextmanager
 def running_sandbox(
-    integrations: Mapping[str, str] | None = None, token: str = TOKEN, delay: float = 0, limit: int = 10_000_000, now: datetime = NOW
+    integrations: Mapping[str, str] | None = None,
+    token: str = TOKEN,
+    delay: float = 0,
+    limit: int = 10_000_000,
+    now: datetime = NOW,
 ) -> Iterator[Running]:
     """A sandbox with these integrations (id → organization), whose clock stands at `now`."""
     store = Store(delay)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 from anyio.to_thread import run_sync
@@ -57,36 +57,35 @@ class Sandbox:
 
     def application(self) -> Starlette:
         """The ASGI application."""
-        uploading = [Middleware(Faulty, plan=self._plan)]
-        integration = "/v1/integrations/{integration}"
+        one = "/v1/integrations/{integration}"
+        faulty = [Middleware(Faulty, plan=self._plan)]
+        faults = {"GET": self._faults, "PUT": self._set_faults, "DELETE": self._clear_faults}
         return Starlette(
             routes=[
                 Route("/openapi.json", self._document),
-                Route("/v1/integrations", self._endpoint(self._list), methods=["GET"]),
-                Route("/v1/integrations", self._endpoint(self._create), methods=["POST"]),
-                Route(f"{integration}/months", self._endpoint(self._months), methods=["GET"]),
-                Route(
-                    f"{integration}/uploads/{{month}}", self._endpoint(self._upload, self._limit), methods=["POST"],
-                    middleware=uploading,
-                ),
-                Route("/sandbox/faults", self._endpoint(self._faults), methods=["GET"]),
-                Route("/sandbox/faults", self._endpoint(self._set_faults), methods=["PUT"]),
-                Route("/sandbox/faults", self._endpoint(self._clear_faults), methods=["DELETE"]),
+                self._route("/v1/integrations", {"GET": self._list, "POST": self._create}),
+                self._route(f"{one}/months", {"GET": self._months}),
+                self._route(f"{one}/uploads/{{month}}", {"POST": self._upload}, self._limit, faulty),
+                self._route("/sandbox/faults", faults),
             ],
             exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_error},
-        )  # fmt: skip
+        )
 
-    def _endpoint(self, handle: Handler, limit: int = MAX_JSON) -> Callable[[Request], Awaitable[Response]]:
+    def _route(
+        self, path: str, handlers: Mapping[str, Handler], limit: int = MAX_JSON, middleware: Sequence[Middleware] = ()
+    ) -> Route:
+        """A path with a handler for each method; the body is no longer than `limit`, and the token is right."""
+
         async def endpoint(request: Request) -> Response:
             body = Body(request.receive, request.headers, limit)
             try:
                 self._authorise(request)
-                return await handle(request, body)
+                return await handlers["GET" if request.method == "HEAD" else request.method](request, body)
             except (Problem, HTTPException):
                 await body.drain()
                 raise
 
-        return endpoint
+        return Route(path, endpoint, methods=list(handlers), middleware=middleware)
 
     def _authorise(self, request: Request) -> None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -171,10 +170,15 @@ async def _read_json(request: Request, body: Body, schema: str) -> Any:
     data = await Request(request.scope, body).body()
     body.verify()
     try:
-        value = json.loads(data)
+        value = json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise Problem(400, "malformed-json", "The body is no JSON.") from None
     error = best_match(Draft202012Validator(DOCUMENT["components"]["schemas"][schema]).iter_errors(value))
     if error is not None:
         raise Problem(400, "unexpected-json", f"{error.json_path}: {shown(error.message)}")
     return value
+
+
+def _no_constant(text: str) -> NoReturn:
+    """NaN and infinities, which Python reads and JSON does not have."""
+    raise ValueError(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 
 import uvicorn
@@ -38,8 +39,18 @@ class _Protocol(H11Protocol):
 def listen(host: str, port: int) -> socket.socket:
     """A socket at an address; port 0 is any free one. Raises CannotListen."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
+        # The protocol is named, or asyncio leaves Nagle's algorithm on, and every second answer waits for 40 ms.
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+        except BaseException:
+            listener.close()
+            raise
+        return listener
     except (OSError, UnicodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise CannotListen(f"the sandbox cannot listen on {host}, port {port}: {reason}", "Try --port 0, any free one.") from None
