@@ -83,8 +83,8 @@ def served(*arguments: str, **environment: str) -> Iterator[Served]:
         yield Served(process, "".join(lines))
     finally:
         if process.poll() is None:
-            process.kill()
-        process.communicate()
+            process.terminate()
+        process.communicate(timeout=20)
 
 
 def test_it_runs_with_what_the_configuration_says(folder: Path) -> None:

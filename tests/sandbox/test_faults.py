@@ -99,6 +99,13 @@ def test_a_lost_answer_is_of_an_upload_that_was_stored(sandbox: Running) -> None
     assert sandbox.upload(GOOD).json["replaces"] == stored["id"]
 
 
+def test_a_refusal_can_be_lost_too(sandbox: Running) -> None:
+    sandbox.fault("lost_answer")
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        sandbox.upload(fixture("middle-gap"))
+    assert sandbox.months() == {}
+
+
 def test_too_many_says_when_to_come_back(sandbox: Running) -> None:
     sandbox.fault("too_many", times=2, seconds=1.2)
     for _ in range(2):

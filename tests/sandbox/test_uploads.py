@@ -18,6 +18,8 @@ import pytest
 from tests.sandbox.running import INTEGRATION, ORGANIZATION, TOKEN, Answer, Running, running_sandbox, sha256
 from tests.support import ROOT, check, fixture
 from validator.sandbox.checking import Checker, Result
+from validator.sandbox.problems import Problem
+from validator.sandbox.store import Keys
 
 GOOD = fixture("good-h1")
 OTHER = fixture("good-h2")
@@ -331,6 +333,19 @@ def test_the_key_of_a_refused_upload_is_free(sandbox: Running) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 256, "\x7f", "ä"])
 def test_a_key_that_is_none_is_refused(sandbox: Running, key: str) -> None:
     assert is_problem(sandbox.upload(GOOD, idempotency_key=key), 400, "key-malformed")
+
+
+def test_only_the_latest_keys_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("validator.sandbox.store.KEYS_KEPT", 2)
+    keys = Keys()
+    assert keys.begin("open", 0) is None
+    for number in range(3):
+        assert keys.begin(f"k{number}", number) is None
+        keys.finish(f"k{number}", {"id": str(number)})
+    assert [keys.begin(f"k{number}", number) for number in (1, 2)] == [{"id": "1"}, {"id": "2"}]
+    assert keys.begin("k0", "another payload") is None
+    with pytest.raises(Problem, match="still being worked on"):
+        keys.begin("open", 0)
 
 
 def test_a_key_in_progress_is_a_conflict(sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,15 +89,14 @@ async def read_file(request: Request, body: Body) -> SentFile:
         raise Problem(415, "encoded", "Send the bytes as they are, without Content-Encoding.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return await _of_form(Request(request.scope, body), body)
+        return await _of_form(Request(request.scope, body))
     if kind == "text/csv":
-        return await _raw(Request(request.scope, body), body)
+        return await _raw(Request(request.scope, body))
     raise Problem(415, "no-csv", f"Send multipart/form-data with the field {FIELD}, or text/csv.")
 
 
-async def _of_form(request: Request, body: Body) -> SentFile:
+async def _of_form(request: Request) -> SentFile:
     form = await request.form(max_files=1, max_fields=0)
-    await body.drain()
     sent = form.get(FIELD)
     if not isinstance(sent, UploadFile):
         await form.close()
@@ -107,7 +106,7 @@ async def _of_form(request: Request, body: Body) -> SentFile:
     return _hashed(sent.file, name)
 
 
-async def _raw(request: Request, body: Body) -> SentFile:
+async def _raw(request: Request) -> SentFile:
     copy = tempfile.SpooledTemporaryFile(IN_MEMORY, prefix="billproof-")  # noqa: SIM115
     try:
         async for chunk in request.stream():
