@@ -173,6 +173,17 @@ def test_a_file_that_cannot_be_read_is_refused_with_an_unproved_report(monkeypat
     assert "a line is longer" in answer.json["report"]["files"][0]["error"]
 
 
+def test_a_rule_that_crashes_is_no_pass(sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("validator.checks.groups.UniqueRows.on_rows", crash)
+    answer = sandbox.upload(GOOD)
+    assert is_problem(answer, 422, "file-refused")
+    assert answer.json["report"]["verdict"] == "unproved"
+    assert sandbox.months() == {}
+
+
 def test_a_check_that_breaks_is_no_pass(sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> Result:
         raise ZeroDivisionError("a cell: person0001@example.com")
@@ -242,7 +253,7 @@ def test_a_request_of_unknown_length_is_counted_on_its_way(sandbox: Running) -> 
 
 
 def test_a_large_refused_request_gets_its_answer(sandbox: Running) -> None:
-    """An answer before the whole body is read would be lost: the client still sends."""
+    """The answer comes while the client still sends, and must not be lost over it."""
     answer = sandbox.upload(b"x" * 8_000_000, token="sandbox:wrong")
     assert is_problem(answer, 401, "wrong-token")
 

@@ -78,12 +78,8 @@ class Sandbox:
 
         async def endpoint(request: Request) -> Response:
             body = Body(request.receive, request.headers, limit)
-            try:
-                self._authorise(request)
-                return await handlers["GET" if request.method == "HEAD" else request.method](request, body)
-            except (Problem, HTTPException):
-                await body.drain()
-                raise
+            self._authorise(request)
+            return await handlers["GET" if request.method == "HEAD" else request.method](request, body)
 
         return Route(path, endpoint, methods=list(handlers), middleware=middleware)
 

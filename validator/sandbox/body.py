@@ -37,7 +37,6 @@ class Body:
         self._receive = receive
         self._limit = limit
         self._size = 0
-        self._ended = False
         self._headers = headers
         self._hashes = {"sha-256": hashlib.sha256(), "sha-512": hashlib.sha512()}
         length = headers.get("content-length", "")
@@ -47,23 +46,13 @@ class Body:
     async def __call__(self) -> Message:
         """The next message of the request."""
         message = await self._receive()
-        if message["type"] != "http.request":
-            self._ended = True
-            raise Problem(400, "broken-off", "The request broke off before its end.")
         data = message.get("body", b"")
         self._size += len(data)
-        self._ended = not message.get("more_body", False)
         if self._size > self._limit:
-            self._ended = True
             raise self._too_large()
         for one in self._hashes.values():
             one.update(data)
         return message
-
-    async def drain(self) -> None:
-        """Reads what is left: an answer before the end of a request may never reach a client that still sends."""
-        while not self._ended:
-            await self()
 
     def verify(self) -> None:
         """Raises Problem 400 if what came is not what Content-Digest (RFC 9530) says; unknown algorithms are passed over."""

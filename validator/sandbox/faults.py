@@ -55,11 +55,9 @@ class Faulty:
             await _drain(receive)
             await _cut(scope, receive)
         elif name == "too_many":
-            await _drain(receive)
             wait = {"Retry-After": str(math.ceil(seconds))}
             raise Problem(429, "too-many-requests", "Too many uploads; try again later. Nothing was stored.", wait)
         elif name == "error":
-            await _drain(receive)
             raise Problem(500, "error-on-demand", "This error was asked for. Nothing was stored.")
         elif name == "lost_answer":
             await self._app(scope, receive, _unsent)
