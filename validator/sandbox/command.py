@@ -73,19 +73,21 @@ def _end(number: int, frame: Any) -> NoReturn:
 
 def _integrations(config: Config | None, given: list[str]) -> list[tuple[str, str]]:
     """Ids and organizations: those of the configuration that have an id, and those of the command line."""
-    found = [(one.integration, one.organization) for one in config.file.integrations] if config else []
-    pairs = [(id, organization) for id, organization in found if id not in (None, FILL_IN) and organization != FILL_IN]
+    found = []
+    for one in config.file.integrations if config else ():
+        if one.integration is not None and FILL_IN not in (one.integration, one.organization):
+            found.append((one.integration, one.organization))
     for text in given:
         id, _, organization = text.partition("=")
-        pairs.append((id, organization))
-    return [(id or "", organization) for id, organization in pairs]
+        found.append((id, organization))
+    return found
 
 
 def _add(store: Store, id: str, organization: str) -> None:
     if not _ID.fullmatch(id) or not _ID.fullmatch(organization):
         raise UsageError(
             f"{shown(id)}={shown(organization)}: no integration for the sandbox",
-            "Write --integration ID=ORGANIZATION with letters, digits, point, - and _, such as int-EXAMPLE1=org-EXAMPLE1",
+            "An id and an organization have letters, digits, point, - and _, such as int-EXAMPLE1=org-EXAMPLE1",
         )
     try:
         store.add(organization, id)
@@ -130,17 +132,13 @@ def _whole(text: str, option: str, least: int, most: int) -> int:
 
 def _welcome(url: str, token: str, store: Store, delay: str) -> str:
     none = f'none yet: POST {url}/v1/integrations with {{"organization": "org-..."}}'
-    integrations = [f"{one.id}  {one.organization}" for one in store.integrations.values()] or [none]
-    told = f"""\
+    integrations = "\n               ".join(f"{one.id}  {one.organization}" for one in store.integrations.values()) or none
+    return f"""\
 The sandbox listens on {url} (what it understands: {url}/openapi.json).
 Its paths and answers are its own; nothing about Pelanor's API follows from them.
 
 Token          {token}
-Integrations   """
-    return (
-        told
-        + "\n               ".join(integrations)
-        + f"""
+Integrations   {integrations}
 An upload is visible after {delay} seconds. Everything is kept in memory, until Ctrl-C.
 
 For billproof.yaml:
@@ -152,4 +150,3 @@ destinations:
     path: "{PATH}"
     file: {{form_field: {FIELD}}}
     id_at: /id"""
-    )
