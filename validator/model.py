@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Literal, NamedTuple
+
+from validator.values import EXACT, shown
 
 Level = Literal["error", "warning", "note"]
 State = Literal["passed", "failed", "waived", "not_applicable", "not_run", "blocked", "crashed", "off"]
@@ -104,6 +106,16 @@ class Sum(NamedTuple):
 
     rows: int
     amount: Decimal
+
+
+def sums_by_project(projects: Iterable[Group]) -> dict[str, tuple[str | None, Sum]]:
+    """Name and sum of each project, by the id as it may be stored; ids that look the same then are one."""
+    found: dict[str, tuple[str | None, Sum]] = {}
+    for one in projects:
+        id_ = shown(one.id, None)
+        name, before = found.get(id_, (None if one.name is None else shown(one.name), Sum(0, Decimal(0))))
+        found[id_] = (name, Sum(before.rows + one.rows, EXACT.add(before.amount, one.amount or Decimal(0))))
+    return found
 
 
 class Totals(NamedTuple):

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple, cast
 
 from validator.destinations.base import Answer, Request, Shipment, Status
 from validator.errors import BillproofError
-from validator.model import FileResult, Sum
-from validator.totals import sums_by_project
+from validator.model import FileResult, Sum, sums_by_project
 from validator.values import decimal, money, shown
 
 SCHEMA = "billproof/receipt/v1"

@@ -151,11 +151,11 @@ def _history(settings: Settings, settled: Mapping[str, Sourced]) -> Callable[[],
         config, organization, month = settings.config, settled["organization"].value, settled["month"].value
         ledger = config.ledger() if config else None
         if ledger is None:
-            return History(lacking="what was uploaded before is not known: no ledger is configured (`billproof init`)")
+            return History(lacking="no ledger of earlier uploads is configured: `billproof init`")
         integration = config.integration_of(organization) if config else None
         to = settings.to or (integration.to if integration else None)
         if to is None or organization is None or month is None:
-            return History(lacking="what was uploaded before is not known: no destination is configured for its organization")
+            return History(lacking="no destination is configured for its organization")
         from validator.history import look_back
 
         return look_back(ledger, to, organization, month)

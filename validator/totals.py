@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, Inexact, InvalidOperation, localcontext
 from functools import reduce
 from itertools import compress, groupby
 
-from validator.model import Group, Sum, Totals
+from validator.model import Group, Totals
 from validator.values import (
     DAY_SECONDS,
     EXACT,
@@ -21,7 +21,6 @@ from validator.values import (
     day_number,
     day_of,
     integer,
-    shown,
 )
 from validator.view import View
 
@@ -233,16 +232,6 @@ class Collector:
 
     def _group(self, id_: str, name: str | None, amount: Decimal, rows: int) -> Group:
         return Group(id_, name, amount if self.usable else None, rows)
-
-
-def sums_by_project(projects: Iterable[Group]) -> dict[str, tuple[str | None, Sum]]:
-    """Name and sum of each project, by the id as it may be stored; ids that look the same then are one."""
-    found: dict[str, tuple[str | None, Sum]] = {}
-    for one in projects:
-        id_ = shown(one.id, None)
-        name, before = found.get(id_, (None if one.name is None else shown(one.name), Sum(0, _ZERO)))
-        found[id_] = (name, Sum(before.rows + one.rows, EXACT.add(before.amount, one.amount or _ZERO)))
-    return found
 
 
 def _counted(view: View, name: str) -> Mapping[str, int]:

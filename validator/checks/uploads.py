@@ -7,10 +7,9 @@ from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
 from validator.checks.base import NUMBER, Check
-from validator.model import EarlierUpload, Sum
+from validator.model import EarlierUpload, Sum, sums_by_project
 from validator.schema import TableSchema
 from validator.shape import Spec
-from validator.totals import sums_by_project
 from validator.values import EXACT, cents, month_days, month_name
 
 HUNDRED = Decimal(100)

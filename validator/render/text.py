@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
+from validator.render.comparison import comparison
 from validator.values import month_end, month_name, rfc3339, shown
 
 Detail = Literal["quiet", "normal", "verbose"]
@@ -63,6 +64,8 @@ def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
     if rules:
         yield ""
         yield from rules
+    if one["verdict"] == "fail" or detail == "verbose":
+        yield from comparison(one)
     yield ""
     yield from _counts(one)
     yield from _waivers_to_paste(one, report)
@@ -121,7 +124,6 @@ def _cause(one: Tree, report: Tree) -> Iterator[str]:
     if diagnosis is not None:
         yield ""
         yield from _labelled("Cause", diagnosis["cause"])
-        yield ""
         yield from _labelled("What to do", diagnosis["fix"], keep_lines=True)
         return
     fixes = {rule["id"]: rule["fix"] for rule in report["ruleset"]["rules"]}
@@ -325,7 +327,9 @@ def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
     today = max(report["run"]["as_of"], report["run"]["started"])[:10]
     expires = date.fromisoformat(today) + timedelta(days=WAIVER_DAYS)
     for outcome in failed:
-        limit = f"at_most: {outcome['violations']}, " if outcome["level"] == "error" else ""
+        # What is counted once a file could be anything in another file: the waiver is for this one alone.
+        bound = f"sha256: {one['sha256']}, " if outcome["unit"] == "file" else f"at_most: {outcome['violations']}, "
+        limit = bound if outcome["level"] == "error" else ""
         yield (
             f"  - {{rule: {outcome['rule']}, organization: {_yaml(one['organization']['value'])}, "
             f'month: "{one["month"]["value"]}", {limit}reason: "", owner: "", expires: "{expires}"}}'

@@ -1,0 +1,59 @@
+"""Both sides of a month that is to be replaced: what was accepted before, and what the file holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+Tree = Mapping[str, Any]
+LINES = 8
+
+
+def comparison(one: Tree) -> Iterator[str]:
+    """Days and projects that differ from the last accepted upload, the largest falls first; nothing if nothing fell."""
+    before, totals = one.get("last_upload"), one["totals"]
+    if before is None or totals is None or totals["amount"] is None:
+        return
+    days = {day["date"]: Decimal(day["amount"]) for day in one["days"] if day["rows"] and day["amount"] is not None}
+    projects = {group["id"]: Decimal(group["amount"]) for group in totals["by_project"]}
+    accepted_days = {day["date"]: Decimal(day["amount"]) for day in before["days"]}
+    accepted_projects = {group["id"]: Decimal(group["amount"]) for group in before["by_project"]}
+    if len(totals["by_project"]) < len(accepted_projects) and any(name.startswith("other (") for name in projects):
+        accepted_projects = {name: amount for name, amount in accepted_projects.items() if name in projects}
+    tables = (("day", accepted_days, days), ("project", accepted_projects, projects))
+    found = [line for title, old, new in tables for line in _table(title, old, new)]
+    if found:
+        yield f"  Accepted by {before['destination']} on {before['finished'][:10]}, and now ({before['currency']}):"
+        yield from found
+
+
+def _table(title: str, old: Mapping[str, Decimal], new: Mapping[str, Decimal]) -> Iterator[str]:
+    names = sorted({*old, *new}, key=lambda name: (new.get(name, Decimal(0)) - old.get(name, Decimal(0)), name))
+    differing = [name for name in names if old.get(name) != new.get(name)]
+    if not any(new.get(name, Decimal(0)) < old[name] or name not in new for name in old):
+        return
+    width = max(len(name) for name in (*differing, title))
+    yield f"    {title:<{width}}  {'accepted':>14}  {'now':>14}  {'difference':>14}"
+    for name in differing[:LINES]:
+        yield f"    {name or '(none)':<{width}}  {_sum(old, name):>14}  {_sum(new, name):>14}  {_difference(old, new, name):>14}"
+    rest, same = len(differing) - LINES, len(names) - len(differing)
+    if rest > 0 or same:
+        yield "    " + "; ".join(_rest(rest, same, title))
+
+
+def _rest(rest: int, same: int, title: str) -> Sequence[str]:
+    parts = [f"{rest} more {title}{'s' if rest != 1 else ''} differ{'s' if rest == 1 else ''}"] if rest > 0 else []
+    return [*parts, *([f"{same} {title}{'s are' if same != 1 else ' is'} equal"] if same else [])]
+
+
+def _sum(amounts: Mapping[str, Decimal], name: str) -> str:
+    return f"{_cents(amounts[name]):,f}" if name in amounts else "no row"
+
+
+def _difference(old: Mapping[str, Decimal], new: Mapping[str, Decimal], name: str) -> str:
+    return f"{_cents(new.get(name, Decimal(0)) - old.get(name, Decimal(0))):+,f}"
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
