@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
+from validator.destination_settings import DestinationSettings, Token, check_destinations, token_faults
 from validator.discovery import relative
 from validator.document import parse_document, read_small
 from validator.errors import ConfigurationError, Fault
@@ -23,38 +24,6 @@ from validator.shape import FILLED, Spec, read
 from validator.values import calendar_date, is_month
 
 WAIVER_DAYS = 400
-FILL_IN = "FILL-IN"
-
-
-
-class FormField(NamedTuple):
-    """The name of a multipart form's field for the file."""
-
-    form_field: str
-
-
-class DestinationSettings(NamedTuple):
-    """Where uploads go: a folder, or an API by configuration. FILL-IN stands where only the operator knows."""
-
-    kind: Literal["http", "directory"]
-    path: Annotated[str | None, Spec(doc="The folder, or the address after the host; may hold {integration}.")] = None
-    preset: Annotated[Literal["pelanor-us", "pelanor-eu"] | None, Spec(doc="Fixes base URL and authorization.")] = None
-    base_url: Annotated[str | None, Spec(pattern=r"https?://.+")] = None
-    method: Literal["POST", "PUT"] | None = None
-    query: Mapping[str, str] | None = None
-    file: Annotated[FormField | Literal["raw"] | None, Spec(doc="raw, or the form's field.")] = None
-    headers: Annotated[Mapping[str, str] | None, Spec(secret=True)] = None
-    success: Annotated[tuple[int, ...], Spec(doc="Status codes that mean accepted.")] = ()
-    id_at: Annotated[str | None, Spec(doc="Where in the answer the upload's id stands.")] = None
-
-
-class Token(NamedTuple):
-    """Where the secret comes from: environment variables or a file, never this file itself."""
-
-    env: Annotated[str | None, Spec(pattern=r"[A-Za-z_][A-Za-z0-9_]*")] = None
-    file: str | None = None
-    id_env: Annotated[str | None, Spec(pattern=r"[A-Za-z_][A-Za-z0-9_]*")] = None
-    secret_env: Annotated[str | None, Spec(pattern=r"[A-Za-z_][A-Za-z0-9_]*")] = None
 
 
 class Integration(NamedTuple):
@@ -173,6 +142,9 @@ def _check_names(config: Config, faults: list[Fault]) -> None:
         if one.to is not None and one.to not in config.file.destinations:
             known = ", ".join(config.file.destinations) or "none"
             faults.append(Fault(config.shown_path, one.line, f"`to` is {one.to}, no destination here; there are {known}"))
+        if one.token is not None:
+            faults += [Fault(config.shown_path, one.line, text) for text in token_faults(one.token)]
+    check_destinations(config.file.destinations, config.shown_path, faults)
     for waiver in config.file.waivers:
         if waiver.month != "any" and not is_month(waiver.month):
             faults.append(Fault(config.shown_path, waiver.line, f"`month` is {waiver.month}; expected YYYY-MM or any"))

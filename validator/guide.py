@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from textwrap import dedent
 
 from validator.compiled import load_ruleset
-from validator.config import FILL_IN
+from validator.destination_settings import FILL_IN
 from validator.discovery import FILE_NAME, current_folder, find_config
 from validator.errors import Unreadable, Unwritable, UsageError
 from validator.ledger import MARKER, make_ledger

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from validator.errors import BillproofError
+
+# So many characters of a secret in a row are enough to hide them: servers like to quote its beginning.
+_PIECE = 8
 
 
 class Secret:
@@ -30,11 +33,11 @@ class NoToken(BillproofError):
 
 
 def from_environment(name: str, environment: Mapping[str, str] = os.environ) -> Secret:
-    """The secret in an environment variable. Raises NoToken if it is missing or blank."""
+    """The secret in an environment variable. Raises NoToken if it is missing, blank, or cannot be sent in a header."""
     text = environment.get(name, "").strip()
     if not text:
         raise NoToken(f"the environment variable {name} is not set", "Set it where this command runs, never on its command line.")
-    return Secret(text)
+    return _usable(text, f"the environment variable {name}")
 
 
 def from_file(path: Path) -> Secret:
@@ -46,4 +49,44 @@ def from_file(path: Path) -> Secret:
         raise NoToken(f"the file {path.name} with the token cannot be read: {reason}") from None
     if not text:
         raise NoToken(f"the file {path.name} with the token is empty")
+    return _usable(text, f"the file {path.name}")
+
+
+def _usable(text: str, where: str) -> Secret:
+    if not all("!" <= one <= "~" for one in text):
+        raise NoToken(
+            f"what {where} holds is no token: it has a blank, a line end or a character outside ASCII",
+            "Copy the token again, in one line and without quotation marks around it.",
+        )
     return Secret(text)
+
+
+def redact(text: str, secret: Secret | None) -> str:
+    """`text` with `<token>` for the secret: the whole of it, its halves, pieces of either, also in base64 or percent-encoded."""
+    if secret is None:
+        return text
+    pieces = {form[at : at + _PIECE].lower() for form in _forms(secret.reveal()) for at in range(max(1, len(form) - _PIECE + 1))}
+    lengths = {len(one) for one in pieces if one}
+    folded = text.lower() if len(text.lower()) == len(text) else text
+    hidden = bytearray(len(text))
+    for at in range(len(text)):
+        for length in lengths:
+            if len(one := folded[at : at + length]) == length and one in pieces:
+                hidden[at : at + length] = b"\x01" * length
+    kept = (one if not hidden[at] else "<token>" if at == 0 or not hidden[at - 1] else "" for at, one in enumerate(text))
+    return "".join(kept)
+
+
+def _forms(text: str) -> Iterator[str]:
+    import base64
+    import html
+    from urllib.parse import quote
+
+    # Too short a half would hide half of every sentence.
+    for part in (text, *(half for half in text.split(":") if len(half) >= 4)):
+        yield from (part, quote(part, safe=""), html.escape(part))
+        for before in range(3):
+            # As it stands in base64 behind so many other bytes: the characters that depend on those are left out.
+            encoded = base64.b64encode(b"\0" * before + part.encode()).decode("ascii").rstrip("=")
+            inner = encoded[(8 * before + 5) // 6 : len(encoded) - (0 if (before + len(part)) % 3 == 0 else 1)]
+            yield from (inner, inner.replace("+", "-").replace("/", "_"))

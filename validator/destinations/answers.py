@@ -1,0 +1,177 @@
+"""What an answer over HTTP means for the month at the destination, in words that may be shown and stored.
+
+| what came back | status | sent again |
+|---|---|---|
+| a code of `success` (200, 201, 202, 204), read to its end, after the whole file was sent | accepted | no |
+| any other 2xx, 303, a 2xx before the whole file was sent | unknown | no |
+| 429, 503 | refused | yes, not before Retry-After |
+| 408, 409 (an earlier request may still be at work), 500 and above except 503 | unknown | yes |
+| any other 3xx (redirects are never followed), any other 4xx | refused | no |
+| no connection (name, network, TLS): nothing was sent | refused | yes; not after a certificate that is not trusted |
+| the connection broke or the time was over: no answer, half a 2xx answer, no HTTP | unknown | yes |
+
+After several attempts: accepted if the last was; else unknown if any was; else refused. Accepted means that the server
+said so, unknown that the month may have been replaced nonetheless. To send the same again is harmless.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from validator.destination_settings import DestinationSettings
+from validator.destinations.base import Answer, Status
+from validator.tokens import Secret, redact
+from validator.values import shown
+
+SUCCESS = (200, 201, 202, 204)
+BODY_BYTES = 65_536
+_TEXT = 200
+_TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
+
+
+class Heard(NamedTuple):
+    """An answer as it came: its code, its headers by lower-case name, and the first bytes of its body."""
+
+    code: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Attempt(NamedTuple):
+    """What one attempt came to: `said` in few words, `detail` in the server's; `after` are the seconds that it asks for."""
+
+    status: Status
+    said: str
+    detail: str = ""
+    again: bool = False
+    after: float | None = None
+    code: int | None = None
+    id: str | None = None
+    time: str | None = None
+
+
+def attempt_of(heard: Heard, settings: DestinationSettings, secret: Secret | None, now: float) -> Attempt:
+    """What an answer means; `now` is our clock in seconds, for servers that have none."""
+    status, again = _meaning(heard.code, settings.success or SUCCESS)
+    document = _json(heard.body)
+    id, detail = None, ""
+    if status == "accepted":
+        if settings.id_at is not None:
+            id = _at(document, settings.id_at)
+            detail = "" if id is not None else f"the answer has no id at {settings.id_at or 'its root'}"
+    elif 300 <= heard.code <= 399:
+        detail = _redirect(heard.headers.get("location", ""))
+    else:
+        detail = _words(heard, document)
+    return Attempt(
+        status, str(heard.code), redact(detail, secret)[:2000], again, _retry_after(heard.headers, now) if again else None,
+        heard.code, shown(redact(id, secret), 120) if id else None, _time(heard.headers, secret),
+    )  # fmt: skip
+
+
+def answer_of(attempts: Sequence[Attempt], seconds: float) -> Answer:
+    """All attempts as one answer. An attempt whose outcome nobody knows is not made good by a later refusal."""
+    last = attempts[-1]
+    status = last.status
+    if status != "accepted" and any(one.status == "unknown" for one in attempts):
+        status = "unknown"
+    runs = [(said, len(list(group))) for said, group in groupby(attempts, key=lambda one: one.said)]
+    text = ", then ".join(said if count == 1 else f"{said} {_TIMES.get(count, f'{count} times')}" for said, count in runs)
+    if seconds >= 1 and len(attempts) > 1:
+        text += f" in {seconds:.0f} s"
+    if last.detail:
+        text += f": {last.detail}"
+    if all(one.status == "refused" and one.code is None for one in attempts):
+        text += "; nothing was sent"
+    if last.after:
+        text += f"; it asks to wait {last.after:.0f} s"
+    text = shown(text, _TEXT)
+    return Answer(status, text, last.id, last.time, last.code, len(attempts))
+
+
+def _meaning(code: int, success: Sequence[int]) -> tuple[Status, bool]:
+    if code in success:
+        return "accepted", False
+    if code in (429, 503):
+        return "refused", True
+    if code in (408, 409) or code >= 500:
+        return "unknown", True
+    return "unknown" if code < 300 or code == 303 else "refused", False
+
+
+def _redirect(location: str) -> str:
+    try:
+        host = urlsplit(location).hostname
+    except ValueError:
+        host = None
+    return f"it points to {host or 'another path'}; redirects are not followed"
+
+
+def _words(heard: Heard, document: Any) -> str:
+    """An error body in words: title and detail of RFC 9457, other JSON on one line, plain text; of a page, its title."""
+    if isinstance(document, dict):
+        told = [str(document[key]) for key in ("title", "detail") if isinstance(document.get(key), str) and document[key]]
+        if told:
+            return _line("; ".join(told))
+    if document is not None:
+        return _line(json.dumps(document, ensure_ascii=False))
+    text = heard.body.decode("utf-8", "replace")
+    if "html" in heard.headers.get("content-type", "") or text.lstrip()[:1] == "<":
+        title = re.search(r"(?is)<title[^>]*>([^<]*)", text)
+        return _line(title[1]) if title else "a page, not the API"
+    return "" if "\x00" in text else _line(text)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _at(document: Any, pointer: str) -> str | None:
+    """The text or whole number at a JSON pointer (RFC 6901), or None."""
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, list) and re.fullmatch(r"0|[1-9][0-9]{0,8}", key) and int(key) < len(document):
+            document = document[int(key)]
+        elif isinstance(document, dict) and key in document:
+            document = document[key]
+        else:
+            return None
+    if isinstance(document, bool) or not isinstance(document, (str, int)):
+        return None
+    return _line(str(document)) or None
+
+
+def _time(headers: Mapping[str, str], secret: Secret | None) -> str | None:
+    date = headers.get("date")
+    return shown(redact(date, secret), 40) if date else None
+
+
+def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait, from seconds or a date (RFC 9110, 10.2.3); a date is measured by the server's own clock."""
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    until = _instant(text)
+    if until is None:
+        return None
+    return max(0.0, until - (_instant(headers.get("date", "")) or now))
+
+
+def _instant(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

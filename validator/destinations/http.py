@@ -1,0 +1,105 @@
+"""Uploads to any API by configuration: one request a month, sent with patience, its outcome never guessed.
+
+What each answer means stands in `validator/destinations/answers.py`, how it is sent in `validator/destinations/sending.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from validator.config import Integration
+from validator.destination_settings import FILL_IN, DestinationSettings, FormField
+from validator.destinations.base import Answer, Request, Shipment
+from validator.destinations.message import Message, content_digest, message_of, request_of, used_placeholders
+from validator.destinations.pelanor import NotFilledIn
+from validator.destinations.sending import CHUNK, PATIENCE, Patience, Sending, load_libraries
+from validator.errors import BillproofError
+from validator.tokens import NoToken, Secret
+
+
+class HttpDestination:
+    """An API by configuration. `integrations` tell where each secret would come from, `shown_path` where all this stands."""
+
+    needs_token = True
+
+    def __init__(
+        self,
+        name: str,
+        settings: DestinationSettings,
+        integrations: Sequence[Integration] = (),
+        shown_path: str = "billproof.yaml",
+        patience: Patience = PATIENCE,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.patience = patience
+        self._integrations = {one.organization: one for one in integrations}
+        self._shown_path = shown_path
+
+    def request(self, shipment: Shipment) -> Request:
+        """The request for a shipment. Raises NotFilledIn if the configuration still lacks what it needs."""
+        integration = self._integrations.get(shipment.organization)
+        return request_of(self._message(shipment), shipment, integration.token if integration else None)
+
+    def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
+        """Sends the bytes of `body` from its start, several times if need be.
+
+        Raises NotFilledIn, NoToken, or BillproofError if the bytes are not the shipment's or a library is missing: then
+        nothing was sent.
+        """
+        message = self._message(shipment)
+        if token is None:
+            raise NoToken(f"destination {self.name} needs a token")
+        digest = _verified(message, shipment, body)
+        load_libraries()
+        headers = {name: value.replace("{token}", token.reveal()) for name, value in message.headers.items()}
+        return Sending(self.settings, self.patience, message, headers | {"Content-Digest": digest}, body, token).answer()
+
+    def _message(self, shipment: Shipment) -> Message:
+        gaps = self._gaps(shipment)
+        if gaps:
+            raise NotFilledIn(gaps, self.settings.preset)
+        return message_of(self.settings, shipment)
+
+    def _gaps(self, shipment: Shipment) -> list[str]:
+        settings = self.settings
+        given: dict[str, str | None] = {
+            "method": settings.method,
+            "path": settings.path,
+            "file": settings.file.form_field if isinstance(settings.file, FormField) else settings.file,
+            "base_url": settings.base_url or "",
+            "query": "".join((settings.query or {}).values()),
+            "headers": "".join((settings.headers or {}).values()),
+            "id_at": settings.id_at or "",
+        }
+        open_keys = [f"`{key}`" for key, value in given.items() if value is None or FILL_IN in value]
+        gaps = []
+        if open_keys:
+            gaps.append(f"{self._place(settings.line)}  destination {self.name} is not filled in: {', '.join(open_keys)}")
+        if "integration" in used_placeholders(settings) and (shipment.integration or FILL_IN) in (FILL_IN, ".", ".."):
+            one = self._integrations.get(shipment.organization)
+            of = f"{self._place(one.line)}  integration {one.name}" if one else f"{self._shown_path}  {shipment.organization}"
+            gaps.append(f"{of} is not filled in: `integration`, its id at {self.name}")
+        return gaps
+
+    def _place(self, line: int) -> str:
+        return f"{self._shown_path}:{line}"
+
+
+def _verified(message: Message, shipment: Shipment, body: BinaryIO) -> str:
+    """The Content-Digest of what will be sent. Raises BillproofError if the bytes are not those that passed."""
+    of_file, of_content = hashlib.sha256(), hashlib.sha256(message.before)
+    size = 0
+    body.seek(0)
+    while chunk := body.read(CHUNK):
+        of_file.update(chunk)
+        of_content.update(chunk)
+        size += len(chunk)
+    of_content.update(message.after)
+    if of_file.hexdigest() != shipment.sha256 or size != shipment.size:
+        raise BillproofError(
+            f"the bytes of {shipment.name} are not those that passed; nothing was sent", "Run the command again."
+        )
+    return content_digest(of_content.digest())

@@ -1,0 +1,156 @@
+"""The request for a shipment: settings and shipment to address, headers and frame of the body; the same each time.
+
+The secret stands as {token} in it until it is sent. RFC 9530 describes Content-Digest, RFC 7578 the form;
+draft-ietf-httpapi-idempotency-key-header-06 the key, whose quotation marks are part of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from validator import __version__
+from validator.destination_settings import PLACEHOLDERS, TOKEN, DestinationSettings, FormField, Token, holes
+from validator.destinations.base import Request, Shipment
+from validator.destinations.pelanor import PRESETS
+
+_TOKEN = f"{{{TOKEN}}}"
+
+
+class Message(NamedTuple):
+    """A request as it will be sent; `before` and `after` are what a form puts around the file.
+
+    `headers` has everything but Content-Digest, which for a form is known only when the file is at hand.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    field: str | None
+    boundary: str
+    before: bytes
+    after: bytes
+
+
+def message_of(settings: DestinationSettings, shipment: Shipment) -> Message:
+    """The request that the settings, which must be filled in, make of a shipment."""
+    assert settings.method is not None and settings.path is not None and settings.file is not None
+    base_url = PRESETS[settings.preset].base_url if settings.preset else settings.base_url or ""
+    url = base_url.rstrip("/") + _filled(settings.path, shipment) + _query(settings.query or {}, shipment)
+    field = settings.file.form_field if isinstance(settings.file, FormField) else None
+    boundary = f"billproof-{shipment.sha256[:32]}"
+    before = _form_head(boundary, field, shipment.name) if field else b""
+    after = f"\r\n--{boundary}--\r\n".encode() if field else b""
+    headers = {
+        "Accept": "application/json, application/problem+json, */*;q=0.1",
+        "Content-Type": f"multipart/form-data; boundary={boundary}" if field else "text/csv",
+        "User-Agent": f"billproof/{__version__}",
+    }
+    given = {name: _filled(value, shipment) for name, value in (settings.headers or {}).items()}
+    if not any(_TOKEN in value for value in given.values()):
+        given["Authorization"] = f"Bearer {_TOKEN}"
+    replaced = {name.lower() for name in given}
+    headers = {name: value for name, value in headers.items() if name.lower() not in replaced} | given
+    headers |= {
+        "Accept-Encoding": "identity",
+        "Content-Length": str(len(before) + shipment.size + len(after)),
+        "Idempotency-Key": f'"{idempotency_key(url, shipment)}"',
+    }
+    return Message(settings.method, url, headers, field, boundary, before, after)
+
+
+def idempotency_key(url: str, shipment: Shipment) -> str:
+    """The same wish has the same key: these bytes, to this address, after what was accepted before."""
+    wish = (url, shipment.organization, shipment.month, shipment.sha256, shipment.follows)
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "\n".join(wish)))
+
+
+def content_digest(sha256: bytes) -> str:
+    """The header Content-Digest for a digest of the whole content."""
+    return f"sha-256=:{base64.b64encode(sha256).decode('ascii')}:"
+
+
+def used_placeholders(settings: DestinationSettings) -> set[str]:
+    """The placeholders that stand in path, query or headers."""
+    texts = (settings.path or "", *(settings.query or {}).values(), *(settings.headers or {}).values())
+    return {name for text in texts for name in holes(text)}
+
+
+def request_of(message: Message, shipment: Shipment, token: Token | None) -> Request:
+    """The request as a receipt keeps it and a dry run prints it; `token` tells where the secret would come from."""
+    body: dict[str, Any] = {"kind": "raw", "size": shipment.size, "sha256": shipment.sha256}
+    headers = dict(message.headers)
+    if message.field is None:
+        headers["Content-Digest"] = content_digest(bytes.fromhex(shipment.sha256))
+    else:
+        body |= {"kind": "form", "field": message.field, "boundary": message.boundary, "file": shipment.name}
+        headers["Content-Digest"] = "of the whole form, as it is sent"
+    headers = dict(sorted(headers.items()))
+    description = {"method": message.method, "url": message.url, "headers": headers, "body": body}
+    return Request(description, _curl(message, headers, shipment, token))
+
+
+def _filled(text: str, shipment: Shipment) -> str:
+    return _replaced(text, shipment, lambda value: quote(value, safe=""))
+
+
+def _query(query: Mapping[str, str], shipment: Shipment) -> str:
+    pairs = (f"{quote(key, safe='')}={quote(_replaced(value, shipment, str), safe='')}" for key, value in query.items())
+    text = "&".join(pairs)
+    return f"?{text}" if text else ""
+
+
+def _replaced(text: str, shipment: Shipment, encoded: Callable[[str], str]) -> str:
+    values = {name: encoded(getattr(shipment, name) or "") for name in PLACEHOLDERS}
+    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
+
+
+def _form_head(boundary: str, field: str, name: str) -> bytes:
+    disposition = f'form-data; name="{_form_text(field)}"; filename="{_form_text(name)}"'
+    return f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: text/csv\r\n\r\n".encode("utf-8", "replace")
+
+
+def _form_text(text: str) -> str:
+    return text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+
+
+def _curl(message: Message, headers: Mapping[str, str], shipment: Shipment, token: Token | None) -> str:
+    """The request for a POSIX shell. Headers with the secret come by standard input: arguments are seen by every process."""
+    secret = [f"{name}: {value}" for name, value in headers.items() if _TOKEN in value]
+    left_out = {"content-length"} | ({"content-type", "content-digest"} if message.field else set())
+    open_headers = [f"{name}: {value}" for name, value in headers.items() if _TOKEN not in value and name.lower() not in left_out]
+    if message.field is None:
+        body = f"--data-binary {shlex.quote('@' + shipment.name)}"
+    else:
+        body = "--form " + shlex.quote(f'{message.field}=@"{_escaped(shipment.name)}";type=text/csv')
+    lines = [
+        f"printf '%s\\n' {' '.join(_with_variable(one, token) for one in secret)} | curl --header @-",
+        f"  --request {message.method} {shlex.quote(message.url)}",
+        *(f"  --header {shlex.quote(one)}" for one in open_headers),
+        f"  {body}",
+    ]
+    return " \\\n".join(lines)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _with_variable(header: str, token: Token | None) -> str:
+    pieces = [shlex.quote(one) if one else "" for one in header.split(_TOKEN)]
+    return f'"{_variable(token)}"'.join(pieces)
+
+
+def _variable(token: Token | None) -> str:
+    if token is None:
+        return "$TOKEN"
+    if token.file is not None:
+        return f"$(cat {shlex.quote(token.file)})"
+    if token.env is not None:
+        return f"${token.env}"
+    return f"${{{token.id_env}}}:${{{token.secret_env}}}"

@@ -1,0 +1,49 @@
+"""What is known about Pelanor's API, and what its customers must tell, because only they can read it.
+
+Base URLs and API pages: public programs of Pelanor and OpenOps that use them. The form of the token:
+https://docs.pelanor.io/api-reference/getting-started. The upload's path, method, field, limits and answers stand behind
+the login; nothing here pretends to know them.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from validator.errors import UsageError
+
+
+class Preset(NamedTuple):
+    """What a preset fixes: the host, and the page that shows the rest to those who log in."""
+
+    base_url: str
+    page: str
+
+
+PRESETS: Final = {
+    "pelanor-us": Preset("https://api.pelanor.io", "https://app.pelanor.io/api-docs"),
+    "pelanor-eu": Preset("https://api-eu.pelanor.io", "https://app-eu.pelanor.io/api-docs"),
+}
+
+_STEPS = """\
+Pelanor shows it only to its customers, so nobody can ship it. Four steps:
+  1  Log in to {page} with the role Admin or Workspace Admin
+  2  Find the operation that uploads an OpenAI billing file
+  3  Copy what stands there:
+       the page says                       billproof.yaml
+       POST or PUT                         method:
+       the address after the host          path:      write {{integration}} where it wants the integration's id
+       multipart/form-data with a name     file: {{form_field: name}}
+       text/csv or octet-stream            file: raw
+  4  billproof upload FILE --dry-run prints the request as a curl line: compare it with the page's own example"""
+
+
+class NotFilledIn(UsageError):
+    """The configuration does not say yet what a request needs; `gaps` are all of them, each with its place."""
+
+    def __init__(self, gaps: list[str], preset: str | None) -> None:
+        help = _STEPS.format(page=PRESETS[preset].page) if preset else "The documentation of the API tells what belongs there."
+        super().__init__(f"CONFIGURATION  {gaps[0]}", help)
+        self.gaps = gaps
+
+    def lines(self) -> list[str]:
+        return [*(f"CONFIGURATION  {gap}" for gap in self.gaps), *self.help.splitlines()]
