@@ -1,0 +1,705 @@
+"""Uploads over HTTP against a real server on this machine that answers, delays, cuts, lies and repeats secrets."""
+
+from __future__ import annotations
+
+import base64
+import email
+import email.policy
+import hashlib
+import io
+import logging
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import pytest
+import trustme
+
+from tests.destinations.server import Act, Received, Server, answer, drip, lose, raw, reset, serving, silent
+from validator import __version__
+from validator.config import Integration
+from validator.destination_settings import DestinationSettings, FormField, Token
+from validator.destinations.answers import Heard, attempt_of
+from validator.destinations.base import Answer, Shipment
+from validator.destinations.http import HttpDestination
+from validator.destinations.pelanor import NotFilledIn
+from validator.destinations.sending import Patience, Sending
+from validator.errors import BillproofError
+from validator.tokens import NoToken, Secret
+
+ACME = "org-EXAMPLEacme01"
+TOKEN = "tok/EXAMPLE+0123456789:secret=EXAMPLE~abcdefghij"
+SECRET = Secret(TOKEN)
+DATA = b"start_time,amount_value\n1759276800,0.1\n" * 5_000
+# Quick, but for one attempt's own time: a slow machine must not make it too short.
+HASTY = Patience(attempts=3, total=20, wait=0.01, longest=0.02, jitter=0.01, connect=5, read=0.4, answer=1.5)
+PATIENT = HASTY._replace(read=10, answer=20)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as made:
+        yield made
+
+
+def shipment(**changes: Any) -> Shipment:
+    made = Shipment(ACME, "2025-10", "1111-EXAMPLE", "cost 10.csv", len(DATA), hashlib.sha256(DATA).hexdigest())
+    return made._replace(**changes)
+
+
+def settings(url: str, **changes: Any) -> DestinationSettings:
+    made = DestinationSettings("http", path="/v1/{integration}/upload", base_url=url, method="POST", file="raw", line=4)
+    return made._replace(**changes)
+
+
+def destination(url: str, patience: Patience = PATIENT, token: Token | None = None, **changes: Any) -> HttpDestination:
+    integrations = [Integration("research", ACME, token=token or Token(env="PELANOR_TOKEN"), line=9)]
+    return HttpDestination("api", settings(url, **changes), integrations, "billproof.yaml", patience)
+
+
+def send(server: Server, *acts: Act, patience: Patience = PATIENT, **changes: Any) -> Answer:
+    """What comes of an upload to a server that does this."""
+    if acts:
+        server.acts = list(acts)
+    return destination(server.url, patience, **changes).send(shipment(), io.BytesIO(DATA), SECRET)
+
+
+def digest_of(data: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
+
+
+# --- what is sent ---
+
+
+def test_a_raw_body_arrives_with_its_headers(server: Server) -> None:
+    found = send(server, answer(201, Date="Tue, 04 Nov 2025 08:00:00 GMT"))
+    assert found._replace(time=None) == Answer("accepted", "201", code=201)
+    (received,) = server.received
+    assert (received.method, received.target, received.body) == ("POST", "/v1/1111-EXAMPLE/upload", DATA)
+    key = received.headers.pop("Idempotency-Key")  # type: ignore[attr-defined]
+    assert key[0] == key[-1] == '"'
+    assert uuid.UUID(key[1:-1]).version == 5
+    assert received.headers == {
+        "Host": server.url.removeprefix("http://"), "Accept": "application/json, application/problem+json, */*;q=0.1",
+        "Accept-Encoding": "identity", "Authorization": f"Bearer {TOKEN}", "Connection": "keep-alive",
+        "Content-Digest": digest_of(DATA), "Content-Length": str(len(DATA)), "Content-Type": "text/csv",
+        "User-Agent": f"billproof/{__version__}",
+    }  # fmt: skip
+
+
+def form_of(received: Received) -> email.message.EmailMessage:
+    head = f"Content-Type: {received.headers['Content-Type']}\r\n\r\n".encode()
+    made = email.message_from_bytes(head + received.body, policy=email.policy.HTTP)
+    assert isinstance(made, email.message.EmailMessage)
+    return made
+
+
+def test_a_form_holds_the_file_and_nothing_else(server: Server) -> None:
+    assert send(server, file=FormField("billing file")).status == "accepted"
+    (received,) = server.received
+    (part,) = form_of(received).iter_parts()
+    assert part.get_param("name", header="Content-Disposition") == "billing file"
+    assert part.get_filename() == "cost 10.csv"
+    assert part.get_content_type() == "text/csv"
+    assert DATA in received.body
+    assert received.headers["Content-Digest"] == digest_of(received.body)
+    assert received.headers["Content-Length"] == str(len(received.body))
+
+
+def test_names_cannot_end_a_part_of_the_form(server: Server) -> None:
+    made = shipment(name='a"; x="\r\nb: c.csv')
+    destination(server.url, file=FormField("f")).send(made, io.BytesIO(DATA), SECRET)
+    head = server.received[0].body.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert head[1:] == [
+        b'Content-Disposition: form-data; name="f"; filename="a%22; x=%22%0D%0Ab: c.csv"', b"Content-Type: text/csv",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("file", ["raw", FormField("file")], ids=["raw", "form"])
+def test_every_attempt_sends_the_same_bytes_and_key(server: Server, file: Any) -> None:
+    found = send(server, answer(503), answer(500), answer(201), file=file)
+    assert (found.status, found.attempts) == ("accepted", 3)
+    first, *others = server.received
+    assert DATA in first.body
+    assert others == [first, first]
+
+
+def test_the_body_is_sent_from_its_start_wherever_it_stands(server: Server) -> None:
+    body = io.BytesIO(DATA)
+    body.seek(100)
+    assert destination(server.url).send(shipment(), body, SECRET).status == "accepted"
+    assert server.received[0].body == DATA
+
+
+def test_placeholders_are_encoded_where_they_stand(server: Server) -> None:
+    made = destination(
+        server.url, path="/a%20b/{integration}/{month}", query={"org id": "{organization}&x", "fix": "1"},
+        headers={"X-For": "{organization} {month}"},
+    )  # fmt: skip
+    odd = shipment(organization="org/ü?&", integration="1/../2 #")
+    assert made.send(odd, io.BytesIO(DATA), SECRET).status == "accepted"
+    (received,) = server.received
+    path = "/a%20b/1%2F..%2F2%20%23/2025-10?org%20id=org%2F%C3%BC%3F%26%26x&fix=1"
+    assert received.target == path
+    assert made.request(odd).description["url"] == server.url + path
+    assert received.headers["X-For"] == "org%2F%C3%BC%3F%26 2025-10"
+
+
+def test_a_base_url_may_have_a_path(server: Server) -> None:
+    assert destination(f"{server.url}/api/").send(shipment(), io.BytesIO(DATA), SECRET).status == "accepted"
+    assert server.received[0].target == "/api/v1/1111-EXAMPLE/upload"
+
+
+def test_a_header_with_the_token_takes_the_place_of_authorization(server: Server) -> None:
+    send(server, headers={"X-Api-Key": "key {token}", "content-type": "application/octet-stream", "Accept": "text/plain"})
+    headers = server.received[0].headers
+    assert headers["X-Api-Key"] == f"key {TOKEN}"
+    assert "Authorization" not in headers
+    assert (headers["content-type"], headers["Accept"]) == ("application/octet-stream", "text/plain")
+    assert len({name.lower() for name in headers}) == len(headers)
+
+
+def test_the_key_is_that_of_the_wish() -> None:
+    made = destination("https://api.example.com")
+
+    def key(to: HttpDestination = made, **changes: Any) -> str:
+        text: str = to.request(shipment(**changes)).description["headers"]["Idempotency-Key"]
+        return text
+
+    parts = ("https://api.example.com/v1/1111-EXAMPLE/upload", ACME, "2025-10", shipment().sha256, "")
+    assert key() == f'"{uuid.uuid5(uuid.NAMESPACE_URL, chr(10).join(parts))}"'
+    assert key(name="renamed.csv") == key()
+    others = {
+        key(destination("https://api.example.org")), key(organization="org-EXAMPLElabs02"), key(month="2025-09"),
+        key(sha256="a" * 64), key(follows="b" * 64), key(integration="2"),
+    }  # fmt: skip
+    assert len(others | {key()}) == 7
+
+
+def test_bytes_that_did_not_pass_are_not_sent(server: Server) -> None:
+    for body in (DATA + b"x", DATA[:-1], b"", DATA.replace(b"0.1", b"0.2", 1)):
+        with pytest.raises(BillproofError, match="are not those that passed; nothing was sent") as told:
+            destination(server.url).send(shipment(), io.BytesIO(body), SECRET)
+        assert told.value.exit_code == 3
+    assert server.connections == 0
+
+
+def test_without_a_token_nothing_is_sent(server: Server) -> None:
+    with pytest.raises(NoToken):
+        destination(server.url).send(shipment(), io.BytesIO(DATA), None)
+    assert server.connections == 0
+
+
+# --- what an answer means ---
+
+CODES = {
+    200: ("accepted", 1), 201: ("accepted", 1), 202: ("accepted", 1), 204: ("accepted", 1), 206: ("unknown", 1),
+    299: ("unknown", 1), 300: ("refused", 1), 301: ("refused", 1), 302: ("refused", 1), 303: ("unknown", 1), 304: ("refused", 1),
+    307: ("refused", 1), 308: ("refused", 1), 400: ("refused", 1), 401: ("refused", 1), 403: ("refused", 1), 404: ("refused", 1),
+    408: ("unknown", 3), 409: ("unknown", 3), 413: ("refused", 1), 422: ("refused", 1), 429: ("refused", 3), 500: ("unknown", 3),
+    501: ("unknown", 3), 502: ("unknown", 3), 503: ("refused", 3), 504: ("unknown", 3), 599: ("unknown", 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "status", "attempts"), [(code, *one) for code, one in CODES.items()])
+def test_what_a_code_means(server: Server, code: int, status: str, attempts: int) -> None:
+    found = send(server, answer(code))
+    assert (found.status, found.attempts, found.code, server.connections) == (status, attempts, code, attempts)
+    assert found.text.startswith(str(code) + (" three times" if attempts == 3 else ""))
+    assert "nothing was sent" not in found.text
+
+
+def test_only_configured_codes_are_success(server: Server) -> None:
+    assert send(server, answer(202), success=(202,)).status == "accepted"
+    assert send(server, answer(200), success=(202,)).status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("acts", "status", "text"),
+    [
+        ([answer(503), answer(429), answer(201)], "accepted", "503, then 429, then 201"),
+        ([lose, answer(201)], "accepted", "{lost}, then 201"),
+        ([lose, answer(503)], "unknown", "{lost}, then 503 twice"),
+        ([answer(503), lose, answer(429)], "unknown", "503, then {lost}, then 429"),
+        ([answer(502), answer(401)], "unknown", "502, then 401"),
+        ([answer(503), answer(401)], "refused", "503, then 401"),
+    ],
+    ids=["mended", "found again", "lost before", "lost between", "perhaps before a refusal", "surely not before a refusal"],
+)
+def test_several_attempts(server: Server, acts: list[Act], status: str, text: str) -> None:
+    found = send(server, *acts)
+    assert found.status == status
+    assert found.text == text.format(lost="the connection ended without a whole answer in HTTP")
+
+
+LOST = {
+    "silence": silent, "reset before the body": reset, "closed without an answer": lose, "not HTTP": raw(b"SSH-2.0-x\r\n\r\n"),
+    "half a head": raw(b"HTTP/1.1 201 Created\r\nContent-"),
+    "half a body": raw(b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{"),
+    "garbage in chunks": raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nboo"),
+    "a head that drips": drip(b"HTTP/1.1 200 OK\r\nX-Slow: "),
+    "a body that drips": drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
+    "another protocol": raw(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("act", LOST.values(), ids=LOST)
+def test_an_answer_that_is_lost_is_unknown(server: Server, act: Act) -> None:
+    found = send(server, act, patience=HASTY._replace(attempts=1))
+    assert found.status == "unknown"
+    assert found.id is None
+    assert "nothing was sent" not in found.text
+
+
+def test_how_a_lost_answer_is_told(server: Server) -> None:
+    assert send(server, silent, patience=HASTY._replace(attempts=1)).text == "no answer within 0.4 s"
+    slow = drip(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    assert send(server, slow, patience=HASTY._replace(attempts=1)).text == "no whole answer within 1.5 s"
+
+
+def test_a_refusal_stands_though_its_body_breaks_off(server: Server) -> None:
+    found = send(server, raw(b"HTTP/1.1 400 Bad\r\nContent-Length: 99\r\n\r\nthe header is wr"))
+    assert (found.status, found.text, found.attempts) == ("refused", "400: the header is wr", 1)
+
+
+class Eager(httpx2.BaseTransport):
+    """A server that answers before it has read the file, which a socket's buffers allow and hide."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(201, stream=httpx2.ByteStream(b'{"id": "7"}'))
+
+
+def test_a_success_before_the_file_was_sent_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sending, "_client", lambda self: httpx2.Client(transport=Eager()))
+    found = destination("https://api.example.com", id_at="/id").send(shipment(), io.BytesIO(DATA), SECRET)
+    assert (found.status, found.text, found.id) == ("unknown", "201 before the whole file was sent", None)
+
+
+# --- waiting ---
+
+
+def test_a_long_wait_is_not_waited_for(server: Server) -> None:
+    found = send(server, answer(429, Retry_After="3600"))
+    assert (found.status, found.text, found.attempts) == ("refused", "429; it asks to wait 3600 s", 1)
+
+
+@pytest.mark.parametrize("wait", ["0", "Tue, 04 Nov 2025 08:00:00 GMT", "soon", "-1", ""])
+def test_a_short_wait_is_waited_for(server: Server, wait: str) -> None:
+    found = send(server, answer(429, Retry_After=wait), answer(201))
+    assert (found.status, found.attempts) == ("accepted", 2)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "date", "after"),
+    [
+        ("120", None, 120.0),
+        ("Tue, 04 Nov 2025 09:00:00 GMT", "Tue, 04 Nov 2025 08:59:30 GMT", 30.0),
+        ("Tue, 04 Nov 2025 09:00:00 GMT", "Tue, 04 Nov 2025 09:59:30 GMT", 0.0),
+        ("Tue, 04 Nov 2025 09:00:00 GMT", None, 45.0),
+        ("Tue, 04 Nov 2025 09:00:00 GMT", "yesterday", 45.0),
+        ("1.5", None, None),
+        ("99999999999999999999", None, None),
+        ("Tue, 99 Nov 99999 09:00:00 GMT", None, None),
+    ],
+)
+def test_how_long_to_wait(retry_after: str, date: str | None, after: float | None) -> None:
+    headers = {"retry-after": retry_after} | ({"date": date} if date else {})
+    now = 1762246755.0  # 2025-11-04T08:59:15Z
+    assert attempt_of(Heard(503, headers, b""), settings("https://api.example.com"), None, now).after == after
+    assert attempt_of(Heard(400, headers, b""), settings("https://api.example.com"), None, now).after is None
+
+
+# --- what the server says ---
+
+BODIES = {
+    "problem": (b'{"type": "x", "title": "Month is locked", "status": 400, "detail": "since\\n Monday", "y": 1}', {},
+                "Month is locked; since Monday"),
+    "detail only": (b'{"detail": "no such integration"}', {}, "no such integration"),
+    "other JSON": (b'{"errors": ["x",\n {"code": 7}]}', {}, '{"errors": ["x", {"code": 7}]}'),
+    "title that is no text": (b'{"title": 7}', {}, '{"title": 7}'),
+    "text": (b"bad  header\r\n in row 1\n", {}, "bad header in row 1"),
+    "not UTF-8": (b"caf\xe9", {}, "caf\ufffd"),
+    "page": (b"<!doctype html><head><title>\nLog in</title>", {"Content_Type": "text/html"}, "Log in"),
+    "page without title": (b"<html><p>hello", {}, "a page, not the API"),
+    "control characters": (b"a\x1b[31mb\x07", {}, "a\\u001B[31mb\\u0007"),
+    "log command": (b"##vso[x] y", {}, "\\u0023#vso[x] y"),
+    "address": (b"ask jane.doe@example.com", {}, "ask <e-mail>"),
+    "binary": (b"PK\x00\x00", {}, ""),
+    "deep": (b"[" * 60_000, {}, "[" * 194 + "…"),
+    "long": (b"x" * 10_000_000, {}, "x" * 194 + "…"),
+    "nothing": (b"", {}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "headers", "text"), BODIES.values(), ids=BODIES)
+def test_what_the_server_says_about_an_error(server: Server, body: bytes, headers: dict[str, str], text: str) -> None:
+    found = send(server, answer(400, body, **headers))
+    assert found.text == (f"400: {text}" if text else "400")
+    assert found.status == "refused"
+
+
+IDS = {
+    "member": ({"id": "u-1"}, "/id", "u-1"),
+    "nested": ({"data": {"uploads": [{"id": "a"}, {"id": "b"}]}}, "/data/uploads/1/id", "b"),
+    "number": ({"id": 12}, "/id", "12"),
+    "escaped": ({"a/b": {"c~d": "x"}}, "/a~1b/c~0d", "x"), "empty name": ({"": "x"}, "/", "x"),
+    "missing": ({"id": "x"}, "/ID", None), "truth": ({"id": True}, "/id", None), "object": ({"id": {}}, "/id", None),
+    "blank": ({"id": " "}, "/id", None), "beyond": ({"id": ["x"]}, "/id/1", None), "dash": ({"id": ["x"]}, "/id/-", None),
+    "null": ({"id": None}, "/id", None), "long": ({"id": "x" * 500}, "/id", "x" * 119 + "…"),
+    "control": ({"id": "a\nb\x1b"}, "/id", "a b\\u001B"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "pointer", "id"), IDS.values(), ids=IDS)
+def test_where_the_id_stands(server: Server, body: dict[str, Any], pointer: str, id: str | None) -> None:
+    found = send(server, answer(200, body), id_at=pointer)
+    assert (found.status, found.id) == ("accepted", id)
+    assert found.text == ("200" if id else f"200: the answer has no id at {pointer}")
+
+
+def test_an_answer_without_a_body_has_no_id(server: Server) -> None:
+    assert send(server, answer(204), id_at="/id").text == "204: the answer has no id at /id"
+    assert send(server, answer(204)).text == "204"
+
+
+def test_a_redirect_is_not_followed(server: Server) -> None:
+    with serving() as other:
+        found = send(server, answer(307, b"moved", Location=f"{other.url}/x?secret=1"))
+        assert (found.status, found.text) == ("refused", "307: it points to 127.0.0.1; redirects are not followed")
+        assert other.connections == 0
+    assert send(server, answer(302, Location="/login")).text == "302: it points to another path; redirects are not followed"
+    assert send(server, answer(302, Location="http://[x/")).status == "refused"
+    assert send(server, answer(302)).status == "refused"
+
+
+# --- no way there ---
+
+
+def test_nobody_listens() -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        found = destination(f"http://127.0.0.1:{held.getsockname()[1]}").send(shipment(), io.BytesIO(DATA), SECRET)
+    assert (found.status, found.attempts, found.code) == ("refused", 3, None)
+    assert found.text.startswith("127.0.0.1 was not reached three times: ")
+    assert found.text.endswith("; nothing was sent")
+
+
+def test_a_name_that_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    found = destination("https://api.example.com").send(shipment(), io.BytesIO(DATA), SECRET)
+    assert found.status == "refused"
+    assert found.text == "api.example.com was not reached three times: Name or service not known; nothing was sent"
+
+
+def test_a_lost_answer_is_not_made_good_by_a_server_that_is_gone(server: Server) -> None:
+    def lose_and_leave(handler: Any) -> None:
+        lose(handler)
+        handler.server.socket.close()
+
+    found = send(server, lose_and_leave)
+    assert found.status == "unknown"
+    assert "nothing was sent" not in found.text
+
+
+@pytest.fixture
+def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
+    """A certificate authority that this process trusts."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return made
+
+
+def tls(authority: trustme.CA, host: str = "127.0.0.1") -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+def test_a_trusted_certificate(authority: trustme.CA) -> None:
+    with serving(tls(authority)) as server:
+        assert send(server).status == "accepted"
+        assert server.received[0].body == DATA
+        assert send(server, drip(b"HTTP/1.1 200 OK\r\nX: "), patience=HASTY._replace(attempts=1)).status == "unknown"
+
+
+@pytest.mark.parametrize("wrong", ["authority", "name"])
+def test_a_certificate_that_is_not_trusted(authority: trustme.CA, wrong: str) -> None:
+    context = tls(trustme.CA()) if wrong == "authority" else tls(authority, "api.example.com")
+    with serving(context) as server:
+        found = send(server)
+        assert (found.status, found.attempts, server.received) == ("refused", 1, [])
+    assert found.text.startswith("127.0.0.1 was not reached: its certificate is not trusted: ")
+    assert found.text.endswith("; nothing was sent")
+
+
+def test_no_tls_where_it_is_wanted(server: Server) -> None:
+    found = destination(server.url.replace("http:", "https:")).send(shipment(), io.BytesIO(DATA), SECRET)
+    assert found.status == "refused"
+    assert found.text.endswith("; nothing was sent")
+
+
+def test_certificates_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    found = destination("https://127.0.0.1:1").send(shipment(), io.BytesIO(DATA), SECRET)
+    assert (found.status, found.attempts) == ("refused", 0)
+    assert found.text == "no connection could be prepared (FileNotFoundError); nothing was sent"
+
+
+def test_a_proxy_sees_no_token_in_the_clear(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    with serving() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert send(server).status == "accepted"
+        assert proxy.connections == 0
+
+
+def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:hunter2@"))
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        found = destination("https://api.example.com").send(shipment(), io.BytesIO(DATA), SECRET)
+    assert found == Answer("refused", "api.example.com was not reached three times; nothing was sent", attempts=3)
+
+
+def test_an_interruption_passes_through(server: Server) -> None:
+    class Interrupted(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if server.received:
+                raise KeyboardInterrupt
+            return super().read(size)
+
+    server.acts = [answer(503)]
+    with pytest.raises(KeyboardInterrupt):
+        destination(server.url).send(shipment(), Interrupted(DATA), SECRET)
+    assert len(server.received) == 1
+
+
+# --- secrets ---
+
+ECHOES = {
+    "whole": TOKEN, "identifier": "tok/EXAMPLE+0123456789", "secret": "secret=EXAMPLE~abcdefghij",
+    "beginning": TOKEN[:12] + "...",
+    "base64": base64.b64encode(f"Bearer {TOKEN}".encode()).decode(), "base64 alone": base64.b64encode(TOKEN.encode()).decode(),
+    "base64 for addresses": base64.urlsafe_b64encode(b"xx" + TOKEN.encode()).decode(), "percent-encoded": quote(TOKEN, safe=""),
+    "lower-case percent-encoded": quote(TOKEN, safe="").lower(), "upper case": TOKEN.upper(), "twice": TOKEN * 2,
+}  # fmt: skip
+
+
+def hidden_in(text: str) -> bool:
+    """Whether eight characters in a row of no form of the token stand in a text."""
+    encoded = [base64.b64encode(b"x" * before + TOKEN.encode()).decode()[before + 1 : -4] for before in range(3)]
+    forms = [TOKEN, quote(TOKEN, safe=""), *encoded]
+    pieces = {form[at : at + 8].lower() for form in forms for at in range(len(form) - 7)}
+    return not any(piece in text.lower() for piece in pieces)
+
+
+def test_the_search_for_the_token_finds_it() -> None:
+    assert not any(hidden_in(one) for one in ECHOES.values())
+    assert hidden_in("Bearer <token>")
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+def test_a_server_that_repeats_the_token(
+    server: Server,
+    echo: str,
+    caplog: pytest.LogCaptureFixture,
+    recwarn: pytest.WarningsRecorder,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("httpx2", "httpcore2", "stamina"):
+        caplog.set_level(logging.DEBUG, name)
+    made = destination(server.url, id_at="/id")
+    server.acts = [
+        answer(500, f"bad credential {echo}".encode(), X_Echo=echo),
+        answer(200, {"id": echo, "token": echo}, X_Echo=echo, Date=echo),
+    ]
+    accepted = made.send(shipment(), io.BytesIO(DATA), SECRET)
+    server.acts = [answer(400, {"title": f"bad {echo}", "detail": echo}, X_Echo=echo, Location=f"https://{echo}@x/")]
+    refused = made.send(shipment(), io.BytesIO(DATA), SECRET)
+    assert (accepted.status, refused.status) == ("accepted", "refused")
+    assert "<token>" in refused.text and accepted.id and "<token>" in accepted.id
+    told = [accepted, refused, made.request(shipment()), made.__dict__, SECRET, caplog.text, recwarn.list, capfd.readouterr()]
+    assert hidden_in(repr(told)), told
+
+
+def test_a_token_across_the_edge_of_what_is_read(server: Server) -> None:
+    found = send(server, answer(400, b" " * (65_536 - 30) + TOKEN.encode()))
+    assert hidden_in(found.text)
+
+
+def test_no_exception_holds_the_token(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that no header can hold: the libraries' own messages would quote it."""
+    for text in (TOKEN + "\r\nX: y", TOKEN + "ü", TOKEN + "\x00"):
+        found = destination(server.url, HASTY).send(shipment(), io.BytesIO(DATA), Secret(text))
+        assert found.status != "accepted"
+        assert hidden_in(repr(found))
+    assert server.received == []
+
+
+# --- what is shown before ---
+
+
+def test_a_dry_run_needs_neither_token_nor_network() -> None:
+    request = destination("https://api.example.com").request(shipment())
+    key = request.description["headers"]["Idempotency-Key"]
+    assert request.shell == (
+        "printf '%s\\n' 'Authorization: Bearer '\"$PELANOR_TOKEN\" | curl --header @- \\\n"
+        "  --request POST https://api.example.com/v1/1111-EXAMPLE/upload \\\n"
+        "  --header 'Accept: application/json, application/problem+json, */*;q=0.1' \\\n"
+        "  --header 'Accept-Encoding: identity' \\\n"
+        f"  --header 'Content-Digest: {digest_of(DATA)}' \\\n"
+        "  --header 'Content-Type: text/csv' \\\n"
+        f"  --header 'Idempotency-Key: {key}' \\\n"
+        f"  --header 'User-Agent: billproof/{__version__}' \\\n"
+        "  --data-binary '@cost 10.csv'"
+    )
+    assert request.description["headers"]["Authorization"] == "Bearer {token}"
+    assert request.description["body"] == {"kind": "raw", "size": len(DATA), "sha256": shipment().sha256}
+    assert request == destination("https://api.example.com").request(shipment())
+    assert request.sha256 != destination("https://api.example.com", method="PUT").request(shipment()).sha256
+
+
+TOKENS = {
+    "env": Token(env="BILLPROOF_T"), "two variables": Token(id_env="BILLPROOF_I", secret_env="BILLPROOF_S"),
+    "file": Token(file="my token"),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(os.name == "nt" or not shutil.which("curl"), reason="the line is for a POSIX shell with curl")
+@pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
+@pytest.mark.parametrize("file", ["raw", FormField('a "field"')], ids=["raw", "form"])
+def test_the_line_for_curl_makes_the_same_request(server: Server, tmp_path: Path, token: Token, file: Any) -> None:
+    odd = shipment(name='it\'s $HOME; "x".csv', integration="a b")
+    (tmp_path / odd.name).write_bytes(DATA)
+    (tmp_path / "my token").write_text(TOKEN + "\n")
+    made = destination(
+        server.url, token=token, file=file, method="PUT", query={"m": "{month}&'"},
+        headers={"X-Key": "%s '{token}' $x", "X-Other": "$HOME `id` \"'"},
+    )  # fmt: skip
+    variables = {"BILLPROOF_T": TOKEN, "BILLPROOF_I": TOKEN.split(":")[0], "BILLPROOF_S": TOKEN.split(":")[1]}
+    shim = tmp_path / "bin" / "curl"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > arguments\nexec {shutil.which("curl")} --silent --noproxy "*" "$@"\n')
+    shim.chmod(0o755)
+    environment = {**os.environ, **variables, "PATH": f"{shim.parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["sh", "-c", made.request(odd).shell], cwd=tmp_path, env=environment, timeout=60, check=True)
+    assert made.send(odd, io.BytesIO(DATA), SECRET).status == "accepted"
+    by_curl, by_us = server.received
+    assert (by_curl.method, by_curl.target) == (by_us.method, by_us.target)
+    own = {"connection", "content-digest", "content-length", "content-type"} if file != "raw" else {"connection"}
+    assert kept(by_curl, own) == kept(by_us, own)
+    if file == "raw":
+        assert by_curl.body == by_us.body
+    else:
+        (one,), (other,) = form_of(by_curl).iter_parts(), form_of(by_us).iter_parts()
+        assert one.items() == other.items()
+        assert one.get_payload() == other.get_payload()
+    assert hidden_in((tmp_path / "arguments").read_text())
+
+
+def kept(received: Received, without: set[str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in received.headers.items() if name.lower() not in without}
+
+
+# --- what only the operator knows ---
+
+
+def pelanor(**changes: Any) -> HttpDestination:
+    made = DestinationSettings("http", preset="pelanor-eu", method="POST", path="/x/{integration}", file="raw", line=7)
+    return HttpDestination("pelanor-eu", made._replace(**changes), [Integration("research", ACME, line=12)])
+
+
+def test_presets_fix_what_is_known() -> None:
+    request = pelanor().request(shipment())
+    assert request.description["url"] == "https://api-eu.pelanor.io/x/1111-EXAMPLE"
+    assert request.description["headers"]["Authorization"] == "Bearer {token}"
+    assert pelanor(preset="pelanor-us").request(shipment()).description["url"] == "https://api.pelanor.io/x/1111-EXAMPLE"
+
+
+def test_what_is_missing_is_told_in_four_steps() -> None:
+    made = pelanor(path="/FILL-IN/{integration}", method=None, file=FormField("FILL-IN"))
+    with pytest.raises(NotFilledIn) as told:
+        made.request(shipment(integration="FILL-IN"))
+    assert told.value.exit_code == 2
+    assert told.value.lines() == [
+        "CONFIGURATION  billproof.yaml:7  destination pelanor-eu is not filled in: `method`, `path`, `file`",
+        "CONFIGURATION  billproof.yaml:12  integration research is not filled in: `integration`, its id at pelanor-eu",
+        "Pelanor shows it only to its customers, so nobody can ship it. Four steps:",
+        "  1  Log in to https://app-eu.pelanor.io/api-docs with the role Admin or Workspace Admin",
+        "  2  Find the operation that uploads an OpenAI billing file",
+        "  3  Copy what stands there:",
+        "       the page says                       billproof.yaml",
+        "       POST or PUT                         method:",
+        "       the address after the host          path:      write {integration} where it wants the integration's id",
+        "       multipart/form-data with a name     file: {form_field: name}",
+        "       text/csv or octet-stream            file: raw",
+        "  4  billproof upload FILE --dry-run prints the request as a curl line: compare it with the page's own example",
+    ]
+    with pytest.raises(NotFilledIn):
+        made.send(shipment(), io.BytesIO(DATA), SECRET)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"method": None}, "method"), ({"path": None}, "path"), ({"path": "/a/FILL-IN"}, "path"), ({"file": None}, "file"),
+        ({"file": FormField("FILL-IN")}, "file"), ({"query": {"x": "FILL-IN"}}, "query"), ({"id_at": "/FILL-IN"}, "id_at"),
+        ({"headers": {"X-Y": "FILL-IN"}}, "headers"), ({"base_url": "https://FILL-IN"}, "base_url"),
+    ],
+)  # fmt: skip
+def test_every_gap_is_named(changes: dict[str, Any], key: str) -> None:
+    with pytest.raises(NotFilledIn) as told:
+        destination("https://api.example.com", **changes).request(shipment())
+    first, second = told.value.lines()
+    assert first == f"CONFIGURATION  billproof.yaml:4  destination api is not filled in: `{key}`"
+    assert "elanor" not in second
+
+
+@pytest.mark.parametrize("id", [None, "", "FILL-IN", ".", ".."])
+def test_an_integration_without_an_id(id: str | None) -> None:
+    with pytest.raises(NotFilledIn, match="research is not filled in: `integration`"):
+        destination("https://api.example.com").request(shipment(integration=id))
+    assert destination("https://api.example.com", path="/upload").request(shipment(integration=id))
+
+
+# --- the libraries ---
+
+
+@pytest.mark.parametrize("name", ["httpx2", "stamina"])
+def test_a_library_that_is_not_installed(server: Server, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    made = destination(server.url)
+    assert made.request(shipment()).shell
+    with pytest.raises(BillproofError) as told:
+        made.send(shipment(), io.BytesIO(DATA), SECRET)
+    assert told.value.exit_code == 3
+    assert told.value.lines() == ["uploads over HTTP need httpx2 and stamina", "pip install 'billproof[http]'"]
+
+
+def test_a_dry_run_loads_neither() -> None:
+    code = (
+        "import sys, validator.destinations.http as http, validator.destination_settings as s;"
+        "from validator.destinations.base import Shipment;"
+        "made = s.DestinationSettings('http', path='/', base_url='https://api.example.com', method='PUT', file='raw');"
+        "http.HttpDestination('x', made).request(Shipment('o', '2025-10', None, 'f', 0, 'aa' * 32));"
+        "print([name for name in ('httpx2', 'stamina', 'httpcore2', 'tenacity') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
