@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 
 from validator.errors import BillproofError
 
@@ -67,7 +68,7 @@ def redact(text: str, secret: Secret | None) -> str:
         return text
     pieces = {form[at : at + _PIECE].lower() for form in _forms(secret.reveal()) for at in range(max(1, len(form) - _PIECE + 1))}
     lengths = {len(one) for one in pieces if one}
-    folded = text.lower() if len(text.lower()) == len(text) else text
+    folded = text.translate(str.maketrans(ascii_uppercase, ascii_lowercase))
     hidden = bytearray(len(text))
     for at in range(len(text)):
         for length in lengths:
