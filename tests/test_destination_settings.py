@@ -1,0 +1,145 @@
+"""What is wrong with destinations and tokens in `billproof.yaml`: told at once, with the line, and without any secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from validator.config import ConfigFile, read_config
+from validator.errors import ConfigurationError
+
+API = 'base_url: "https://api.example.com"'
+
+
+def faults(path: Path, destinations: str, token: str = "{env: T}") -> list[str]:
+    """The faults of a configuration with these destinations, the first of which stands on line 3."""
+    file = path / "billproof.yaml"
+    integration = f"integrations:\n  - {{name: one, organization: org-EXAMPLE1, token: {token}}}"
+    file.write_text(f"version: 1\ndestinations:\n{destinations}\n{integration}\n", "utf-8")
+    try:
+        read_config(str(file))
+    except ConfigurationError as error:
+        return [f"{one.line}  {one.text}" for one in error.faults]
+    return []
+
+
+SOUND = {
+    "preset": "kind: http, preset: pelanor-us",
+    "everything": f'kind: http, {API}, method: PUT, path: "/v1/{{integration}}/%20/{{month}}", query: {{a: "{{organization}}"}}, '
+    'file: {form_field: a b}, headers: {X-Key: "k {token}", Accept: "*/*"}, success: [200, 299], id_at: "/a~1b/~0/0"',
+    "type of a raw body": f"kind: http, {API}, file: raw, headers: {{Content-Type: application/octet-stream}}",
+    "authorization": f'kind: http, {API}, headers: {{authorization: "Basic {{token}}"}}',
+    "root of the answer": f'kind: http, {API}, id_at: ""',
+    "to fill in": 'kind: http, base_url: "https://FILL-IN", path: "/FILL-IN", file: {form_field: FILL-IN}, '
+    "headers: {X-Token: FILL-IN}",
+    "localhost": 'kind: http, base_url: "http://localhost:8080/api"',
+    "loopback": 'kind: http, base_url: "http://127.9.9.9"',
+    "loopback 6": 'kind: http, base_url: "http://[::1]:80"',
+    "folder": "kind: directory, path: archive/",
+}
+
+
+@pytest.mark.parametrize("text", SOUND.values(), ids=SOUND)
+def test_a_sound_destination(tmp_path: Path, text: str) -> None:
+    assert faults(tmp_path, f"  a: {{{text}}}") == []
+
+
+CLEAR = "`base_url` is http://, and a token would travel in the clear"
+WRONG = {
+    "neither preset nor address": ("kind: http", "exactly one of `preset` and `base_url`"),
+    "preset and address": (f"kind: http, preset: pelanor-eu, {API}", "exactly one of `preset` and `base_url`"),
+    "folder without path": ("kind: directory", "a directory needs `path`"),
+    "folder without name": ('kind: directory, path: " "', "a directory needs `path`"),
+    "folder with a method": ("kind: directory, path: a, method: PUT", "`method` is for kind http"),
+    "folder with headers": ("kind: directory, path: a, headers: {A: b}", "`headers` is for kind http"),
+    "folder with codes": ("kind: directory, path: a, success: [200]", "`success` is for kind http"),
+    "no host": ('kind: http, base_url: "https://"', "`base_url`"),
+    "no host but a port": ('kind: http, base_url: "https://:80"', "`base_url` is no address"),
+    "bad port": ('kind: http, base_url: "https://api.example.com:99999"', "`base_url` is no address"),
+    "bad name": (f'kind: http, base_url: "https://{"a" * 64}.example.com"', "`base_url` is no address"),
+    "blank": ('kind: http, base_url: "https://api.example.com/a b"', "`base_url` is no address"),
+    "dots": ('kind: http, base_url: "https://api.example.com/a/../b"', "`base_url` is no address"),
+    "placeholder in the address": ('kind: http, base_url: "https://{month}.example.com"', "`base_url` is no address"),
+    "credentials": ('kind: http, base_url: "https://user:hunter2@api.example.com"', "`base_url` holds credentials"),
+    "credentials elsewhere": ('kind: http, base_url: "ftp://user:hunter2@api.example.com"', "`base_url` is `…`"),
+    "query": ('kind: http, base_url: "https://api.example.com?key=hunter2"', "`base_url` holds a query"),
+    "fragment": ('kind: http, base_url: "https://api.example.com#x"', "`base_url` holds a query or a fragment"),
+    "in the clear": ('kind: http, base_url: "http://api.example.com"', CLEAR),
+    "nearly loopback": ('kind: http, base_url: "http://127.0.0.1.example.com"', CLEAR),
+    "nearly localhost": ('kind: http, base_url: "http://localhost.example.com"', CLEAR),
+    "another network": ('kind: http, base_url: "http://10.0.0.1"', CLEAR),
+    "path without slash": (f"kind: http, {API}, path: v1", "`path` begins with /"),
+    "path with a query": (f'kind: http, {API}, path: "/a?b=c"', "`path` begins with / and has no blanks, ? or #"),
+    "path with a blank": (f'kind: http, {API}, path: "/a b"', "`path` begins with /"),
+    "path with dots": (f'kind: http, {API}, path: "/a/../b"', "`path` has a % that is no %XX, or a part that is . or .."),
+    "path with a lonely %": (f'kind: http, {API}, path: "/100%"', "`path` has a % that is no %XX"),
+    "unknown placeholder": (f'kind: http, {API}, path: "/{{org}}"', "known are {organization}, {month}, {integration}"),
+    "token in the path": (f'kind: http, {API}, path: "/{{token}}"', "`path` holds a placeholder that is not known"),
+    "open brace": (f'kind: http, {API}, path: "/{{month"', "`path` holds a placeholder that is not known"),
+    "token in the query": (f'kind: http, {API}, query: {{key: "{{token}}"}}', "`query` key holds a placeholder"),
+    "query of numbers": (f"kind: http, {API}, query: {{key: 1234567}}", "`query`"),
+    "secret in a header": (f"kind: http, {API}, headers: {{Authorization: Bearer hunter2}}", "write {token} where it belongs"),
+    "secret in another": (f"kind: http, {API}, headers: {{X-Api-Key: hunter2}}", "header X-Api-Key holds a secret in plain text"),
+    "cookie": (f'kind: http, {API}, headers: {{cookie: "a=hunter2"}}', "header cookie holds a secret"),
+    "line end": (f'kind: http, {API}, headers: {{A: "hunter2\\r\\nB: c"}}', "header A is empty, or holds a line end"),
+    "not ASCII": (f'kind: http, {API}, headers: {{A: "hunter2 ü"}}', "header A is empty, or holds a line end"),
+    "empty header": (f'kind: http, {API}, headers: {{A: ""}}', "header A is empty"),
+    "name of a header": (f'kind: http, {API}, headers: {{"A: hunter2": b}}', "`headers` holds a name that is none"),
+    "own header": (f'kind: http, {API}, headers: {{content-length: "3"}}', "header content-length is set by billproof itself"),
+    "own key": (f'kind: http, {API}, headers: {{Idempotency-Key: "x"}}', "header Idempotency-Key is set by billproof itself"),
+    "type of a form": (f"kind: http, {API}, file: {{form_field: a}}, headers: {{Content-Type: a/b}}", "set by billproof itself"),
+    "header twice": (f"kind: http, {API}, headers: {{Aa: b, aA: c}}", "`headers` names one twice"),
+    "placeholder in a header": (f'kind: http, {API}, headers: {{A: "{{name}}"}}', "header A holds a placeholder"),
+    "preset's authorization": ('kind: http, preset: pelanor-eu, headers: {Authorization: "{token}"}', "the preset fixes"),
+    "preset's token": ('kind: http, preset: pelanor-eu, headers: {X-Key: "{token}"}', "the preset fixes"),
+    "field": (f'kind: http, {API}, file: {{form_field: "a\\nb"}}', "`form_field` is empty or holds a control character"),
+    "no field": (f'kind: http, {API}, file: {{form_field: ""}}', "`form_field` is empty"),
+    "redirect as success": (f"kind: http, {API}, success: [200, 302]", "`success` takes codes from 200 to 299 only"),
+    "pointer": (f"kind: http, {API}, id_at: data.id", "`id_at` is no JSON pointer"),
+    "pointer with a tilde": (f"kind: http, {API}, id_at: /a~2", "`id_at` is no JSON pointer"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG.values(), ids=WRONG)
+def test_a_fault_of_a_destination(tmp_path: Path, text: str, told: str) -> None:
+    (fault,) = faults(tmp_path, f"  a: {{{text}}}")
+    assert fault.startswith("3  ")
+    assert told in fault
+    assert "hunter2" not in fault
+
+
+@pytest.mark.parametrize("name", ["a b", "../a", ".a", "-", "ä", "a/b"])
+def test_a_name_becomes_a_folder(tmp_path: Path, name: str) -> None:
+    (fault,) = faults(tmp_path, f'  "{name}": {{kind: directory, path: a}}')
+    assert fault.startswith(f"3  destination {name}: a name has letters")
+
+
+def test_names_that_some_systems_hold_for_one(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, "  Archive: {kind: directory, path: a}\n  archive: {kind: directory, path: b}")
+    assert fault.startswith("4  destination archive: Archive differs in upper and lower case only")
+
+
+def test_all_faults_of_a_destination(tmp_path: Path) -> None:
+    text = "  a b:\n    kind: http\n    path: x\n    success: [300]\n  c: {kind: directory}"
+    assert [one[:2].strip() for one in faults(tmp_path, text)] == ["4", "4", "4", "4", "7"]
+
+
+@pytest.mark.parametrize(
+    ("token", "sound"),
+    [
+        ("{env: T}", True), ("{file: token}", True), ("{id_env: I, secret_env: S}", True), ("{}", False), ("{id_env: I}", False),
+        ("{secret_env: S}", False), ("{env: T, file: token}", False), ("{env: T, id_env: I, secret_env: S}", False),
+    ],
+)  # fmt: skip
+def test_a_token_comes_from_one_place(tmp_path: Path, token: str, sound: bool) -> None:
+    found = faults(tmp_path, "  a: {kind: directory, path: a}", token)
+    told = "5  `token` needs exactly one of `env`, `file`, or `id_env` with `secret_env`"
+    assert found == ([] if sound else [told])
+
+
+def test_destinations_are_read_into_their_settings(tmp_path: Path) -> None:
+    assert faults(tmp_path, f"  a: {{{SOUND['everything']}}}") == []
+    file: ConfigFile = read_config(str(tmp_path / "billproof.yaml")).file
+    assert file.destinations["a"].line == 3
+    assert file.destinations["a"].success == (200, 299)
