@@ -270,7 +270,7 @@ def test_a_configuration_that_is_shown_is_sound(block: Block, tmp_path: Path) ->
     assert config.file.version == 1
 
 
-@pytest.mark.parametrize("shape", [ConfigFile, Integration, DestinationSettings, Waiver], ids=lambda shape: shape.__name__)
+@pytest.mark.parametrize("shape", [ConfigFile, Integration, DestinationSettings, Token, Waiver], ids=lambda shape: shape.__name__)
 def test_every_key_of_the_configuration_is_explained(shape: type) -> None:
     text = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     rows = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| `")]

@@ -40,6 +40,8 @@ class Handler(BaseHTTPRequestHandler):
     def take(self) -> Received:
         """Reads the whole request and remembers it."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if len(body) < int(self.headers["Content-Length"]):
+            raise ConnectionError("the client went away")
         received = Received(self.command, self.path, dict(self.headers.items()), body)
         self.server.received.append(received)
         return received

@@ -9,6 +9,7 @@ import hashlib
 import io
 import logging
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -25,8 +26,9 @@ import pytest
 import trustme
 
 from tests.destinations.server import Act, Received, Server, answer, drip, lose, raw, reset, serving, silent
+from tests.support import ROOT
 from validator import __version__
-from validator.config import Integration
+from validator.config import Integration, read_config
 from validator.destination_settings import DestinationSettings, FormField, Token
 from validator.destinations.answers import Heard, attempt_of
 from validator.destinations.base import Answer, Shipment
@@ -574,6 +576,18 @@ def test_a_dry_run_needs_neither_token_nor_network() -> None:
     assert request.description["body"] == {"kind": "raw", "size": len(DATA), "sha256": shipment().sha256}
     assert request == destination("https://api.example.com").request(shipment())
     assert request.sha256 != destination("https://api.example.com", method="PUT").request(shipment()).sha256
+
+
+def test_the_line_in_the_documents_is_the_one_that_is_printed(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "pelanor.md").read_text("utf-8")
+    (configuration,) = [one for one in re.findall(r"```yaml\n(.*?)```", text, re.S) if "example.com" in one]
+    (line,) = re.findall(r"```text\n(.*?)\n```", text, re.S)
+    (tmp_path / "billproof.yaml").write_text(configuration)
+    file = read_config(str(tmp_path / "billproof.yaml")).file
+    empty = shipment(name="cost_2025-10-01_2025-10-31.csv", size=0, sha256=hashlib.sha256().hexdigest())
+    request = HttpDestination("costs", file.destinations["costs"], file.integrations).request(empty)
+    key = request.description["headers"]["Idempotency-Key"].strip('"')
+    assert request.shell == line.replace("VERSION", __version__).replace("KEY", key)
 
 
 TOKENS = {
