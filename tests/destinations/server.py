@@ -145,7 +145,9 @@ def drip(start: bytes) -> Act:
     def act(handler: Handler) -> None:
         handler.take()
         handler.wfile.write(start)
-        while not handler.server.over.wait(0.05):
+        for _ in range(200):
+            if handler.server.over.wait(0.05):
+                break
             handler.wfile.write(b"x")
 
     return act

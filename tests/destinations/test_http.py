@@ -291,9 +291,9 @@ def test_every_attempt_has_its_own_connection(server: Server) -> None:
     ports = []
 
     def refuse_and_keep(handler: Handler) -> None:
+        ports.append(handler.client_address[1])
         answer(503)(handler)
         handler.close_connection = False
-        ports.append(handler.client_address[1])
 
     assert send(server, refuse_and_keep).status == "refused"
     assert len(set(ports)) == 3
