@@ -139,15 +139,16 @@ def lose(handler: Handler) -> None:
     handler.take()
 
 
-def drip(start: bytes) -> Act:
-    """Reads the request, sends a beginning, and then a byte now and then, always before a read is given up."""
+def drip(start: bytes, end: bytes = b"") -> Act:
+    """Reads the request, sends a beginning, then 200 bytes, each before a read is given up, then an end."""
 
     def act(handler: Handler) -> None:
         handler.take()
         handler.wfile.write(start)
         for _ in range(200):
             if handler.server.over.wait(0.05):
-                break
+                return
             handler.wfile.write(b"x")
+        handler.wfile.write(end)
 
     return act

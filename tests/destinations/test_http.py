@@ -248,8 +248,8 @@ LOST = {
     "half a head": raw(b"HTTP/1.1 201 Created\r\nContent-"),
     "half a body": raw(b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\n{"),
     "garbage in chunks": raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nboo"),
-    "a head that drips": drip(b"HTTP/1.1 200 OK\r\nX-Slow: "),
-    "a body that drips": drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
+    "a head that drips": drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"\r\n\r\n"),
+    "a body that drips": drip(b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n"),
     "another protocol": raw(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"),
 }  # fmt: skip
 
@@ -264,7 +264,7 @@ def test_an_answer_that_is_lost_is_unknown(server: Server, act: Act) -> None:
 
 def test_how_a_lost_answer_is_told(server: Server) -> None:
     assert send(server, silent, patience=HASTY._replace(attempts=1)).text == "no answer within 0.4 s"
-    slow = drip(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    slow = drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"\r\n\r\n")
     assert send(server, slow, patience=HASTY._replace(attempts=1)).text == "no whole answer within 1.5 s"
 
 
