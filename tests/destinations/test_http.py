@@ -31,7 +31,7 @@ from validator import __version__
 from validator.config import Integration, read_config
 from validator.destination_settings import DestinationSettings, FormField, Token
 from validator.destinations.answers import Heard, attempt_of
-from validator.destinations.base import Answer, Shipment
+from validator.destinations.base import Answer, Destination, Shipment
 from validator.destinations.http import HttpDestination
 from validator.destinations.pelanor import NotFilledIn
 from validator.destinations.sending import Patience, Sending
@@ -651,6 +651,11 @@ def kept(received: Received, without: set[str]) -> dict[str, str]:
 def pelanor(**changes: Any) -> HttpDestination:
     made = DestinationSettings("http", preset="pelanor-eu", method="POST", path="/x/{integration}", file="raw", line=7)
     return HttpDestination("pelanor-eu", made._replace(**changes), [Integration("research", ACME, line=12)])
+
+
+def test_it_is_a_destination() -> None:
+    made: Destination = pelanor()
+    assert (made.name, made.needs_token) == ("pelanor-eu", True)
 
 
 def test_presets_fix_what_is_known() -> None:

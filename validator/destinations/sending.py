@@ -6,6 +6,7 @@ and the libraries' logs are off, for an answer may quote it.
 
 from __future__ import annotations
 
+import random
 import socket
 import ssl
 import threading
@@ -128,10 +129,11 @@ class Sending:
         return made
 
     def _wait(self, error: Exception) -> bool | float:
-        """Whether to try again, and after how many seconds, where the server asked for some."""
+        """Whether to try again; if the server asked for a wait, after how many seconds, never sooner than it asked."""
         if not isinstance(error, _Again) or error.after is None:
             return isinstance(error, _Again)
-        return error.after if self._elapsed() + error.after <= self.patience.total else False
+        wait = max(error.after, self.patience.wait) + random.uniform(0, self.patience.jitter)
+        return wait if self._elapsed() + wait <= self.patience.total else False
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
