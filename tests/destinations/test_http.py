@@ -15,6 +15,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -311,6 +312,16 @@ def test_a_long_wait_is_not_waited_for(server: Server) -> None:
 def test_a_short_wait_is_waited_for(server: Server, wait: str) -> None:
     found = send(server, answer(429, Retry_After=wait), answer(201))
     assert (found.status, found.attempts) == ("accepted", 2)
+
+
+def test_waits_are_as_long_as_asked_and_no_shorter_than_ours(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    acts = [answer(503), answer(503), answer(429, Retry_After="7"), answer(503, Retry_After="1"), answer(201)]
+    patience = PATIENT._replace(attempts=5, total=1000, wait=2, longest=60, jitter=0.5)
+    assert send(server, *acts, patience=patience).status == "accepted"
+    for found, least in zip(slept, (2, 4, 7, 2), strict=True):
+        assert least <= found <= least + 0.5
 
 
 @pytest.mark.parametrize(
