@@ -31,7 +31,7 @@ from tests.support import ROOT
 from validator import __version__
 from validator.config import Integration, read_config
 from validator.destination_settings import DestinationSettings, FormField, Token
-from validator.destinations.answers import Heard, attempt_of
+from validator.destinations.answers import Attempt, Heard, answer_of, attempt_of
 from validator.destinations.base import Answer, Destination, Shipment
 from validator.destinations.http import HttpDestination
 from validator.destinations.pelanor import NotFilledIn
@@ -74,6 +74,11 @@ def send(server: Server, *acts: Act, patience: Patience = PATIENT, **changes: An
     if acts:
         server.acts = list(acts)
     return destination(server.url, patience, **changes).send(shipment(), io.BytesIO(DATA), SECRET)
+
+
+def told(found: Answer) -> str:
+    """What an answer says, but for how long it took."""
+    return re.sub(r" in [0-9]+ s", "", found.text)
 
 
 def digest_of(data: bytes) -> str:
@@ -190,9 +195,9 @@ def test_the_key_is_that_of_the_wish() -> None:
 
 def test_bytes_that_did_not_pass_are_not_sent(server: Server) -> None:
     for body in (DATA + b"x", DATA[:-1], b"", DATA.replace(b"0.1", b"0.2", 1)):
-        with pytest.raises(BillproofError, match="are not those that passed; nothing was sent") as told:
+        with pytest.raises(BillproofError, match="are not those that passed; nothing was sent") as raised:
             destination(server.url).send(shipment(), io.BytesIO(body), SECRET)
-        assert told.value.exit_code == 3
+        assert raised.value.exit_code == 3
     with pytest.raises(BillproofError, match="are not those that passed"):
         destination(server.url).send(shipment(size=len(DATA) + 1), io.BytesIO(DATA), SECRET)
     assert server.connections == 0
@@ -243,7 +248,15 @@ def test_only_configured_codes_are_success(server: Server) -> None:
 def test_several_attempts(server: Server, acts: list[Act], status: str, text: str) -> None:
     found = send(server, *acts)
     assert found.status == status
-    assert found.text == text.format(lost="the connection ended without a whole answer in HTTP")
+    assert told(found) == text.format(lost="the connection ended without a whole answer in HTTP")
+
+
+def test_several_attempts_in_words() -> None:
+    busy, lost = Attempt("refused", "503", again=True, code=503), Attempt("unknown", "no answer within 60 s", again=True)
+    assert answer_of([busy] * 5, 62.4).text == "503 five times in 62 s"
+    assert answer_of([busy] * 6, 0.4).text == "503 6 times"
+    assert answer_of([lost, busy, busy], 70).text == "no answer within 60 s, then 503 twice in 70 s"
+    assert answer_of([busy._replace(detail="try later", after=90.0)], 5).text == "503: try later; it asks to wait 90 s"
 
 
 LOST = {
@@ -418,7 +431,7 @@ def test_nobody_listens() -> None:
         held.bind(("127.0.0.1", 0))
         found = destination(f"http://127.0.0.1:{held.getsockname()[1]}").send(shipment(), io.BytesIO(DATA), SECRET)
     assert (found.status, found.attempts, found.code) == ("refused", 3, None)
-    assert found.text.startswith("127.0.0.1 was not reached three times: ")
+    assert told(found).startswith("127.0.0.1 was not reached three times: ")
     assert found.text.endswith("; nothing was sent")
 
 
@@ -429,7 +442,7 @@ def test_a_name_that_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     found = destination("https://api.example.com").send(shipment(), io.BytesIO(DATA), SECRET)
     assert found.status == "refused"
-    assert found.text == "api.example.com was not reached three times: Name or service not known; nothing was sent"
+    assert told(found) == "api.example.com was not reached three times: Name or service not known; nothing was sent"
 
 
 def test_a_lost_answer_is_not_made_good_by_a_server_that_is_gone(server: Server) -> None:
@@ -503,7 +516,8 @@ def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         found = destination("https://api.example.com").send(shipment(), io.BytesIO(DATA), SECRET)
-    assert found == Answer("refused", "api.example.com was not reached three times; nothing was sent", attempts=3)
+    assert (found.status, found.attempts, found.code) == ("refused", 3, None)
+    assert told(found) == "api.example.com was not reached three times; nothing was sent"
 
 
 def test_an_interruption_passes_through(server: Server) -> None:
@@ -681,10 +695,10 @@ def test_presets_fix_what_is_known() -> None:
 
 def test_what_is_missing_is_told_in_four_steps() -> None:
     made = pelanor(path="/FILL-IN/{integration}", method=None, file=FormField("FILL-IN"))
-    with pytest.raises(NotFilledIn) as told:
+    with pytest.raises(NotFilledIn) as raised:
         made.request(shipment(integration="FILL-IN"))
-    assert told.value.exit_code == 2
-    assert told.value.lines() == [
+    assert raised.value.exit_code == 2
+    assert raised.value.lines() == [
         "CONFIGURATION  billproof.yaml:7  destination pelanor-eu is not filled in: `method`, `path`, `file`",
         "CONFIGURATION  billproof.yaml:12  integration research is not filled in: `integration`, its id at pelanor-eu",
         "Pelanor shows it only to its customers, so nobody can ship it. Four steps:",
@@ -711,9 +725,9 @@ def test_what_is_missing_is_told_in_four_steps() -> None:
     ],
 )  # fmt: skip
 def test_every_gap_is_named(changes: dict[str, Any], key: str) -> None:
-    with pytest.raises(NotFilledIn) as told:
+    with pytest.raises(NotFilledIn) as raised:
         destination("https://api.example.com", **changes).request(shipment())
-    first, second = told.value.lines()
+    first, second = raised.value.lines()
     assert first == f"CONFIGURATION  billproof.yaml:4  destination api is not filled in: `{key}`"
     assert "elanor" not in second
 
@@ -733,10 +747,10 @@ def test_a_library_that_is_not_installed(server: Server, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, name, None)
     made = destination(server.url)
     assert made.request(shipment()).shell
-    with pytest.raises(BillproofError) as told:
+    with pytest.raises(BillproofError) as raised:
         made.send(shipment(), io.BytesIO(DATA), SECRET)
-    assert told.value.exit_code == 3
-    assert told.value.lines() == ["uploads over HTTP need httpx2 and stamina", "pip install 'billproof[http]'"]
+    assert raised.value.exit_code == 3
+    assert raised.value.lines() == ["uploads over HTTP need httpx2 and stamina", "pip install 'billproof[http]'"]
 
 
 def test_a_dry_run_loads_neither() -> None:
