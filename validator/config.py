@@ -13,7 +13,15 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from validator.destination_settings import DestinationSettings, Token, check_destinations, token_faults
+from validator.destination_settings import (
+    FILL_IN,
+    DestinationSettings,
+    Token,
+    check_destinations,
+    open_keys,
+    token_faults,
+    used_placeholders,
+)
 from validator.discovery import relative
 from validator.document import parse_document, read_small
 from validator.errors import ConfigurationError, Fault
@@ -104,6 +112,17 @@ class Config(NamedTuple):
     def integration_of(self, organization: str | None) -> Integration | None:
         """The integration of an organization."""
         return next((one for one in self.file.integrations if one.organization == organization), None)
+
+    def hindrance(self, integration: Integration | None, to: str | None) -> str | None:
+        """Why an upload of this integration would end before anything is judged: a code; None if nothing is in its way."""
+        name = to or (integration.to if integration else None)
+        if integration is None or name is None or name not in self.file.destinations:
+            return "no_destination" if integration else None
+        settings = self.file.destinations[name]
+        if settings.kind == "directory":
+            return None
+        wants_id = "integration" in used_placeholders(settings)
+        return "fill_in" if open_keys(settings) or (wants_id and integration.integration in (None, FILL_IN)) else None
 
     def place(self, line: int) -> str:
         """A line of the configuration as `billproof.yaml:12`."""

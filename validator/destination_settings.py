@@ -76,6 +76,26 @@ def holes(text: str) -> list[str]:
     return [found[1] or "" for found in re.finditer(r"\{([^{}]*)\}|[{}]", text)]
 
 
+def used_placeholders(settings: DestinationSettings) -> set[str]:
+    """The placeholders that stand in path, query or headers."""
+    texts = (settings.path or "", *(settings.query or {}).values(), *(settings.headers or {}).values())
+    return {name for text in texts for name in holes(text)}
+
+
+def open_keys(settings: DestinationSettings) -> list[str]:
+    """The keys that an upload over HTTP needs and that nobody has filled in yet."""
+    given: dict[str, str | None] = {
+        "method": settings.method,
+        "path": settings.path,
+        "file": settings.file.form_field if isinstance(settings.file, FormField) else settings.file,
+        "base_url": settings.base_url or "",
+        "query": "".join((settings.query or {}).values()),
+        "headers": "".join((settings.headers or {}).values()),
+        "id_at": settings.id_at or "",
+    }
+    return [key for key, value in given.items() if value is None or FILL_IN in value]
+
+
 def _name_faults(name: str, seen: Mapping[str, str]) -> Iterator[str]:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         yield "a name has letters, digits, `.`, `_` and `-` only: it becomes the name of a folder"

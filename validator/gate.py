@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from validator.destinations.base import Answer, Destination, Shipment
 from validator.errors import BillproofError
 from validator.ledger import Ledger
 from validator.receipt import Receipt
+from validator.shipment import Answer, Destination, Shipment
 from validator.tokens import Secret
 from validator.verdict import Pass
 
@@ -35,6 +35,10 @@ def upload(
     try:
         body.seek(0)
         answer = destination.send(shipment, body, token)
+    except BillproofError as error:
+        # A destination raises these only before anything has left.
+        ledger.conclude(attempt, Answer("refused", f"not sent: {error.message}", attempts=0), clock())
+        raise
     except BaseException:
         ledger.conclude(attempt, INTERRUPTED, clock())
         raise

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from validator import durable, receipt
-from validator.destinations.base import Answer, Shipment
 from validator.errors import BillproofError, Unwritable, UsageError
 from validator.receipt import Receipt, ReceiptFault
+from validator.shipment import Answer, Shipment
 
 MARKER = "ledger.json"
 SCHEMA = "billproof/ledger/v1"

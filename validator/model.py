@@ -220,6 +220,7 @@ class FileResult(NamedTuple):
     diagnosis: Diagnosis | None = None
     notes: tuple[str, ...] = ()
     last_upload: EarlierUpload | None = None
+    hindrance: str | None = None
 
     def outcome(self, rule: str) -> Outcome | None:
         """The outcome of a rule, or None if there is none."""

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
-from validator.destinations.base import Answer, Request, Shipment, Status
 from validator.errors import BillproofError
 from validator.model import FileResult, Sum, sums_by_project
+from validator.shipment import Answer, Request, Shipment, Status
 from validator.values import decimal, money, shown
 
 SCHEMA = "billproof/receipt/v1"

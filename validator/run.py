@@ -116,6 +116,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
         days=_days(context.collector, month.value, settings), outcomes=outcomes,
         integration=integration.name if integration else None, month_to_date=settings.month_to_date,
         error=inexact, last_upload=context.history().last,
+        hindrance=settings.config.hindrance(integration, settings.to) if settings.config else None,
     )  # fmt: skip
     kind = head.kind or context.export.label
     other = next((one for one, _ in context.collector.organizations.most_common() if one != organization.value), "")

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from validator import gate, receipt
 from validator.config import Config, Integration
-from validator.destinations.base import Destination, Request, Shipment
 from validator.destinations.directory import DirectoryDestination
 from validator.errors import Unreadable, UsageError
 from validator.inputs import Input
@@ -23,8 +22,9 @@ from validator.receipt import Receipt
 from validator.report import Run
 from validator.run import check_input, inputs, judged, prepare, unread
 from validator.settings import Settings
+from validator.shipment import Destination, Request, Shipment
 from validator.source import STANDARD_INPUT, Copy, Source, open_source, private_copy
-from validator.tokens import Secret
+from validator.tokens import NoToken, Secret
 from validator.values import cents
 from validator.verdict import Exit, Pass
 
@@ -222,23 +222,35 @@ class _Known:
             follows=standing.current.sha256 if standing.current else "",
             may_replace=None if self._wish.resend else frozenset(standing.seen),
         )  # fmt: skip
-        destination = destination_of(self._config, to, integration)
+        destination = destination_of(self._config, to)
         return parcel._replace(shipment=shipment, destination=destination, request=destination.request(shipment))
 
     def stamped(self, parcel: Parcel, environment: Mapping[str, str]) -> Parcel:
         """The parcel with the secret that it needs. Raises NoToken."""
         assert parcel.destination is not None
-        if not parcel.destination.needs_token:
+        integration = self._config.integration_of(parcel.file.organization.value)
+        if not parcel.destination.needs_token or integration is None:
             return parcel
-        raise NotImplementedError
+        if integration.to not in (None, parcel.destination.name):
+            raise NoToken(
+                f"the token of {integration.name} is for {integration.to} and is not sent to {parcel.destination.name}",
+                "Set `to:` of the integration, or use another configuration with --config.",
+            )
+        from validator.destinations.credentials import token_of
+        from validator.destinations.sending import load_libraries
+
+        load_libraries()
+        return parcel._replace(token=token_of(integration, self._config, environment))
 
 
-def destination_of(config: Config, name: str, integration: Integration) -> Destination:
-    """The destination with a name, as an integration uses it."""
+def destination_of(config: Config, name: str) -> Destination:
+    """The destination with a name."""
     settings = config.file.destinations[name]
     if settings.kind == "directory":
         return DirectoryDestination(name, config.beside(settings.path or ""))
-    raise NotImplementedError
+    from validator.destinations.http import HttpDestination
+
+    return HttpDestination(name, settings, config.file.integrations, config.shown_path)
 
 
 def _config(settings: Settings, wish: Wish) -> Config:

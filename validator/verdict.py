@@ -223,6 +223,8 @@ def _not_ready(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterat
         yield "month_inferred"
     if file.integration is None:
         yield "no_integration"
+    if file.hindrance is not None:
+        yield file.hindrance
 
 
 def _errors(file: FileResult) -> list[Outcome]:

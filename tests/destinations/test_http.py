@@ -32,11 +32,11 @@ from validator import __version__
 from validator.config import Integration, read_config
 from validator.destination_settings import DestinationSettings, FormField, Token
 from validator.destinations.answers import Attempt, Heard, answer_of, attempt_of
-from validator.destinations.base import Answer, Destination, Shipment
 from validator.destinations.http import HttpDestination
 from validator.destinations.pelanor import NotFilledIn
 from validator.destinations.sending import Patience, Sending
 from validator.errors import BillproofError
+from validator.shipment import Answer, Destination, Shipment
 from validator.tokens import NoToken, Secret
 
 ACME = "org-EXAMPLEacme01"
@@ -756,7 +756,7 @@ def test_a_library_that_is_not_installed(server: Server, monkeypatch: pytest.Mon
 def test_a_dry_run_loads_neither() -> None:
     code = (
         "import sys, validator.destinations.http as http, validator.destination_settings as s;"
-        "from validator.destinations.base import Shipment;"
+        "from validator.shipment import Shipment;"
         "made = s.DestinationSettings('http', path='/', base_url='https://api.example.com', method='PUT', file='raw');"
         "http.HttpDestination('x', made).request(Shipment('o', '2025-10', None, 'f', 0, 'aa' * 32));"
         "print([name for name in ('httpx2', 'stamina', 'httpcore2', 'tenacity') if name in sys.modules])"

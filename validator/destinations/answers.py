@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from validator.destination_settings import DestinationSettings
-from validator.destinations.base import Answer, Status
+from validator.shipment import Answer, Status
 from validator.tokens import Secret, redact
 from validator.values import shown
 

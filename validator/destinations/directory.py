@@ -15,7 +15,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from validator import durable
-from validator.destinations.base import Answer, Request, Shipment
+from validator.shipment import Answer, Request, Shipment
 from validator.tokens import Secret
 
 POINTER = "current"

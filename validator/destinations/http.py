@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from validator.config import Integration
-from validator.destination_settings import FILL_IN, DestinationSettings, FormField
-from validator.destinations.base import Answer, Request, Shipment
-from validator.destinations.message import Message, content_digest, message_of, request_of, used_placeholders
+from validator.destination_settings import FILL_IN, DestinationSettings, open_keys, used_placeholders
+from validator.destinations.message import Message, content_digest, message_of, request_of
 from validator.destinations.pelanor import NotFilledIn
 from validator.destinations.sending import CHUNK, PATIENCE, Patience, Sending, load_libraries
 from validator.errors import BillproofError
+from validator.shipment import Answer, Request, Shipment
 from validator.tokens import NoToken, Secret
 
 
@@ -65,19 +65,11 @@ class HttpDestination:
 
     def _gaps(self, shipment: Shipment) -> list[str]:
         settings = self.settings
-        given: dict[str, str | None] = {
-            "method": settings.method,
-            "path": settings.path,
-            "file": settings.file.form_field if isinstance(settings.file, FormField) else settings.file,
-            "base_url": settings.base_url or "",
-            "query": "".join((settings.query or {}).values()),
-            "headers": "".join((settings.headers or {}).values()),
-            "id_at": settings.id_at or "",
-        }
-        open_keys = [f"`{key}`" for key, value in given.items() if value is None or FILL_IN in value]
         gaps = []
-        if open_keys:
-            gaps.append(f"{self._place(settings.line)}  destination {self.name} is not filled in: {', '.join(open_keys)}")
+        keys = open_keys(settings)
+        if keys:
+            named = ", ".join(f"`{key}`" for key in keys)
+            gaps.append(f"{self._place(settings.line)}  destination {self.name} is not filled in: {named}")
         if "integration" in used_placeholders(settings) and (shipment.integration or FILL_IN) in (FILL_IN, ".", ".."):
             one = self._integrations.get(shipment.organization)
             of = f"{self._place(one.line)}  integration {one.name}" if one else f"{self._shown_path}  {shipment.organization}"

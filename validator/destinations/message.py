@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from validator import __version__
-from validator.destination_settings import PLACEHOLDERS, TOKEN, DestinationSettings, FormField, Token, holes
-from validator.destinations.base import Request, Shipment
+from validator.destination_settings import PLACEHOLDERS, TOKEN, DestinationSettings, FormField, Token
 from validator.destinations.pelanor import PRESETS
+from validator.shipment import Request, Shipment
 
 _TOKEN = f"{{{TOKEN}}}"
 
@@ -73,12 +73,6 @@ def idempotency_key(url: str, shipment: Shipment) -> str:
 def content_digest(sha256: bytes) -> str:
     """The header Content-Digest for a digest of the whole content."""
     return f"sha-256=:{base64.b64encode(sha256).decode('ascii')}:"
-
-
-def used_placeholders(settings: DestinationSettings) -> set[str]:
-    """The placeholders that stand in path, query or headers."""
-    texts = (settings.path or "", *(settings.query or {}).values(), *(settings.headers or {}).values())
-    return {name for text in texts for name in holes(text)}
 
 
 def request_of(message: Message, shipment: Shipment, token: Token | None) -> Request:

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 from validator.destination_settings import DestinationSettings
 from validator.destinations.answers import BODY_BYTES, Attempt, Heard, answer_of, attempt_of
-from validator.destinations.base import Answer
 from validator.destinations.message import Message
 from validator.errors import BillproofError
 from validator.settings import clock
+from validator.shipment import Answer
 from validator.tokens import Secret
 
 if TYPE_CHECKING:

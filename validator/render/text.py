@@ -27,7 +27,8 @@ _LEGEND = {"#": "# charges", ".": ". no usage", "!": "! missing", "x": "x outsid
 _HINDRANCES = {
     "no_integration": "no integration is configured for its organization", "weaker_rules": "a weaker rule set",
     "month_inferred": "the month is not given (--month)", "unreadable": "a file could not be read",
-    "nothing_to_check": "there is no file",
+    "nothing_to_check": "there is no file", "no_destination": "no destination (`to:` in billproof.yaml)",
+    "fill_in": "billproof.yaml still says FILL-IN for its destination",
 }  # fmt: skip
 _LEVELS = {"error": 0, "warning": 1, "note": 2}
 

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from validator.config import FILL_IN, Config, read_config
+from validator.config import Config, read_config
+from validator.destination_settings import FILL_IN
 from validator.discovery import current_folder, find_config
 from validator.errors import UsageError
 from validator.sandbox.app import Sandbox
