@@ -829,9 +829,9 @@ def test_a_file_is_ready_only_where_an_upload_would_send_it(project: Path) -> No
     configure(ONE)
     found = check(GOOD, "--policy", "upload")
     assert found.report is not None
-    assert found.report["upload"] == {"ready": False, "because": ["OC601", "OC602"]}
+    assert found.report["upload"] == {"ready": False, "because": ["OC601", "OC602", "no_destination"]}
     assert "is fit to be uploaded" not in found.out
-    assert found.out.splitlines()[-1] == "Would be uploaded: no: OC601, OC602"
+    assert found.out.splitlines()[-1] == "Would be uploaded: no: OC601, OC602, no destination (`to:` in billproof.yaml)"
     make_ready(project)
     found = check(GOOD)
     assert found.report is not None
