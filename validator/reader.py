@@ -4,8 +4,6 @@ One pass, a block at a time, in memory that does not grow with the file. A block
 parsed in one go; any other block is walked record by record, so that the fault gets its own line and the rest is still read.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re
@@ -303,7 +301,7 @@ class _Walker:
         self._reader = csv.reader(lines, strict=True, delimiter=delimiter)
         self.incomplete = False
 
-    def __iter__(self) -> _Walker:
+    def __iter__(self) -> "_Walker":
         return self
 
     def __next__(self) -> _Record:
@@ -428,7 +426,7 @@ def raw_cells(record: str, delimiter: str) -> list[str]:
 
 
 def _stray_quote(record: str, delimiter: str) -> str | None:
-    strays = any('"' in cell and not cell.startswith('"') for cell in raw_cells(record, delimiter))
+    strays = '"' in record and any('"' in cell and not cell.startswith('"') for cell in raw_cells(record, delimiter))
     return _STRAY_QUOTE if strays else None
 
 

@@ -1,7 +1,5 @@
 """The YAML files of a rule set as named tuples: what may stand in them, for the loader and for the JSON Schemas of editors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 

@@ -5,7 +5,6 @@ Amounts are summed only where they are exact numbers; one that is not makes the 
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,7 +26,7 @@ from validator.view import View
 TOP_GROUPS = 50
 LAST_DAY = 2_932_896  # 9999-12-31
 
-_NUMBER_CHARACTERS = re.compile(r"[0-9.eE+-]*")
+_NUMBER_CHARACTERS = b"0123456789.eE+-"
 _ZERO = Decimal(0)
 _GROUPS = ("project", "group")
 
@@ -130,7 +129,7 @@ class Collector:
         if not self.usable:
             return
         cells = charged.column(self._roles["amount"])
-        if not _NUMBER_CHARACTERS.fullmatch("".join(cells)):
+        if "".join(cells).encode("utf-8", "surrogateescape").translate(None, _NUMBER_CHARACTERS):
             self.usable = False
             return
         try:

@@ -1,7 +1,5 @@
 """Kinds of check on amounts of money: rounding, sign, and a total that somebody read elsewhere."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple

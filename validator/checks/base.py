@@ -4,8 +4,6 @@ A kind says what it `reads`: the `head` of the file only, its `lines`, its `reco
 read), or its `rows` by column. Rows that another fault has spoilt are taken out before a check sees them.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -43,7 +41,7 @@ class FileContext(NamedTuple):
     schema: TableSchema
     roles: Mapping[str, str | None]
     export: Recognised
-    collector: Collector
+    collector: "Collector"
     as_of: datetime
     month_to_date: bool
     expected_total: Decimal | None

@@ -1,7 +1,5 @@
 """Kinds of check on who and what is charged: organization, project, line item, duplicates, people's addresses."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby

@@ -1,7 +1,5 @@
 """Kinds of check on days and months: is this the month, all of it, over, and named so."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Kinds of check on the times of a row: one day, UTC midnight, order, and the ISO text beside the Unix number."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
