@@ -90,7 +90,8 @@ class Engine:
         wanted = [name for name in work.columns if name not in self._file.columns.index]
         needed = {*work.columns, *_charged_by(work.rule, self._file)}
         for other in self._works.values():
-            if other is not work and not other.blocked_by and not other.check.bad_columns.isdisjoint(needed):
+            bad = other.check.bad_columns
+            if bad and other is not work and not other.blocked_by and not bad.isdisjoint(needed):
                 work.blocked_by = other.rule.id
                 return
         when = work.rule.file.when

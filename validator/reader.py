@@ -82,10 +82,10 @@ class Batch:
         return list(zip(*self.rows, strict=True))
 
     def joined(self, index: int) -> str:
-        """A column's cells in one text: a quick way to see that a character stands in none of them."""
+        """A column's cells in one text, with a line feed between two: shows quickly that a character stands in none."""
         found = self._joined.get(index)
         if found is None:
-            found = self._joined[index] = "".join(self.columns[index]) if self.rows else ""
+            found = self._joined[index] = "\n".join(self.columns[index]) if self.rows else ""
         return found
 
     def has_width(self, width: int | None) -> bool:

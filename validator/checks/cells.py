@@ -148,7 +148,7 @@ class DecimalNumber(_ByValue):
 
     def on_rows(self, view: View) -> None:
         view = view.readable(self._name)
-        joined = "\n".join(view.column(self._name)) + "\n"
+        joined = view.joined(self._name) + "\n"
         # A line feed inside a cell would make two good lines of one bad cell.
         one_line_each = joined.count("\n") == len(view)
         if not one_line_each or "e" in joined or "E" in joined or not self._all.fullmatch(joined):
@@ -214,7 +214,7 @@ class Filled(Check):
     def on_rows(self, view: View) -> None:
         for name in self._names:
             readable = view.readable(name)
-            if not all(readable.column(name)):
+            if readable.has_blank(name):
                 self.fail_rows(readable, bad_rows(readable.column(name), {""}), name)
 
     def at_end(self) -> None:
