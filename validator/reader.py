@@ -104,20 +104,24 @@ class Batch:
         marks = self.text.count('"')
         if marks == 2 * self._cells_in(known):
             return True
-        for index in range(len(self.columns)):
-            if self.delimiter in self.joined(index):
-                new = {value for value in set(self.columns[index]) if self.delimiter in value}
-                known[index] = new if len(known.get(index, ())) > MAX_KNOWN else known.get(index, set()) | new
-        return marks == 2 * self._cells_in(known)
+        for index, new in self._with_delimiter.items():
+            known[index] = new if len(known.get(index, ())) > MAX_KNOWN else known.get(index, set()) | new
+        return marks == 2 * self.cells_with_delimiter
 
+    @cached_property
     def cells_with_delimiter(self) -> int:
         """How many cells hold the delimiter."""
-        columns = [column for index, column in enumerate(self.columns) if self.delimiter in self.joined(index)]
-        return sum(self.delimiter in cell for column in columns for cell in column)
+        return self._cells_in(self._with_delimiter)
 
-    def _cells_in(self, known: dict[int, set[str]]) -> int:
-        """How many cells hold one of the known values."""
-        return sum(sum(map(values.__contains__, self.columns[index])) for index, values in known.items())
+    @cached_property
+    def _with_delimiter(self) -> dict[int, set[str]]:
+        """The values that hold the delimiter, by column."""
+        indexes = [index for index in range(len(self.columns)) if self.delimiter in self.joined(index)]
+        return {index: {value for value in set(self.columns[index]) if self.delimiter in value} for index in indexes}
+
+    def _cells_in(self, values_by_column: dict[int, set[str]]) -> int:
+        """How many cells hold one of the values."""
+        return sum(sum(map(values.__contains__, self.columns[index])) for index, values in values_by_column.items())
 
     @cached_property
     def has_controls(self) -> bool:
@@ -439,7 +443,8 @@ def _quoted_cells(text: str, delimiter: str) -> list[str] | None:
         return None
     outside = parts[::2]
     borders = {delimiter, "\n", "\r"}
-    before, after = {part[-1:] for part in outside[1:-1]}, {part[:1] for part in outside[1:-1]}
+    between = set(outside[1:-1])
+    before, after = {part[-1:] for part in between}, {part[:1] for part in between}
     before.add(outside[0][-1:] or "\n")
     after.add(outside[-1][:1] or "\n")
     return parts[1::2] if before <= borders and after <= borders else None
