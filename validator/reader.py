@@ -7,8 +7,9 @@ parsed in one go; any other block is walked record by record, so that the fault 
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 from validator.errors import Unreadable
@@ -224,10 +225,9 @@ class Reader:
 
     def _parse_header(self, head: Head) -> Head:
         """Header names and place, or how its quoting is broken (then there are no names)."""
-        delimiter = _delimiter(split_lines(self._text)[0])
+        delimiter = _delimiter(io.StringIO(self._text, newline="").readline())
         while True:
-            lines = split_lines(self._text)
-            walker = _Walker(lines, delimiter)
+            walker = _Walker(io.StringIO(self._text, newline=""), delimiter)
             record = next(walker)
             if not walker.incomplete or self._final:
                 break
@@ -236,7 +236,7 @@ class Reader:
             wanted = 2 * len(self._text)
             while len(self._text) < wanted and not self._final:
                 self._append_block()
-        self._header_text = "".join(lines[: record.end])
+        self._header_text = "".join(islice(io.StringIO(self._text, newline=""), record.end))
         self._text = self._text[len(self._header_text) :]
         problem = record.problem or _stray_quote(self._header_text, delimiter)
         first = len(self._before_header) + 1
@@ -300,8 +300,7 @@ class _Record(NamedTuple):
 class _Walker:
     """Records of some lines, one by one. `incomplete` says that the last record needs more lines than there are."""
 
-    def __init__(self, lines: list[str], delimiter: str) -> None:
-        self._lines = lines
+    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
         self._reader = csv.reader(lines, strict=True, delimiter=delimiter)
         self.incomplete = False
 

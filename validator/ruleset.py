@@ -15,8 +15,9 @@ from validator.digests import combined, digest_line
 from validator.document import Node, read_document
 from validator.errors import ConfigurationError, Fault, UsageError
 from validator.rule import DEFAULT_RULESET, Rule, RuleSet
-from validator.rulefiles import Blocker, Constant, DiagnosesFile, DiagnosisRule, RuleChange, RuleFile, RuleSetFile
+from validator.rulefiles import Blocker, DiagnosisRule, RuleFile
 from validator.schema import TableSchema, read_schema
+from validator.setfiles import Constant, DiagnosesFile, RuleChange, RuleSetFile
 from validator.shape import read
 from validator.shipped import is_shipped, shipped
 from validator.soundness import Soundness, line_of, weaker_than_shipped

@@ -35,7 +35,6 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DECIMAL = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?"
 _MONTH = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
 _E_MAIL = r"[^\s,;/\\@＠﹫]+\s?(?:[@＠﹫]|%40)\s?[^\s,;/\\]+"
-_MAY_HOLD_E_MAIL = ("@", "＠", "﹫", "%40")
 _UNSHOWABLE = (
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
     r"|[\U000e0000-\U000e007f]"
@@ -143,8 +142,8 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     limit = LONGEST_CHARACTERS if limit is None else limit
     if len(text) > limit * 4:
         # The last word is left out with the rest: it may be half an address.
-        text = text[: limit * 4].rpartition(" ")[0] if any(one in text for one in _MAY_HOLD_E_MAIL) else text[: limit * 4]
-    if any(one in text for one in _MAY_HOLD_E_MAIL):
+        text = text[: limit * 4].rpartition(" ")[0] if _may_hold_e_mail(text) else text[: limit * 4]
+    if _may_hold_e_mail(text):
         text = re.sub(_E_MAIL, "<e-mail>", text)
     if not text.isprintable():
         text = re.sub(_UNSHOWABLE, _escaped, text)
@@ -155,6 +154,10 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text
+
+
+def _may_hold_e_mail(text: str) -> bool:
+    return "@" in text or "%40" in text or (not text.isascii() and ("＠" in text or "﹫" in text))
 
 
 def _escaped(found: re.Match[str]) -> str:
