@@ -4,8 +4,6 @@ A set is a folder with `ruleset.yaml`, one YAML file a rule, and perhaps `diagno
 it has that set's rules too, and may add rules, change their level, or switch one off with reason and owner.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, NamedTuple
 
