@@ -14,7 +14,10 @@ from fixtures import damage
 from fixtures.exports import DAY, Table, to_bytes
 from tests.generations import LINE, ORGANIZATION, good, later
 from tests.support import Checked, check
+from validator import settings as given
 from validator import source
+from validator.model import Sourced
+from validator.run import check as check_files
 
 START = 1_759_276_800  # 2025-10-01T00:00:00Z
 
@@ -234,6 +237,26 @@ def test_a_check_leaves_the_garbage_collector_as_it_was(collecting: bool, tmp_pa
         assert gc.isenabled() is collecting
     finally:
         (gc.enable if before else gc.disable)()
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_a_check_leaves_nothing_to_the_garbage_collector(wrong: bool, tmp_path: Path) -> None:
+    """The command runs with the collector off: a circle in what a check builds would keep each file's rows to the end."""
+    table = damage.put(good("H1"), "amount_value", "1,5", LINE) if wrong else good("H1")
+    (tmp_path / "data.csv").write_bytes(to_bytes(table))
+    settings = given.Settings(
+        (str(tmp_path / "data.csv"),), given.policy_of("check", "check", "error"), Sourced("openai-cost", "default"),
+        None, None, False, given.parse_as_of("2025-12-01"), "--as-of", given.clock(), None, 100, False, None, {},
+    )  # fmt: skip
+    gc.collect()
+    gc.disable()
+    try:
+        run = check_files(settings)
+        assert run.verdict.word == ("fail" if wrong else "pass")
+        del run
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_good_file_has_the_total_that_anybody_gets(tmp_path: Path) -> None:

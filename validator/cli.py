@@ -40,8 +40,18 @@ _NOT_BUILT = ("status", "verify", "pack")
 
 
 class _Parser(argparse.ArgumentParser):
+    def format_help(self) -> str:
+        if self.formatter_class is _unsized:
+            self.formatter_class = argparse.RawDescriptionHelpFormatter
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}", f"See {self.prog} --help")
+
+
+def _unsized(prog: str) -> argparse.HelpFormatter:
+    """Checks an option's help as it is declared. Only help that is shown asks for the terminal's width: that is slow."""
+    return argparse.RawDescriptionHelpFormatter(prog, width=80)
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -62,10 +72,12 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """Every command and option with its help text; only that of `command`, if it is one, for it is quicker."""
     parser = _Parser(
         prog="billproof", description="Proves that an OpenAI cost export is fit to be imported into Pelanor.",
-        epilog=_EPILOG, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG, allow_abbrev=False, formatter_class=_unsized,
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"billproof {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", prog=parser.prog, required=True, parser_class=_Parser
+    )
     _add_check(commands)
     if command == "check":
         return parser
@@ -85,7 +97,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 def _add(commands: Any, name: str, help: str, command: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=help, description=help[0].upper() + help[1:] + ".", epilog=_EPILOG, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_unsized,
     )  # fmt: skip
     parser.set_defaults(command=command)
     return parser

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from validator.checks import KINDS
@@ -42,7 +42,12 @@ def compile_ruleset(ruleset: RuleSet) -> dict[str, Any]:
     """A shipped set as JSON values; `read_compiled` is its inverse."""
     folders = sorted({os.path.basename(os.path.dirname(rule.path)) for rule in ruleset.rules})
     plain = ruleset._asdict()
-    plain["rules"] = [_plain_rule(rule) for rule in ruleset.rules]
+    # Most blockers are those of the whole set, the same for every rule: each stands here once.
+    blockers = list(dict.fromkeys(blocker for rule in ruleset.rules for blocker in rule.blocked_by))
+    plain["blockers"] = blockers
+    plain["rules"] = [
+        {**_plain_rule(rule), "blocked_by": [blockers.index(blocker) for blocker in rule.blocked_by]} for rule in ruleset.rules
+    ]
     plain["schema"] = {"fields": ruleset.schema.fields, "descriptor": ruleset.schema.descriptor}
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
     return {"folders": folders, "table_schema": ruleset.table_schema, "sha256": _sha256(text), "ruleset": text}
@@ -58,7 +63,7 @@ def _plain_rule(rule: Rule) -> dict[str, Any]:
         del file[key]
     return {
         "file": file, "kind": rule.kind.kind, "parameters": rule.parameters._asdict(), "level": rule.level,
-        "shipped_level": rule.shipped_level, "off": rule.off, "blocked_by": rule.blocked_by,
+        "shipped_level": rule.shipped_level, "off": rule.off,
         "path": os.path.relpath(rule.path, shipped_folder("rules")).replace(os.sep, "/"),
     }  # fmt: skip
 
@@ -74,7 +79,7 @@ def read_compiled(name: str) -> RuleSet | None:
         if plain["name"] != name or plain["sha256"] != _sha256_now(found["folders"], found["table_schema"]):
             return None
         return _ruleset(plain)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
@@ -87,9 +92,10 @@ def _sha256_now(folders: Iterable[str], table_schema: str) -> str:
 
 def _ruleset(plain: dict[str, Any]) -> RuleSet:
     schema = plain["schema"]
+    blockers = [_blocker(*one) for one in plain.pop("blockers")]
     fields = {
         **plain,
-        "rules": tuple(_rule(one) for one in plain["rules"]),
+        "rules": tuple(_rule(one, blockers) for one in plain["rules"]),
         "schema": TableSchema(tuple(Field(*one) for one in schema["fields"]), schema["descriptor"]),
         "exports": tuple(_export(*one) for one in plain["exports"]),
         "diagnoses": tuple(_diagnosis(*one) for one in plain["diagnoses"]),
@@ -100,10 +106,10 @@ def _ruleset(plain: dict[str, Any]) -> RuleSet:
     return RuleSet(**fields)
 
 
-def _rule(plain: dict[str, Any]) -> Rule:
+def _rule(plain: dict[str, Any], blockers: Sequence[Blocker]) -> Rule:
     kind = KINDS[plain["kind"]]
     given, file = _tuples(plain["parameters"]), _tuples(plain["file"])
-    blocked_by = tuple(_blocker(*one) for one in plain["blocked_by"])
+    blocked_by = tuple(blockers[index] for index in plain["blocked_by"])
     return Rule(
         RuleFile(**file, check=_NO_CHECK, examples=_NO_EXAMPLES, blocked_by=blocked_by), kind, kind.Parameters(**given),
         plain["level"], plain["shipped_level"], Off(*plain["off"]) if plain["off"] else None, blocked_by,

@@ -3,8 +3,6 @@
 An ignored configuration would pass in silence, so a file with nearly the right name is an error.
 """
 
-from __future__ import annotations
-
 import glob
 import hashlib
 import os

@@ -3,8 +3,6 @@
 FILL-IN may stand wherever only the operator knows; a check does without it, and an upload asks for it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, NamedTuple

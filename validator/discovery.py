@@ -39,6 +39,8 @@ def find_config(start: str) -> str | None:
 def is_near(name: str) -> bool:
     """Whether a file of that name would be meant as a configuration."""
     plain = name.lower().strip(" .").removesuffix("~")
+    if not plain.lstrip("-_").startswith("b"):
+        return False
     for ending in (".txt", ".bak", ".old", ".orig"):
         plain = plain.removesuffix(ending)
     plain = re.sub(r"( ?\([0-9]+\)|-[0-9]+| - copy)(?=\.)", "", plain)

@@ -6,7 +6,7 @@ because of another's fault is counted as left out, and a rule that left anything
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from validator.checks.base import KNOWN_AT_HEADER, Check, FileContext
 from validator.model import Finding, Outcome, Place, State, UsedWaiver
@@ -27,6 +27,9 @@ class _Work:
         self.rule = rule
         self.check = check
         self.columns = columns
+        self.file_blockers = tuple(one for one in rule.blocked_by if one.reach == "file" and one.only is None)
+        # Those that ask how the rule itself fails.
+        self.own_way_blockers = tuple(one for one in rule.blocked_by if one.reach == "file" and one.only is not None)
         self.row_blockers = tuple(one for one in rule.blocked_by if one.reach == "row")
         self.cell_blockers = tuple(one for one in rule.blocked_by if one.reach == "cell")
         self.blockers = {one.rule for one in (*self.row_blockers, *self.cell_blockers)}
@@ -74,11 +77,9 @@ class Engine:
             self._take(batch)
 
     def _settle_at_header(self, work: _Work) -> None:
-        for blocker in work.rule.blocked_by:
+        for blocker in work.file_blockers:
             other = self._works[blocker.rule]
-            if blocker.reach != "file" or not acts_at_header(other.rule, blocker):
-                continue
-            if _fails(other, blocker):
+            if _fails(other, blocker) and acts_at_header(other.rule, blocker):
                 work.blocked_by = blocker.rule
                 return
         self._settle_columns(work)
@@ -90,7 +91,8 @@ class Engine:
         wanted = [name for name in work.columns if name not in self._file.columns.index]
         needed = {*work.columns, *_charged_by(work.rule, self._file)}
         for other in self._works.values():
-            if other is not work and not other.blocked_by and not other.check.bad_columns.isdisjoint(needed):
+            bad = other.check.bad_columns
+            if bad and other is not work and not other.blocked_by and not bad.isdisjoint(needed):
                 work.blocked_by = other.rule.id
                 return
         when = work.rule.file.when
@@ -249,7 +251,7 @@ class Engine:
         check = work.check
         whole_file = work.rule.file.scope == "file"
         if work.at_work:
-            self._block_at_end(work, by_own_way=False)
+            self._block_at_end(work, work.file_blockers)
         state: State
         reason: str | None = None
         if work.at_work:
@@ -257,7 +259,7 @@ class Engine:
             if reason is None and not work.blocked_by and not (whole_file and check.left_out):
                 self._guard(work, check.at_end)
                 check.trim()
-                self._block_at_end(work, by_own_way=True)
+                self._block_at_end(work, work.own_way_blockers)
         if work.crashed:
             state, reason = "crashed", work.crashed
         elif work.blocked_by:
@@ -281,15 +283,13 @@ class Engine:
         others = (self._works[blocker.rule] for blocker in work.row_blockers)
         return next((other.left_out_by for other in others if other.check.left_out), None)
 
-    def _block_at_end(self, work: _Work, by_own_way: bool) -> None:
-        """Blocks for the file by what has failed; `by_own_way` are the blockers that ask how the rule itself fails."""
+    def _block_at_end(self, work: _Work, blockers: Sequence[Blocker]) -> None:
+        """Blocks for the file by what has failed."""
         own = work.check.circumstances
         if own & KNOWN_AT_HEADER:
             return
-        for blocker in work.rule.blocked_by:
-            if blocker.reach != "file" or (blocker.only is not None) is not by_own_way or blocker.unless in own:
-                continue
-            if by_own_way and blocker.only not in own:
+        for blocker in blockers:
+            if blocker.unless in own or (blocker.only is not None and blocker.only not in own):
                 continue
             other = self._works[blocker.rule]
             if other.outcome is not None and other.outcome.state == "waived":

@@ -1,7 +1,5 @@
 """Expected errors: what went wrong, what to do next, and the exit code that is documented for it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

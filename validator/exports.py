@@ -1,7 +1,5 @@
 """Which export a header belongs to: told by its columns, as the rule set describes them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 

@@ -3,9 +3,6 @@
 Nothing is skipped in silence: a name that leads to no file stands in the list with the reason.
 """
 
-from __future__ import annotations
-
-import glob
 import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -38,19 +35,31 @@ def _expand(name: str) -> Iterator[Input]:
         yield Input(name)
     elif os.path.isdir(name):
         yield from _folder(name)
-    elif not os.path.lexists(name) and glob.has_magic(name):
-        yield from _closed_folders(name)
-        matches = sorted(glob.glob(name, recursive=True))
-        if not matches:
-            yield Input(_slashes(name), "no file matches this pattern")
-        for match in matches:
-            yield from _folder(match) if os.path.isdir(match) else (Input(_slashes(match)),)
-    else:
+    elif os.path.lexists(name):
         yield Input(_slashes(name))
+    else:
+        yield from _absent(name)
+
+
+def _absent(name: str) -> Iterator[Input]:
+    """What a pattern fits; or the name as it is, which leads to nothing."""
+    import glob
+
+    if not glob.has_magic(name):
+        yield Input(_slashes(name))
+        return
+    yield from _closed_folders(name)
+    matches = sorted(glob.glob(name, recursive=True))
+    if not matches:
+        yield Input(_slashes(name), "no file matches this pattern")
+    for match in matches:
+        yield from _folder(match) if os.path.isdir(match) else (Input(_slashes(match)),)
 
 
 def _closed_folders(pattern: str) -> Iterator[Input]:
     """Folders that the pattern leads through and that may not be listed: what they hold would be passed over."""
+    import glob
+
     above = os.path.dirname(pattern)
     while above and glob.has_magic(above):
         for folder in sorted(glob.glob(above, recursive=True)):

@@ -5,8 +5,6 @@ known; `<sha12>` is the beginning of the file's own digest. Nothing is ever chan
 machines can be merged by copying. A ledger is made on purpose: one that is missing is not an empty one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """What was found: frozen values that travel from the engine to the verdict, the diagnosis and the report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Literal, NamedTuple

@@ -53,7 +53,7 @@ def _visit(
     if rule_id in done:
         return
     for blocker in by_id[rule_id].blocked_by:
-        if blocker.rule in by_id and _comes_before(by_id[blocker.rule], blocker, at_header):
+        if blocker.rule not in done and blocker.rule in by_id and _comes_before(by_id[blocker.rule], blocker, at_header):
             _visit(blocker.rule, by_id, at_header, done, (*above, rule_id), circles)
     done[rule_id] = None
 

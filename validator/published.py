@@ -16,8 +16,8 @@ from validator.cli import build_parser
 from validator.compiled import FILE_NAME, compile_ruleset
 from validator.config import ConfigFile
 from validator.rulebook import pages, rule_schema
-from validator.rulefiles import DiagnosesFile, RuleSetFile
 from validator.ruleset import read_ruleset
+from validator.setfiles import DiagnosesFile, RuleSetFile
 from validator.shape import json_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

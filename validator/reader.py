@@ -4,13 +4,12 @@ One pass, a block at a time, in memory that does not grow with the file. A block
 parsed in one go; any other block is walked record by record, so that the fault gets its own line and the rest is still read.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 from validator.errors import Unreadable
@@ -84,10 +83,10 @@ class Batch:
         return list(zip(*self.rows, strict=True))
 
     def joined(self, index: int) -> str:
-        """A column's cells in one text: a quick way to see that a character stands in none of them."""
+        """A column's cells in one text, with a line feed between two: shows quickly that a character stands in none."""
         found = self._joined.get(index)
         if found is None:
-            found = self._joined[index] = "".join(self.columns[index]) if self.rows else ""
+            found = self._joined[index] = "\n".join(self.columns[index]) if self.rows else ""
         return found
 
     def has_width(self, width: int | None) -> bool:
@@ -106,20 +105,24 @@ class Batch:
         marks = self.text.count('"')
         if marks == 2 * self._cells_in(known):
             return True
-        for index in range(len(self.columns)):
-            if self.delimiter in self.joined(index):
-                new = {value for value in set(self.columns[index]) if self.delimiter in value}
-                known[index] = new if len(known.get(index, ())) > MAX_KNOWN else known.get(index, set()) | new
-        return marks == 2 * self._cells_in(known)
+        for index, new in self._with_delimiter.items():
+            known[index] = new if len(known.get(index, ())) > MAX_KNOWN else known.get(index, set()) | new
+        return marks == 2 * self.cells_with_delimiter
 
+    @cached_property
     def cells_with_delimiter(self) -> int:
         """How many cells hold the delimiter."""
-        columns = [column for index, column in enumerate(self.columns) if self.delimiter in self.joined(index)]
-        return sum(self.delimiter in cell for column in columns for cell in column)
+        return self._cells_in(self._with_delimiter)
 
-    def _cells_in(self, known: dict[int, set[str]]) -> int:
-        """How many cells hold one of the known values."""
-        return sum(sum(map(values.__contains__, self.columns[index])) for index, values in known.items())
+    @cached_property
+    def _with_delimiter(self) -> dict[int, set[str]]:
+        """The values that hold the delimiter, by column."""
+        indexes = [index for index in range(len(self.columns)) if self.delimiter in self.joined(index)]
+        return {index: {value for value in set(self.columns[index]) if self.delimiter in value} for index in indexes}
+
+    def _cells_in(self, values_by_column: dict[int, set[str]]) -> int:
+        """How many cells hold one of the values."""
+        return sum(sum(map(values.__contains__, self.columns[index])) for index, values in values_by_column.items())
 
     @cached_property
     def has_controls(self) -> bool:
@@ -222,10 +225,9 @@ class Reader:
 
     def _parse_header(self, head: Head) -> Head:
         """Header names and place, or how its quoting is broken (then there are no names)."""
-        delimiter = _delimiter(split_lines(self._text)[0])
+        delimiter = _delimiter(io.StringIO(self._text, newline="").readline())
         while True:
-            lines = split_lines(self._text)
-            walker = _Walker(lines, delimiter)
+            walker = _Walker(io.StringIO(self._text, newline=""), delimiter)
             record = next(walker)
             if not walker.incomplete or self._final:
                 break
@@ -234,7 +236,7 @@ class Reader:
             wanted = 2 * len(self._text)
             while len(self._text) < wanted and not self._final:
                 self._append_block()
-        self._header_text = "".join(lines[: record.end])
+        self._header_text = "".join(islice(io.StringIO(self._text, newline=""), record.end))
         self._text = self._text[len(self._header_text) :]
         problem = record.problem or _stray_quote(self._header_text, delimiter)
         first = len(self._before_header) + 1
@@ -298,12 +300,11 @@ class _Record(NamedTuple):
 class _Walker:
     """Records of some lines, one by one. `incomplete` says that the last record needs more lines than there are."""
 
-    def __init__(self, lines: list[str], delimiter: str) -> None:
-        self._lines = lines
+    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
         self._reader = csv.reader(lines, strict=True, delimiter=delimiter)
         self.incomplete = False
 
-    def __iter__(self) -> _Walker:
+    def __iter__(self) -> "_Walker":
         return self
 
     def __next__(self) -> _Record:
@@ -428,7 +429,7 @@ def raw_cells(record: str, delimiter: str) -> list[str]:
 
 
 def _stray_quote(record: str, delimiter: str) -> str | None:
-    strays = any('"' in cell and not cell.startswith('"') for cell in raw_cells(record, delimiter))
+    strays = '"' in record and any('"' in cell and not cell.startswith('"') for cell in raw_cells(record, delimiter))
     return _STRAY_QUOTE if strays else None
 
 
@@ -441,7 +442,8 @@ def _quoted_cells(text: str, delimiter: str) -> list[str] | None:
         return None
     outside = parts[::2]
     borders = {delimiter, "\n", "\r"}
-    before, after = {part[-1:] for part in outside[1:-1]}, {part[:1] for part in outside[1:-1]}
+    between = set(outside[1:-1])
+    before, after = {part[-1:] for part in between}, {part[:1] for part in between}
     before.add(outside[0][-1:] or "\n")
     after.add(outside[-1][:1] or "\n")
     return parts[1::2] if before <= borders and after <= borders else None

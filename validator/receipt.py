@@ -4,8 +4,6 @@ A receipt is never changed. Its file is named after its own digest, and it names
 or a removed one is seen.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence

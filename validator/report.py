@@ -4,8 +4,6 @@ Everything outside `run` is the same byte for byte for the same input and settin
 Money is text. Nothing here is read back by the program: what a renderer shows, it takes from this.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """A loaded rule set: rules with their kinds and parameters, ready to run."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

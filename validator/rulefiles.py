@@ -1,13 +1,10 @@
-"""The YAML files of a rule set as named tuples: what may stand in them, for the loader and for the JSON Schemas of editors."""
-
-from __future__ import annotations
+"""The YAML file of a rule as a named tuple, and what else a rule set is made of: for the loader, the engine and JSON Schemas."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 
 from validator.checks.base import Circumstance
 from validator.document import Node
-from validator.exports import ExportShape
 from validator.model import Level
 from validator.shape import FILLED, Spec
 
@@ -81,30 +78,6 @@ class Off(NamedTuple):
     owner: Annotated[str, Spec(pattern=FILLED)]
 
 
-class RuleChange(NamedTuple):
-    """What a set changes in a rule of the set that it extends."""
-
-    level: Level | None = None
-    off: Off | None = None
-    blocked_by: tuple[Blocker, ...] = ()
-
-
-class Constant(NamedTuple):
-    """A role that is the same for every row, such as a currency that has no column."""
-
-    constant: str
-
-
-class Dialect(NamedTuple):
-    """How the files of this set are written; the rules of the set `csv` hold a file to it."""
-
-    delimiter: Literal["comma"]
-    line_end: Literal["LF"]
-    byte_order_mark: Literal["none"]
-    quoting: Literal["minimal"]
-    sorted_by: Literal["day"]
-
-
 class Claim(NamedTuple):
     """A sentence that a pass proves, and what it rests on: rules that passed, all of them, or a known total."""
 
@@ -112,25 +85,6 @@ class Claim(NamedTuple):
     rules: tuple[str, ...] = ()
     all_rules: bool = False
     total: bool = False
-
-
-class RuleSetFile(NamedTuple):
-    """`ruleset.yaml`."""
-
-    name: Annotated[str, Spec(pattern=NAME)]
-    version: Annotated[str, Spec(pattern=VERSION)]
-    title: str
-    extends: Annotated[str | None, Spec(doc="The set whose rules this set has too.")] = None
-    table_schema: Annotated[str | None, Spec(doc="The Table Schema, in this folder or among the shipped ones.")] = None
-    roles: Mapping[str, str | Constant | None] = {}
-    dialect: Dialect | None = None
-    exports: tuple[ExportShape, ...] = ()
-    guide: Annotated[tuple[str, ...], Spec(doc="The steps of the export dialog.")] = ()
-    proves: Annotated[tuple[Claim, ...], Spec(doc="What a pass says, each claim only where it holds.")] = ()
-    does_not_prove: tuple[str, ...] = ()
-    blocked_by: Annotated[tuple[Blocker, ...], Spec(doc="For every rule of this set and of sets that extend it.")] = ()
-    rules: Mapping[str, RuleChange] = {}
-    node: Node | None = None
 
 
 class AtLeast(NamedTuple):
@@ -163,9 +117,3 @@ class DiagnosisRule(NamedTuple):
     fix: str
     rules: Annotated[tuple[str, ...], Spec(doc="The rules that this cause explains; they are folded under it.")]
     line: int = 1
-
-
-class DiagnosesFile(NamedTuple):
-    """`diagnoses.yaml`: the first that fits leads."""
-
-    diagnoses: tuple[DiagnosisRule, ...]

@@ -4,8 +4,6 @@ A set is a folder with `ruleset.yaml`, one YAML file a rule, and perhaps `diagno
 it has that set's rules too, and may add rules, change their level, or switch one off with reason and owner.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +13,9 @@ from validator.digests import combined, digest_line
 from validator.document import Node, read_document
 from validator.errors import ConfigurationError, Fault, UsageError
 from validator.rule import DEFAULT_RULESET, Rule, RuleSet
-from validator.rulefiles import Blocker, Constant, DiagnosesFile, DiagnosisRule, RuleChange, RuleFile, RuleSetFile
+from validator.rulefiles import Blocker, DiagnosisRule, RuleFile
 from validator.schema import TableSchema, read_schema
+from validator.setfiles import Constant, DiagnosesFile, RuleChange, RuleSetFile
 from validator.shape import read
 from validator.shipped import is_shipped, shipped
 from validator.soundness import Soundness, line_of, weaker_than_shipped

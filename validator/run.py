@@ -126,7 +126,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
 
 def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet) -> FileContext:
     head, schema, roles = reader.head, ruleset.schema, dict(ruleset.roles)
-    columns = Columns(head.header, set(schema.names("time")), roles.get("amount"))
+    columns = Columns(head.header, set(schema.names("time")), set(schema.names("measure")), roles.get("amount"))
     if ruleset.currency:
         roles["currency_constant"] = ruleset.currency
     day = schema.field(roles.get("day") or "")

@@ -4,8 +4,6 @@ Only what billproof implements may stand in it; any other keyword is refused, be
 does not know, and a constraint that nobody checks is no constraint. Values are checked by rules, not by the schema.
 """
 
-from __future__ import annotations
-
 import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
@@ -56,7 +54,7 @@ class TableSchema(NamedTuple):
         return tuple(one.name for one in self.fields if one.required)
 
 
-def read_schema(path: Path, shown_path: str, faults: list[Fault]) -> TableSchema | None:
+def read_schema(path: "Path", shown_path: str, faults: list[Fault]) -> TableSchema | None:
     """The Table Schema at `path`, or None with the reasons on `faults`."""
     try:
         text = read_small(path).decode("utf-8")

@@ -1,7 +1,5 @@
 """Everything that a run was told, frozen, each value with where it came from."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -34,7 +32,7 @@ class Settings(NamedTuple):
     expected_total: Decimal | None
     max_findings: int
     second_opinion: bool
-    config: Config | None
+    config: "Config | None"
     sources: dict[str, str]
     to: str | None = None
 

@@ -5,8 +5,6 @@ of them `| None`. `Annotated[type, Spec(…)]` says more: a pattern for text, a 
 name. The fields `line` and `node` do not stand in the file: they get the place, or the tree itself.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import types

@@ -1,7 +1,5 @@
 """What every kind of destination is: it shows the request that it would make, and makes it, once, with bytes that passed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Collection, Mapping

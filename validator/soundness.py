@@ -14,8 +14,9 @@ from validator.errors import Fault
 from validator.model import Level
 from validator.precedence import circles
 from validator.rule import Rule
-from validator.rulefiles import DiagnosisRule, RuleFile, RuleSetFile
+from validator.rulefiles import DiagnosisRule, RuleFile
 from validator.schema import TableSchema
+from validator.setfiles import RuleSetFile
 
 LEVELS: tuple[Level, ...] = ("note", "warning", "error")
 

@@ -3,8 +3,6 @@
 Blocks end at a line end, so that a reader never meets half a line; only the last block of a file may.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import stat

@@ -5,7 +5,6 @@ Amounts are summed only where they are exact numbers; one that is not makes the 
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,7 +26,7 @@ from validator.view import View
 TOP_GROUPS = 50
 LAST_DAY = 2_932_896  # 9999-12-31
 
-_NUMBER_CHARACTERS = re.compile(r"[0-9.eE+-]*")
+_NUMBER_CHARACTERS = b"0123456789.eE+-\n"
 _ZERO = Decimal(0)
 _GROUPS = ("project", "group")
 
@@ -130,7 +129,7 @@ class Collector:
         if not self.usable:
             return
         cells = charged.column(self._roles["amount"])
-        if not _NUMBER_CHARACTERS.fullmatch("".join(cells)):
+        if charged.joined(self._roles["amount"]).encode("utf-8", "surrogateescape").translate(None, _NUMBER_CHARACTERS):
             self.usable = False
             return
         try:
@@ -143,47 +142,54 @@ class Collector:
     def _count_groups(self, charged: View) -> None:
         for role in _GROUPS:
             if role in self._roles:
-                self._group_rows[role].update(charged.column(self._roles[role]))
+                cells, distinct = charged.column(self._roles[role]), charged.distinct(self._roles[role])
+                self._group_rows[role].update({cells[0]: len(cells)} if len(distinct) == 1 else cells)
         project, name = self._roles.get("project"), self._roles.get("project_name")
         if project and name and charged.distinct(project) - self._project_names.keys():
             found = zip(reversed(charged.column(project)), reversed(charged.column(name)), strict=True)
             self._project_names = {**dict(found), **self._project_names}
 
     def _add(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
-        add = EXACT.add
         if not all(amounts):
             # A zero may have thousands of decimals, and would hand them on to the sum.
             amounts = [amount or _ZERO for amount in amounts]
-        total = reduce(add, amounts, _ZERO)
-        self._total = add(self._total, total)
         with localcontext(EXACT):
+            total = sum(amounts, _ZERO)
+            self._total += total
             for role in _GROUPS:
                 if role in self._roles:
-                    sums = self._sums[role]
-                    for key, amount in zip(charged.column(self._roles[role]), amounts, strict=True):
-                        sums[key] += amount
-        if "day" not in self._roles:
+                    self._add_to_groups(role, charged, amounts, total)
+            if "day" in self._roles:
+                self._add_to_days(charged, amounts, total, badly_dated)
+
+    def _add_to_groups(self, role: str, charged: View, amounts: list[Decimal], total: Decimal) -> None:
+        sums, name = self._sums[role], self._roles[role]
+        cells = charged.column(name)
+        if len(charged.distinct(name)) == 1:
+            sums[cells[0]] += total
             return
+        for key, amount in zip(cells, amounts, strict=True):
+            sums[key] += amount
+
+    def _add_to_days(self, charged: View, amounts: list[Decimal], total: Decimal, badly_dated: set[int]) -> None:
         name = self._roles["day"]
+        days = charged.column(name)
         if len(charged.distinct(name)) == 1 and not badly_dated:
-            self._add_to_day(charged.column(name)[0], total)
+            self._add_to_day(days[0], total)
             return
         if badly_dated:
             kept = [position not in badly_dated for position in charged.positions]
-            days = list(compress(charged.column(name), kept))
-            amounts = list(compress(amounts, kept))
-        else:
-            days = list(charged.column(name))
+            days, amounts = list(compress(days, kept)), list(compress(amounts, kept))
         start = 0
         for value, run in groupby(days):
-            end = start + sum(1 for _ in run)
-            self._add_to_day(value, reduce(add, amounts[start:end], _ZERO))
+            end = start + len(list(run))
+            self._add_to_day(value, sum(amounts[start:end], _ZERO))
             start = end
 
     def _add_to_day(self, value: str, amount: Decimal) -> None:
         day = self.day(value)
         if day is not None and day in self.days:
-            self.days[day].amount = EXACT.add(self.days[day].amount, amount)
+            self.days[day].amount += amount
 
     @property
     def amount(self) -> Decimal | None:

@@ -5,8 +5,6 @@ what was there and has been replaced is refused; of the rest all must pass. The 
 until the last receipt, so that nothing can be sent that was judged against an older state of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, NamedTuple

@@ -27,15 +27,14 @@ BLANKS = " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\
     "\u2800\u3164\uffa0"
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 _ISO_INSTANT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(Z|[+-][0-9]{2}:[0-9]{2})?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?"
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 # Compiled when they are first needed: a start costs as much as the patterns that it compiles.
+_DECIMAL = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?"
+_MONTH = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
 _E_MAIL = r"[^\s,;/\\@＠﹫]+\s?(?:[@＠﹫]|%40)\s?[^\s,;/\\]+"
-_MAY_HOLD_E_MAIL = ("@", "＠", "﹫", "%40")
 _UNSHOWABLE = (
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
     r"|[\U000e0000-\U000e007f]"
@@ -49,13 +48,12 @@ def integer(text: str) -> int | None:
 
 def decimal(text: str) -> Decimal | None:
     """`text` as an exact Decimal, or None. `NaN`, `1_000`, `１２`, `.5` and ` 1` are none."""
-    return Decimal(text) if _DECIMAL.fullmatch(text) else None
+    return Decimal(text) if re.fullmatch(_DECIMAL, text) else None
 
 
 def instant(text: str) -> datetime | None:
     """RFC 3339 text (`2025-10-01T00:00:00`, an offset or none, which means UTC) as an instant in UTC, or None."""
-    found = _ISO_INSTANT.fullmatch(text)
-    if not found:
+    if not _ISO_INSTANT.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat(text)
@@ -76,7 +74,7 @@ def calendar_date(text: str) -> date | None:
 
 def is_month(text: str) -> bool:
     """Whether `text` names a month as `2025-10`."""
-    return _MONTH.fullmatch(text) is not None and text[:4] != "0000"
+    return re.fullmatch(_MONTH, text) is not None and text[:4] != "0000"
 
 
 def day_of(number: int) -> date:
@@ -144,8 +142,8 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     limit = LONGEST_CHARACTERS if limit is None else limit
     if len(text) > limit * 4:
         # The last word is left out with the rest: it may be half an address.
-        text = text[: limit * 4].rpartition(" ")[0] if any(one in text for one in _MAY_HOLD_E_MAIL) else text[: limit * 4]
-    if any(one in text for one in _MAY_HOLD_E_MAIL):
+        text = text[: limit * 4].rpartition(" ")[0] if _may_hold_e_mail(text) else text[: limit * 4]
+    if _may_hold_e_mail(text):
         text = re.sub(_E_MAIL, "<e-mail>", text)
     if not text.isprintable():
         text = re.sub(_UNSHOWABLE, _escaped, text)
@@ -156,6 +154,10 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text
+
+
+def _may_hold_e_mail(text: str) -> bool:
+    return "@" in text or "%40" in text or (not text.isascii() and ("＠" in text or "﹫" in text))
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -3,8 +3,6 @@
 The lines are numbered as in DESIGN.md, section 9. Only `judge` makes a `Pass`, and only a `Pass` can be uploaded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple

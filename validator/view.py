@@ -21,12 +21,16 @@ _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 class Columns:
     """The columns of one file: where each stands, and which values of it are known to need no stripping."""
 
-    def __init__(self, header: Sequence[str], time_columns: Collection[str], likely_filled: str | None) -> None:
+    def __init__(
+        self, header: Sequence[str], time_columns: Collection[str], measures: Collection[str], likely_filled: str | None
+    ) -> None:
         self.names = tuple(header)
         self.index: dict[str, int] = {}
         for position, name in enumerate(header):
             self.index.setdefault(name, position)
         self.other_than_time = [position for position, name in enumerate(header) if name not in time_columns]
+        # Nearly every value of a measure is another one, so that its distinct values are slow to tell.
+        self.measures = {position for position, name in enumerate(header) if name in measures}
         likely = self.index.get(likely_filled or "")
         if likely in self.other_than_time:
             self.other_than_time.remove(likely)
@@ -64,6 +68,18 @@ class View:
         """The different values of a column."""
         return self._distinct_at(self.columns.index[name])
 
+    def joined(self, name: str) -> str:
+        """A column's cells in one text, with a line feed between two."""
+        index = self.columns.index[name]
+        cells = self._at(index)
+        return self.batch.joined(index) if self._whole and cells is self._raw[index] else "\n".join(cells)
+
+    def has_blank(self, name: str) -> bool:
+        """Whether a cell of a column is blank."""
+        index = self.columns.index[name]
+        cells = self._at(index)
+        return "" in self._distinct[index] if index in self._distinct else not all(cells)
+
     def all_columns(self, but: Collection[str]) -> list[Sequence[str]]:
         """Every column of the file, known or not, but those named."""
         return [self._at(index) for index, name in enumerate(self.columns.names) if name not in but]
@@ -81,10 +97,9 @@ class View:
         """The last physical line of a row."""
         return self.batch.end_lines[self.positions[row]]
 
-    def cell(self, row: int, name: str) -> str:
-        """One cell, stripped; empty if the file has no such column."""
-        index = self.columns.index.get(name)
-        return "" if index is None else self.batch.rows[self.positions[row]][index].strip(BLANKS)
+    def cells(self, row: int) -> Sequence[str]:
+        """The cells of a row as they stand in the file."""
+        return self.batch.rows[self.positions[row]]
 
     def only(self, rows: Collection[int]) -> View:
         """The view of some of these rows."""
@@ -145,13 +160,14 @@ class View:
         found = self._stripped.get(index)
         if found is None:
             raw = self._raw_at(index)
-            joined = self.batch.joined(index) if self._whole else "".join(raw)
-            if " " not in joined and joined.isascii() and self.batch.plain:
-                found = raw
-            else:
-                found = self._strip(index, raw)
+            found = raw if index in self.columns.measures and self._has_no_blanks(index) else self._strip(index, raw)
             self._stripped[index] = found
         return found
+
+    def _has_no_blanks(self, index: int) -> bool:
+        """Whether it is plain to see that no cell of a column has a blank."""
+        joined = self.batch.joined(index)
+        return " " not in joined and joined.isascii() and self.batch.plain
 
     def _strip(self, index: int, raw: Sequence[str]) -> Sequence[str]:
         """The cells without the blanks around them: the same object if there are none."""

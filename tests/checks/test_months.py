@@ -9,8 +9,9 @@ import pytest
 
 from fixtures import damage
 from fixtures.exports import Table, to_bytes
-from tests.generations import LINE, good, line_of_day
+from tests.generations import LINE, good, later, line_of_day
 from tests.support import Checked, check
+from validator import source
 
 
 def checked(tmp_path: Path, table: Table, *arguments: str, name: str = "data.csv") -> Checked:
@@ -101,3 +102,26 @@ def test_rows_outside_the_month_are_told_up_to_the_cap(tmp_path: Path) -> None:
     assert found.failed == {"OC303"}
     assert found.places("OC303") == ["2:start_time", "3:start_time"]
     assert found.outcome("OC303")["violations"] == len(good("H1")) - 1
+
+
+@pytest.mark.parametrize("block_bytes", [300, 196_608])
+@pytest.mark.parametrize("month, first", [("2025-09", 2), ("2025-10", None), ("2025-11", 2)])
+def test_rows_of_the_first_month_are_told_if_it_is_not_the_one(
+    month: str, first: int | None, block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their places are looked for at the end, in the block that was kept; a later block has other rows."""
+    monkeypatch.setattr(source, "BLOCK_BYTES", block_bytes)
+    found = checked(tmp_path, good("H1"), "--month", month, "--max-findings", "1")
+    assert found.places("OC303") == ([] if first is None else [f"{first}:start_time"])
+
+
+@pytest.mark.parametrize("block_bytes", [300, 196_608])
+def test_rows_of_two_months_are_told_by_line(block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "BLOCK_BYTES", block_bytes)
+    table = good("H1")
+    november = later(table, ("start_time", "end_time"), 31 * 86_400)
+    found = checked(tmp_path, [*table, *november[1:]], "--month", "2025-12", "--max-findings", "3")
+    assert found.places("OC303") == ["2:start_time", "3:start_time", "4:start_time"]
+    found = checked(tmp_path, [*table, *november[1:]], "--month", "2025-10", "--max-findings", "2")
+    assert found.places("OC303") == [f"{len(table) + 1}:start_time", f"{len(table) + 2}:start_time"]
+    assert found.outcome("OC303")["violations"] == len(november) - 1

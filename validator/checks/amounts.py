@@ -1,7 +1,5 @@
 """Kinds of check on amounts of money: rounding, sign, and a total that somebody read elsewhere."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
@@ -29,9 +27,9 @@ class NotBelow(Check):
 
     def on_rows(self, view: View) -> None:
         view = view.readable(self._name)
-        cells = view.column(self._name)
-        if not self._minimum and "-" not in "".join(cells):
+        if not self._minimum and "-" not in view.joined(self._name):
             return
+        cells = view.column(self._name)
         rows = [row for row, cell in enumerate(cells) if (number := decimal(cell)) is not None and number < self._minimum]
         self.fail_rows(view, rows, self._name)
 
@@ -58,10 +56,9 @@ class Rounded(Check):
 
     def on_rows(self, view: View) -> None:
         limits = self._parameters
-        if self._amounts >= limits.at_least and self._most_decimals > limits.decimals and self._most_digits > limits.digits:
-            return
-        view = view.readable(limits.column)
-        for cell in view.column(limits.column):
+        for cell in view.readable(limits.column).column(limits.column):
+            if self._amounts >= limits.at_least and self._most_decimals > limits.decimals and self._most_digits > limits.digits:
+                return
             mantissa = cell.lstrip("-").partition("e" if "e" in cell else "E")[0]
             whole, _, fraction = mantissa.partition(".")
             digits = (whole + fraction).lstrip("0")

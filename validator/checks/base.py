@@ -4,12 +4,11 @@ A kind says what it `reads`: the `head` of the file only, its `lines`, its `reco
 read), or its `rows` by column. Rows that another fault has spoilt are taken out before a check sees them.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from validator.exports import Recognised
@@ -43,7 +42,7 @@ class FileContext(NamedTuple):
     schema: TableSchema
     roles: Mapping[str, str | None]
     export: Recognised
-    collector: Collector
+    collector: "Collector"
     as_of: datetime
     month_to_date: bool
     expected_total: Decimal | None
@@ -181,15 +180,21 @@ class Check:
 
     def row_key(self, view: View, row: int) -> str:
         """The day and every id and group cell of a row: what stays the same when the file is exported again."""
-        day = self.file.roles.get("day")
-        names = ([day] if day else []) + list(self.file.schema.names("id", "group"))
-        return "\0".join(view.cell(row, name) for name in names)
+        return self._grouping_cells(view.cells(row))
 
     def key_of_cells(self, cells: Sequence[str], column: str | None) -> str:
-        """The same for a row as the file has it."""
-        index, day = self.file.columns.index, self.file.roles.get("day")
+        """The key of a finding in a row as the file has it."""
+        return self.key(column, self._grouping_cells(cells))
+
+    def _grouping_cells(self, cells: Sequence[str]) -> str:
+        return "\0".join("" if index is None else cells[index].strip(BLANKS) for index in self._grouping)
+
+    @cached_property
+    def _grouping(self) -> list[int | None]:
+        """Where the day and every id and group column stands in the file, if it does."""
+        day = self.file.roles.get("day")
         names = ([day] if day else []) + list(self.file.schema.names("id", "group"))
-        return self.key(column, "\0".join(cells[index[name]].strip(BLANKS) if name in index else "" for name in names))
+        return [self.file.columns.index.get(name) for name in names]
 
     def key(self, column: str | None, grouping: str) -> str:
         """A fingerprint of a finding that does not change when rows are added elsewhere."""

@@ -1,7 +1,5 @@
 """Kinds of check on single cells: numbers, allowed values, filled cells, blanks around them, formulas."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -15,6 +13,7 @@ from validator.view import REMEMBERED_VALUES, View
 
 _SCIENTIFIC = r"-?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_BEGINS_FORMULA = frozenset("\r\n\t=@＝＠+-＋－")
 _DATE_LIKE = r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.*"
 
 
@@ -143,20 +142,20 @@ class DecimalNumber(_ByValue):
     def start(self, parameters: Parameters) -> None:
         super().start(parameters)
         self._name = parameters.column
-        self._pattern = re.compile(parameters.pattern)
+        self._pattern = parameters.pattern
         self._below, self._smallest = Decimal(parameters.below), Decimal(parameters.above_zero_from)
         self._all = re.compile(rf"(?:(?:{parameters.pattern})\n)*+")
 
     def on_rows(self, view: View) -> None:
         view = view.readable(self._name)
-        joined = "\n".join(view.column(self._name)) + "\n"
+        joined = view.joined(self._name) + "\n"
         # A line feed inside a cell would make two good lines of one bad cell.
         one_line_each = joined.count("\n") == len(view)
         if not one_line_each or "e" in joined or "E" in joined or not self._all.fullmatch(joined):
             self.look(view, self._name)
 
     def reason(self, value: str) -> str | None:
-        if not self._pattern.fullmatch(value):
+        if not re.fullmatch(self._pattern, value):
             if "," in value:
                 return "a number with a comma, as spreadsheets write it"
             return "no plain decimal number"
@@ -215,7 +214,7 @@ class Filled(Check):
     def on_rows(self, view: View) -> None:
         for name in self._names:
             readable = view.readable(name)
-            if not all(readable.column(name)):
+            if readable.has_blank(name):
                 self.fail_rows(readable, bad_rows(readable.column(name), {""}), name)
 
     def at_end(self) -> None:
@@ -255,7 +254,7 @@ class Formula(_ByValue):
 
     kind = "formula"
 
-    _RUNS = re.compile(r"[\r\n\t]*(?:[=@＝＠]|[+\-＋－](?:[^\W\d_]|\())")
+    _RUNS = r"[\r\n\t]*(?:[=@＝＠]|[+\-＋－](?:[^\W\d_]|\())"
 
     class Parameters(NamedTuple):
         """The roles of the columns to look at."""
@@ -275,7 +274,7 @@ class Formula(_ByValue):
             self.look(view, name, raw=True)
 
     def reason(self, value: str) -> str | None:
-        return "a formula" if self._RUNS.match(value) else None
+        return "a formula" if value[:1] in _BEGINS_FORMULA and re.match(self._RUNS, value) else None
 
 
 def _date(seconds: int) -> str:

@@ -1,7 +1,5 @@
 """Kinds of check on who and what is charged: organization, project, line item, duplicates, people's addresses."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -170,7 +168,7 @@ class Together(Check):
 
     def on_rows(self, view: View) -> None:
         view = view.readable(*self._names)
-        blank = [name for name in self._names if not all(view.column(name))]
+        blank = [name for name in self._names if view.has_blank(name)]
         if not blank:
             return
         rows = sorted(set().union(*(bad_rows(view.column(name), {""}) for name in blank)))
@@ -242,15 +240,14 @@ class UniqueRows(Check):
             yield self._latest if day is None else day, range(len(view))
             return
         start = 0
-        for day, run in groupby(map(self.file.collector.day, view.column(self._day))):
-            end = start + sum(1 for _ in run)
+        for value, run in groupby(view.column(self._day)):
+            end = start + len(list(run))
+            day = self.file.collector.day(value)
             yield self._latest if day is None else day, range(start, end)
             start = end
 
     def _of_day(self, view: View, rows: range, hashes: list[int]) -> None:
-        whole = len(rows) == len(view)
-        new = hashes if whole else hashes[rows.start : rows.stop]
-        lines = view.lines if whole else [view.line(row) for row in rows]
+        new, lines = hashes[rows.start : rows.stop], view.lines[rows.start : rows.stop]
         own = set(new)
         doubles = [] if len(own) == len(new) and self._seen.isdisjoint(own) else self._doubles(new, rows)
         self._seen |= own

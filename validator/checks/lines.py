@@ -72,7 +72,7 @@ class Utf8(Check):
         if head.undecodable:
             self.fail_file(circumstance="whole_file", bytes=head.first_bytes[:4].hex(" ").upper())
         for name in head.header:
-            if re.search(_BAD_BYTE, name):
+            if not name.isascii() and re.search(_BAD_BYTE, name):
                 self.fail_file(head.header_line, name, "header_broken", name, name, bytes=_hex(name))
 
     def on_batch(self, batch: Batch) -> None:
@@ -92,7 +92,7 @@ class ControlCharacters(Check):
     def at_header(self) -> None:
         head = self.file.head
         for name in head.header:
-            if re.search(_CONTROL, name):
+            if not name.isprintable() and re.search(_CONTROL, name):
                 self.fail_file(head.header_line, name, "header_broken", name, name, **_character(name))
 
     def on_batch(self, batch: Batch) -> None:

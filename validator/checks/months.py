@@ -1,9 +1,7 @@
 """Kinds of check on days and months: is this the month, all of it, over, and named so."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -43,6 +41,8 @@ class InsideMonth(_OfDays):
     def start(self, parameters: Parameters) -> None:
         self._counts: dict[str, int] = {}
         self._spots: dict[str, list[Spot]] = {}
+        # The first month is nearly always the file's own, so that its places are needed only if it turns out another.
+        self._first: tuple[str, View, Sequence[int]] | None = None
 
     def on_rows(self, view: View) -> None:
         name = self.day_column
@@ -55,18 +55,29 @@ class InsideMonth(_OfDays):
         for month, values in months.items():
             rows: range | list[int] = range(len(cells)) if len(months) == 1 else bad_rows(cells, values)
             self._counts[month] = self._counts.get(month, 0) + len(rows)
-            spots = self._spots.setdefault(month, [])
-            for row in rows[: self.file.max_findings - len(spots)]:
-                spots.append(self.spot(view, row, name, lambda at: {"day": day_of(days[cells[at]]).isoformat()}))
+            if self._first is None and not self._spots and len(rows) >= self.file.max_findings:
+                self._first = (month, view, rows[: self.file.max_findings])
+            if self._first is None or month != self._first[0]:
+                spots = self._spots.setdefault(month, [])
+                spots += self._places(view, rows[: self.file.max_findings - len(spots)])
+
+    def _places(self, view: View, rows: Sequence[int]) -> list[Spot]:
+        cells, day = view.column(self.day_column), self.file.collector.day
+        return [
+            self.spot(view, row, self.day_column, lambda at: {"day": day_of(day(cells[at]) or 0).isoformat()}) for row in rows
+        ]
 
     def at_end(self) -> None:
         month = self.file.month
+        if self._first is not None and self._first[0] != month:
+            first, view, rows = self._first
+            self._spots[first] = self._places(view, rows)
         if self.evaluated and month not in self._counts:
             self.circumstances.add("no_row_in_month")
         for other, count in self._counts.items():
             if other != month:
                 self.violations += count
-                self.spots.extend(self._spots[other])
+                self.spots += self._spots[other]
 
 
 class DayCoverage(_OfDays):

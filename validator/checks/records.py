@@ -1,7 +1,5 @@
 """Kinds of check on CSV records and the header: quoting, width, delimiter, column names."""
 
-from __future__ import annotations
-
 import re
 from typing import Literal, NamedTuple
 
@@ -69,6 +67,8 @@ class MinimalQuoting(Check):
 
     def at_header(self) -> None:
         head = self.file.head
+        if '"' not in head.header_text:
+            return
         for name, cell in zip(head.header, raw_cells(head.header_text, head.delimiter), strict=False):
             if _needless(cell, head.delimiter):
                 self.fail_file(head.header_line, name, value=name, key=name)
@@ -77,7 +77,7 @@ class MinimalQuoting(Check):
     def on_batch(self, batch: Batch) -> None:
         if batch.quoted_cells is not None and not batch.unread:
             # Every cell with a delimiter is quoted, or it would be two cells; no other cell here needs to be.
-            needless = len(batch.quoted_cells) - batch.cells_with_delimiter() if batch.quoted_cells else 0
+            needless = len(batch.quoted_cells) - batch.cells_with_delimiter if batch.quoted_cells else 0
             if not needless:
                 return
             if self.full and not self.spoilt:
@@ -91,7 +91,7 @@ class MinimalQuoting(Check):
                     continue
                 if _needless(cell, batch.delimiter):
                     self.violations += 1
-                    if not self.full:
+                    if len(self.spots) < self.file.max_findings:
                         line, end_line = batch.lines[position], batch.end_lines[position]
                         self.spots.append(
                             Spot(line, end_line, name, index + 1, row[index], key=self.key_of_cells(row, name))

@@ -1,7 +1,5 @@
 """Kinds of check on the times of a row: one day, UTC midnight, order, and the ISO text beside the Unix number."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +10,7 @@ from validator.checks.base import Check, bad_rows
 from validator.schema import TableSchema
 from validator.shape import Spec
 from validator.values import in_words, instant, integer
-from validator.view import View
+from validator.view import REMEMBERED_VALUES, View
 
 
 class Difference(Check):
@@ -39,11 +37,9 @@ class Difference(Check):
     def on_rows(self, view: View) -> None:
         start, to = self._parameters.start, self._parameters.to
         view = view.readable(start, to)
-        if not len(view) or _one_good_pair(view, start, to, self._parameters.seconds):
-            return
-        pairs = list(zip(view.column(start), view.column(to), strict=True))
-        bad = {pair for pair in set(pairs) if _difference(pair) != self._parameters.seconds}
+        bad = {pair for pair in _pairs(view, start, to) if _difference(pair) != self._parameters.seconds}
         if bad:
+            pairs = list(zip(view.column(start), view.column(to), strict=True))
             rows = [row for row, pair in enumerate(pairs) if pair in bad]
             self.fail_rows(view, rows, to, lambda row: {"seconds": f"{_difference(pairs[row])}"})
 
@@ -104,7 +100,7 @@ class Ascending(Check):
             if previous is not None and _order(value) < _order(previous):
                 bad[row] = previous
             previous = value
-            row += sum(1 for _ in run)
+            row += len(list(run))
         self._previous = previous
         self.fail_rows(view, list(bad), self._name, lambda at: {"previous": bad[at]})
 
@@ -126,6 +122,7 @@ class SameInstant(Check):
 
     def start(self, parameters: Parameters) -> None:
         index = self.file.columns.index
+        self._good: set[tuple[str, str]] = set()
         self._pairs = {text: time for text, time in parameters.pairs.items() if text in index and time in index}
         if not self._pairs:
             self.not_applicable = "the file has no such column"
@@ -136,24 +133,24 @@ class SameInstant(Check):
             if not len(readable) or readable.distinct(text_name) == {""}:
                 continue
             texts, times = readable.column(text_name), readable.column(time_name)
-            if len(readable.distinct(text_name)) == 1 == len(readable.distinct(time_name)) and _same(texts[0], times[0]):
-                continue
-            pairs = list(zip(texts, times, strict=True))
-            bad = {pair for pair in set(pairs) if not _same(*pair)}
+            new = _pairs(readable, text_name, time_name) - self._good
+            bad = {pair for pair in new if not _same(*pair)}
+            if len(self._good) < REMEMBERED_VALUES:
+                self._good |= new - bad
             if bad:
-                rows = [row for row, pair in enumerate(pairs) if pair in bad]
+                rows = [row for row, pair in enumerate(zip(texts, times, strict=True)) if pair in bad]
                 self.fail_rows(readable, rows, text_name, partial(_expected_instant, times))
+
+
+def _pairs(view: View, one: str, other: str) -> set[tuple[str, str]]:
+    """The different pairs of cells of two columns: in nearly every batch of a good file, one."""
+    if len(view.distinct(one)) == 1 == len(view.distinct(other)):
+        return {(view.column(one)[0], view.column(other)[0])}
+    return set(zip(view.column(one), view.column(other), strict=True))
 
 
 def _same(text: str, time: str) -> bool:
     return not text or _seconds(text) == integer(time)
-
-
-def _one_good_pair(view: View, start: str, to: str, seconds: int) -> bool:
-    """Whether all rows have one and the same pair of times, and it is good: nearly every batch of a good file."""
-    if len(view.distinct(start)) > 1 or len(view.distinct(to)) > 1:
-        return False
-    return _difference((view.column(start)[0], view.column(to)[0])) == seconds
 
 
 def _expected_instant(times: Sequence[str], row: int) -> Mapping[str, str]:

@@ -1,7 +1,5 @@
 """Kinds of check against what was uploaded before: an upload replaces a month, so what is missing now is lost there."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple

@@ -14,8 +14,6 @@ After several attempts: accepted if the last was; else unknown if any was; else 
 said so, unknown that the month may have been replaced nonetheless. To send the same again is harmless.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

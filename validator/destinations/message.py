@@ -4,8 +4,6 @@ The secret stands as {token} in it until it is sent. RFC 9530 describes Content-
 draft-ietf-httpapi-idempotency-key-header-06 the key, whose quotation marks are part of it.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import shlex

@@ -5,8 +5,6 @@ https://docs.pelanor.io/api-reference/getting-started. The upload's path, method
 the login; nothing here pretends to know them.
 """
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from validator.errors import UsageError

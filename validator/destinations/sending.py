@@ -4,8 +4,6 @@ TLS is verified, redirects are not followed, and the secret is in the request al
 and the libraries' logs are off, for an answer may quote it.
 """
 
-from __future__ import annotations
-
 import random
 import socket
 import ssl
@@ -99,7 +97,7 @@ class Sending:
         with client:
             return answer_of(self._attempts(client), self._elapsed())
 
-    def _client(self) -> httpx2.Client:
+    def _client(self) -> "httpx2.Client":
         import httpx2
 
         patience = self.patience
@@ -112,7 +110,7 @@ class Sending:
             limits=httpx2.Limits(max_keepalive_connections=0),
         )
 
-    def _attempts(self, client: httpx2.Client) -> list[Attempt]:
+    def _attempts(self, client: "httpx2.Client") -> list[Attempt]:
         import stamina
 
         made: list[Attempt] = []
@@ -138,7 +136,7 @@ class Sending:
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
 
-    def _attempt(self, client: httpx2.Client) -> Attempt:
+    def _attempt(self, client: "httpx2.Client") -> Attempt:
         import httpx2
 
         content = _Content(self.message, self.body)
@@ -159,7 +157,7 @@ class Sending:
                 # Whatever broke, bytes may have left: nobody knows the outcome.
                 return _lost(deadline.text or f"the request broke ({type(error).__name__})")
 
-    def _heard(self, response: httpx2.Response, content: _Content) -> Attempt:
+    def _heard(self, response: "httpx2.Response", content: _Content) -> Attempt:
         code = response.status_code
         body = b""
         try:

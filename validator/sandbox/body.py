@@ -1,7 +1,5 @@
 """A request's body: counted and hashed on its way in, never longer than the limit, the file of it in a private copy."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

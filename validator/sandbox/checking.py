@@ -1,7 +1,5 @@
 """A sent file through the same engine as `billproof check`."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Faults of a network and of a server, on demand: each strikes some of the uploads that come, in the order of the list."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections.abc import Iterable

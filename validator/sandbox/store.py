@@ -1,7 +1,5 @@
 """What the sandbox holds, in memory only: integrations, the current upload of each month, and the answers given for a key."""
 
-from __future__ import annotations
-
 import time
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
