@@ -157,7 +157,7 @@ class Sending:
                 # Whatever broke, bytes may have left: nobody knows the outcome.
                 return _lost(deadline.text or f"the request broke ({type(error).__name__})")
 
-    def _heard(self, response: "httpx2.Response", content: _Content) -> Attempt:
+    def _heard(self, response: "httpx2.Response", content: "_Content") -> Attempt:
         code = response.status_code
         body = b""
         try:
@@ -222,7 +222,7 @@ class _Deadline:
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
 
-    def __enter__(self) -> _Deadline:
+    def __enter__(self) -> "_Deadline":
         self._timer.start()
         return self
 
