@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from validator import __version__
 from validator.discovery import is_near
 from validator.errors import Unwritable, UsageError
+from validator.render import FORMATS, render
 from validator.shipped import is_shipped
 from validator.verdict import Exit
 
 if TYPE_CHECKING:
     from validator.config import Config
+    from validator.render.text import Detail
     from validator.settings import Settings
-
-FORMATS = ("text", "json")
 
 _START = """Three commands to start with:
   billproof guide         what to click in OpenAI's export dialog, with the dates filled in
@@ -139,8 +139,6 @@ def _add_rules(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from validator.render import RENDERERS
-    from validator.render.text import Detail, render_text
     from validator.report import build_report
     from validator.run import check
     from validator.settings import clock
@@ -155,12 +153,21 @@ def _check(options: argparse.Namespace) -> int:
     report = build_report(run, started, clock(), os.environ)
     detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
     for format_, path in outputs:
-        _write(path, render_text(report, "verbose") if format_ == "text" else RENDERERS[format_](report))
+        _write(path, _rendered(format_, report, "verbose"))
+    found = _rendered(options.format, report, detail)
     if options.format == "text":
-        _print(_painted(render_text(report, detail)), end="")
+        _print(_painted(found), end="")
     else:
-        _print_bytes(RENDERERS[options.format](report).encode("utf-8"))
+        _print_bytes(found.encode("utf-8"))
     return int(run.verdict.exit_code)
+
+
+def _rendered(format_: str, report: Mapping[str, Any], detail: Detail) -> str:
+    if format_ == "text":
+        from validator.render.text import render_text
+
+        return render_text(report, detail)
+    return render(format_, report)
 
 
 def _settings(options: argparse.Namespace, now: Any) -> Settings:
