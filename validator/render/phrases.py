@@ -73,9 +73,15 @@ def what_to_do(one: Tree, report: Tree) -> str:
     if one.get("diagnosis"):
         fix: str = one["diagnosis"]["fix"]
         return fix
-    fixes = {rule["id"]: rule["fix"] for rule in report["ruleset"]["rules"]}
     grave = [outcome for outcome in by_level(failed(one)) if outcome["level"] != "note"]
-    return fixes[grave[0]["rule"]] if grave else ""
+    return fix_of(grave[0], one, report) if grave else ""
+
+
+def fix_of(outcome: Tree, one: Tree, report: Tree) -> str:
+    """The next step for one failed rule: that of the cause which explains it, else its own."""
+    if outcome["rule"] in one.get("diagnosis", {}).get("rules", ()):
+        return str(one["diagnosis"]["fix"])
+    return next((str(rule["fix"]) for rule in report["ruleset"]["rules"] if rule["id"] == outcome["rule"]), "")
 
 
 def facts(one: Tree) -> Iterator[tuple[str, str]]:
@@ -146,13 +152,11 @@ def first_message(outcome: Tree) -> str:
 
 
 def description(finding: Tree) -> str:
-    """A finding in a line: what was found, the cell as it stands there, what should stand there."""
-    parts = [finding["message"]]
-    if finding["value"] is not None and finding["column"]:
-        parts.append(f'{finding["column"]} is "{finding["value"]}"')
-    if finding["expected"]:
-        parts.append(f"expected {finding['expected']}")
-    return shown("; ".join(parts), None)
+    """A finding in a line: its message and, where the message does not show it, the cell as it stands in the file."""
+    message, value = finding["message"], finding["value"]
+    if value is None or not finding["column"] or value in message:
+        return str(message)
+    return shown(f'{message}; {finding["column"]} is "{value}"', None)
 
 
 def place(path: str, finding: Tree) -> str:
@@ -196,6 +200,14 @@ def verdicts(report: Tree) -> str:
     words = [one["verdict"] for one in report["files"]]
     parts = [f"{words.count(word)} {text}" for word, text in (("pass", "passed"), ("fail", "failed"), ("unproved", "unproved"))]
     return f"{len(words)} files: {', '.join(parts)}"
+
+
+def ending(report: Tree) -> Iterator[str]:
+    """What is said once, after the files: the configuration that was used, and that nothing would be uploaded."""
+    if report["settings"]["config"]:
+        yield f"Configuration: {report['settings']['config']['path']}"
+    if report["upload"]["because"] == ["no_upload_yet"]:
+        yield "Would be uploaded: not by this version"
 
 
 def cents(amount: str | None) -> str:

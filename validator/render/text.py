@@ -29,7 +29,7 @@ def render_text(report: Tree, detail: Detail = "normal") -> str:
     if len(blocks) > 1:
         blocks.append([phrases.verdicts(report)])
     joined = ("\n" if detail == "quiet" else "\n\n").join("\n".join(block) for block in blocks)
-    return "\n".join((joined, *_ending(report))) + "\n"
+    return "\n".join((joined, *phrases.ending(report))) + "\n"
 
 
 def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
@@ -178,14 +178,6 @@ def _limits(one: Tree, report: Tree) -> Iterator[str]:
     if report["settings"]["config"] is None and report["settings"]["ruleset"]["source"] == "default":
         yield ""
         yield f"Next  billproof init {_quoted(one['path'])}   writes billproof.yaml for this organization"
-
-
-def _ending(report: Tree) -> Iterator[str]:
-    config = report["settings"]["config"]
-    if config:
-        yield f"Configuration: {config['path']}"
-    if report["upload"]["because"] == ["no_upload_yet"]:
-        yield "Would be uploaded: not by this version"
 
 
 def _nothing() -> Iterator[str]:
