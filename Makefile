@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint generate bench clean
+.PHONY: demo test lint generate bench multitool clean
 
 demo: $(VENV)/.core
 	$(BIN)/billproof demo
@@ -28,6 +28,13 @@ generate: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.run
+
+# npm may refuse to run the package's own script, which makes the program executable.
+multitool: $(VENV)/.dev
+	npm install --no-save --silent --prefix $(VENV)/multitool @microsoft/sarif-multitool
+	chmod +x $(VENV)/multitool/node_modules/@microsoft/sarif-multitool-*/Sarif.Multitool
+	BILLPROOF_MULTITOOL="$$(ls $(CURDIR)/$(VENV)/multitool/node_modules/@microsoft/sarif-multitool-*/Sarif.Multitool)" \
+		$(BIN)/python -m pytest tests/test_formats.py -k multitool
 
 clean:
 	rm -rf $(VENV) dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

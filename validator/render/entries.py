@@ -55,11 +55,10 @@ def entries(report: Tree) -> list[Entry]:
 
 
 def _unproved(report: Tree) -> Iterator[Entry]:
-    for reason in report["reasons"]:
-        if reason["code"] != "failed":
-            path = _configuration(report) if reason["file"] is None else source_path(reason["file"])
-            text = f"Nothing is known: {reason['text']}"
-            yield Entry("unproved", path, UNPROVED, "nothing-known", text, fingerprint=f"{reason['code']} {reason['rule']}")
+    for reason, text in phrases.unproved(report):
+        path = _configuration(report) if reason["file"] is None else source_path(reason["file"])
+        mark = f"{reason['code']} {reason['rule']}"
+        yield Entry("unproved", path, UNPROVED, "nothing-known", f"Not proved: {text}", fingerprint=mark)
 
 
 def _entry(one: Tree, outcome: Tree, finding: Tree, fix: str) -> Entry:
@@ -85,9 +84,9 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
 
 
-def with_rest(report: Tree, limit: int) -> list[Entry]:
-    """At most `limit` entries; where that is not all, the last one says how many more, and weighs what the gravest does."""
-    shown, more = capped(report, limit)
+def with_rest(found: Sequence[Entry], report: Tree, limit: int) -> list[Entry]:
+    """At most `limit` of the entries; where that is not all, the last says how many more, as grave as the gravest of them."""
+    shown, more = capped(found, report, limit)
     if more:
         path = shown[0].path if shown else STANDARD_INPUT
         text = f"{and_more(more)}; --max-findings says how many places of each rule are kept"
@@ -95,12 +94,14 @@ def with_rest(report: Tree, limit: int) -> list[Entry]:
     return shown
 
 
-def capped(report: Tree, limit: int, weights: Sequence[Weight] = WEIGHTS) -> tuple[list[Entry], dict[Weight, int]]:
+def capped(
+    found: Sequence[Entry], report: Tree, limit: int, weights: Sequence[Weight] = WEIGHTS
+) -> tuple[list[Entry], dict[Weight, int]]:
     """The entries of some weights if there are at most `limit`; else one fewer than that, and how many are left out."""
-    found = [entry for entry in entries(report) if entry.weight in weights]
-    shown = found[:limit]
+    wanted = [entry for entry in found if entry.weight in weights]
+    shown = wanted[:limit]
     if _left_out(report, shown, weights):
-        shown = found[: limit - 1]
+        shown = wanted[: limit - 1]
     return shown, _left_out(report, shown, weights)
 
 

@@ -6,9 +6,9 @@ more there are. Values are escaped as actions/toolkit does (packages/core/src/co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from validator.render.entries import STANDARD_INPUT, Entry, Weight, and_more, capped
+from validator.render.entries import STANDARD_INPUT, Entry, Weight, and_more, capped, entries
 from validator.render.phrases import Tree
 from validator.render.text import render_text
 
@@ -19,11 +19,12 @@ _COMMANDS: dict[str, tuple[Weight, ...]] = {"error": ("unproved", "error"), "war
 
 def render_github(report: Tree) -> str:
     """The report as text, and each fault that fits as a workflow command on a line of its own."""
-    return render_text(report) + "".join(line for command in _COMMANDS for line in _annotations(command, report))
+    found = entries(report)
+    return render_text(report) + "".join(line for command in _COMMANDS for line in _annotations(command, found, report))
 
 
-def _annotations(command: str, report: Tree) -> Iterator[str]:
-    shown, more = capped(report, LIMIT, _COMMANDS[command])
+def _annotations(command: str, found: Sequence[Entry], report: Tree) -> Iterator[str]:
+    shown, more = capped(found, report, LIMIT, _COMMANDS[command])
     for entry in shown:
         text = "\n".join(part for part in (entry.text, entry.fix and f"What to do: {entry.fix}") if part)
         yield f"::{command} {_properties(entry)}::{_data(text)}\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from validator.render.entries import Entry, Weight, with_rest
+from validator.render.entries import Entry, Weight, entries, with_rest
 from validator.render.phrases import Tree
 
 LIMIT = 5_000
@@ -19,7 +19,7 @@ _SEVERITIES: dict[Weight, str] = {"unproved": "blocker", "error": "major", "warn
 
 def render_gitlab(report: Tree) -> str:
     """The faults as JSON; `[]` for a pass without any. What is unproved is a blocker."""
-    issues = [_issue(entry) for entry in with_rest(report, LIMIT)]
+    issues = [_issue(entry) for entry in with_rest(entries(report), report, LIMIT)]
     return json.dumps(issues, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -33,7 +33,7 @@ def render_junit(report: Tree) -> str:
         names[name] += 1
         _suite(root, name if names[name] == 1 else f"{name} ({names[name]})", _cases(one, report))
     if not report["files"]:
-        _suite(root, "billproof", [_unproved(report["reasons"])])
+        _suite(root, "billproof", [_unproved(None, report)])
     _count(root, root.iter("testcase"))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
@@ -55,9 +55,8 @@ def _count(parent: Element, cases: Iterable[Element]) -> None:
 
 
 def _cases(one: Tree, report: Tree) -> Iterator[Element]:
-    reasons = [reason for reason in report["reasons"] if reason["file"] == one["path"] and reason["code"] != "failed"]
     if one["verdict"] == "unproved":
-        yield _unproved(reasons)
+        yield _unproved(one["path"], report)
     for outcome in one["outcomes"]:
         case = Element("testcase", name=_xml(f"{outcome['rule']} {outcome['name']}"), file=_xml(source_path(one["path"])))
         if outcome["state"] == "failed":
@@ -71,9 +70,10 @@ def _cases(one: Tree, report: Tree) -> Iterator[Element]:
         yield case
 
 
-def _unproved(reasons: Iterable[Tree]) -> Element:
+def _unproved(path: str | None, report: Tree) -> Element:
     case = Element("testcase", name="UNPROVED")
-    _tell(case, "error", "\n".join(reason["text"] for reason in reasons), type="unproved")
+    texts = [text for reason, text in phrases.unproved(report) if reason["file"] == path]
+    _tell(case, "error", "\n".join(texts + [phrases.NO_FILE] * (path is None)), type="unproved")
     return case
 
 

@@ -22,7 +22,7 @@ _SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "$": "&#36;", "
 def render_markdown(report: Tree) -> str:
     """The report as Markdown; text of the file stands in it as text, whatever it looks like."""
     if not report["files"]:
-        return f"## UNPROVED: {escaped(report['reasons'][0]['text'])}\n"
+        return f"## UNPROVED: {escaped(report['reasons'][0]['text'])}\n\n{escaped(phrases.NO_FILE)}\n"
     files = sorted(report["files"], key=lambda one: _VERDICTS.index(one["verdict"]))
     overview = "\n".join(_overview(files, report)) if len(files) > 1 else _heading(files[0], report)
     details = ["\n".join(_file(one, report)).strip("\n") for one in files]
@@ -31,6 +31,8 @@ def render_markdown(report: Tree) -> str:
     shown = _fitting(details, ROOM // 2)
     if len(shown) < len(details):
         shown.append(f"and {phrases.number(len(details) - len(shown), 'file')} more, for which there is no room here")
+    if any(one["verdict"] == "pass" for one in files):
+        shown += [f"No file can show {escaped(text[0].lower() + text[1:])}" for text in report["does_not_prove"]]
     return "\n\n".join((overview, *shown, *map(escaped, phrases.ending(report)))) + "\n"
 
 
@@ -78,8 +80,6 @@ def _file(one: Tree, report: Tree) -> Iterator[str]:
     yield from ("", escaped(phrases.counts(one)))
     yield from ("", "| | |", "|---|---|")
     yield from (_row(label, text) for label, text in phrases.facts(one))
-    if one["verdict"] == "pass":
-        yield from ("", *(f"- No file can show {escaped(text[0].lower() + text[1:])}" for text in report["does_not_prove"]))
 
 
 def _rules(one: Tree) -> Iterator[str]:

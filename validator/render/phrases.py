@@ -16,6 +16,7 @@ Tree = Mapping[str, Any]
 
 LEVELS = {"error": 0, "warning": 1, "note": 2}
 TOP_GROUPS = 50
+NO_FILE = "Name a file or a folder:  billproof check cost_2025-10-01_2025-10-31.csv"
 
 _STATES = (
     ("waived", "signed for"), ("not_applicable", "had nothing to look at"), ("blocked", "could not look"),
@@ -171,6 +172,14 @@ def signature(outcome: Tree) -> str:
     """Who signed for a failed rule, until when, where, and why."""
     waiver = outcome["waiver"]
     return f"signed for by {waiver['owner']} until {waiver['expires']} ({waiver['at']}): {waiver['reason']}"
+
+
+def unproved(report: Tree) -> Iterator[tuple[Tree, str]]:
+    """The reasons why nothing is known, of a file or of the run, each in words: with the next step where there is one."""
+    errors = {one["path"]: one["error"] for one in report["files"] if one.get("error")}
+    for reason in report["reasons"]:
+        if reason["code"] != "failed":
+            yield reason, errors.get(reason["file"], reason["text"])
 
 
 def unspoken(outcome: Tree) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -41,11 +42,12 @@ def render_sarif(report: Tree) -> str:
     """The failures as a SARIF log of one run."""
     rules = [_rule(rule) for rule in (*report["ruleset"]["rules"], *_OWN_RULES)]
     numbers = {rule["id"]: number for number, rule in enumerate(rules)}
+    found = entries(report)
     driver = {"name": "billproof", "version": report["tool"]["version"], "semanticVersion": report["tool"]["version"]}
     run = {
         "tool": {"driver": {**driver, "rules": rules}},
-        "invocations": [_invocation(report)],
-        "results": [_result(entry, numbers) for entry in with_rest(report, LIMIT)],
+        "invocations": [_invocation(found, report)],
+        "results": [_result(entry, numbers) for entry in with_rest(found, report, LIMIT)],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
 
@@ -69,11 +71,11 @@ def _rule(rule: Tree) -> dict[str, Any]:
     }
 
 
-def _invocation(report: Tree) -> dict[str, Any]:
+def _invocation(found: Sequence[Entry], report: Tree) -> dict[str, Any]:
     notes = [
         {"level": "error", "message": {"text": _message(entry.text)}, "locations": [_location(entry)]}
-        for entry in entries(report)
-        if entry.rule == UNPROVED
+        for entry in found
+        if entry.weight == "unproved"
     ]
     told = {"executionSuccessful": report["verdict"] != "unproved", "exitCode": report["exit_code"]}
     return {**told, "exitCodeDescription": report["verdict"], "toolExecutionNotifications": notes}

@@ -25,7 +25,7 @@ def render_text(report: Tree, detail: Detail = "normal") -> str:
     """The report as text for a terminal or a log. `quiet` keeps the verdicts, `verbose` adds every place."""
     blocks = [list(_file(one, report, detail)) for one in report["files"]]
     if not blocks:
-        blocks = [[f"UNPROVED  {report['reasons'][0]['text']}", "", *_nothing()]]
+        blocks = [[f"UNPROVED  {report['reasons'][0]['text']}", "", phrases.NO_FILE]]
     if len(blocks) > 1:
         blocks.append([phrases.verdicts(report)])
     joined = ("\n" if detail == "quiet" else "\n\n").join("\n".join(block) for block in blocks)
@@ -178,10 +178,6 @@ def _limits(one: Tree, report: Tree) -> Iterator[str]:
     if report["settings"]["config"] is None and report["settings"]["ruleset"]["source"] == "default":
         yield ""
         yield f"Next  billproof init {_quoted(one['path'])}   writes billproof.yaml for this organization"
-
-
-def _nothing() -> Iterator[str]:
-    yield "Name a file or a folder:  billproof check cost_2025-10-01_2025-10-31.csv"
 
 
 def _labelled(label: str, text: str, keep_lines: bool = False) -> Iterator[str]:
