@@ -88,9 +88,10 @@ def with_rest(found: Sequence[Entry], report: Tree, limit: int) -> list[Entry]:
     """At most `limit` of the entries; where that is not all, the last says how many more, as grave as the gravest of them."""
     shown, more = capped(found, report, limit)
     if more:
-        path = shown[0].path if shown else STANDARD_INPUT
+        weight = next(iter(more))
+        path = next(entry.path for entry in found if entry.weight == weight)
         text = f"{and_more(more)}; --max-findings says how many places of each rule are kept"
-        shown.append(Entry(next(iter(more)), path, MORE, "not-listed", text, fingerprint=f"{_digest(MORE)}:1"))
+        shown.append(Entry(weight, path, MORE, "not-listed", text, fingerprint=f"{_digest(MORE)}:1"))
     return shown
 
 
