@@ -268,6 +268,14 @@ def test_junit_says_what_became_of_a_rule(folder: Path, monkeypatch: pytest.Monk
     assert cases["d/negative.csv", "OC207"].printed.startswith("warning: the amount -")
 
 
+@pytest.mark.parametrize("format_", MACHINE)
+def test_a_waiver_that_does_not_count_is_told(folder: Path, format_: str) -> None:
+    (folder / "billproof.yaml").write_text(CONFIGURATION.replace("2026-06-30", "2025-11-01"), "utf-8")
+    shutil.copy(fixture("some-without-project"), NAME)
+    _, out = printed(format_, NAME)
+    assert "the waiver at billproof.yaml:5 does not count: it expired on 2025-11-01" in out
+
+
 def test_junit_names_what_stood_in_the_way(folder: Path) -> None:
     cases = {case.name[:5]: case for case in readers.junit(printed("junit", fixture("header-only"))[1])}
     assert (cases["OC201"].state, cases["OC201"].text) == ("skipped", "could not look because of CSV001")
@@ -428,6 +436,21 @@ def test_a_hostile_file_is_text_in_every_format(folder: Path, kept: str) -> None
 
 def elements(page: readers.Page) -> set[str]:
     return set(page.elements)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("{0}", '"{{0}}" in'),
+        ("[a](http://evil.example.com)", '"\\[a\\](http://evil.example.com)" in'),
+        ("[1]", '"[1]" in'),
+    ],
+)
+def test_text_in_sarif_is_no_placeholder_and_no_link(folder: Path, cell: str, text: str) -> None:
+    """SARIF 2.1.0, 3.11.5 and 3.11.6: braces are doubled, and a bracket that could begin a link has a backslash."""
+    Path(NAME).write_bytes(with_bad_amounts(1).replace(b",bad0,", f",{cell},".encode()))
+    (result,) = readers.sarif(printed("sarif", NAME)[1])["results"]
+    assert result["message"]["text"].startswith(text)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows allows no such name")

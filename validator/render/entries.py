@@ -63,8 +63,9 @@ def _unproved(report: Tree) -> Iterator[Entry]:
 
 def _entry(one: Tree, outcome: Tree, finding: Tree, fix: str) -> Entry:
     related = tuple(place["line"] for place in finding["related"] if place["line"] is not None)
+    text = phrases.with_reason(phrases.description(finding), outcome)
     return Entry(
-        outcome["level"], source_path(one["path"]), outcome["rule"], outcome["name"], phrases.description(finding),
+        outcome["level"], source_path(one["path"]), outcome["rule"], outcome["name"], text,
         finding["line"], finding["end_line"], related, fix, finding["key"],
     )  # fmt: skip
 

@@ -81,7 +81,7 @@ def _tell_failure(case: Element, outcome: Tree, one: Tree, report: Tree) -> None
     findings = outcome["findings"]
     if findings and findings[0]["line"] is not None:
         case.set("line", str(findings[0]["line"]))
-    lines = [f"{outcome['level']}: {phrases.first_message(outcome)}"]
+    lines = [f"{outcome['level']}: {phrases.with_reason(phrases.first_message(outcome), outcome)}"]
     lines += [f"{phrases.place(one['path'], finding)}  {phrases.description(finding)}" for finding in findings[:PLACES]]
     if len(findings) > PLACES:
         lines.append(f"and {len(findings) - PLACES:,} more places")

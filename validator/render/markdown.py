@@ -87,7 +87,8 @@ def _rules(one: Tree) -> Iterator[str]:
     rows = []
     for outcome in phrases.by_level(phrases.failed(one)):
         places = [phrases.place(one["name"], finding) for finding in outcome["findings"][:1] if finding["line"] is not None]
-        rows.append(_row(_rule(outcome), outcome["level"], phrases.first_message(outcome), *(places or [""])))
+        found = phrases.with_reason(phrases.first_message(outcome), outcome)
+        rows.append(_row(_rule(outcome), outcome["level"], found, *(places or [""])))
     for outcome in one["outcomes"]:
         if outcome["state"] == "waived":
             rows.append(_row(_rule(outcome), "", phrases.signature(outcome), ""))

@@ -160,6 +160,11 @@ def description(finding: Tree) -> str:
     return shown(f'{message}; {finding["column"]} is "{value}"', None)
 
 
+def with_reason(text: str, outcome: Tree) -> str:
+    """A failed rule's text and, if somebody signed for it in vain, why that does not count."""
+    return f"{text}; {outcome['reason']}" if outcome.get("reason") else text
+
+
 def place(path: str, finding: Tree) -> str:
     """`file:line:column` as editors take it; the file alone where the finding is of the whole file."""
     parts = [path] + ([str(finding["line"])] if finding["line"] is not None else [])
