@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint generate bench multitool clean
+.PHONY: demo test lint generate screenshots bench multitool clean
 
 demo: $(VENV)/.core
 	$(BIN)/billproof demo
@@ -25,6 +25,9 @@ lint: $(VENV)/.dev
 generate: $(VENV)/.dev
 	$(BIN)/python -m validator.published
 	$(BIN)/python -m fixtures.generate
+
+screenshots: $(VENV)/.dev
+	BILLPROOF_SCREENSHOTS=1 $(BIN)/python -m pytest -p no:xdist tests/render/test_pictures.py -k taken
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.run

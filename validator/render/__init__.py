@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab", "markdown")
+FORMATS = ("text", "json", "html", "sarif", "junit", "github", "gitlab", "markdown")
 
 
 def render(format_: str, report: Mapping[str, Any]) -> str:

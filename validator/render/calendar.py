@@ -38,7 +38,7 @@ def _legend(days: Sequence[Tree], one: Tree) -> str:
             continue
         text = _LEGEND[mark]
         if state == "missing":
-            text += f" {_runs(of_state)}" + ("" if one["totals"]["amount"] is not None else ", or not readable")
+            text += f" {runs(of_state)}" + ("" if one["totals"]["amount"] is not None else ", or not readable")
         if state == "outside":
             amounts = [day["amount"] for day in of_state]
             rows = sum(day["rows"] for day in of_state)
@@ -49,13 +49,14 @@ def _legend(days: Sequence[Tree], one: Tree) -> str:
     return "   ".join(parts)
 
 
-def _runs(days: Sequence[Tree]) -> str:
+def runs(days: Sequence[Tree]) -> str:
+    """Days of one month as people say them, the first four runs of them: `1 to 3, 7 and 2 more`."""
     numbers = [int(day["date"][8:]) for day in days]
-    runs: list[list[int]] = []
+    found: list[list[int]] = []
     for one in numbers:
-        if runs and runs[-1][-1] == one - 1:
-            runs[-1].append(one)
+        if found and found[-1][-1] == one - 1:
+            found[-1].append(one)
         else:
-            runs.append([one])
-    texts = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+            found.append([one])
+    texts = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in found]
     return ", ".join(texts[:4]) + (f" and {len(texts) - 4} more" if len(texts) > 4 else "")
