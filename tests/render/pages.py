@@ -87,12 +87,14 @@ def page_of(*arguments: str | Path) -> str:
 def hostile_export(folder: Path, findings: int = 0) -> Path:
     """An export that is hostile in names, line items, header, values and its own name."""
     header, *rows = csv.reader(next((FIXTURES / "good-h2").glob("*.csv")).read_text("utf-8").splitlines())
-    item, name, amount = (header.index(column) for column in ("line_item", "project_name", "amount_value"))
+    item, name, amount, project = map(header.index, ("line_item", "project_name", "amount_value", "project_id"))
     charged = [row for row in rows if row[amount]]
     for row, text in zip(charged, HOSTILE * 2, strict=False):
         row[item] = row[name] = text
     charged[0][amount] = "<b>12</b>"
-    extra = [[*charged[-1][:amount], f"<i>{count}</i>", *charged[-1][amount + 1 :]] for count in range(findings)]
+    extra = [list(charged[-1]) for _ in range(findings)]
+    for number, row in enumerate(extra):
+        row[amount], row[project] = f"<i>{number}</i>", f"proj_EXAMPLE{number}"
     path = folder / "<img src=x onerror=alert(1)>&amp;.csv"
     with path.open("w", encoding="utf-8", newline="") as stream:
         out = csv.writer(stream, lineterminator="\n")
