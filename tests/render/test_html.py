@@ -97,6 +97,12 @@ def test_a_day_that_may_not_have_been_readable_is_not_called_missing_alone() -> 
     assert re.search(r"missing: [^×]*, or not readable", read(page_of("fixtures/broken-download-mid-row")).text)
 
 
+def test_an_unknown_total_has_no_parts() -> None:
+    page = page_of("fixtures/bad-amount")
+    assert "Total unknown: an amount or a currency cannot be used, or a record cannot be read" in read(page).text
+    assert '<div class="groups">' not in page
+
+
 def test_a_long_file_shows_six_months() -> None:
     report = report_of("fixtures/good-h1")
     one = report["files"][0]

@@ -81,7 +81,7 @@ def _totals(one: Tree) -> list[Node]:
     if one.get("error") and not one["bytes"]:
         return []
     lines = element("dl", *(element("div", element("dt", name), element("dd", *said)) for name, said in _facts(one)))
-    if totals is None:
+    if totals is None or totals["amount"] is None:
         return [lines]
     tables = (
         groups("Line item", "line item", totals["by_line_item"], totals),
