@@ -91,7 +91,7 @@ def hostile_export(folder: Path, findings: int = 0) -> Path:
     charged = [row for row in rows if row[amount]]
     for row, text in zip(charged, HOSTILE * 2, strict=False):
         row[item] = row[name] = text
-    charged[0][amount] = "<b>12</b>"
+    charged[0][header.index("start_time_iso")] = "<b>12</b>"
     extra = [list(charged[-1]) for _ in range(findings)]
     for number, row in enumerate(extra):
         row[amount], row[project] = f"<i>{number}</i>", f"proj_EXAMPLE{number}"

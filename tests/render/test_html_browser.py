@@ -133,5 +133,5 @@ def test_the_policy_stops_what_somebody_puts_into_the_file(window: Window) -> No
 
 def test_ten_thousand_findings_are_shown(tmp_path: Path, window: Window) -> None:
     with window.showing(page_of(hostile_export(tmp_path, 10_000), "--max-findings", "20000")) as page:
-        assert page.locator("article.finding", has_text="OC202").locator("tr").count() > 10_000
+        assert page.locator("article.finding", has_text="OC202").locator("tr").count() >= 10_000
     assert window.noise == []

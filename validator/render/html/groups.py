@@ -14,21 +14,22 @@ TOP = 50
 
 
 def groups(title: str, noun: str, found: Sequence[Tree], totals: Tree) -> Element | None:
-    """The groups with their amounts and shares of the total; those after the eighth are folded. None if there is none."""
+    """The groups with their amounts and shares of a total that is known; those after the eighth are folded.
+
+    None if there is no group. There are no shares where an amount is below zero.
+    """
     if not found:
         return None
     currency = totals["currency"]
-    largest = max(abs(Decimal(one["amount"] or 0)) for one in found[:TOP])
-    shares = totals["amount"] is not None and all(Decimal(one["amount"] or 0) >= 0 for one in found)
-    whole = Decimal(totals["amount"]) if shares else Decimal(0)
+    largest = max(abs(Decimal(one["amount"])) for one in found[:TOP])
+    whole = Decimal(totals["amount"] if all(Decimal(one["amount"]) >= 0 for one in found) else 0)
     lines = [_line(one, noun, largest, whole) for one in found]
     first, rest = _table(title, lines[:FIRST], currency), found[FIRST:]
     if not rest:
         return element("div", first, class_="groups")
-    amounts = [one["amount"] for one in rest]
-    together = "" if None in amounts else f", {amount(total(amounts), currency)} together"
+    together = amount(total(one["amount"] for one in rest), currency)
     more = len(rest) - len(found[TOP:]) + sum(_how_many(one) for one in found[TOP:])
-    summary = element("summary", f"{number(more, f'more {noun}')}{together}")
+    summary = element("summary", f"{number(more, f'more {noun}')}, {together} together")
     return element(
         "div", first, element("details", summary, _table(f"{title}, the others", lines[FIRST:], currency)), class_="groups"
     )
@@ -48,7 +49,7 @@ def _table(title: str, lines: Sequence[Element], currency: str | None) -> Elemen
 
 
 def _line(one: Tree, noun: str, largest: Decimal, whole: Decimal) -> Element:
-    value = Decimal(one["amount"] or 0)
+    value = Decimal(one["amount"])
     width = f"{min(abs(value) / largest, Decimal(1)) * 100:.1f}%" if largest else "0%"
     bar = element("svg", element("rect", width=width, height="5", class_="below" if value < 0 else None),
                   class_="bar", width="100%", height="5", aria_hidden="true")  # fmt: skip

@@ -70,7 +70,7 @@ def _places(outcome: Tree) -> Iterator[Node]:
 
 
 def _shared(finding: Tree, names: Sequence[str]) -> Iterator[Element]:
-    """The message, and where it is: `Line 2, column start_time, found 1759536000, expected …`."""
+    """The message, and where it is: `Line 2, column amount, found 1,5, expected …`."""
     if "message" in names:
         yield element("p", finding["message"])
     parts: list[Node] = []

@@ -71,9 +71,9 @@ def looked_at(outcome: Tree) -> str:
     return number(outcome["evaluated"], unit) if unit else "the file"
 
 
-def amount(value: str | None, currency: str | None) -> str:
-    """An amount to the cent with its currency; `unknown` where it is not known."""
-    return f"{cents(value)} {currency or ''}".strip() if value is not None else cents(None)
+def amount(value: str, currency: str | None) -> str:
+    """An amount to the cent with its currency."""
+    return f"{cents(value)} {currency or ''}".strip()
 
 
 def total(amounts: Iterable[str]) -> str:
