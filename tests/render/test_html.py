@@ -97,6 +97,32 @@ def test_a_day_that_may_not_have_been_readable_is_not_called_missing_alone() -> 
     assert re.search(r"missing: [^×]*, or not readable", read(page_of("fixtures/broken-download-mid-row")).text)
 
 
+def test_the_places_of_findings() -> None:
+    report = report_of("fixtures/duplicate-row")
+    outcome = next(one for one in report["files"][0]["outcomes"] if one["state"] == "failed" and one["findings"][0]["related"])
+    finding = outcome["findings"][0]
+    assert f"Line {finding['line']}, also {finding['related'][0]['line']}" in read(render_html(report)).text
+    whole = {**finding, "line": None, "column": None, "value": None, "expected": None, "related": []}
+    outcome["findings"] = [{**whole, "message": "one thing"}, {**whole, "message": "another thing"}]
+    assert "<ul><li>one thing</li>\n<li>another thing</li>\n</ul>" in render_html(report)
+
+
+def test_what_an_upload_and_a_configured_run_say() -> None:
+    report = report_of("fixtures/good-h1")
+    report["upload"] = {"ready": True, "because": []}
+    report["files"][0]["integration"] = "research"
+    report["run"]["host"] = {"name": "builder", "system": "linux", "python": "3.11.7"}
+    report["run"]["ci"]["actor"] = "somebody"
+    report["settings"]["config"] = {"path": "billproof.yaml", "sha256": "0" * 64}
+    said = read(render_html(report)).text
+    assert "PASS cost_2025-10-01_2025-10-31.csv is fit to be uploaded as October 2025" in said
+    assert "Would be uploaded yes" in said
+    assert "Integration research" in said
+    assert "Machine builder, linux, Python 3.11.7" in said
+    assert "Actor somebody" in said
+    assert "billproof.yaml configuration " + "0" * 64 in said
+
+
 def test_an_unknown_total_has_no_parts() -> None:
     page = page_of("fixtures/bad-amount")
     assert "Total unknown: an amount or a currency cannot be used, or a record cannot be read" in read(page).text
