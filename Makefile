@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint generate bench clean
+.PHONY: demo test lint generate screenshots bench multitool clean
 
 demo: $(VENV)/.core
 	$(BIN)/billproof demo
@@ -26,8 +26,18 @@ generate: $(VENV)/.dev
 	$(BIN)/python -m validator.published
 	$(BIN)/python -m fixtures.generate
 
+screenshots: $(VENV)/.dev
+	BILLPROOF_SCREENSHOTS=1 $(BIN)/python -m pytest -p no:xdist tests/render/test_pictures.py -k taken
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.run
+
+# npm may refuse to run the package's own script, which makes the program executable.
+multitool: $(VENV)/.dev
+	npm install --no-save --silent --prefix $(VENV)/multitool @microsoft/sarif-multitool
+	chmod +x $(VENV)/multitool/node_modules/@microsoft/sarif-multitool-*/Sarif.Multitool
+	BILLPROOF_MULTITOOL="$$(ls $(CURDIR)/$(VENV)/multitool/node_modules/@microsoft/sarif-multitool-*/Sarif.Multitool)" \
+		$(BIN)/python -m pytest tests/test_formats.py -k multitool
 
 clean:
 	rm -rf $(VENV) dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The exit-code table of DESIGN.md, section 6, line by line and for both formats."""
+"""The exit-code table of DESIGN.md, section 6, line by line and for every format."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pytest
 
 from tests.support import AS_OF, check, fixture, make_ready, process, run
 from validator.guide import DEMO_VERDICTS
+from validator.render import FORMATS
 from validator.shipped import shipped
 
 GOOD = fixture("good-h1")
 WARNED = fixture("some-without-project")
 FAILING = fixture("middle-gap")
-FORMATS = ("text", "json")
 COMMAND = [sys.executable, "-m", "validator"]
 
 
@@ -82,7 +82,7 @@ def test_a_verdict_and_its_report(folder: Path, format_: str, arguments: list[st
     assert found.report is not None
     assert found.report["exit_code"] == code
     assert found.report["verdict"] == {0: "pass", 1: "fail", 3: "unproved"}[code]
-    assert {0: "PASS  ", 1: "FAIL  ", 3: "UNPROVED  "}[code] in found.out or format_ == "json"
+    assert {0: "PASS  ", 1: "FAIL  ", 3: "UNPROVED  "}[code] in found.out or format_ != "text"
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -183,8 +183,8 @@ USAGE = {
     "attest": ["--attest", "key.pem"],
     "jobs": ["--jobs", "2"],
     "explain": ["--explain"],
-    **{f"format {name}": ["--format", name] for name in ("sarif", "junit", "github", "gitlab", "markdown", "html")},
-    **{f"output {name}": ["--output", f"{name}=x"] for name in ("sarif", "junit", "github", "gitlab", "markdown", "html")},
+    **{f"format {name}": ["--format", name] for name in ("yaml", "SARIF")},
+    **{f"output {name}": ["--output", f"{name}=x"] for name in ("yaml", "SARIF")},
 }
 
 
@@ -365,7 +365,7 @@ def test_an_interrupted_check(format_: str) -> None:
 def test_standard_input(format_: str, data: bytes, code: int, rule: str) -> None:
     done = process("check", "-", "--as-of", AS_OF, "--format", format_, stdin=data)
     assert done.returncode == code
-    assert b"standard input" in done.stdout
+    assert b"standard input" in done.stdout or format_ != "text"
     assert rule.encode() in done.stdout
 
 

@@ -18,8 +18,8 @@ from tests.generations import LINE, ORGANIZATION, good
 from tests.support import AS_OF, FIXTURES, Checked, check, fixture, process, run
 from validator import compiled
 from validator.checks import KINDS
-from validator.cli import FORMATS
 from validator.compiled import load_ruleset
+from validator.render import FORMATS
 from validator.shipped import shipped
 
 RULES = {rule.id: rule for rule in load_ruleset().rules}
@@ -354,9 +354,7 @@ def touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Check
     (tmp_path / compiled.FILE_NAME).write_text(text)
     for folder in ("csv", "openai-cost"):
         (tmp_path / folder).symlink_to(shipped("rules") / folder)
-    monkeypatch.setattr(
-        "validator.compiled.shipped_folder", lambda name: str(tmp_path if name == "rules" else shipped(name))
-    )
+    monkeypatch.setattr("validator.compiled.shipped_folder", lambda name: str(tmp_path if name == "rules" else shipped(name)))
     return check(FAILING)
 
 

@@ -156,6 +156,12 @@ def test_sums_are_exact_or_raise() -> None:
         ("ask person0001@example.com now", "ask <e-mail> now"),
         ("person＠example.com,x", "<e-mail>,x"),
         ("a/b@c", "a/<e-mail>"),
+        ("::error::x", "\\u003A:error::x"),
+        ("a ::error::x", "a \\u003A:error::x"),
+        ("a::b", "a::b"),
+        ("##[add-mask]x", "\\u0023#[add-mask]x"),
+        ("a##vso[task.complete]", "a\\u0023#vso[task.complete]"),
+        ("###[", "\\u0023\\u0023#["),
     ],
 )
 def test_what_is_shown_is_safe(text: str, safe: str) -> None:
@@ -182,6 +188,8 @@ def test_anything_can_be_shown(text: str) -> None:
     safe.encode("utf-8")
     assert not any(unicodedata.category(one) in ("Cc", "Cs") for one in safe)
     assert not {"\u202e", "\u2066", "\u200f"} & set(safe)
+    assert not safe.lstrip().startswith("::")
+    assert "##" not in safe
 
 
 def test_blanks_are_all_white_space_and_what_has_no_width() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from validator import __version__
 from validator.discovery import is_near
 from validator.errors import BillproofError, Unwritable, UsageError
+from validator.render import FORMATS, render
 from validator.shipped import is_shipped
 from validator.verdict import Exit
 
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
 
     from validator.config import Config
     from validator.model import Policy
+    from validator.render.text import Detail
     from validator.report import Run
     from validator.settings import Settings
-
-FORMATS = ("text", "json")
 
 _START = """Three commands to start with:
   billproof guide         what to click in OpenAI's export dialog, with the dates filled in
@@ -233,8 +233,6 @@ def _check(options: argparse.Namespace) -> int:
 
 def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """The report of a run, written to where it was asked for."""
-    from validator.render import RENDERERS
-    from validator.render.text import render_text
     from validator.report import build_report
     from validator.settings import clock
 
@@ -242,19 +240,24 @@ def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]]) -
         raise UsageError("--expect-total speaks of one file", f"{len(run.files)} files were named.")
     report = build_report(run, started, clock(), os.environ)
     for format_, path in outputs:
-        _write(path, render_text(report, "verbose") if format_ == "text" else RENDERERS[format_](report))
+        _write(path, _rendered(format_, report, "verbose"))
     return report
 
 
 def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> None:
-    from validator.render import RENDERERS
-    from validator.render.text import Detail, render_text
-
-    detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
+    found = _rendered(options.format, report, "quiet" if options.quiet else "verbose" if options.verbose else "normal")
     if options.format == "text":
-        _print(_painted(render_text(report, detail)), end="")
+        _print(_painted(found), end="")
     else:
-        _print_bytes(RENDERERS[options.format](report).encode("utf-8"))
+        _print_bytes(found.encode("utf-8"))
+
+
+def _rendered(format_: str, report: Mapping[str, Any], detail: Detail) -> str:
+    if format_ == "text":
+        from validator.render.text import render_text
+
+        return render_text(report, detail)
+    return render(format_, report)
 
 
 def _upload(options: argparse.Namespace) -> int:

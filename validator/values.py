@@ -148,9 +148,9 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     if not text.isprintable():
         text = re.sub(_UNSHOWABLE, _escaped, text)
     if "::" in text or "##" in text:
-        # A line that begins so is a command to the log of a CI system.
+        # To the log of a CI system these are commands: `::` where a line begins so, `##[` and `##vso[` wherever they stand.
         text = re.sub(r"(^|\s):(?=:)", r"\1\\u003A", text)
-        text = re.sub(r"(^|\s)#(?=#)", r"\1\\u0023", text)
+        text = re.sub(r"#(?=#)", r"\\u0023", text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text

@@ -1,11 +1,15 @@
-"""Formats: each renderer turns a report v1 into text. A new format is a module here and a line in the table."""
+"""Formats: each renderer turns a report v1 into text. A new format is a module here and a name in the list."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
-from validator.render.json import render_json
-from validator.render.text import render_text
+FORMATS = ("text", "json", "html", "sarif", "junit", "github", "gitlab", "markdown")
 
-RENDERERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"text": render_text, "json": render_json}
+
+def render(format_: str, report: Mapping[str, Any]) -> str:
+    """The report in one of FORMATS. Its module, `validator/render/<format>.py`, is loaded only now that it is asked for."""
+    renderer: Callable[[Mapping[str, Any]], str] = getattr(import_module(f"validator.render.{format_}"), f"render_{format_}")
+    return renderer(report)

@@ -1,0 +1,33 @@
+"""GitLab's Code Quality report: an array of faults with a fingerprint and a severity (docs.gitlab.com, "Code Quality").
+
+GitLab wants no byte order mark, paths from the repository's root, and no fingerprint twice; a page of 5,000 faults helps nobody,
+so the last one says how many more there are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from validator.render.entries import Entry, Weight, entries, with_rest
+from validator.render.phrases import Tree
+
+LIMIT = 5_000
+
+_SEVERITIES: dict[Weight, str] = {"unproved": "blocker", "error": "major", "warning": "minor", "note": "info"}
+
+
+def render_gitlab(report: Tree) -> str:
+    """The faults as JSON; `[]` for a pass without any. What is unproved is a blocker."""
+    issues = [_issue(entry) for entry in with_rest(entries(report), report, LIMIT)]
+    return json.dumps(issues, indent=2, ensure_ascii=False) + "\n"
+
+
+def _issue(entry: Entry) -> dict[str, Any]:
+    return {
+        "description": entry.text,
+        "check_name": f"{entry.rule} {entry.name}",
+        "fingerprint": entry.fingerprint,
+        "severity": _SEVERITIES[entry.weight],
+        "location": {"path": entry.path, "lines": {"begin": entry.line or 1}},
+    }

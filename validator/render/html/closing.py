@@ -1,0 +1,69 @@
+"""The end of the page: digests, what is proved and what no file can prove, and how the run was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from validator.render.html.elements import Element, element
+from validator.render.html.file import section
+from validator.render.phrases import Tree, would_be_uploaded
+
+_SETTINGS = {
+    "ruleset": "Rule set", "organization": "Organization", "month": "Month", "month_to_date": "Month to date",
+    "as_of": "Judged as of", "expect_total": "Expected total", "fail_on": "Lowest failing level", "policy": "Policy",
+    "max_findings": "Findings kept a rule", "second_opinion": "Second opinion",
+}  # fmt: skip
+
+
+def closing(report: Tree) -> Iterator[Element]:
+    """The sections that speak of the whole run. What differs from run to run stands in the last one alone."""
+    yield section("Digests", [_digests(report)], "h2", "digests")
+    for title, texts in (("Proved", report["proves"]), ("What no file can prove", report["does_not_prove"])):
+        if texts:
+            items = element("ul", *(element("li", text) for text in texts))
+            yield section(title, [items], "h2", title.lower().replace(" ", "-"))
+    yield section("Settings", [_settings(report)], "h2", "settings")
+    yield section("Run", [_run(report)], "h2", "run")
+
+
+def _digests(report: Tree) -> Element:
+    rules, config = report["ruleset"], report["settings"]["config"]
+    lines = [(one["path"], "file", one["sha256"]) for one in report["files"] if one["sha256"] is not None]
+    lines.append((f"{rules['name']} {rules['version']}", f"{len(rules['rules'])} rules", rules["sha256"]))
+    if config is not None:
+        lines.append((config["path"], "configuration", config["sha256"]))
+    lines.append((report["schema"], "result: the report without the section Run", report["result_sha256"]))
+    return element(
+        "table", element("thead", element("tr", *(element("th", title, scope="col") for title in ("Of", "What", "SHA-256")))),
+        element("tbody", *(
+            element("tr", element("th", element("bdi", of), scope="row"), element("td", what),
+                    element("td", element("code", digest, class_="digest")))
+            for of, what, digest in lines
+        )),
+    )  # fmt: skip
+
+
+def _settings(report: Tree) -> Element:
+    lines = []
+    for key, name in _SETTINGS.items():
+        setting = report["settings"][key]
+        if setting["value"] is not None:
+            value = {True: "yes", False: "no"}.get(setting["value"], str(setting["value"]))
+            lines.append((name, value, setting["source"]))
+    lines.append(("Would be uploaded", would_be_uploaded(report), "this report"))
+    return element(
+        "table", element("thead", element("tr", *(element("th", title, scope="col") for title in ("Setting", "Value", "From")))),
+        element("tbody", *(
+            element("tr", element("th", name, scope="row"), element("td", element("bdi", value)), element("td", source))
+            for name, value, source in lines
+        )),
+    )  # fmt: skip
+
+
+def _run(report: Tree) -> Element:
+    run = report["run"]
+    facts = [("Started", run["started"]), ("Finished", run["finished"]), ("Judged as of", run["as_of"])]
+    if run["host"]:
+        facts.append(("Machine", f"{run['host']['name']}, {run['host']['system']}, Python {run['host']['python']}"))
+    facts += [(name.capitalize(), run["ci"][name]) for name in ("repository", "commit", "actor", "url") if run["ci"][name]]
+    return element("dl", *(element("div", element("dt", name), element("dd", element("bdi", text))) for name, text in facts))

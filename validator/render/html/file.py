@@ -1,0 +1,115 @@
+"""One file on the page, in the order of the text: cause, what to do, calendar, findings, control totals, all rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from validator.render.html.calendar import months
+from validator.render.html.elements import Element, Node, element
+from validator.render.html.groups import groups
+from validator.render.html.rules import all_rules, found, not_judged
+from validator.render.html.words import cell
+from validator.render.phrases import Tree, cents, concessions, facts, number, what_to_do
+
+
+def file_sections(one: Tree, report: Tree, level: int, name: str) -> Iterator[Element]:
+    """The sections of one file, their headings of this level, their ids beginning with `name`."""
+    heading, below = f"h{level}", f"h{level + 1}"
+    for title, content in (
+        ("Why", _why(one, report)),
+        ("Cause", _cause(one)),
+        ("What to do", _fix(one, report)),
+        ("Calendar", list(months(one))),
+        ("Findings", list(found(one, report, below))),
+        ("Not judged", list(not_judged(one))),
+        ("Second opinion", _second_opinion(one)),
+        ("Control totals", _totals(one)),
+        ("All rules", list(all_rules(one, report)) if one["outcomes"] else []),
+    ):
+        if content:
+            yield section(title, content, heading, f"{name}-{title.lower().replace(' ', '-')}")
+
+
+def section(title: str, content: Sequence[Node], heading: str, name: str) -> Element:
+    """A part of the page with its heading; one of the whole page is a landmark, which the heading names."""
+    kind, landmark = title.lower().replace(" ", "-"), name if heading == "h2" else None
+    return element("section", element(heading, title, id=name), *content, class_=kind, aria_labelledby=landmark)
+
+
+def beside_the_verdict(one: Tree, report: Tree) -> list[Element]:
+    """What weakens a verdict: rules that are switched off, or count for less than as shipped."""
+    return [element("p", text, class_="weak") for text in concessions(one, report)]
+
+
+def _why(one: Tree, report: Tree) -> list[Node]:
+    if one["verdict"] != "unproved":
+        return []
+    if one.get("error"):
+        return [element("p", one["error"])]
+    reasons = [reason for reason in report["reasons"] if reason["file"] in (one["path"], None) and reason["code"] != "failed"]
+    return [element("p", reason["text"]) for reason in reasons]
+
+
+def _cause(one: Tree) -> list[Node]:
+    return [element("p", line) for line in one["diagnosis"]["cause"].splitlines()] if "diagnosis" in one else []
+
+
+def _fix(one: Tree, report: Tree) -> list[Node]:
+    """The next step; lines that stand in are kept as they are."""
+    parts = groupby(what_to_do(one, report).splitlines(), key=lambda line: line.startswith(" "))
+    return [
+        element("pre", "\n".join(line.strip() for line in lines)) if indented else element("p", " ".join(lines))
+        for indented, lines in parts
+    ]
+
+
+def _second_opinion(one: Tree) -> list[Node]:
+    opinion = one.get("second_opinion")
+    if opinion is None:
+        return []
+    found_text = "finds no fault" if opinion["valid"] else f"finds {number(len(opinion['errors']), 'fault')}"
+    texts = [*opinion["disagreements"], *opinion["errors"]]
+    return [
+        element("p", f"{opinion['tool']} {found_text}."),
+        element("ul", *(element("li", text) for text in texts)) if texts else element("p", "The two agree.", class_="quiet"),
+    ]
+
+
+def _totals(one: Tree) -> list[Node]:
+    totals = one["totals"]
+    if one.get("error") and not one["bytes"]:
+        return []
+    lines = element("dl", *(element("div", element("dt", name), element("dd", *said)) for name, said in _facts(one)))
+    if totals is None or totals["amount"] is None:
+        return [lines]
+    tables = (
+        groups("Line item", "line item", totals["by_line_item"], totals),
+        groups("Project", "project", totals["by_project"], totals),
+    )
+    return [lines, element("div", *tables, class_="beside") if any(tables) else element("p", "No charges.", class_="quiet")]
+
+
+def _facts(one: Tree) -> Iterator[tuple[str, list[Node]]]:
+    totals, known = one["totals"], dict(facts(one))
+    if "Organization" in known:
+        yield "Organization", [cell(known["Organization"])]
+    if one["integration"] is not None:
+        yield "Integration", [one["integration"]]
+    if "Month" in known:
+        yield "Month", [known["Month"]]
+    if totals is None:
+        yield "Total", ["unknown: the file cannot be read as a table"]
+    elif totals["amount"] is None:
+        yield "Total", ["unknown: an amount or a currency cannot be used, or a record cannot be read"]
+    else:
+        total = element("strong", f"{cents(totals['amount'])} {totals['currency'] or ''}")
+        exact = cents(totals["amount"]).replace(",", "") == totals["amount"]
+        yield "Total", [total] if exact else [total, " exactly ", element("span", totals["amount"], class_="exact")]
+    if totals is not None:
+        yield "Rows", [known["Rows"]]
+    if one["unread_lines"]:
+        yield "Not readable", [number(one["unread_lines"], "line")]
+    yield "File", [f"{one['bytes']:,} bytes", "" if one["complete"] else ", not read to the end"]
+    if one["sha256"] is not None:
+        yield "SHA-256", [element("code", one["sha256"], class_="digest")]

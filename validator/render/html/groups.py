@@ -1,0 +1,68 @@
+"""Spend by line item and by project: a table with a bar in each line, largest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from validator.render.html.elements import Element, element
+from validator.render.html.words import amount, cell, total
+from validator.render.phrases import Tree, cents, number
+
+FIRST = 8
+TOP = 50
+
+
+def groups(title: str, noun: str, found: Sequence[Tree], totals: Tree) -> Element | None:
+    """The groups with their amounts and shares of a total that is known; those after the eighth are folded.
+
+    None if there is no group. There are no shares where an amount is below zero.
+    """
+    if not found:
+        return None
+    currency = totals["currency"]
+    largest = max(abs(Decimal(one["amount"])) for one in found[:TOP])
+    whole = Decimal(totals["amount"] if all(Decimal(one["amount"]) >= 0 for one in found) else 0)
+    lines = [_line(one, noun, largest, whole) for one in found]
+    first, rest = _table(title, lines[:FIRST], currency), found[FIRST:]
+    if not rest:
+        return element("div", first, class_="groups")
+    together = amount(total(one["amount"] for one in rest), currency)
+    more = len(rest) - len(found[TOP:]) + sum(_how_many(one) for one in found[TOP:])
+    summary = element("summary", f"{number(more, f'more {noun}')}, {together} together")
+    return element(
+        "div", first, element("details", summary, _table(f"{title}, the others", lines[FIRST:], currency)), class_="groups"
+    )
+
+
+def _how_many(rest: Tree) -> int:
+    """For how many groups the report's last entry, `other (950)`, stands."""
+    return int("".join(one for one in rest["id"] if one.isdigit()))
+
+
+def _table(title: str, lines: Sequence[Element], currency: str | None) -> Element:
+    head = element(
+        "tr", element("th", title, scope="col"), element("th", currency or "Amount", scope="col", class_="figure"),
+        element("th", "Share", scope="col", class_="figure"),
+    )  # fmt: skip
+    return element("table", element("thead", head), element("tbody", *lines))
+
+
+def _line(one: Tree, noun: str, largest: Decimal, whole: Decimal) -> Element:
+    value = Decimal(one["amount"])
+    width = f"{min(abs(value) / largest, Decimal(1)) * 100:.1f}%" if largest else "0%"
+    bar = element("svg", element("rect", width=width, height="5", class_="below" if value < 0 else None),
+                  class_="bar", width="100%", height="5", aria_hidden="true")  # fmt: skip
+    share = f"{value / whole * 100:.1f} %" if whole else "–"
+    return element(
+        "tr", element("th", *_name(one, noun), bar, scope="row"),
+        element("td", cents(one["amount"]), class_="figure"), element("td", share, class_="figure"),
+    )  # fmt: skip
+
+
+def _name(one: Tree, noun: str) -> list[Element]:
+    if not one["id"]:
+        return [element("span", f"(no {noun})")]
+    if one["name"]:
+        return [cell(one["name"]), element("small", cell(one["id"]))]
+    return [cell(one["id"])]

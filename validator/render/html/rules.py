@@ -1,0 +1,155 @@
+"""What the rules found: those that fail with their places, those that somebody signed for, and then all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from validator.render.html.elements import Element, Node, element
+from validator.render.html.words import State, cell, looked_at, state_of
+from validator.render.phrases import Tree, by_level, counts, failed, number, signature, what_to_do
+
+FIRST = 5
+NAMED = 12
+_PLACE = (("Line", "line"), ("Column", "column"), ("Found", "value"), ("Expected", "expected"), ("What", "message"))
+
+
+def found(one: Tree, report: Tree, heading: str) -> Iterator[Node]:
+    """An entry for each rule that failed, errors first, and for each that was signed for."""
+    fixes = {rule["id"]: rule["fix"] for rule in report["ruleset"]["rules"]}
+    said = one.get("diagnosis", {}).get("rules", ())
+    leading = what_to_do(one, report)
+    for outcome in by_level(failed(one)):
+        fix = fixes[outcome["rule"]]
+        yield _entry(outcome, heading, None if outcome["rule"] in said or fix == leading else fix)
+    for outcome in one["outcomes"]:
+        if outcome["state"] == "waived":
+            yield _entry(outcome, heading, None)
+
+
+def _entry(outcome: Tree, heading: str, fix: str | None) -> Element:
+    state = state_of(outcome)
+    title = element(
+        heading, element("code", outcome["rule"]), f" {outcome['name']} ", _mark(state),
+        element("small", f" {number(outcome['violations'], outcome['unit'])}", class_="quiet"),
+    )  # fmt: skip
+    return element(
+        "article", title, _signature(outcome), element("p", outcome["reason"]) if outcome.get("reason") else None,
+        *_places(outcome), element("p", element("strong", "What to do "), fix) if fix else None,
+        class_=f"finding {state.kind}",
+    )  # fmt: skip
+
+
+def _mark(state: State) -> Element:
+    return element("span", element("span", state.sign, aria_hidden="true"), f" {state.word}", class_=f"mark {state.kind}")
+
+
+def _signature(outcome: Tree) -> Element | None:
+    waiver = outcome.get("waiver")
+    if waiver is None:
+        return None
+    text = signature(outcome)
+    for name, words in (("approved_by", "approved by"), ("reference", "reference")):
+        if name in waiver:
+            text += f"; {words} {waiver[name]}"
+    return element("p", text[0].upper() + text[1:])
+
+
+def _places(outcome: Tree) -> Iterator[Node]:
+    """What all findings share is said once; what differs stands in a table, or as a list if there are no lines to name."""
+    findings = outcome["findings"]
+    differing = [(title, name) for title, name in _PLACE if any(one[name] != findings[0][name] for one in findings)]
+    if findings:
+        yield from _shared(findings[0], [name for title, name in _PLACE if (title, name) not in differing])
+    if differing and findings[0]["line"] is None:
+        yield from _folded([element("li", one["message"]) for one in findings], lambda items: element("ul", *items))
+    elif differing:
+        yield from _folded([_place(one, differing) for one in findings], lambda lines: _table(differing, lines))
+    if 1 < len(findings) < outcome["violations"]:
+        total = number(outcome["violations"], outcome["unit"])
+        yield element("p", f"{len(findings):,} places are kept here; all {total} were counted.", class_="quiet")
+
+
+def _shared(finding: Tree, names: Sequence[str]) -> Iterator[Element]:
+    """The message, and where it is: `Line 2, column amount, found 1,5, expected …`."""
+    if "message" in names:
+        yield element("p", finding["message"])
+    parts: list[Node] = []
+    for name, word in (("line", "line "), ("column", "column "), ("value", "found "), ("expected", "expected ")):
+        if name in names and finding[name] is not None:
+            parts += [", " if parts else "", word if parts else word.capitalize(), *_said(finding, name)]
+    if parts:
+        yield element("p", *parts, class_="quiet")
+
+
+def _folded(items: Sequence[Element], wrap: Callable[[Sequence[Element]], Element]) -> Iterator[Element]:
+    """The first five, and the others folded."""
+    yield wrap(items[:FIRST])
+    if len(items) > FIRST:
+        yield element("details", element("summary", f"{len(items) - FIRST:,} more"), wrap(items[FIRST:]))
+
+
+def _table(columns: Sequence[tuple[str, str]], lines: Sequence[Element]) -> Element:
+    head = element("tr", *(element("th", title, scope="col") for title, _ in columns))
+    return element("table", element("thead", head), element("tbody", *lines), class_="places")
+
+
+def _place(finding: Tree, columns: Sequence[tuple[str, str]]) -> Element:
+    return element("tr", *(element("td", *_said(finding, name), class_=name) for _, name in columns))
+
+
+def _said(finding: Tree, name: str) -> Iterator[Node]:
+    value = finding[name]
+    if value is None:
+        return
+    if name in ("column", "value"):
+        yield cell(value, "cell")
+        return
+    yield str(value)
+    if name == "line":
+        others = [str(place["line"]) for place in finding["related"] if place["line"]]
+        yield f", also {', '.join(others)}" if others else ""
+
+
+def not_judged(one: Tree) -> Iterator[Node]:
+    """The rules that said nothing because of a missing setting, a breakdown, or another rule's fault."""
+    items = [
+        element("li", element("code", outcome["rule"]), f" {outcome['name']} ", _mark(state_of(outcome)), f" {outcome['reason']}")
+        for outcome in one["outcomes"]
+        if outcome["state"] in ("not_run", "crashed")
+    ]
+    unseen = [outcome for outcome in one["outcomes"] if outcome["state"] == "blocked"]
+    for cause in sorted({outcome["blocked_by"] for outcome in unseen}):
+        names = [f"{outcome['rule']} {outcome['name']}" for outcome in unseen if outcome["blocked_by"] == cause]
+        named = f": {', '.join(names)}" if len(names) <= NAMED else ""
+        items.append(element("li", f"{number(len(names), 'rule')} could not look because of {cause}{named}"))
+    if items:
+        yield element("ul", *items)
+
+
+def all_rules(one: Tree, report: Tree) -> Iterator[Element]:
+    """How many rules came out how, and every rule with what it asserts and how it came out."""
+    asserts = {rule["id"]: rule["asserts"] for rule in report["ruleset"]["rules"]}
+    yield element("p", f"{counts(one)}.")
+    head = (element("th", title, scope="col") for title in ("Rule", "What it asserts", "Outcome"))
+    lines = [_rule(outcome, asserts[outcome["rule"]]) for outcome in one["outcomes"]]
+    yield element(
+        "table", element("thead", element("tr", *head)), element("tbody", *lines), class_="rules",
+    )  # fmt: skip
+
+
+def _rule(outcome: Tree, asserts: str) -> Element:
+    state = state_of(outcome)
+    name = element("th", element("code", outcome["rule"]), " ", element("span", outcome["name"], class_="name"), scope="row")
+    return element("tr", name, element("td", asserts), element("td", _mark(state), " ", _detail(outcome)), class_=state.kind)
+
+
+def _detail(outcome: Tree) -> Element | None:
+    if outcome["state"] in ("failed", "waived"):
+        text = number(outcome["violations"], outcome["unit"])
+    elif outcome["state"] == "passed":
+        text = looked_at(outcome)
+    elif outcome["state"] == "blocked":
+        text = f"because of {outcome['blocked_by']}"
+    else:
+        text = outcome["reason"]
+    return element("small", text)

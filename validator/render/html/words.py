@@ -1,0 +1,80 @@
+"""States in plain words, each with a sign: none is told by colour alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import reduce
+from typing import NamedTuple
+
+from validator.render.html.elements import Element, element
+from validator.render.phrases import Tree, cents, number
+from validator.values import EXACT, money
+
+
+class State(NamedTuple):
+    """How something stands: the class that colours it, a sign, and the word."""
+
+    kind: str
+    sign: str
+    word: str
+
+
+_VERDICTS = {
+    "pass": State("good", "✓", "PASS"), "fail": State("bad", "✗", "FAIL"), "unproved": State("doubt", "?", "UNPROVED"),
+}  # fmt: skip
+_FAILED = {"error": State("bad", "✗", "failed"), "warning": State("doubt", "!", "warning"), "note": State("plain", "i", "note")}
+_STATES = {
+    "passed": State("good", "✓", "passed"),
+    "waived": State("doubt", "✎", "signed for"),
+    "not_applicable": State("plain", "·", "had nothing to look at"),
+    "not_run": State("doubt", "?", "could not run"),
+    "blocked": State("doubt", "?", "could not look"),
+    "crashed": State("bad", "✗", "broke down"),
+    "off": State("doubt", "–", "switched off"),
+}
+_DAYS = {
+    "charged": State("charged", "", "charges"),
+    "empty": State("empty", "·", "no usage"),
+    "missing": State("missing", "!", "missing"),
+    "outside": State("outside", "×", "outside"),
+    "open": State("open", "–", "not ended"),
+}
+_UNITS = {"cell": "row", "row": "row", "record": "row", "line": "line", "day": "day"}
+
+
+def stamp(verdict: str, tag: str = "span") -> Element:
+    """A verdict as a word in a frame."""
+    state = _VERDICTS[verdict]
+    return element(tag, element("span", state.sign, aria_hidden="true"), f" {state.word}", class_=f"stamp {state.kind}")
+
+
+def state_of(outcome: Tree) -> State:
+    """How a rule's outcome stands, in plain words."""
+    return _FAILED[outcome["level"]] if outcome["state"] == "failed" else _STATES[outcome["state"]]
+
+
+def day_state(day: Tree) -> State:
+    """How a day of the calendar stands."""
+    return _DAYS[day["state"]]
+
+
+def looked_at(outcome: Tree) -> str:
+    """On how much a rule looked: `112 rows`, `31 days`, or `the file`."""
+    unit = _UNITS.get(outcome["unit"])
+    return number(outcome["evaluated"], unit) if unit else "the file"
+
+
+def amount(value: str, currency: str | None) -> str:
+    """An amount to the cent with its currency."""
+    return f"{cents(value)} {currency or ''}".strip()
+
+
+def total(amounts: Iterable[str]) -> str:
+    """The exact sum of amounts, as text like theirs."""
+    return money(reduce(EXACT.add, map(Decimal, amounts), Decimal(0)))
+
+
+def cell(text: str, class_: str | None = None) -> Element:
+    """Text out of the file: it reads in its own direction and turns nothing beside it."""
+    return element("bdi", text, class_=class_)

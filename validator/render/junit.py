@@ -1,0 +1,101 @@
+"""JUnit's XML in the dialect that CI systems read (github.com/testmoapp/junitxml): a case for each rule and file.
+
+A rule that fails its file is a failure; a warning that does not is passed and says so. What could not look is skipped with
+its reason, and what broke down is an error. A file about which nothing is known has one more case, an error, and so has a
+run without any file. GitLab shows the text of an element and Jenkins its attribute, so the message stands in both; GitLab
+keeps only the first of two cases with one name, so no two have the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from validator.render import phrases
+from validator.render.entries import source_path
+from validator.render.phrases import Tree
+
+PLACES = 20
+
+# What XML 1.0 cannot hold, not even escaped.
+_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render_junit(report: Tree) -> str:
+    """The report as XML in UTF-8."""
+    root = Element("testsuites", name="billproof")
+    names: Counter[str] = Counter()
+    for one in report["files"]:
+        name = source_path(one["path"])
+        names[name] += 1
+        _suite(root, name if names[name] == 1 else f"{name} ({names[name]})", _cases(one, report))
+    if not report["files"]:
+        _suite(root, "billproof", [_unproved(None, report)])
+    _count(root, root.iter("testcase"))
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
+
+
+def _suite(root: Element, name: str, cases: Iterable[Element]) -> None:
+    suite = SubElement(root, "testsuite", name=_xml(name))
+    for case in cases:
+        case.set("classname", _xml(name))
+        suite.append(case)
+    _count(suite, list(suite))
+
+
+def _count(parent: Element, cases: Iterable[Element]) -> None:
+    found = list(cases)
+    parent.set("tests", str(len(found)))
+    for count, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        parent.set(count, str(sum(case.find(kind) is not None for case in found)))
+
+
+def _cases(one: Tree, report: Tree) -> Iterator[Element]:
+    if one["verdict"] == "unproved":
+        yield _unproved(one["path"], report)
+    for outcome in one["outcomes"]:
+        case = Element("testcase", name=_xml(f"{outcome['rule']} {outcome['name']}"), file=_xml(source_path(one["path"])))
+        if outcome["state"] == "failed":
+            _tell_failure(case, outcome, one, report)
+        elif outcome["state"] == "waived":
+            _tell(case, "system-out", phrases.signature(outcome))
+        elif outcome["state"] == "crashed":
+            _tell(case, "error", phrases.unspoken(outcome), type="crashed")
+        elif outcome["state"] != "passed":
+            _tell(case, "skipped", phrases.unspoken(outcome))
+        yield case
+
+
+def _unproved(path: str | None, report: Tree) -> Element:
+    case = Element("testcase", name="UNPROVED")
+    texts = [text for reason, text in phrases.unproved(report) if reason["file"] == path]
+    _tell(case, "error", "\n".join(texts + [phrases.NO_FILE] * (path is None)), type="unproved")
+    return case
+
+
+def _tell_failure(case: Element, outcome: Tree, one: Tree, report: Tree) -> None:
+    findings = outcome["findings"]
+    if findings and findings[0]["line"] is not None:
+        case.set("line", str(findings[0]["line"]))
+    lines = [f"{outcome['level']}: {phrases.with_reason(phrases.first_message(outcome), outcome)}"]
+    lines += [f"{phrases.place(one['path'], finding)}  {phrases.description(finding)}" for finding in findings[:PLACES]]
+    if len(findings) > PLACES:
+        lines.append(f"and {len(findings) - PLACES:,} more places")
+    lines.append(f"What to do: {phrases.fix_of(outcome, one, report)}")
+    kind = "failure" if phrases.stops(outcome, report) else "system-out"
+    _tell(case, kind, "\n".join(lines), **({"type": outcome["level"]} if kind == "failure" else {}))
+
+
+def _tell(case: Element, kind: str, text: str, **attributes: str) -> None:
+    """What became of a case: its first line as the message, and all of it as text."""
+    if kind != "system-out":
+        attributes["message"] = _xml(text.partition("\n")[0])
+    SubElement(case, kind, attributes).text = _xml(text)
+
+
+def _xml(text: str) -> str:
+    return _NO_XML.sub(lambda found: f"\\u{ord(found.group()):04X}", text)

@@ -1,0 +1,119 @@
+"""GitHub-flavoured Markdown for a job's summary: verdict, cause, what to do, calendar, rules, totals; the worst file first.
+
+GitHub takes 1 MiB for a step and shows nothing of a longer one, so what does not fit is counted instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from validator.render import phrases
+from validator.render.calendar import calendar
+from validator.render.phrases import Tree
+
+ROOM = 900_000
+
+_VERDICTS = ("unproved", "fail", "pass")
+_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "$": "&#36;", "@": "@&#8203;", "#": "#&#8203;"}
+
+
+def render_markdown(report: Tree) -> str:
+    """The report as Markdown; text of the file stands in it as text, whatever it looks like."""
+    if not report["files"]:
+        return f"## UNPROVED: {escaped(report['reasons'][0]['text'])}\n\n{escaped(phrases.NO_FILE)}\n"
+    files = sorted(report["files"], key=lambda one: _VERDICTS.index(one["verdict"]))
+    overview = "\n".join(_overview(files, report)) if len(files) > 1 else _heading(files[0], report)
+    details = ["\n".join(_file(one, report)).strip("\n") for one in files]
+    if len(files) > 1:
+        details = [f"{_heading(one, report)}\n\n{text}" for one, text in zip(files, details, strict=True)]
+    shown = _fitting(details, ROOM // 2)
+    if len(shown) < len(details):
+        shown.append(f"and {phrases.number(len(details) - len(shown), 'file')} more, for which there is no room here")
+    if any(one["verdict"] == "pass" for one in files):
+        shown += [f"No file can show {escaped(text[0].lower() + text[1:])}" for text in report["does_not_prove"]]
+    return "\n\n".join((overview, *shown, *map(escaped, phrases.ending(report)))) + "\n"
+
+
+def _fitting(parts: Sequence[str], room: int) -> list[str]:
+    """The first parts, as many as fit into so many bytes."""
+    lengths = accumulate(len(part.encode("utf-8")) + 2 for part in parts)
+    return [part for part, length in zip(parts, lengths, strict=True) if length <= room]
+
+
+def _heading(one: Tree, report: Tree) -> str:
+    return f"## {escaped(phrases.headline(one, report).replace('  ', ': ', 1))}"
+
+
+def _overview(files: Sequence[Tree], report: Tree) -> Iterator[str]:
+    yield f"# {report['verdict'].upper()}: {escaped(phrases.verdicts(report))}"
+    yield ""
+    yield "| File | Verdict | Month | Total |"
+    yield "|---|---|---|---:|"
+    rows = []
+    for one in files:
+        totals = one["totals"] or {"amount": None, "currency": None}
+        amount = f"{phrases.cents(totals['amount'])} {totals['currency'] or ''}".strip()
+        rows.append(_row(one["path"], one["verdict"].upper(), one["month"]["value"] or "", amount))
+    shown = _fitting(rows, ROOM // 2)
+    yield from shown
+    if len(shown) < len(rows):
+        yield _row(f"and {len(rows) - len(shown):,} more", "", "", "")
+
+
+def _file(one: Tree, report: Tree) -> Iterator[str]:
+    if one.get("error"):
+        yield from ("", f"**Why:** {escaped(one['error'])}")
+        return
+    for text in phrases.concessions(one, report):
+        yield from ("", f"**{escaped(text)}**")
+    if one.get("diagnosis"):
+        yield from ("", f"**Cause:** {escaped(one['diagnosis']['cause'])}")
+    fix = phrases.what_to_do(one, report)
+    if fix:
+        yield from ("", "**What to do:**", "", *fenced(fix))
+    days = list(calendar(one))
+    if days:
+        yield from ("", *fenced("\n".join(days)))
+    yield from _rules(one)
+    yield from ("", escaped(phrases.counts(one)))
+    yield from ("", "| | |", "|---|---|")
+    yield from (_row(label, text) for label, text in phrases.facts(one))
+
+
+def _rules(one: Tree) -> Iterator[str]:
+    """The rules that failed, each with its first place, then those that were signed for, lack a setting or broke down."""
+    rows = []
+    for outcome in phrases.by_level(phrases.failed(one)):
+        places = [phrases.place(one["name"], finding) for finding in outcome["findings"][:1] if finding["line"] is not None]
+        found = phrases.with_reason(phrases.first_message(outcome), outcome)
+        rows.append(_row(_rule(outcome), outcome["level"], found, *(places or [""])))
+    for outcome in one["outcomes"]:
+        if outcome["state"] == "waived":
+            rows.append(_row(_rule(outcome), "", phrases.signature(outcome), ""))
+        elif outcome["state"] in ("not_run", "crashed"):
+            rows.append(_row(_rule(outcome), "", phrases.unspoken(outcome), ""))
+    if rows:
+        yield from ("", "| Rule | Level | Found | Where |", "|---|---|---|---|", *rows)
+
+
+def _rule(outcome: Tree) -> str:
+    return f"{outcome['rule']} {outcome['name']}"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(map(escaped, cells))} |"
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it stands, in a cell of a table too: no markup, links, mentions or line breaks."""
+    text = re.sub(r"[\\`*_~\[\]!]", r"\\\g<0>", text.replace("\n", " "))
+    text = re.sub(r"[&<>|$@#]", lambda found: _SIGNS[found.group()], text)
+    return re.sub(r"(?<=www)\.|:(?=/)", r"\\\g<0>", text, flags=re.IGNORECASE)
+
+
+def fenced(text: str) -> list[str]:
+    """Lines that keep their blanks, in a fence longer than any that stands in them."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
+    return [f"{fence}text", *text.split("\n"), fence]

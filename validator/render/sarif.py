@@ -1,0 +1,114 @@
+"""SARIF 2.1.0 as GitHub's code scanning takes it (docs.github.com, "SARIF support for code scanning").
+
+GitHub makes an open alert of every result, also of one that passed or is suppressed, so only failures are results. It closes
+the alerts that a new upload no longer has, so what is unproved is a result, too, beside `executionSuccessful: false`, which
+GitHub does not show. It knows alerts again by `primaryLocationLineHash`, refuses a run of more than 25,000 results and shows
+5,000, and wants a region for each.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from validator.render.entries import MORE, UNPROVED, Entry, Weight, entries, with_rest
+from validator.render.markdown import escaped, fenced
+from validator.render.phrases import Tree
+
+LIMIT = 5_000
+LONGEST = 1_024
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+_LEVELS: dict[Weight, str] = {"unproved": "error", "error": "error", "warning": "warning", "note": "note"}
+_PRIORITIES = {"error": "error", "warning": "warning", "note": "recommendation"}
+_OWN_RULES = (
+    {
+        "id": UNPROVED, "name": "nothing-known", "level": "error", "refs": (),
+        "asserts": "Every file was read to its last byte and every rule ran.",
+        "why": "A file about which nothing is known has not passed.", "fix": "Do what the message says, then run it again.",
+    },
+    {
+        "id": MORE, "name": "not-listed", "level": "note", "refs": (), "asserts": "Every fault is listed.",
+        "why": "GitHub shows at most 5,000 alerts, and a report keeps the first places of each rule.",
+        "fix": "Mend what is listed, then run it again; the counts of the report are true.",
+    },
+)  # fmt: skip
+
+
+def render_sarif(report: Tree) -> str:
+    """The failures as a SARIF log of one run."""
+    rules = [_rule(rule) for rule in (*report["ruleset"]["rules"], *_OWN_RULES)]
+    numbers = {rule["id"]: number for number, rule in enumerate(rules)}
+    found = entries(report)
+    driver = {"name": "billproof", "version": report["tool"]["version"], "semanticVersion": report["tool"]["version"]}
+    run = {
+        "tool": {"driver": {**driver, "rules": rules}},
+        "invocations": [_invocation(found, report)],
+        "results": [_result(entry, numbers) for entry in with_rest(found, report, LIMIT)],
+    }
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rule(rule: Tree) -> dict[str, Any]:
+    steps = (rule["why"], f"What to do: {rule['fix']}", *(f"See: {one}" for one in rule["refs"]))
+    formatted = (
+        escaped(rule["why"]),
+        "**What to do**",
+        "\n".join(fenced(rule["fix"])),
+        *(f"- {escaped(one)}" for one in rule["refs"]),
+    )
+    return {
+        "id": rule["id"],
+        "name": rule["name"],
+        "shortDescription": {"text": rule["name"].replace("-", " ").capitalize()[:LONGEST]},
+        "fullDescription": {"text": _message(rule["asserts"])[:LONGEST]},
+        "help": {"text": _message("\n\n".join(steps)), "markdown": _braced("\n\n".join(formatted))},
+        "defaultConfiguration": {"level": rule["level"]},
+        "properties": {"precision": "very-high", "problem.severity": _PRIORITIES[rule["level"]]},
+    }
+
+
+def _invocation(found: Sequence[Entry], report: Tree) -> dict[str, Any]:
+    notes = [
+        {"level": "error", "message": {"text": _message(entry.text)}, "locations": [_location(entry)]}
+        for entry in found
+        if entry.weight == "unproved"
+    ]
+    told = {"executionSuccessful": report["verdict"] != "unproved", "exitCode": report["exit_code"]}
+    return {**told, "exitCodeDescription": report["verdict"], "toolExecutionNotifications": notes}
+
+
+def _result(entry: Entry, numbers: dict[str, int]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "ruleId": entry.rule, "ruleIndex": numbers[entry.rule], "level": _LEVELS[entry.weight],
+        "message": {"text": _message(entry.text)}, "locations": [_location(entry)],
+        "partialFingerprints": {"primaryLocationLineHash": entry.fingerprint},
+    }  # fmt: skip
+    if entry.related:
+        found["relatedLocations"] = [_location(entry._replace(line=line, end_line=line)) for line in entry.related]
+    return found
+
+
+def _location(entry: Entry) -> dict[str, Any]:
+    """A place of whole lines: SARIF counts characters where a report counts columns of the table."""
+    line = entry.line or 1
+    region = {"startLine": line, "endLine": max(line, entry.end_line or line)}
+    return {"physicalLocation": {"artifactLocation": {"uri": _uri(entry.path)}, "region": region}}
+
+
+def _uri(path: str) -> str:
+    drive = re.match(r"[A-Za-z]:/", path)
+    return ("file://" if path.startswith("/") else "file:///" if drive else "") + quote(path, safe="/:" if drive else "/")
+
+
+def _message(text: str) -> str:
+    """Plain text as SARIF writes it, where brackets before a parenthesis are a link (3.11.6) unless they are escaped."""
+    return _braced(re.sub(r"[\\\[\]]", r"\\\g<0>", text) if "](" in text else text)
+
+
+def _braced(text: str) -> str:
+    """Braces are placeholders (3.11.5) unless they are doubled."""
+    return text.replace("{", "{{").replace("}", "}}")
