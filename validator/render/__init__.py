@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 FORMATS = ("text", "json", "html", "sarif", "junit", "github", "gitlab", "markdown")
@@ -11,5 +10,7 @@ FORMATS = ("text", "json", "html", "sarif", "junit", "github", "gitlab", "markdo
 
 def render(format_: str, report: Mapping[str, Any]) -> str:
     """The report in one of FORMATS. Its module, `validator/render/<format>.py`, is loaded only now that it is asked for."""
+    from importlib import import_module
+
     renderer: Callable[[Mapping[str, Any]], str] = getattr(import_module(f"validator.render.{format_}"), f"render_{format_}")
     return renderer(report)
