@@ -11,7 +11,6 @@ from typing import Literal
 
 from validator.render import phrases
 from validator.render.calendar import calendar
-from validator.render.comparison import comparison
 from validator.render.phrases import Tree
 from validator.values import shown
 
@@ -53,7 +52,9 @@ def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
     if rules:
         yield ""
         yield from rules
-    if one["verdict"] == "fail" or detail == "verbose":
+    if "last_upload" in one and (one["verdict"] == "fail" or detail == "verbose"):
+        from validator.render.comparison import comparison
+
         yield from comparison(one)
     yield ""
     yield from _counts(one)
