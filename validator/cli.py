@@ -298,11 +298,14 @@ def _ledger(options: argparse.Namespace) -> int:
 
 
 def _config_of(options: argparse.Namespace) -> Config | None:
-    from validator.config import read_config
     from validator.discovery import current_folder, find_config
 
     path = find_config(current_folder()) if options.config is None else options.config
-    return None if path is None else read_config(path)
+    if path is None:
+        return None
+    from validator.config import read_config
+
+    return read_config(path)
 
 
 def _settings(options: argparse.Namespace, now: datetime, policy: Policy) -> Settings:

@@ -7,7 +7,6 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple, cast
@@ -93,6 +92,8 @@ class Copy(NamedTuple):
 @contextmanager
 def private_copy(path: str) -> Iterator[Copy]:
     """A copy of `path`, or of standard input, in memory or in a file without a name. Raises Unreadable."""
+    import tempfile
+
     with tempfile.SpooledTemporaryFile(max_size=COPY_IN_MEMORY_BYTES) as stream, open_source(path) as source:
         for block in source.blocks():
             stream.write(block)
