@@ -4,19 +4,28 @@ never half a month, never a wrong success, and the token nowhere but in the requ
 
 from __future__ import annotations
 
+import base64
 import logging
+import os
+import shutil
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import pytest
 
+from tests.destinations.server import Act, Handler, serving
 from tests.sandbox.running import INTEGRATION, Running, running_sandbox
 from tests.sending import (
     FIRST, MONTH, QUICK, SECOND, TOKEN, VARIABLE, Project, assert_no_token, be_patient, current, keys, make_project, sha256,
     stored,
 )  # fmt: skip
+from validator.destinations.sending import Sending
 from validator.sandbox.faults import Name
 
 NOT_ALL = (
@@ -289,8 +298,8 @@ def test_several_months_of_several_integrations_stop_at_nothing(project: Project
     with running_sandbox({INTEGRATION: "org-EXAMPLEacme01", "int-EXAMPLE2": "org-EXAMPLElabs02"}, TOKEN) as both:
         project.configure(both.url)
         text = (project.root / "billproof.yaml").read_text("utf-8")
-        more = f"  - {{name: labs, organization: org-EXAMPLElabs02, to: api, integration: int-EXAMPLE2, token: {{env: {VARIABLE}}}}}\n"
-        project.write(text + more)
+        acme = text.splitlines(True)[-1]
+        project.write(text + acme.replace("research", "labs").replace("acme01", "labs02").replace(INTEGRATION, "int-EXAMPLE2"))
         names = project.put(FIRST, "acme.csv"), project.put(labs, "labs.csv")
         both.fault("error", 3)
         found = project.run("upload", *names)
@@ -302,3 +311,186 @@ def test_several_months_of_several_integrations_stop_at_nothing(project: Project
         assert len(both.uploads) == 5
         assert (current(both), current(both, "int-EXAMPLE2")) == (sha256(FIRST), sha256(labs))
     project.verify()
+
+
+# --- the token ---
+
+FORMATS = ("json", "html", "sarif", "junit", "github", "gitlab", "markdown")
+
+
+def echo(code: int) -> Act:
+    """Answers with the secret in everything: reason, headers, and a body that has it plain, encoded and in pieces."""
+
+    def act(handler: Handler) -> None:
+        secret = handler.take().headers["Authorization"]
+        forms = [secret, quote(secret), base64.b64encode(secret.encode()).decode(), secret[-15:], *secret.split(":")]
+        body = str({"title": forms[0], "detail": forms, "id": forms[code % 5]}).replace("'", '"').encode()
+        handler.send_response(code, f"You said {secret}")
+        for name in ("Date", "Location", "WWW-Authenticate", "Retry-After", "X-Echo", "Set-Cookie"):
+            handler.send_header(name, secret)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "status"),
+    [
+        (201, 0, "accepted"),
+        (200, 0, "accepted"),
+        (302, 4, "refused"),
+        (401, 4, "refused"),
+        (429, 4, "refused"),
+        (500, 4, "unknown"),
+    ],
+)
+def test_a_server_that_repeats_the_token(project: Project, code: int, exit_code: int, status: str) -> None:
+    """That the token is nowhere, the fixture sees to."""
+    with serving() as server:
+        server.acts = [echo(code)]
+        project.configure(server.url)
+        outputs = [word for one in FORMATS for word in ("--output", f"{one}=report.{one}")]
+        found = project.send(SECOND, *outputs)
+        assert found.code == exit_code
+        (receipt,) = project.receipts()
+        assert receipt["status"] == status
+        assert "<token>" in str(receipt["answer"]) or "Bearer <…" in receipt["answer"]["time"]
+        assert {one.headers["Authorization"] for one in server.received} == {f"Bearer {TOKEN}"}
+        assert all((project.root / f"report.{one}").stat().st_size for one in FORMATS)
+        for one in FORMATS[:2]:
+            project.send(FIRST, "--format", one)
+
+
+def test_the_search_for_the_token_finds_it() -> None:
+    secret = f"Bearer {TOKEN}"
+    for text in (secret, quote(secret), base64.b64encode(secret.encode()).decode(), TOKEN.split(":")[1], TOKEN.split(":")[0]):
+        with pytest.raises(AssertionError, match="the token is in"):
+            assert_no_token(f"... {text} ...", "a text")
+
+
+@pytest.mark.parametrize("where", ["_attempt", "_attempts", "_client", "answer"])
+def test_an_error_that_nobody_expected(project: Project, sandbox: Running, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own text, and whatever a traceback would show, holds the token."""
+
+    def broken(self: Sending, *_: Any) -> Any:
+        raise LookupError(f"{self.headers} {self.token.reveal()}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sending, where, broken)
+        found = project.send(SECOND)
+    (receipt,) = project.receipts()
+    if where == "_client":
+        # Nothing can have been sent: the connection was not even prepared.
+        assert (found.code, receipt["status"], receipt["answer"]["attempts"]) == (4, "refused", 0)
+    else:
+        assert (found.code, receipt["status"]) == (3, "unknown")
+        assert found.err.startswith("UNPROVED  unexpected error: LookupError at ")
+        assert "Traceback" not in found.err
+    settles(project, sandbox, 1)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
+def test_the_process_shows_no_token_while_it_sends(project: Project, sandbox: Running) -> None:
+    sandbox.fault("delay", 1, 1.5)
+    project.put(SECOND)
+    command = [sys.executable, "-X", "dev", "-m", "validator", "upload", "export.csv"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        until = time.monotonic() + 60
+        while not sandbox.uploads and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        assert process.poll() is None
+        shown = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode()
+        out, err = process.communicate(timeout=60)
+    assert "upload\0export.csv" in shown
+    project.said.extend((shown, out, err))
+    assert (process.returncode, current(sandbox)) == (0, sha256(SECOND)), err
+    assert sandbox.uploads[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_token_goes_to_its_own_destination_only(project: Project, sandbox: Running) -> None:
+    with running_sandbox(token=TOKEN) as other:
+        text = (project.root / "billproof.yaml").read_text("utf-8")
+        one = text.partition("  api:\n")[2].partition("integrations:")[0]
+        project.write(text.replace("  api:\n", f"  other:\n{one.replace(sandbox.url, other.url)}  api:\n"))
+        found = project.send(SECOND, "--to", "other")
+        assert found.code == 3
+        assert found.err.splitlines()[0] == "the token of research is for api and is not sent to other"
+        assert (sandbox.arrived, other.arrived, project.receipts()) == ([], [], [])
+        assert project.send(SECOND, "--to", "api").code == 0
+        assert len(other.arrived) == 0
+
+
+@pytest.mark.parametrize("value", [None, "", "two words", "tab\tin it", "ü:ü"])
+def test_all_tokens_are_looked_for_before_the_first_file_is_sent(
+    project: Project, sandbox: Running, value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (project.root / "billproof.yaml").read_text("utf-8")
+    project.write(
+        text + "  - {name: labs, organization: org-EXAMPLElabs02, to: api, integration: i-2, token: {env: OTHER_TOKEN}}\n"
+    )
+    if value is None:
+        monkeypatch.delenv("OTHER_TOKEN", raising=False)
+    else:
+        monkeypatch.setenv("OTHER_TOKEN", value)
+    labs = project.put(FIRST.replace(b"org-EXAMPLEacme01", b"org-EXAMPLElabs02"), "labs.csv")
+    found = project.run("upload", project.put(SECOND), labs)
+    assert found.code == 3
+    assert "OTHER_TOKEN" in found.err
+    assert not value or value not in found.err
+    assert (sandbox.arrived, project.receipts(), list(project.ledger.rglob("*.begun"))) == ([], [], [])
+
+
+# --- a dry run ---
+
+
+def printed_line(found: Any) -> str:
+    """The command for the shell among what a dry run prints."""
+    line: str = found.out.partition("\n")[2].rpartition("NOTHING SENT")[0]
+    assert line.startswith("printf ")
+    return line
+
+
+def test_a_dry_run_needs_neither_token_nor_network(project: Project, sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.configure("http://127.0.0.1:1")
+    monkeypatch.delenv(VARIABLE)
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a dry run reaches for the network")
+
+    with monkeypatch.context() as patch:
+        for name in ("socket", "create_connection", "getaddrinfo"):
+            patch.setattr(socket, name, refused)
+        found = project.send(SECOND, "--dry-run")
+    assert (found.code, found.err) == (0, "")
+    assert found.told[0] == f"{LINE} would be sent"
+    assert found.headline == "NOTHING SENT a dry run: 1 file would be sent"
+    assert f"${VARIABLE}" in printed_line(found)
+    assert (project.receipts(), list(project.ledger.rglob("*.begun"))) == ([], [])
+
+
+@pytest.mark.skipif(shutil.which("curl") is None or os.name == "nt", reason="needs curl and a POSIX shell")
+@pytest.mark.parametrize("file", ["{form_field: file}", "raw"])
+@pytest.mark.parametrize("name", ["export.csv", 'it\'s 10 "€", no; $HOME.csv'])
+def test_the_line_of_a_dry_run_makes_the_upload(project: Project, sandbox: Running, file: str, name: str) -> None:
+    text = (project.root / "billproof.yaml").read_text("utf-8")
+    project.write(text.replace("{form_field: file}", file))
+    line = printed_line(project.run("upload", project.put(SECOND, name), "--dry-run"))
+    environment = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
+    done = subprocess.run(
+        ["sh", "-c", f"{line.rstrip()} --silent --show-error --fail"],
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (current(sandbox), stored(sandbox)) == (sha256(SECOND), 1)
+    (by_curl,) = sandbox.uploads
+    # The same wish: what the command sends next is not stored twice.
+    assert project.run("upload", name).code == 0
+    assert stored(sandbox) == 1
+    by_us = sandbox.uploads[1]
+    assert by_us.headers["idempotency-key"] == by_curl.headers["idempotency-key"]
+    assert by_us.path == by_curl.path
