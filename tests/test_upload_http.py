@@ -22,9 +22,21 @@ import pytest
 from tests.destinations.server import Act, Handler, serving
 from tests.sandbox.running import INTEGRATION, Running, running_sandbox
 from tests.sending import (
-    FIRST, MONTH, QUICK, SECOND, TOKEN, VARIABLE, Project, assert_no_token, be_patient, current, keys, make_project, sha256,
+    FIRST,
+    MONTH,
+    QUICK,
+    SECOND,
+    TOKEN,
+    VARIABLE,
+    Project,
+    assert_no_token,
+    be_patient,
+    current,
+    keys,
+    make_project,
+    sha256,
     stored,
-)  # fmt: skip
+)
 from validator.destinations.sending import Sending
 from validator.sandbox.faults import Name
 
