@@ -86,6 +86,7 @@ integrations:
 
     def put(self, data: bytes, name: str = "export.csv") -> str:
         """A file in the project; gives its name."""
+        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
         (self.root / name).write_bytes(data)
         return name
 

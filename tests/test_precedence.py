@@ -77,7 +77,7 @@ def cut_in_a_row(generation: str) -> Content:
 
 def cut_in_quotes(generation: str) -> Content:
     data = to_bytes(good(generation))
-    return data[: data.rindex(b', ') + 2]
+    return data[: data.rindex(b", ") + 2]
 
 
 def cut_in_a_character(generation: str) -> Content:
@@ -408,7 +408,7 @@ def test_a_rule_that_is_off_still_blocks_what_leans_on_it(tmp_path: Path) -> Non
     folder.mkdir()
     (folder / "ruleset.yaml").write_text(
         'name: mine\nversion: "0.1.0"\ntitle: Mine\nextends: openai-cost\n'
-        "rules:\n  OC301:\n    \"off\":\n      reason: hours are fine here\n      owner: somebody@example.com\n"
+        'rules:\n  OC301:\n    "off":\n      reason: hours are fine here\n      owner: somebody@example.com\n'
     )
     found = checked(tmp_path, later(h4(), START, 3600), "--ruleset", str(folder))
     assert found.outcome("OC301")["state"] == "off"

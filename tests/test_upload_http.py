@@ -484,7 +484,7 @@ def test_a_dry_run_needs_neither_token_nor_network(project: Project, sandbox: Ru
 
 @pytest.mark.skipif(shutil.which("curl") is None or os.name == "nt", reason="needs curl and a POSIX shell")
 @pytest.mark.parametrize("file", ["{form_field: file}", "raw"])
-@pytest.mark.parametrize("name", ["export.csv", 'it\'s 10 "€", no; $HOME.csv'])
+@pytest.mark.parametrize("name", ["export.csv", "exports/research/export.csv", 'it\'s 10 "€", no; $HOME.csv'])
 def test_the_line_of_a_dry_run_makes_the_upload(project: Project, sandbox: Running, file: str, name: str) -> None:
     text = (project.root / "billproof.yaml").read_text("utf-8")
     project.write(text.replace("{form_field: file}", file))
@@ -506,3 +506,10 @@ def test_the_line_of_a_dry_run_makes_the_upload(project: Project, sandbox: Runni
     by_us = sandbox.uploads[1]
     assert by_us.headers["idempotency-key"] == by_curl.headers["idempotency-key"]
     assert by_us.path == by_curl.path
+
+
+def test_the_line_of_a_dry_run_paints_nothing(project: Project) -> None:
+    found = project.run("upload", project.put(SECOND, "a\x1b[31mred\rb.csv"), "--dry-run")
+    assert found.code == 0
+    assert "red" in printed_line(found)
+    assert not {"\x1b", "\r"} & set(found.out)

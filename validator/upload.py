@@ -127,9 +127,7 @@ def exit_code(plan: Plan, sendings: list[Sending]) -> Exit:
 def _sent(one: Parcel, plan: Plan, report: Mapping[str, Any], now: Callable[[], str]) -> Sending:
     assert one.proof and one.shipment and one.destination and one.request and one.copy and plan.ledger
     described = receipt.describe(one.file, report, one.shipment, one.request)
-    found = gate.upload(
-        one.proof, one.copy.stream, one.shipment, one.destination, one.token, plan.ledger, described, now
-    )
+    found = gate.upload(one.proof, one.copy.stream, one.shipment, one.destination, one.token, plan.ledger, described, now)
     answer = found.document["answer"]
     told = _told(one, found.status, answer["text"], plan)
     return told._replace(id=answer["id"], receipt=plan.ledger.path(found))
@@ -219,6 +217,7 @@ class _Known:
             name="export.csv" if copy.path == STANDARD_INPUT else file.name, size=copy.size, sha256=copy.sha256,
             follows=standing.current.sha256 if standing.current else "",
             may_replace=None if self._wish.resend else frozenset(standing.seen),
+            path="" if copy.path == STANDARD_INPUT else copy.path,
         )  # fmt: skip
         destination = destination_of(self._config, to)
         return parcel._replace(shipment=shipment, destination=destination, request=destination.request(shipment))
