@@ -69,9 +69,10 @@ def attempt_of(heard: Heard, settings: DestinationSettings, secret: Secret | Non
         detail = _redirect(heard.headers.get("location", ""))
     else:
         detail = _words(heard, document)
+    after = _retry_after(heard.headers, now) if again else None
     return Attempt(
-        status, str(heard.code), redact(detail[:_SEARCHED], secret)[:2000], again, _retry_after(heard.headers, now) if again else None,
-        heard.code, shown(redact(id, secret), 120) if id else None, _time(heard.headers, secret),
+        status, str(heard.code), redact(detail[:_SEARCHED], secret)[:2000], again, after, heard.code,
+        shown(redact(id, secret), 120) if id else None, _time(heard.headers, secret),
     )  # fmt: skip
 
 
