@@ -15,12 +15,12 @@ from validator.destinations.directory import DirectoryDestination
 from validator.errors import Unreadable, UsageError
 from validator.inputs import Input
 from validator.ledger import Ledger, Month, NoLedger, Standing, open_ledger
-from validator.model import FileResult, Sending
+from validator.model import FileResult
 from validator.receipt import Receipt
 from validator.report import Run
 from validator.run import check_input, inputs, judged, prepare, unread
 from validator.settings import Settings
-from validator.shipment import Destination, Request, Shipment
+from validator.shipment import Destination, Request, Sending, Shipment
 from validator.source import STANDARD_INPUT, Copy, Source, open_source, private_copy
 from validator.tokens import NoToken, Secret
 from validator.values import cents

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-from validator.model import Sending
+from validator.shipment import Sending
 from validator.values import shown
 
 _WORDS = {"pass": "PASS", "fail": "FAIL", "unproved": "UNPROVED", None: "-"}
