@@ -141,6 +141,7 @@ def read_config(name: str) -> Config:
         raise ConfigurationError(faults)
     config = Config(path, shown_path, hashlib.sha256(data).hexdigest(), found)
     _check_names(config, faults)
+    _check_copies(config, faults)
     if faults:
         raise ConfigurationError(faults)
     return config
@@ -169,6 +170,18 @@ def _check_names(config: Config, faults: list[Fault]) -> None:
             faults.append(Fault(config.shown_path, waiver.line, f"`expires` is {waiver.expires}; expected YYYY-MM-DD"))
         if waiver.at_most is not None and waiver.at_most < 1:
             faults.append(Fault(config.shown_path, waiver.line, "`at_most` must be 1 or more"))
+
+
+def _check_copies(config: Config, faults: list[Fault]) -> None:
+    """A folder that uploads go to must not be among the files to be uploaded: its copies would be found again."""
+    for name, one in config.file.destinations.items():
+        place = (config.path.parent / (one.path or "")).resolve()
+        for integration in config.file.integrations if one.kind == "directory" and one.path else ():
+            if not integration.files or not place.is_relative_to(config.folder(integration)):
+                continue
+            if not any(part.startswith(".") for part in place.relative_to(config.folder(integration)).parts):
+                text = f"destination {name} lies in the `files` of {integration.name}, where its copies would be found again"
+                faults.append(Fault(config.shown_path, one.line, f"{text}: choose another `path`, such as .billproof/{name}"))
 
 
 def check_waivers(config: Config, ruleset: RuleSet, today: date) -> None:
