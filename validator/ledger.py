@@ -176,9 +176,9 @@ class Ledger:
         return [place for place in self.all_files() if pattern.fullmatch(place[1])]
 
     def all_files(self) -> list[tuple[str, str]]:
-        """Folder and name of everything in the ledger but its mark and what is hidden, in order."""
+        """Folder and name of everything in the ledger but its mark and what is hidden, in order. Raises LedgerFault."""
         found: list[tuple[str, str]] = []
-        for folder, inner, names in os.walk(self.root):
+        for folder, inner, names in os.walk(self.root, onerror=_unlistable):
             inner[:] = [one for one in inner if not one.startswith(".")]
             found += [(folder, name) for name in names if not name.startswith(".")]
         found = [place for place in found if place != (self.root, MARKER)]
@@ -280,6 +280,10 @@ def _names(folder: str, pattern: re.Pattern[str]) -> list[str]:
         return []
     except OSError as error:
         raise LedgerFault(f"{folder}: cannot be read: {error.strerror}") from None
+
+
+def _unlistable(error: OSError) -> None:
+    raise LedgerFault(f"{error.filename}: cannot be read: {error.strerror}") from None
 
 
 def _component(text: str) -> str:

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Any, NamedTuple
 
 from validator import gate, receipt
+from validator.chain import prove
 from validator.config import Config, Integration
 from validator.destinations.base import Destination, Request, Shipment
 from validator.destinations.directory import DirectoryDestination
@@ -78,9 +79,12 @@ def planned(
     ruleset = prepare(settings)
     ledger = _ledger(config)
     with ExitStack() as held:
-        if ledger is not None and not wish.dry_run:
-            held.enter_context(ledger.lock(waiting))
-            ledger.settle(now())
+        if ledger is not None:
+            if not wish.dry_run:
+                held.enter_context(ledger.lock(waiting))
+            prove(ledger)
+            if not wish.dry_run:
+                ledger.settle(now())
         known = _Known(config, ledger, settings, wish)
         items: list[Sending | Parcel] = []
         for one in inputs(settings):
