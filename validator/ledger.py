@@ -158,7 +158,7 @@ class Ledger:
     def conclude(self, attempt: Attempt, answer: Answer, now: str) -> Receipt:
         """Writes the receipt of an attempt. Raises Unwritable; that the upload was begun is on disk even then."""
         found = self._write(attempt.folder, receipt.concluded(attempt.document, attempt.sha256, answer, now), "json")
-        self._heads = [found.sha256]
+        self._heads = sorted({found.sha256, *(one for one in self.heads() if one not in found.previous)})
         return found
 
     def heads(self) -> list[str]:
