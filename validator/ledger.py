@@ -247,12 +247,15 @@ def open_ledger(root: str) -> Ledger:
 
 
 def make_ledger(root: str) -> Ledger:
-    """Makes an empty ledger. Raises UsageError if one is there already, Unwritable if it cannot be made."""
+    """Makes an empty ledger. Raises UsageError if one or anything else is there already, Unwritable if it cannot be made."""
     if os.path.lexists(os.path.join(root, MARKER)):
         raise UsageError(f"{root} is a ledger already", "A ledger is made once; nothing was changed.")
     mark = {"schema": SCHEMA, "id": str(uuid.uuid4()), "about": _ABOUT.replace("\n", " ").strip()}
     try:
         os.makedirs(root, exist_ok=True)
+        if any(not name.startswith(".") for name in os.listdir(root)):
+            # Perhaps a ledger whose mark was lost: a new mark would make strangers of its receipts.
+            raise UsageError(f"{root} is not empty, and no ledger", f"Restore its {MARKER}, or name another folder.")
         durable.replace(os.path.join(root, ".gitignore"), [b".lock\n*.part\n"])
         durable.replace(os.path.join(root, ".gitattributes"), [b"* -text\n"])
         durable.put_new(os.path.join(root, MARKER), [(json.dumps(mark, indent=1) + "\n").encode()])
