@@ -69,7 +69,8 @@ def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
             yield f"    {answer['text']}" + (f"; id {answer['id']}" if answer["id"] else "")
             for waiver in each.document["waivers"]:
                 yield f"    {waiver['rule']} signed for by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
-            yield f"    {each.file_name}, {len(each.days)} days, {len(each.projects)} projects; {ledger.path(each)}"
+            held = f"{_count(len(each.days), 'day')}, {_count(len(each.projects), 'project')}"
+            yield f"    {each.file_name}, {held}; {ledger.path(each)}"
 
 
 def _verify(ledger: Ledger, say: Say) -> int:
@@ -77,8 +78,12 @@ def _verify(ledger: Ledger, say: Say) -> int:
     for text in (*faults, *notes):
         say(text)
     word = "FAIL" if faults else "PASS"
-    say(f"{word}  {checked} receipts, {len(faults)} fault{'s' if len(faults) != 1 else ''}")
+    say(f"{word}  {_count(checked, 'receipt')}, {_count(len(faults), 'fault')}")
     return Exit.FAIL if faults else Exit.PASS
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def verify(ledger: Ledger) -> tuple[int, list[str], list[str]]:
