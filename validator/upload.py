@@ -18,7 +18,7 @@ from validator.destinations.base import Destination, Request, Shipment
 from validator.destinations.directory import DirectoryDestination
 from validator.errors import Unreadable, UsageError
 from validator.inputs import Input
-from validator.ledger import Ledger, Month, NoLedger, Standing, open_ledger
+from validator.ledger import Ledger, LedgerFault, Month, NoLedger, Standing, open_ledger
 from validator.model import FileResult, Sending
 from validator.receipt import Receipt
 from validator.report import Run
@@ -265,13 +265,13 @@ def _names(config: Config) -> str:
 
 
 def _ledger(config: Config) -> Ledger | None:
-    """The ledger, or None if there is none: then the rules that need it say so, and nothing is sent."""
+    """The ledger, or None if none can be read there: then the rules that need it say so, and nothing is sent."""
     root = config.ledger()
     if root is None:
         return None
     try:
         return open_ledger(root)
-    except NoLedger:
+    except (NoLedger, LedgerFault):
         return None
 
 
