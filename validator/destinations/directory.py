@@ -49,7 +49,8 @@ class DirectoryDestination:
             if current is not None and not os.path.isfile(os.path.join(folder, current)):
                 return Answer("refused", f"{folder}/{POINTER} names {current}, which is not there")
             held = current and _digest(current)
-            if held == shipment.sha256 and shipment.may_replace is not None:
+            whole = held == shipment.sha256 and _is_whole(os.path.join(folder, current or ""), shipment)
+            if whole and shipment.may_replace is not None:
                 return Answer("already_there", "the folder had these bytes as its current version", id=current)
             if held and shipment.may_replace is not None and held not in shipment.may_replace:
                 text = f"the folder holds {current}, which this ledger does not know: it would be replaced unseen"
