@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
-from benchmarks.files import FAULTS, write_damaged, write_good
+from benchmarks.files import EXPORT, FAULTS, write_damaged, write_good
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "schemas" / "openai-cost.schema.json"
@@ -28,6 +28,15 @@ AS_OF = "2025-12-01"
 MONTH, LARGE, HUGE = 3_000, 100_000, 1_000_000
 ROUNDS = {MONTH: 15, LARGE: 7, HUGE: 5}
 QUICK_ROUNDS = {MONTH: 7, LARGE: 3}
+
+UPLOAD_CONFIG = f"""\
+version: 1
+ledger: ledger
+destinations:
+  archive: {{kind: directory, path: archive/}}
+integrations:
+  - {{name: bench, organization: {EXPORT.organization.id}, to: archive}}
+"""
 
 # Starts a command from a small process: a child's peak memory is never reported below that of the process it came from.
 _TIMED = """
@@ -131,6 +140,16 @@ class Bench:
         billproof = self.python.with_name("billproof")
         return Process(name, (str(billproof), "check", file, "--quiet", "--as-of", AS_OF), exit_code)
 
+    def upload(self, name: str, file: str) -> Process:
+        """`billproof upload` of a file to a folder, each time as if anew; the ledger keeps a receipt of every round."""
+        config = self.folder / "upload" / "billproof.yaml"
+        billproof = str(self.python.with_name("billproof"))
+        if not config.exists():
+            config.parent.mkdir()
+            config.write_text(UPLOAD_CONFIG, "utf-8")
+            _run(billproof, "ledger", "init", "--config", str(config))
+        return Process(name, (billproof, "upload", file, "--resend", "--as-of", AS_OF, "--config", str(config)))
+
     def script(self, name: str, code: str, *arguments: str) -> Process:
         """A few lines of Python in the environment of billproof."""
         return Process(name, (str(self.python), "-c", code, *arguments))
@@ -153,6 +172,8 @@ def plan(bench: Bench, rows: int, with_frictionless: bool) -> tuple[list[Process
     if rows == MONTH:
         processes.append(bench.script("python -c pass", "pass"))
         goals.append(Goal(at_rows + "time, beside python -c pass", "check", "python -c pass", 10))
+        processes.append(bench.upload("upload to a folder", file))
+        goals.append(Goal(at_rows + "time of an upload to a folder, beside check", "upload to a folder", "check", 1.6))
     else:
         goals.append(Goal(at_rows + "time, beside a csv.reader loop", "check", "csv.reader loop", 3))
     if rows == LARGE:

@@ -264,7 +264,10 @@ def test_only_one_integration(world: World) -> None:
     lying_about = world.put(export("70", organization=LABS), "labs-too.csv")
     found = world.upload("--only", "research")
     assert found.code == 0
-    assert [line.split(" id ")[0] for line in found.lines] == ["research 2025-10 PASS 100.00 USD accepted", "ALL UPLOADED 1 accepted"]
+    assert [line.split(" id ")[0] for line in found.lines] == [
+        "research 2025-10 PASS 100.00 USD accepted",
+        "ALL UPLOADED 1 accepted",
+    ]
     found = world.upload("--only", "labs", lying_about)
     assert found.code == 0
     assert [one["integration"]["name"] for one in world.receipts()] == ["research", "labs"]
@@ -354,9 +357,7 @@ def test_an_earlier_as_of_is_judged_by(world: World, as_of: str) -> None:
 
 
 def test_an_expected_total_speaks_of_one_file(world: World) -> None:
-    found = world.upload(
-        world.put(export("100")), world.put(export("100", "2025-09"), "other.csv"), "--expect-total", "100.00"
-    )
+    found = world.upload(world.put(export("100")), world.put(export("100", "2025-09"), "other.csv"), "--expect-total", "100.00")
     assert found.code == 2
     nothing_happened(world)
     assert world.upload("export.csv", "--expect-total", "100.01").code == 1
@@ -411,7 +412,16 @@ def not_configured(world: World) -> None:
 
 @pytest.mark.parametrize(
     "lose",
-    [no_ledger, an_empty_folder, a_file_in_its_place, no_mark, damaged_mark, mark_of_something_else, mark_without_id, not_configured],
+    [
+        no_ledger,
+        an_empty_folder,
+        a_file_in_its_place,
+        no_mark,
+        damaged_mark,
+        mark_of_something_else,
+        mark_without_id,
+        not_configured,
+    ],
     ids=lambda lose: lose.__name__,
 )
 def test_without_a_ledger_nothing_is_sent_and_findings_are_shown(world: World, lose: Any) -> None:
@@ -549,7 +559,7 @@ def test_a_month_that_shrinks_can_be_signed_for(world: World) -> None:
     name = world.put(export("90"))
     found = world.upload(name)
     assert found.code == 1
-    assert "{rule: OC601, organization: org-EXAMPLEacme01, month: \"2025-10\", at_most: 1, reason: " in found.out
+    assert '{rule: OC601, organization: org-EXAMPLEacme01, month: "2025-10", at_most: 1, reason: ' in found.out
     world.configure(more=waiver("OC601", sha256=sha256(export("90"))))
     assert world.upload(name).code == 0
     assert world.receipts()[-1]["waivers"][0]["rule"] == "OC601"
@@ -600,7 +610,8 @@ def test_another_format_leaves_standard_output_to_the_report(world: World) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["with space.csv", "it's \"quoted\".csv", "Rechnungen für März, 2025.csv", "エクスポート.csv", "$(id)`;&.csv", "-n.csv"]
+    "name",
+    ["with space.csv", 'it\'s "quoted".csv', "Rechnungen für März, 2025.csv", "エクスポート.csv", "$(id)`;&.csv", "-n.csv"],
 )
 def test_names_of_every_kind(world: World, name: str) -> None:
     world.put(export(), name)
@@ -675,7 +686,7 @@ def test_a_file_larger_than_what_is_kept_in_memory(world: World, monkeypatch: py
 
 
 def lone_version(world: World) -> Path:
-    (found,) = [path for path in (world.root / "archive").rglob("1-*.csv")]
+    (found,) = (world.root / "archive").rglob("1-*.csv")
     return found
 
 

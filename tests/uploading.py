@@ -31,8 +31,8 @@ PROJECT = "proj_EXAMPLE1"
 def export(
     total: str = "100", month: str = MONTH, organization: str = ACME, days: int | None = None,
     projects: Mapping[str, str] | None = None,
-) -> bytes:
-    """An export of a month: all charges on its first day, the other days without usage. `projects` in place of a total."""  # fmt: skip
+) -> bytes:  # fmt: skip
+    """An export of a month: all charges on its first day, the other days without usage; by project or one total."""
     first = date.fromisoformat(f"{month}-01")
     table = [list(HEADERS["H1"])]
     for id_, amount in (projects or {PROJECT: total}).items():

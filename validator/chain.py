@@ -5,7 +5,6 @@ What nobody can see from the ledger alone is the loss of its last upload, both f
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 

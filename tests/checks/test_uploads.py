@@ -37,7 +37,7 @@ def message(found: Checked, rule: str) -> str:
 
 def signed(world: World, *rules: str) -> None:
     """Anything may be uploaded as the month before the one that is tested."""
-    keys = "month: any, reason: credits, owner: billing, expires: \"2026-06-01\""
+    keys = 'month: any, reason: credits, owner: billing, expires: "2026-06-01"'
     waivers = [f"  - {{rule: {rule}, organization: {ACME}, {keys}}}" for rule in rules]
     world.configure(more="\n".join(["waivers:", *waivers]))
 
@@ -104,9 +104,7 @@ def test_however_far_it_falls_it_fails_and_does_not_crash(world: World, before: 
 
 
 @pytest.mark.parametrize("days, failed", [(12, False), (13, False), (11, True), (2, True)])
-def test_fewer_days_fail_even_with_a_higher_total(
-    world: World, monkeypatch: pytest.MonkeyPatch, days: int, failed: bool
-) -> None:
+def test_fewer_days_fail_even_with_a_higher_total(world: World, monkeypatch: pytest.MonkeyPatch, days: int, failed: bool) -> None:
     stand_still(monkeypatch, "2025-10-13T00:00:00Z")
     world.send(export("100", days=12), "--month-to-date")
     found = checked(world, export("200", days=days), "--month-to-date", "--as-of", "2025-10-13")
@@ -243,8 +241,8 @@ def test_a_project_with_any_row_is_kept(world: World) -> None:
 
 
 STRANGE = [
-    "proj_EXAMPLE\u202e2", "proj_EXAMPLE\u200b2", "proj_\u0627\u0644", "proj_EX\u00adAMPLE", "somebody@example.com", "プロジェクト",
-    "proj_" + "x" * 300, "proj_" + "y" * 5000,
+    "proj_EXAMPLE\u202e2", "proj_EXAMPLE\u200b2", "proj_\u0627\u0644", "proj_EX\u00adAMPLE", "somebody@example.com",
+    "プロジェクト", "proj_" + "x" * 300, "proj_" + "y" * 5000,
 ]  # fmt: skip
 
 

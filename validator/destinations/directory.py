@@ -53,7 +53,7 @@ class DirectoryDestination:
             whole = held == shipment.sha256 and _is_whole(os.path.join(folder, current or ""), shipment)
             if whole and shipment.may_replace is not None:
                 return Answer("already_there", "the folder had these bytes as its current version", id=current)
-            if held and shipment.may_replace is not None and held not in shipment.may_replace:
+            if current and shipment.may_replace is not None and held not in shipment.may_replace:
                 text = f"the folder holds {shown(current)}, which this ledger does not know: it would be replaced unseen"
                 return Answer("refused", f"{text}. Restore the ledger that knows it, or --resend")
             name = self._put(folder, current, shipment, body)
