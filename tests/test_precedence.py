@@ -13,7 +13,7 @@ from fixtures import damage
 from fixtures.exports import TIMES, Organization, Table, rows, to_bytes
 from fixtures.generate import activity, legacy
 from tests.generations import GENERATIONS, LINE, ORGANIZATION, export_of, good, hourly, later, line_of_day, renamed, total
-from tests.support import Checked, check
+from tests.support import AS_OF, Checked, check, run
 from validator.compiled import load_ruleset
 
 RULES = {rule.id for rule in load_ruleset().rules}
@@ -265,9 +265,9 @@ TABLE = (
     line("CSV013 line_item", doubled("line_item"), "CSV013", {"OC107", "OC208", "OC501", "OC502", "OC504"}),
     line(
         "CSV013 amount_value", doubled("amount_value"), "CSV013",
-        {"OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC603"},
+        {"OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC602", "OC603"},
     ),
-    line("CSV013 start_time", doubled("start_time"), "CSV013", {"OC107"} | OF_START_COLUMN),
+    line("CSV013 start_time", doubled("start_time"), "CSV013", {"OC107", "OC601"} | OF_START_COLUMN),
     line(
         "OC104 project_name", without("project_name"), "OC104",
         {"OC106", "OC107", "OC208", "OC403", "OC502", "OC503", "OC504"},
@@ -275,9 +275,9 @@ TABLE = (
     line("OC104 line_item", without("line_item"), "OC104", {"OC106", "OC107", "OC208", "OC501", "OC502", "OC504"}),
     line(
         "OC104 amount_value", without("amount_value"), "OC104",
-        {"OC106", "OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC603"},
+        {"OC106", "OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC602", "OC603"},
     ),
-    line("OC104 start_time", without("start_time"), "OC104", {"OC106", "OC107"} | OF_START_COLUMN),
+    line("OC104 start_time", without("start_time"), "OC104", {"OC106", "OC107", "OC601"} | OF_START_COLUMN),
     line(
         "OC102, no charged row", lambda: no_charges("H4"), "OC102",
         {f"OC20{number}" for number in range(2, 8)} | family("OC4", "OC5", "OC6", "OC7"),
@@ -298,45 +298,62 @@ TABLE = (
     ),
     line(
         "CSV002 in an amount", bad_byte("amount_value"), "CSV002",
-        {"CSV005", "CSV011", "OC202", "OC204", "OC205", "OC206", "OC207", "OC603"},
+        {"CSV005", "CSV011", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC602", "OC603"},
     ),
     line(
         "CSV005 in a text cell", cell("project_name", "Sea\trch"), "CSV005",
         {"CSV011", "OC208", "OC403", "OC502", "OC503", "OC504"},
     ),
-    line("CSV005 in a start", cell("start_time", "17595\x0036000"), "CSV005", {"CSV011", "OC201", "OC205"} | OF_START),
-    line("OC202", cell("amount_value", "n/a"), "OC202", {"OC206", "OC207", "OC603"}),
-    line("OC204 of amount", cell("amount_value", ""), "OC204", {"OC202", "OC206", "OC207", "OC603"}),
-    line("OC204 of currency", cell("amount_currency", ""), "OC204", {"OC203", "OC206", "OC207", "OC603"}),
+    line("CSV005 in a start", cell("start_time", "17595\x0036000"), "CSV005", {"CSV011", "OC201", "OC205", "OC601"} | OF_START),
+    line("OC202", cell("amount_value", "n/a"), "OC202", {"OC206", "OC207", "OC601", "OC603"}),
+    line("OC204 of amount", cell("amount_value", ""), "OC204", {"OC202", "OC206", "OC207", "OC601", "OC603"}),
+    line("OC204 of currency", cell("amount_currency", ""), "OC204", {"OC203", "OC206", "OC207", "OC601", "OC603"}),
     line("OC204 of organization", cell("organization_id", ""), "OC204", {"OC401"}),
     line("OC204 of a name", cell("organization_name", ""), "OC204", set()),
-    line("OC203", cell("amount_currency", "eur"), "OC203", {"OC603"}),
+    line("OC203", cell("amount_currency", "eur"), "OC203", {"OC601", "OC603"}),
     line("OC201 of a start", cell("start_time", "1.75E+09"), "OC201", OF_START),
     line("OC201 of an end", cell("end_time", "1.75E+09"), "OC201", {"OC209", "OC301"}),
     line("OC301 on every row", lambda: later(h4(), START, 3600), "OC301", OF_DAY | {"OC302"}),
     line("OC301", lambda: later(h4(), START, 3600, (LINE,)), "OC301", OF_DAY | {"OC302"}),
     line("OC302", lambda: later(h4(), BOTH, 3600, (LINE,)), "OC302", OF_DAY | {"OC308"}),
-    line("OC303, no row in the month", h4, "OC303", {"OC304"}, "--month", "2025-09"),
+    line("OC303, no row in the month", h4, "OC303", {"OC304", "OC601", "OC602"}, "--month", "2025-09"),
     line(
-        "OC303, one day too many", lambda: rows(replace(export_of("H4"), last=date(2025, 11, 1))), "OC303", set(),
+        "OC303, one day too many", lambda: rows(replace(export_of("H4"), last=date(2025, 11, 1))), "OC303",
+        {"OC601", "OC602"},
     ),
     line("OC305", h4, "OC305", {"OC309"}, "--as-of", "2025-10-21"),
     line("OC305, no day ended", h4, "OC305", {"OC304", "OC309"}, "--as-of", "2025-10-01"),
     line("OC306", lambda: damage.swapped(h4(), date(2025, 10, 9), date(2025, 10, 10)), "OC306", {"OC504"}),
     line("OC307", lambda: empty_day_twice("H4"), "OC307", set()),
-    line("OC401", cell("organization_id", OTHER.id), "OC401", {"OC402"}),
+    line("OC401", cell("organization_id", OTHER.id), "OC401", {"OC402", "OC601", "OC602"}),
     line("OC501 on every charged row", blank_everywhere("line_item"), "OC501", {"OC403", "OC502", "OC503", "OC504"}),
     line("OC501", cell("line_item", ""), "OC501", set()),
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A configuration with a ledger, in which the good October has been uploaded."""
+    folder = tmp_path_factory.mktemp("uploaded")
+    path = folder / "billproof.yaml"
+    path.write_text(
+        "version: 1\nledger: ledger\ndestinations: {archive: {kind: directory, path: archive/}}\n"
+        f"integrations: [{{name: main, organization: {ORGANIZATION}, to: archive}}]\n"
+    )
+    (folder / "october.csv").write_bytes(h4_bytes())
+    assert run("ledger", "init", "--config", str(path))[0] == 0
+    code, out, err = run("upload", str(folder / "october.csv"), "--config", str(path), "--as-of", AS_OF)
+    assert code == 0, out + err
+    return str(path)
+
+
 @pytest.mark.parametrize("one", TABLE, ids=lambda one: one.name)
-def test_line_of_the_table(one: Line, tmp_path: Path) -> None:
-    """Organization and total are given, so that only a fault can keep a rule from speaking."""
+def test_line_of_the_table(one: Line, tmp_path: Path, config: str) -> None:
+    """Organization, total and what was uploaded are known, so that only a fault can keep a rule from speaking."""
     content = one.content()
     expected = total(content if "day too many" in one.name and isinstance(content, list) else h4())
     found = checked(
-        tmp_path, content, "--organization", ORGANIZATION, "--expect-total", expected, *one.arguments,
+        tmp_path, content, "--organization", ORGANIZATION, "--expect-total", expected, "--config", config, *one.arguments,
         name="data.csv" if "day too many" in one.name else WHOLE_MONTH,
     )  # fmt: skip
     assert found.failed == {one.rule}
