@@ -213,7 +213,8 @@ def test_an_interrupt_from_the_keyboard(world: World, tmp_path: Path) -> None:
     world.put(OCTOBER)
     mark = tmp_path / "sending"
     code = (
-        "import sys, time, pathlib\n"
+        "import signal, sys, time, pathlib\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # what starts the tests may have switched it off
         "from validator.destinations.directory import DirectoryDestination\n"
         "def send(*arguments):\n"
         f"    pathlib.Path({str(mark)!r}).touch()\n"
@@ -222,14 +223,15 @@ def test_an_interrupt_from_the_keyboard(world: World, tmp_path: Path) -> None:
         "from validator.boundary import main\n"
         "sys.exit(main(['upload', 'export.csv']))\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=world.root)
-    while not mark.exists():
-        assert child.poll() is None, child.communicate()
-        time.sleep(0.01)
-    assert world.receipts() == []
-    assert len(world.files(".begun")) == 1, "that it began is on disk while it goes on"
-    os.kill(child.pid, signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=world.root) as child:
+        while not mark.exists():
+            assert child.poll() is None, child.communicate()
+            time.sleep(0.01)
+        assert world.receipts() == []
+        assert len(world.files(".begun")) == 1, "that it began is on disk while it goes on"
+        os.kill(child.pid, signal.SIGINT)
+        out, err = child.communicate()
     assert (child.returncode, out) == (130, b"")
     assert b"Traceback" not in err
     assert world.statuses() == ["unknown"]
@@ -309,13 +311,16 @@ def test_a_ledger_where_nothing_can_be_made(world: World, monkeypatch: pytest.Mo
 # --- between check and sending ---
 
 
+@pytest.mark.parametrize("step", ["_copied", "judged", "_sealed"])
 @pytest.mark.parametrize("how", ["changed", "appended", "replaced", "removed", "truncated"])
-def test_the_bytes_sent_are_those_that_were_checked(world: World, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    """The file changes on disk when it has been judged and before it is sent."""
+def test_the_bytes_sent_are_those_that_were_checked(
+    world: World, monkeypatch: pytest.MonkeyPatch, how: str, step: str
+) -> None:
+    """The file changes on disk after it was copied, after it was judged, or after the proof was made."""
     path = world.root / world.put(OCTOBER)
-    real = running.judged
+    real = getattr(upload, step)
 
-    def judged(*arguments: Any) -> Any:
+    def change(*arguments: Any) -> Any:
         found = real(*arguments)
         if how == "removed":
             path.unlink()
@@ -328,7 +333,7 @@ def test_the_bytes_sent_are_those_that_were_checked(world: World, monkeypatch: p
             path.write_bytes(OCTOBER.replace(b"100", b"900") if how == "changed" else OCTOBER + b"x")
         return found
 
-    monkeypatch.setattr(upload, "judged", judged)
+    monkeypatch.setattr(upload, step, change)
     found = world.upload("export.csv")
     assert found.code == 0
     assert world.place.current() == OCTOBER
