@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -62,11 +63,15 @@ sys.exit(not Resource(path=sys.argv[1], schema=Schema.from_descriptor(descriptor
 
 @dataclass(frozen=True)
 class Process:
-    """A command to be measured, and the exit code without which the measurement means nothing."""
+    """A command to be measured, and the exit code without which the measurement means nothing.
+
+    `project` is a folder that it changes: before each run, unmeasured, it is put back as it was, from a copy beside it.
+    """
 
     name: str
     command: tuple[str, ...]
     exit_code: int = 0
+    project: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -141,14 +146,17 @@ class Bench:
         return Process(name, (str(billproof), "check", file, "--quiet", "--as-of", AS_OF), exit_code)
 
     def upload(self, name: str, file: str) -> Process:
-        """`billproof upload` of a file to a folder, each time as if anew; the ledger keeps a receipt of every round."""
-        config = self.folder / "upload" / "billproof.yaml"
+        """`billproof upload` of a file to a folder, where the month was uploaded once before."""
+        project = self.folder / "upload"
+        config = project / "billproof.yaml"
         billproof = str(self.python.with_name("billproof"))
-        if not config.exists():
-            config.parent.mkdir()
-            config.write_text(UPLOAD_CONFIG, "utf-8")
-            _run(billproof, "ledger", "init", "--config", str(config))
-        return Process(name, (billproof, "upload", file, "--resend", "--as-of", AS_OF, "--config", str(config)))
+        command = (billproof, "upload", str(self.folder / file), "--resend", "--as-of", AS_OF, "--config", str(config))
+        project.mkdir()
+        config.write_text(UPLOAD_CONFIG, "utf-8")
+        _run(billproof, "ledger", "init", "--config", str(config))
+        _run(*command)
+        shutil.copytree(project, _copy_of(project))
+        return Process(name, command, project=project)
 
     def script(self, name: str, code: str, *arguments: str) -> Process:
         """A few lines of Python in the environment of billproof."""
@@ -209,6 +217,9 @@ def side_by_side(processes: Sequence[Process], rounds: int, folder: Path) -> dic
 
 def measure(process: Process, folder: Path) -> Sample:
     """Runs a process once; without the settings of this interpreter, of which some make every start slower."""
+    if process.project is not None:
+        shutil.rmtree(process.project)
+        shutil.copytree(_copy_of(process.project), process.project)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     timed = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _TIMED, *process.command],
@@ -258,6 +269,10 @@ def _install(environment: Path, requirement: str) -> Path:
     python = environment / "bin" / "python"
     _run(str(python), "-m", "pip", "install", "-qq", "--compile", requirement)
     return python
+
+
+def _copy_of(project: Path) -> Path:
+    return project.with_name(f"{project.name}-as-it-was")
 
 
 def _run(*command: str) -> str:

@@ -70,6 +70,8 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     if command == "check":
         return parser
     _add_upload(commands)
+    if command == "upload":
+        return parser
     guide = _add(commands, "guide", "what to click in OpenAI's export dialog, with the dates filled in", _guide)
     _month_options(guide)
     _ruleset_option(guide)
