@@ -13,7 +13,6 @@ import os
 import re
 import sys
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -248,6 +247,8 @@ def open_ledger(root: str) -> Ledger:
 
 def make_ledger(root: str) -> Ledger:
     """Makes an empty ledger. Raises UsageError if one or anything else is there already, Unwritable if it cannot be made."""
+    import uuid
+
     if os.path.lexists(os.path.join(root, MARKER)):
         raise UsageError(f"{root} is a ledger already", "A ledger is made once; nothing was changed.")
     mark = {"schema": SCHEMA, "id": str(uuid.uuid4()), "about": _ABOUT.replace("\n", " ").strip()}
