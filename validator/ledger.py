@@ -11,7 +11,6 @@ import os
 import re
 import sys
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -75,8 +74,6 @@ class Standing(NamedTuple):
 
     def replaced(self, sha256: str) -> tuple[Receipt, Receipt] | None:
         """If these bytes were there before and others came since: the upload of these, and that of the others."""
-        if self.receipts and any(one.file_sha256 == sha256 for one in self.doubtful):
-            return None
         arrived = [one for one in self.receipts if one.holds or one.status == "unknown"]
         mine = [one for one in arrived if one.file_sha256 == sha256]
         if not mine:
@@ -158,7 +155,7 @@ class Ledger:
     def conclude(self, attempt: Attempt, answer: Answer, now: str) -> Receipt:
         """Writes the receipt of an attempt. Raises Unwritable; that the upload was begun is on disk even then."""
         found = self._write(attempt.folder, receipt.concluded(attempt.document, attempt.sha256, answer, now), "json")
-        self._heads = [found.sha256]
+        self._heads = sorted({found.sha256, *(one for one in self.heads() if one not in found.previous)})
         return found
 
     def heads(self) -> list[str]:
@@ -174,9 +171,9 @@ class Ledger:
         return [place for place in self.all_files() if pattern.fullmatch(place[1])]
 
     def all_files(self) -> list[tuple[str, str]]:
-        """Folder and name of everything in the ledger but its mark and what is hidden, in order."""
+        """Folder and name of everything in the ledger but its mark and what is hidden, in order. Raises LedgerFault."""
         found: list[tuple[str, str]] = []
-        for folder, inner, names in os.walk(self.root):
+        for folder, inner, names in os.walk(self.root, onerror=_unlistable):
             inner[:] = [one for one in inner if not one.startswith(".")]
             found += [(folder, name) for name in names if not name.startswith(".")]
         found = [place for place in found if place != (self.root, MARKER)]
@@ -247,12 +244,17 @@ def open_ledger(root: str) -> Ledger:
 
 
 def make_ledger(root: str) -> Ledger:
-    """Makes an empty ledger. Raises UsageError if one is there already, Unwritable if it cannot be made."""
+    """Makes an empty ledger. Raises UsageError if one or anything else is there already, Unwritable if it cannot be made."""
+    import uuid
+
     if os.path.lexists(os.path.join(root, MARKER)):
         raise UsageError(f"{root} is a ledger already", "A ledger is made once; nothing was changed.")
     mark = {"schema": SCHEMA, "id": str(uuid.uuid4()), "about": _ABOUT.replace("\n", " ").strip()}
     try:
         os.makedirs(root, exist_ok=True)
+        if any(not name.startswith(".") for name in os.listdir(root)):
+            # Perhaps a ledger whose mark was lost: a new mark would make strangers of its receipts.
+            raise UsageError(f"{root} is not empty, and no ledger", f"Restore its {MARKER}, or name another folder.")
         durable.replace(os.path.join(root, ".gitignore"), [b".lock\n*.part\n"])
         durable.replace(os.path.join(root, ".gitattributes"), [b"* -text\n"])
         durable.put_new(os.path.join(root, MARKER), [(json.dumps(mark, indent=1) + "\n").encode()])
@@ -278,6 +280,10 @@ def _names(folder: str, pattern: re.Pattern[str]) -> list[str]:
         return []
     except OSError as error:
         raise LedgerFault(f"{folder}: cannot be read: {error.strerror}") from None
+
+
+def _unlistable(error: OSError) -> None:
+    raise LedgerFault(f"{error.filename}: cannot be read: {error.strerror}") from None
 
 
 def _component(text: str) -> str:

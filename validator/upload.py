@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Any, NamedTuple
 
 from validator import gate, receipt
+from validator.chain import prove
 from validator.config import Config, Integration
 from validator.destinations.directory import DirectoryDestination
 from validator.errors import Unreadable, UsageError
 from validator.inputs import Input
-from validator.ledger import Ledger, Month, NoLedger, Standing, open_ledger
+from validator.ledger import Ledger, LedgerFault, Month, NoLedger, Standing, open_ledger
 from validator.model import FileResult
 from validator.receipt import Receipt
 from validator.report import Run
@@ -76,9 +77,12 @@ def planned(
     ruleset = prepare(settings)
     ledger = _ledger(config)
     with ExitStack() as held:
-        if ledger is not None and not wish.dry_run:
-            held.enter_context(ledger.lock(waiting))
-            ledger.settle(now())
+        if ledger is not None:
+            if not wish.dry_run:
+                held.enter_context(ledger.lock(waiting))
+            prove(ledger)
+            if not wish.dry_run:
+                ledger.settle(now())
         known = _Known(config, ledger, settings, wish)
         items: list[Sending | Parcel] = []
         for one in inputs(settings):
@@ -271,13 +275,13 @@ def _names(config: Config) -> str:
 
 
 def _ledger(config: Config) -> Ledger | None:
-    """The ledger, or None if there is none: then the rules that need it say so, and nothing is sent."""
+    """The ledger, or None if none can be read there: then the rules that need it say so, and nothing is sent."""
     root = config.ledger()
     if root is None:
         return None
     try:
         return open_ledger(root)
-    except NoLedger:
+    except (NoLedger, LedgerFault):
         return None
 
 

@@ -66,6 +66,11 @@ class ProjectsKept(Check):
         column: str
         percent: Annotated[str, Spec(pattern=NUMBER)]
 
+    @classmethod
+    def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        # Projects are counted beside their amounts: without that column every one would seem lost.
+        return tuple(name for name in (parameters.column, roles.get("amount")) if name)
+
     def at_end(self) -> None:
         history = self.file.history()
         uploads = [one for one in (history.last, history.before) if one is not None]
