@@ -177,7 +177,7 @@ def raising(error: BaseException) -> Callable[[], Answer]:
 
 ERRORS = [
     ValueError("x"), OSError(5, "x"), RuntimeError("x"), MemoryError(), RecursionError(), StopIteration(), GeneratorExit(),
-    SystemExit(0), KeyboardInterrupt(), BillproofError("x"), AssertionError(), NotImplementedError(),
+    KeyboardInterrupt(), AssertionError(), NotImplementedError(),
 ]  # fmt: skip
 
 
@@ -188,6 +188,19 @@ def test_whatever_a_destination_raises_is_not_known(ready: Ready, world: World, 
     (one,) = world.receipts()
     assert (one["status"], one["answer"]["text"]) == ("unknown", "interrupted before the destination had answered")
     assert verified() == (0, "PASS  1 receipt, 0 faults\n")
+
+
+def test_a_library_that_ends_the_program_does_not_decide_its_exit_code(ready: Ready, world: World) -> None:
+    with pytest.raises(RuntimeError):
+        ready.through_gate(Recorder(raising(SystemExit(0))))
+    assert world.statuses() == ["unknown"]
+
+
+def test_what_a_destination_refuses_to_begin_is_not_sent(ready: Ready, world: World) -> None:
+    with pytest.raises(BillproofError):
+        ready.through_gate(Recorder(raising(BillproofError("x"))))
+    (one,) = world.receipts()
+    assert (one["status"], one["answer"]["text"], one["answer"]["attempts"]) == ("refused", "not sent: x", 0)
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), OSError(5, "x"), KeyboardInterrupt()], ids=lambda error: type(error).__name__)

@@ -311,7 +311,7 @@ TABLE = (
     line("OC204 of organization", cell("organization_id", ""), "OC204", {"OC401"}),
     line("OC204 of a name", cell("organization_name", ""), "OC204", set()),
     line("OC203", cell("amount_currency", "eur"), "OC203", {"OC601", "OC603"}),
-    line("OC201 of a start", cell("start_time", "1.75E+09"), "OC201", OF_START),
+    line("OC201 of a start", cell("start_time", "1.75E+09"), "OC201", OF_START | {"OC601"}),
     line("OC201 of an end", cell("end_time", "1.75E+09"), "OC201", {"OC209", "OC301"}),
     line("OC301 on every row", lambda: later(h4(), START, 3600), "OC301", OF_DAY | {"OC302"}),
     line("OC301", lambda: later(h4(), START, 3600, (LINE,)), "OC301", OF_DAY | {"OC302"}),

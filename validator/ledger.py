@@ -229,17 +229,17 @@ class Ledger:
 
 def open_ledger(root: str) -> Ledger:
     """The ledger in a folder. Raises NoLedger if none was made there, LedgerFault if its mark is damaged."""
-    help = "First upload ever? billproof ledger init   Otherwise restore the ledger: docs/ci/state.md tells three ways."
+    restore = "restore the ledger from where it is kept: docs/ci/state.md tells three ways."
     try:
         with open(os.path.join(root, MARKER), "rb") as stream:
             found = json.loads(stream.read())
     except FileNotFoundError:
         state = "is no ledger" if os.path.exists(root) else "does not exist"
-        raise NoLedger(f"the ledger {root} {state}", help) from None
+        raise NoLedger(f"the ledger {root} {state}", f"First upload ever? billproof ledger init   Otherwise {restore}") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise LedgerFault(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", help) from None
+        raise LedgerFault(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore.capitalize()) from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("id"), str):
-        raise LedgerFault(f"{root}/{MARKER}: is not the mark of a ledger", help)
+        raise LedgerFault(f"{root}/{MARKER}: is not the mark of a ledger", restore.capitalize())
     return Ledger(root, found["id"])
 
 
@@ -302,7 +302,7 @@ def _locked(path: str, waiting: Any, patience: float) -> Iterator[None]:
     with stream:
         end = time.monotonic() + patience
         told = False
-        while not _try_lock(stream.fileno()):
+        while not _has_lock(stream, path):
             if not told and waiting is not None:
                 waiting()
             told = True
@@ -310,6 +310,14 @@ def _locked(path: str, waiting: Any, patience: float) -> Iterator[None]:
                 raise Busy("another upload is at work in this ledger", "Wait until it has ended, and run this again.")
             time.sleep(0.02)
         yield
+
+
+def _has_lock(stream: Any, path: str) -> bool:
+    try:
+        return _try_lock(stream.fileno())
+    except OSError as error:
+        text = f"{path}: cannot be locked: {error.strerror or error}; nothing was sent"
+        raise Unwritable(text, "Keep the ledger on a disk that knows locks, and copy it from there.") from None
 
 
 if sys.platform == "win32":

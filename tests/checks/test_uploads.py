@@ -277,7 +277,7 @@ def test_without_a_ledger_both_say_what_to_do(world: World) -> None:
         assert found.outcome(rule)["state"] == "not_run"
         assert found.outcome(rule)["reason"] == (
             "the ledger .billproof/ledger does not exist. First upload ever? billproof ledger init   Otherwise restore the "
-            "ledger: docs/ci/state.md tells three ways."
+            "ledger from where it is kept: docs/ci/state.md tells three ways."
         )
     assert found.code == 0
     assert found.report is not None
@@ -287,14 +287,14 @@ def test_without_a_ledger_both_say_what_to_do(world: World) -> None:
 @pytest.mark.parametrize(
     "integrations, ledger, reason",
     [
-        (None, None, "what was uploaded before is not known: no ledger is configured (`billproof init`)"),
+        (None, None, "no ledger of earlier uploads is configured: `billproof init`"),
         (
             f"  - {{name: research, organization: {ACME}}}", ".billproof/ledger",
-            "what was uploaded before is not known: no destination is configured for its organization",
+            "no destination is configured for its organization",
         ),
         (
             f"  - {{name: labs, organization: {LABS}, to: archive}}", ".billproof/ledger",
-            "what was uploaded before is not known: no destination is configured for its organization",
+            "no destination is configured for its organization",
         ),
     ],
 )  # fmt: skip
