@@ -20,6 +20,7 @@ from tests.support import run
 from tests.uploading import ACME, LEDGER, MONTH, World, export, sha256, verified
 from validator import gate, upload
 from validator import run as running
+from validator.addressing import Addresses
 from validator.destinations.directory import DirectoryDestination
 from validator.errors import BillproofError, Unwritable
 from validator.ledger import Ledger, open_ledger
@@ -381,7 +382,7 @@ def test_a_copy_that_changes_after_all_is_not_sent(world: World, monkeypatch: py
 
 
 def test_a_pass_without_shipment_is_not_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload._Known, "addressed", lambda self, parcel: parcel)
+    monkeypatch.setattr(Addresses, "addressed", lambda self, parcel: parcel)
     found = world.upload(world.put(OCTOBER))
     assert found.code == 3
     assert "a file passed and may not be uploaded all the same; nothing was sent" in found.err

@@ -157,6 +157,12 @@ def _check_names(config: Config, faults: list[Fault]) -> None:
         pattern = one.files is not None and glob.has_magic(one.files) and not config.folder(one).is_dir()
         if pattern or (one.files is not None and one.files.strip() in ("", "-")):
             faults.append(Fault(config.shown_path, one.line, f"`files` is {one.files}; it must name a folder, not a pattern"))
+        if one.integration is not None and one.integration != FILL_IN:
+            named = f"integration id {one.integration} at {one.to or 'no destination'}"
+            if named in seen:
+                text = f"the {named} stands on line {seen[named]} already: one would replace the other's months"
+                faults.append(Fault(config.shown_path, one.line, text))
+            seen[named] = one.line
         if one.to is not None and one.to not in config.file.destinations:
             known = ", ".join(config.file.destinations) or "none"
             faults.append(Fault(config.shown_path, one.line, f"`to` is {one.to}, no destination here; there are {known}"))
