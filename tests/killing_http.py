@@ -20,8 +20,9 @@ from types import FrameType
 from typing import Any
 
 from tests.sandbox.running import Running
-from tests.sending import FIRST, MONTH, QUICK, SECOND, TOKEN, VARIABLE, Project, make_project, sha256
+from tests.sending import FIRST, QUICK, SECOND, TOKEN, VARIABLE, Project, make_project, sha256
 from tests.support import run
+from tests.uploading import MONTH, sha256
 from validator import gate
 from validator.destinations import sending
 from validator.destinations.http import HttpDestination

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,21 +14,16 @@ import pytest
 
 from tests.sandbox.running import INTEGRATION, ORGANIZATION, Running
 from tests.support import fixture, run
+from tests.uploading import LEDGER, MONTH
 from validator.destinations.http import HttpDestination
 from validator.destinations.sending import Patience
 
-MONTH = "2025-10"
 FIRST = fixture("good-h1").read_bytes()
 SECOND = FIRST.replace(b",3.84991200,", b",13.84991200,", 1)
 TOKEN = "tok/EXAMPLE+0123456789:secret=EXAMPLE~abcdefghij"
 VARIABLE = "TOKEN_OF_TESTS"
 # Short waits, and limits that a slow machine does not reach; a test that wants to reach one makes it short.
 QUICK = Patience(attempts=3, total=60, wait=0.01, longest=0.02, jitter=0.01, connect=10, read=20, answer=40)
-LEDGER = ".billproof/ledger"
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def be_patient(monkeypatch: pytest.MonkeyPatch, patience: Patience = QUICK) -> None:

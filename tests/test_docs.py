@@ -18,10 +18,10 @@ import pytest
 
 from tests.support import FIXTURES, ROOT
 from validator import __version__
-from validator.cli import build_parser
 from validator.compiled import load_ruleset
 from validator.config import ConfigFile, Integration, Waiver, check_waivers, read_config
 from validator.destination_settings import DestinationSettings, Token
+from validator.options import build_parser
 from validator.published import help_text
 from validator.rulefiles import RuleFile
 from validator.shape import parts

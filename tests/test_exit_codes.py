@@ -344,7 +344,7 @@ def test_an_interrupted_check(format_: str) -> None:
     out, err = checking.communicate()
     assert checking.returncode == 130
     assert out == b""
-    assert err == b"interrupted; nothing was proved\n"
+    assert err == b"interrupted; running the same command again is safe\n"
 
 
 # --- standard input, consoles, terminals ---

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.sending import FIRST, MONTH, SECOND, Project, make_project, sha256
+from tests.sending import FIRST, SECOND, Project, make_project, sha256
 from tests.support import run
+from tests.uploading import MONTH, Folder, sha256
 from validator import durable
 from validator.destinations import directory
 from validator.destinations.directory import DirectoryDestination
@@ -42,20 +43,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return made
 
 
-def folder(project: Project) -> Path:
-    return project.root / "archive" / "organization=org-EXAMPLEacme01" / f"month={MONTH}"
+def archive(project: Project) -> Folder:
+    """The destination."""
+    return Folder(project.root / "archive")
 
 
 def current(project: Project) -> str | None:
     """The digest of the bytes that the folder shows."""
-    pointer = folder(project) / "current"
-    return sha256((folder(project) / pointer.read_text("utf-8").strip()).read_bytes()) if pointer.is_file() else None
-
-
-def versions(project: Project) -> list[str]:
-    """The digests of the bytes of every version, in order."""
-    found = sorted(folder(project).glob("*.csv"), key=lambda path: int(path.name.partition("-")[0]))
-    return [sha256(path.read_bytes()) for path in found]
+    data = archive(project).current()
+    return None if data is None else sha256(data)
 
 
 class Disk:
@@ -121,7 +117,7 @@ def settles(project: Project, *before: bytes) -> None:
     found = project.send(SECOND)
     assert (found.code, found.headline) == (0, "ALL UPLOADED 1 accepted"), found.out
     assert current(project) == sha256(SECOND)
-    assert versions(project) == [sha256(one) for one in (*before, SECOND)]
+    assert archive(project).versions() == [*before, SECOND]
     files = {path: path.read_bytes() for path in (project.root / "archive").rglob("*") if path.is_file()}
     assert len(files) == len(before) + 2, "something is left over"
     again = project.send(SECOND)
@@ -175,12 +171,12 @@ def test_a_file_in_the_place_of_a_folder(project: Project) -> None:
 
 def test_a_pointer_that_names_what_is_not_there(project: Project) -> None:
     assert project.send(FIRST).code == 0
-    (version,) = folder(project).glob("*.csv")
+    (version,) = archive(project).folder().glob("*.csv")
     kept = version.rename(project.root / "kept")
     found = project.send(SECOND)
     assert (found.code, project.receipts()[-1]["status"]) == (4, "refused")
     assert f"current names {version.name}, which is not there" in found.told[0]
-    assert not list(folder(project).glob("*.csv"))
+    assert not list(archive(project).folder().glob("*.csv"))
     kept.rename(version)
     settles(project, FIRST)
 
@@ -193,7 +189,7 @@ def test_a_version_of_another_ledger(project: Project) -> None:
     found = project.send(SECOND)
     assert (found.code, project.receipts()[-1]["status"]) == (4, "refused")
     assert "which this ledger does not know: it would be replaced unseen. Restore the ledger that knows it" in found.told[0]
-    assert (current(project), versions(project)) == (sha256(FIRST), [sha256(FIRST)])
+    assert archive(project).current() == FIRST == archive(project).versions()[-1]
     shutil.rmtree(project.ledger)
     theirs.rename(project.ledger)
     settles(project, FIRST)

@@ -23,7 +23,6 @@ from tests.destinations.server import Act, Handler, serving
 from tests.sandbox.running import INTEGRATION, Running, running_sandbox
 from tests.sending import (
     FIRST,
-    MONTH,
     QUICK,
     SECOND,
     TOKEN,
@@ -34,9 +33,9 @@ from tests.sending import (
     current,
     keys,
     make_project,
-    sha256,
     stored,
 )
+from tests.uploading import MONTH, sha256
 from validator.destinations.sending import Sending
 from validator.sandbox.faults import Name
 

@@ -175,24 +175,6 @@ class Diagnosis(NamedTuple):
     rules: tuple[str, ...]
 
 
-Fate = Literal["accepted", "refused", "unknown", "already_there", "current", "replaced", "would_be_sent", "not_sent"]
-
-
-class Sending(NamedTuple):
-    """What became of one file of an upload. `verdict` is None for a file that was set aside unjudged."""
-
-    path: str
-    integration: str | None
-    month: str | None
-    verdict: Literal["pass", "fail", "unproved"] | None
-    amount: Decimal | None
-    currency: str | None
-    fate: Fate
-    text: str
-    id: str | None = None
-    receipt: str | None = None
-
-
 class FileResult(NamedTuple):
     """Everything known about one file. `error` says why it could not be read to its last byte."""
 

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from validator.cli import build_parser
 from validator.compiled import FILE_NAME, compile_ruleset
 from validator.config import ConfigFile
+from validator.options import build_parser
 from validator.rulebook import pages, rule_schema
 from validator.ruleset import read_ruleset
 from validator.setfiles import DiagnosesFile, RuleSetFile

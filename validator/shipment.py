@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
 
 from validator.tokens import Secret
@@ -51,6 +52,24 @@ class Answer(NamedTuple):
     time: str | None = None
     code: int | None = None
     attempts: int = 1
+
+
+Fate = Literal["accepted", "refused", "unknown", "already_there", "current", "replaced", "would_be_sent", "not_sent"]
+
+
+class Sending(NamedTuple):
+    """What became of one file of an upload. `verdict` is None for a file that was set aside unjudged."""
+
+    path: str
+    integration: str | None
+    month: str | None
+    verdict: Literal["pass", "fail", "unproved"] | None
+    amount: Decimal | None
+    currency: str | None
+    fate: Fate
+    text: str
+    id: str | None = None
+    receipt: str | None = None
 
 
 class Destination(Protocol):

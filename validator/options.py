@@ -1,0 +1,190 @@
+"""The words of the command line: every command and option with its help. What they do stands in `cli.py`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from validator import __version__
+from validator.errors import UsageError
+from validator.render import FORMATS
+
+_EPILOG = """exit codes: 0 pass; 1 fail: the file is at fault; 2 wrong usage, configuration or rule set;
+3 unproved: nothing to check, unreadable, or something broke; 4 passed, but not sent; 130 interrupted"""
+
+
+
+class _Parser(argparse.ArgumentParser):
+    def format_help(self) -> str:
+        if self.formatter_class is _unsized:
+            self.formatter_class = argparse.RawDescriptionHelpFormatter
+        return super().format_help()
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}", f"See {self.prog} --help")
+
+
+def _unsized(prog: str) -> argparse.HelpFormatter:
+    """Checks an option's help as it is declared. Only help that is shown asks for the terminal's width: that is slow."""
+    return argparse.RawDescriptionHelpFormatter(prog, width=80)
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Every command and option with its help text; only that of `command`, if it is one, for it is quicker."""
+    parser = _Parser(
+        prog="billproof", description="Proves that an OpenAI cost export is fit to be imported into Pelanor.",
+        epilog=_EPILOG, allow_abbrev=False, formatter_class=_unsized,
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"billproof {__version__}")
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", prog=parser.prog, required=True, parser_class=_Parser
+    )
+    for add in [_COMMANDS[command]] if command and command in _COMMANDS else _COMMANDS.values():
+        add(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=help, description=help[0].upper() + help[1:] + ".", epilog=_EPILOG, allow_abbrev=False,
+        formatter_class=_unsized,
+    )  # fmt: skip
+    parser.set_defaults(command=name)
+    return parser
+
+
+def _add_check(commands: Any) -> None:
+    check = _add(commands, "check", "check exports; every rule must have run for a pass")
+    _files(check)
+    _judging_options(check)
+    check.add_argument("--policy", choices=("check", "upload"), default=None, help="upload: judge as an upload would")
+    check.add_argument("--fail-on", choices=("error", "warning"), default=None, help="lowest level that fails (default: error)")
+    _reporting_options(check)
+
+
+def _add_upload(commands: Any) -> None:
+    upload = _add(commands, "upload", "check exports and send them, only if every one may be uploaded")
+    _files(upload)
+    upload.add_argument("--to", metavar="DESTINATION", help="where to, instead of the integration's `to:`")
+    upload.add_argument("--only", metavar="INTEGRATION", help="only this integration's files")
+    upload.add_argument("--dry-run", action="store_true", help="send nothing; print the requests. Needs no token and no network")
+    upload.add_argument("--resend", action="store_true", help="send bytes that are there already, or that were replaced since")
+    _judging_options(upload)
+    _reporting_options(upload)
+
+
+def _add_guide(commands: Any) -> None:
+    guide = _add(commands, "guide", "what to click in OpenAI's export dialog, with the dates filled in")
+    _month_options(guide)
+    _ruleset_option(guide)
+
+
+def _add_init(commands: Any) -> None:
+    init = _add(commands, "init", "write billproof.yaml and the ledger, with the organization of an export; never overwrites")
+    init.add_argument("file", nargs="?", metavar="FILE", help="an export of the organization")
+
+
+def _add_demo(commands: Any) -> None:
+    _add(commands, "demo", "three small exports: a good one, the dashboard's 31 days, one saved by a spreadsheet")
+
+
+def _files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE|FOLDER",
+        help="exports, folders of *.csv, or - for standard input; none: the folders of billproof.yaml",
+    )  # fmt: skip
+
+
+def _judging_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--organization", metavar="ID", help="whose export it must be, such as org-EXAMPLE1")
+    _month_options(parser)
+    parser.add_argument("--month-to-date", action="store_true", help="the month need not be over; days that ended must be there")
+    parser.add_argument("--expect-total", metavar="AMOUNT", help="the month's total as you read it elsewhere, to the cent")
+    _ruleset_option(parser)
+    parser.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    parser.add_argument("--second-opinion", action="store_true", help="ask frictionless, too (extra: billproof[frictionless])")
+
+
+def _reporting_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=FORMATS, default="text", help="what standard output gets (default: text)")
+    parser.add_argument(
+        "--output", action="append", default=[], metavar="FORMAT=PATH", help="write the report to a file, too; may be repeated"
+    )
+    parser.add_argument("--max-findings", metavar="N", help="findings kept for each rule; counts are always true (default: 100)")
+    volume = parser.add_mutually_exclusive_group()
+    volume.add_argument("--quiet", action="store_true", help="only the verdicts")
+    volume.add_argument("--verbose", action="store_true", help="every place")
+
+
+def _add_ledger(commands: Any) -> None:
+    ledger = _add(commands, "ledger", "make, list, show and verify the receipts of uploads")
+    actions = ledger.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=_Parser)
+    for name, help in (
+        ("init", "make an empty ledger, once, where billproof.yaml says"),
+        ("list", "every upload, a line each"),
+        ("show", "the receipts of one month"),
+        ("verify", "recompute every digest and the chain; 1 if anything was edited, removed or brought in"),
+    ):
+        action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
+        action.set_defaults(action=name)
+        action.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+        if name == "show":
+            action.add_argument("organization", metavar="ORG", help="the organization's id, or the integration's name")
+            action.add_argument("month", metavar="MONTH", help="such as 2025-10")
+
+
+def _month_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--month", metavar="YYYY-MM|last", help="the month to be replaced")
+    parser.add_argument("--as-of", metavar="INSTANT", help="judge as of this date or RFC 3339 instant (default: now)")
+
+
+def _ruleset_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set (default: openai-cost)")
+
+
+def _add_rules(commands: Any) -> None:
+    rules = _add(commands, "rules", "list, show, explain, test and document the rules")
+    actions = rules.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=_Parser)
+    for name, help in (
+        ("list", "every rule of the set, a line each"),
+        ("show", "one rule: what it asserts, why, what to do, examples"),
+        ("kinds", "the kinds of check that a rule file may use"),
+        ("test", "run every example of the set through the real command"),
+        ("docs", "write a page for each rule"),
+    ):
+        action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
+        action.set_defaults(action=name)
+        _ruleset_option(action)
+        if name == "show":
+            action.add_argument("id", metavar="ID", help="such as OC304")
+        if name == "docs":
+            action.add_argument("--output", metavar="DIR", default="docs/rules", help="where to (default: docs/rules)")
+            action.add_argument("--check", action="store_true", help="write nothing; fail if a page is stale")
+
+
+def _add_sandbox(commands: Any) -> None:
+    sandbox = _add(commands, "sandbox", "a server on this machine for trying uploads (extra: billproof[sandbox])")
+    sandbox.add_argument("--port", default="8765", metavar="N", help="where it listens; 0 is any free port (default: 8765)")
+    sandbox.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="another address than this machine's own 127.0.0.1"
+    )
+    sandbox.add_argument("--delay", default="0", metavar="SECONDS", help="until an upload is visible (default: 0)")
+    sandbox.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    sandbox.add_argument(
+        "--integration", action="append", default=[], metavar="ID=ORGANIZATION",
+        help="an integration beside those of the configuration; may be repeated",
+    )  # fmt: skip
+    sandbox.add_argument(
+        "--max-bytes", default="104857600", metavar="N", help="the largest upload that it takes (default: 100 MiB)"
+    )
+    sandbox.add_argument(
+        "--fault", action="append", default=[], metavar="NAME[:N]",
+        help="what is to happen to the next N uploads: delay, too_many, error, cut_before_body, cut_after_body, lost_answer",
+    )  # fmt: skip
+
+
+_COMMANDS: Mapping[str, Callable[[Any], None]] = {
+    "check": _add_check, "upload": _add_upload, "guide": _add_guide, "init": _add_init, "demo": _add_demo,
+    "ledger": _add_ledger, "rules": _add_rules, "sandbox": _add_sandbox,
+}  # fmt: skip

@@ -1,0 +1,138 @@
+"""Where results go: standard output, files that are written whole or not at all, and notes beside them on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from validator.discovery import is_near
+from validator.errors import Unwritable, UsageError
+from validator.render import FORMATS
+from validator.shipped import is_shipped
+
+if TYPE_CHECKING:
+    from validator.settings import Settings
+
+
+def wanted_outputs(wanted: Sequence[str]) -> list[tuple[str, str]]:
+    """`--output` as formats and paths."""
+    found: list[tuple[str, str]] = []
+    for one in wanted:
+        format_, equals, path = one.partition("=")
+        if not equals or not path or format_ not in FORMATS:
+            raise UsageError(f"--output {one}: expected FORMAT=PATH", f"Formats of this version: {', '.join(FORMATS)}")
+        if os.path.realpath(path).lower().endswith(".csv"):
+            raise UsageError(f"--output {one}: a report is no CSV", "Choose a name that no export has.")
+        if is_near(os.path.basename(path)):
+            raise UsageError(f"--output {one}: a later run would take this for a configuration", "Call it report.json.")
+        if any(os.path.realpath(path) == os.path.realpath(other) for _, other in found):
+            raise UsageError(f"--output {one}: two reports for one file")
+        found.append((format_, path))
+    return found
+
+
+def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings) -> None:
+    """A report never replaces what the run reads: an export, the configuration, a rule, or what standard streams lead to."""
+    if not outputs:
+        return
+    from validator.run import inputs
+
+    read = [one.path for one in inputs(settings) if one.path != "-"]
+    if settings.config:
+        read.append(str(settings.config.path))
+    folder = settings.ruleset.value or ""
+    if os.path.isdir(folder) and not is_shipped(folder):
+        read += [os.path.join(folder, name) for name in os.listdir(folder)]
+    taken = {found for path in read if (found := _identity(path)) is not None}
+    taken |= {found for stream in (0, 1) if (found := _identity(stream)) is not None}
+    for format_, path in outputs:
+        if any(os.path.realpath(path).startswith(os.path.join(os.path.realpath(one), "")) for one in _kept(settings)):
+            raise UsageError(f"--output {format_}={path}: a ledger or a folder of uploads holds nothing else")
+        if _identity(path) in taken:
+            raise UsageError(f"--output {format_}={path}: this would write over a file that this run uses")
+
+
+def _kept(settings: Settings) -> list[str]:
+    """Folders in which only billproof's own files belong: the ledger, and what uploads go to."""
+    config = settings.config
+    if config is None:
+        return []
+    folders = [config.beside(one.path) for one in config.file.destinations.values() if one.kind == "directory" and one.path]
+    ledger = config.ledger()
+    return folders if ledger is None else [*folders, ledger]
+
+
+def _identity(path: str | int) -> tuple[int, int] | None:
+    """Device and number of a regular file, whatever name leads to it."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+
+
+def write(path: str, text: str) -> None:
+    """Writes a result whole or not at all; a device or a pipe is written to as it is."""
+    odd = os.path.exists(path) and _identity(path) is None
+    target = path if odd else os.path.realpath(path)
+    draft = target if odd else f"{target}.{os.getpid()}.part"
+    try:
+        with open(draft, "wb") as stream:
+            stream.write(text.encode("utf-8"))
+        if not odd:
+            os.replace(draft, target)
+    except OSError as error:
+        if not odd:
+            with contextlib.suppress(OSError):
+                os.unlink(draft)
+        raise Unwritable(f"UNPROVED  the report {path} could not be written: {error.strerror or error}") from None
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Something of the result, for standard output, in letters that it can show."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    say_bytes((text + end).encode(encoding, "backslashreplace"))
+
+
+def note(text: str) -> None:
+    """Something beside the result, for standard error."""
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def say_bytes(data: bytes) -> None:
+    """The result as it is. Raises Unwritable if nobody would see it."""
+    if sys.stdout is None:
+        raise Unwritable("UNPROVED  standard output is closed, so nobody would see the result")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left in the buffer would be written, and fail, once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Unwritable(f"UNPROVED  standard output cannot be written: {error.strerror or error}") from None
+
+
+_COLOURS: Mapping[str, str] = {
+    "PASS": "\x1b[32m", "FAIL": "\x1b[31m", "UNPROVED": "\x1b[33m",
+    "ALL UPLOADED": "\x1b[32m", "NOT ALL UPLOADED": "\x1b[31m", "NOTHING SENT": "\x1b[33m",
+}  # fmt: skip
+
+
+def painted(text: str) -> str:
+    """Colour for the verdicts, on a terminal that wants it."""
+    if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        word = line.split("  ", 1)[0]
+        if word in _COLOURS:
+            lines[number] = f"{_COLOURS[word]}{word}\x1b[0m{line[len(word) :]}"
+    return "\n".join(lines)
