@@ -13,6 +13,8 @@ import pytest
 
 from fixtures.exports import HEADERS
 from tests.support import ROOT, run
+from validator.inputs import Input
+from validator.run import unread
 from validator.values import month_days
 
 RESEARCH, EUROPE, LABS = "org-EXAMPLEacme01", "org-EXAMPLEacme02", "org-EXAMPLEacme03"
@@ -178,6 +180,15 @@ def test_a_file_that_was_judged_too_early_is_provisional(
     upload("exports/research")
     found = month("research", "--as-of", "2025-11-04")
     assert (found["state"], found["due"]) == (state, state == "provisional")
+    put("research", "2025-10", "124.00000000000001")
+    found = month("research", "--month", "2025-10", "--as-of", "2025-11-02T23:59:59Z")
+    assert (found["state"], found["due"]) == ("newer", True), "it could be sent now"
+
+
+def test_a_month_to_date_stays_one_however_late_it_was_judged(project: Path) -> None:
+    put("research", "2025-10")
+    upload("exports/research", "--month-to-date")
+    assert month("research")["state"] == "provisional"
 
 
 # --- newer files ---
@@ -205,6 +216,14 @@ def test_a_newer_file_that_fails_its_check_is_named(project: Path) -> None:
     assert found["newer"][0]["because"] == ["OC304", "OC601"]
 
 
+def test_a_newer_file_is_judged_as_an_upload_would(project: Path) -> None:
+    put("research", "2025-10")
+    upload("exports/research")
+    put("research", "2025-10", "130.5")  # OC206 is a warning
+    assert month("research")["newer"][0]["because"] == ["OC206"]
+    assert month("research")["newer"][0]["verdict"] == "fail"
+
+
 def test_a_newer_file_of_a_month_that_is_not_settled_is_due_only_if_it_could_be_sent(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,7 +248,7 @@ def test_a_file_of_another_month_says_nothing_of_this_one(project: Path) -> None
     put("research", "2025-10")
     upload("exports/research")
     put("research", "2025-09")
-    assert month("research")["state"] == "accepted"
+    assert month("research", "--month", "2025-10")["state"] == "accepted"
     assert month("research", "--month", "2025-09")["state"] == "missing"
 
 
@@ -287,6 +306,10 @@ def test_an_upload_without_an_answer_is_not_known(project: Path) -> None:
     assert "  research  2025-10  NOT KNOWN             due: nobody heard" in run("status")[1]
     upload("exports/research")
     assert month("research")["state"] == "accepted"
+    put("research", "2025-10", "130.00000000000001")
+    upload("exports/research")
+    receipts("0003-*.json")[0].unlink()
+    assert month("research")["state"] == "not_known", "nobody knows which of the two it has"
 
 
 def test_a_resend_of_the_same_bytes_without_an_answer_leaves_no_doubt(project: Path) -> None:
@@ -324,6 +347,7 @@ def test_an_upload_to_another_destination_does_not_count_and_is_told(project: Pa
     upload("exports/research", "--to", "second")
     found = status()
     assert found["integrations"][0]["months"][0]["state"] == "missing"
+    assert status("--month", "2025-09")["elsewhere"] == []
     assert found["elsewhere"] == [{"destination": "second", "organization": RESEARCH, "months": 1}]
     assert f"  Not shown: 1 month of {RESEARCH} at second" in run("status")[1].splitlines()
 
@@ -457,6 +481,25 @@ def test_a_folder_that_is_not_there_is_not_an_empty_one(project: Path) -> None:
     assert found["exit_code"] == 3
     assert found["integrations"][2]["months"][0]["state"] == "unproved"
     assert found["integrations"][2]["unread"][0].startswith("exports/labs/: cannot be read")
+
+
+def test_a_folder_that_may_not_be_listed_is_not_an_empty_one(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("labs", "2025-10")
+    upload("exports/labs")
+    monkeypatch.setattr("validator.status.find_inputs", lambda names: [Input(f"{names[0]}2024", "cannot be read: denied")])
+    found = status()
+    assert found["exit_code"] == 3
+    assert found["integrations"][2]["unread"] == ["exports/labs/2024: cannot be read: denied"]
+
+
+def test_a_file_that_the_engine_cannot_finish_leaves_nothing_fine(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("labs", "2025-10")
+    upload("exports/labs")
+    put("labs", "2025-10", "130.00000000000001")
+    monkeypatch.setattr("validator.status.check_input", lambda one, *_: unread(one.path, f"{one.path}: cannot be summed"))
+    found = status()
+    assert found["exit_code"] == 3
+    assert found["integrations"][2]["unread"] == ["exports/labs/cost_2025-10-01_2025-10-31.csv: cannot be summed"]
 
 
 # --- the command ---
