@@ -50,8 +50,8 @@ def decide(
     if new:
         return Finding("newer", settled or any(one.verdict == "pass" for one in new), _told(new, "newer file", folder))
     if _is_provisional(current):
-        when = "due" if settled else f"due from {in_words(month_settled(month))} on"
-        return Finding("provisional", settled, f"provisional: judged before the month was settled; {when}: a new export")
+        when = "due" if settled else f"due from {in_words(month_settled(month))}"
+        return Finding("provisional", settled, f"provisional, judged before the month was settled: {when}")
     return Finding("accepted", False, "")
 
 
