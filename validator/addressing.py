@@ -4,19 +4,20 @@ Nothing is judged or sent here. What the ledger alone decides is told before a f
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from validator.config import Config, Integration
 from validator.destinations.directory import DirectoryDestination
 from validator.errors import UsageError
+from validator.history import date_of, replacement
 from validator.ledger import Ledger, Month, Standing
-from validator.model import FileResult
+from validator.model import FileResult, Hindrance
 from validator.receipt import Receipt
 from validator.settings import Settings
 from validator.shipment import Destination, Request, Sending, Shipment
 from validator.source import STANDARD_INPUT, Copy
 from validator.tokens import NoToken, Secret
-from validator.values import cents
+from validator.values import shown
 from validator.verdict import Pass
 
 
@@ -45,7 +46,6 @@ class Addresses:
 
     def __init__(self, config: Config, ledger: Ledger | None, settings: Settings, wish: Wish) -> None:
         self._config = config
-        self._ledger = ledger
         self._settings = settings
         self._wish = wish
         self._standings: dict[Month, Standing] = (
@@ -62,7 +62,7 @@ class Addresses:
         return self._wish.only is None or file.integration in (None, self._wish.only)
 
     def settled(self, copy: Copy) -> Sending | None:
-        """What the ledger alone decides: the destination has these bytes, or had them and they were replaced."""
+        """What the ledger alone decides: the destination has these bytes as its current ones."""
         if self._wish.resend:
             return None
         for month, standing in self._standings.items():
@@ -70,13 +70,31 @@ class Addresses:
             if integration is None or not self._could_be(copy.path, month, integration):
                 continue
             current = standing.current
-            if standing.is_current(copy.sha256) and current is not None:
-                text = f"{month.destination} has it since {_date(current)}"
-                return self._without_judgement(copy, integration, current, "current", text)
-            replaced = standing.replaced(copy.sha256)
-            if replaced is not None:
-                return self._without_judgement(copy, integration, replaced[0], "replaced", _replaced(*replaced))
+            if current is not None and standing.is_current(copy.sha256) and self._is_there(copy, current, integration):
+                return Sending(
+                    copy.path, integration.name, month.month, None, current.amount, current.currency, "current",
+                    f"{month.destination} has it since {date_of(current)}",
+                )  # fmt: skip
         return None
+
+    def replaced(self, copy: Copy) -> Hindrance | None:
+        """If the destination had these bytes and they were replaced: when, and by what."""
+        if self._wish.resend:
+            return None
+        for month, standing in self._standings.items():
+            integration = self._config.integration_of(month.organization)
+            both = standing.replaced(copy.sha256)
+            if both is not None and integration is not None and self._could_be(copy.path, month, integration):
+                return Hindrance("replaced", replacement(*both))
+        return None
+
+    def _is_there(self, copy: Copy, current: Receipt, integration: Integration) -> bool:
+        """Whether the configuration still names the address at which a file was accepted; else it is to be sent there."""
+        shipment = Shipment(
+            current.organization, current.month, integration.integration, current.file_name, copy.size, copy.sha256
+        )
+        found = destination_of(self._config, current.destination).request(shipment).address
+        return found == Request(current.document["request"]["description"], "").address
 
     def _could_be(self, path: str, month: Month, integration: Integration) -> bool:
         """Whether nothing that was said of the file speaks against that month there."""
@@ -89,10 +107,6 @@ class Addresses:
             and (settings.month is None or settings.month.value == month.month)
             and (self._wish.only is None or self._wish.only == integration.name)
         )
-
-    def _without_judgement(self, copy: Copy, integration: Integration, one: Receipt, fate: Any, text: str) -> Sending:
-        path = self._ledger.path(one) if self._ledger else None
-        return Sending(copy.path, integration.name, one.month, None, one.amount, one.currency, fate, text, None, path)
 
     def addressed(self, parcel: Parcel) -> Parcel:
         """The parcel with its destination and request, if it is known whose month it is."""
@@ -109,8 +123,8 @@ class Addresses:
         standing = self._standings.get(Month(to, integration.organization, file.month.value), Standing(()))
         shipment = Shipment(
             organization=integration.organization, month=file.month.value, integration=integration.integration,
-            name="export.csv" if copy.path == STANDARD_INPUT else file.name, size=copy.size, sha256=copy.sha256,
-            follows=standing.current.sha256 if standing.current else "",
+            name="export.csv" if copy.path == STANDARD_INPUT else shown(file.name, None), size=copy.size, sha256=copy.sha256,
+            follows=standing.follows(copy.sha256),
             may_replace=None if self._wish.resend else frozenset(standing.seen),
             path="" if copy.path == STANDARD_INPUT else copy.path,
         )  # fmt: skip
@@ -139,7 +153,7 @@ def destination_of(config: Config, name: str) -> Destination:
     """The destination with a name."""
     settings = config.file.destinations[name]
     if settings.kind == "directory":
-        return DirectoryDestination(name, config.beside(settings.path or ""))
+        return DirectoryDestination(name, config.beside(settings.path or ""), settings.path)
     from validator.destinations.http import HttpDestination
 
     return HttpDestination(name, settings, config.file.integrations, config.shown_path)
@@ -148,14 +162,3 @@ def destination_of(config: Config, name: str) -> Destination:
 def destination_names(config: Config) -> str:
     """The configured destinations, to be told."""
     return ", ".join(config.file.destinations) or "none"
-
-
-def _replaced(mine: Receipt, since: Receipt) -> str:
-    had = "was accepted" if mine.holds else "was sent (nobody heard the answer)"
-    other = "was replaced" if since.holds else "may have been replaced (nobody heard the answer)"
-    text = f"{had} on {_date(mine)} with {cents(mine.amount):,f} {mine.currency} and {other} on {_date(since)}"
-    return f"{text} by {since.file_name} with {cents(since.amount):,f}; if you mean to put it back: --resend"
-
-
-def _date(one: Receipt) -> str:
-    return one.finished[:16].replace("T", " ")

@@ -23,7 +23,7 @@ from validator.destination_settings import (
 from validator.discovery import relative
 from validator.document import parse_document, read_small
 from validator.errors import ConfigurationError, Fault
-from validator.model import Sourced
+from validator.model import Hindrance, Sourced
 from validator.rule import RuleSet
 from validator.rulefiles import RULE_ID
 from validator.shape import FILLED, Spec, read
@@ -111,16 +111,18 @@ class Config(NamedTuple):
         """The integration of an organization."""
         return next((one for one in self.file.integrations if one.organization == organization), None)
 
-    def hindrance(self, integration: Integration | None, to: str | None) -> str | None:
-        """Why an upload of this integration would end before anything is judged: a code; None if nothing is in its way."""
+    def hindrance(self, integration: Integration | None, to: str | None) -> Hindrance | None:
+        """Why an upload of this integration would end before anything is judged; None if nothing is in its way."""
         name = to or (integration.to if integration else None)
         if integration is None or name is None or name not in self.file.destinations:
-            return "no_destination" if integration else None
+            return Hindrance("no_destination", "no destination is configured for its integration") if integration else None
         settings = self.file.destinations[name]
         if settings.kind == "directory":
             return None
         wants_id = "integration" in used_placeholders(settings)
-        return "fill_in" if open_keys(settings) or (wants_id and integration.integration in (None, FILL_IN)) else None
+        if not open_keys(settings) and not (wants_id and integration.integration in (None, FILL_IN)):
+            return None
+        return Hindrance("fill_in", f"the destination {name} is not filled in: {self.shown_path} still says {FILL_IN}")
 
     def place(self, line: int) -> str:
         """A line of the configuration as `billproof.yaml:12`."""
@@ -142,6 +144,7 @@ def read_config(name: str) -> Config:
     config = Config(path, shown_path, hashlib.sha256(data).hexdigest(), found)
     _check_names(config, faults)
     _check_copies(config, faults)
+    _check_addresses(config, faults)
     if faults:
         raise ConfigurationError(faults)
     return config
@@ -176,6 +179,19 @@ def _check_names(config: Config, faults: list[Fault]) -> None:
             faults.append(Fault(config.shown_path, waiver.line, f"`expires` is {waiver.expires}; expected YYYY-MM-DD"))
         if waiver.at_most is not None and waiver.at_most < 1:
             faults.append(Fault(config.shown_path, waiver.line, "`at_most` must be 1 or more"))
+
+
+def _check_addresses(config: Config, faults: list[Fault]) -> None:
+    """Two integrations at one address, with one secret, would replace each other's months."""
+    for name, one in config.file.destinations.items():
+        if one.kind != "http" or open_keys(one) or used_placeholders(one) & {"integration", "organization"}:
+            continue
+        seen: dict[Token | None, str] = {}
+        for integration in (each for each in config.file.integrations if each.to == name):
+            if integration.token in seen:
+                text = f"destination {name} has one address for {seen[integration.token]} and {integration.name}"
+                faults.append(Fault(config.shown_path, one.line, f"{text}: write {{integration}} or {{organization}} into it"))
+            seen[integration.token] = integration.name
 
 
 def _check_copies(config: Config, faults: list[Fault]) -> None:

@@ -280,7 +280,7 @@ class Engine:
 
     def _handed_on(self, work: _Work) -> str | None:
         """What kept a rule that this one leans on from seeing everything."""
-        others = (self._works[blocker.rule] for blocker in work.row_blockers)
+        others = (self._works[blocker.rule] for blocker in work.rule.blocked_by)
         return next((other.left_out_by for other in others if other.check.left_out), None)
 
     def _block_at_end(self, work: _Work, blockers: Sequence[Blocker]) -> None:

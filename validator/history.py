@@ -6,9 +6,10 @@ from functools import cache
 
 from validator.chain import prove
 from validator.errors import BillproofError
-from validator.ledger import Ledger, LedgerFault, Month, open_ledger
+from validator.ledger import Ledger, LedgerFault, Month, Standing, open_ledger
 from validator.model import EarlierUpload, History
-from validator.values import month_days, month_of
+from validator.receipt import Receipt
+from validator.values import cents, month_days, month_of
 
 
 def look_back(ledger: str, destination: str, organization: str, month: str) -> History:
@@ -18,11 +19,14 @@ def look_back(ledger: str, destination: str, organization: str, month: str) -> H
         fault = _fault(ledger, found.id, tuple(found.all_files()))
         if fault is not None:
             return History(destination, lacking=fault)
-        last = _upload(found, Month(destination, organization, month))
-        before = _upload(found, Month(destination, organization, month_before(month)))
+        standing = found.standing(Month(destination, organization, month))
+        last = _upload(standing)
+        before = _upload(found.standing(Month(destination, organization, month_before(month))))
+        seen = {sha256: standing.replaced(sha256) for sha256 in standing.seen}
+        replaced = {sha256: replacement(*both) for sha256, both in seen.items() if both}
     except BillproofError as error:
         return History(destination, lacking=f"{error.message}. {error.help}".strip())
-    return History(destination, last, before)
+    return History(destination, last, before, replaced=replaced)
 
 
 def month_before(month: str) -> str:
@@ -40,8 +44,21 @@ def _fault(root: str, id_: str, files: tuple[tuple[str, str], ...]) -> str | Non
     return None
 
 
-def _upload(ledger: Ledger, month: Month) -> EarlierUpload | None:
-    one = ledger.standing(month).current
+def replacement(mine: Receipt, since: Receipt) -> str:
+    """That a file was there and another came since, with both dates and totals."""
+    had = "was accepted" if mine.holds else "was sent (nobody heard the answer)"
+    other = "was replaced" if since.holds else "may have been replaced (nobody heard the answer)"
+    text = f"{had} on {date_of(mine)} with {cents(mine.amount):,f} {mine.currency} and {other} on {date_of(since)}"
+    return f"{text} by {since.file_name} with {cents(since.amount):,f}; if you mean to put it back: upload --resend"
+
+
+def date_of(one: Receipt) -> str:
+    """When the result of an upload was known, to the minute."""
+    return one.finished[:16].replace("T", " ")
+
+
+def _upload(standing: Standing) -> EarlierUpload | None:
+    one = standing.current
     if one is None:
         return None
     return EarlierUpload(

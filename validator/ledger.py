@@ -81,6 +81,13 @@ class Standing(NamedTuple):
         since = [one for one in arrived[arrived.index(mine[-1]) + 1 :] if one.file_sha256 != sha256]
         return (mine[-1], since[-1]) if since else None
 
+    def follows(self, sha256: str) -> str:
+        """The digest of the last receipt that an upload of these bytes comes after: of one that the destination had, or of
+        other bytes that may have arrived.
+        """
+        mine = (one for one in reversed(self.receipts) if one.holds or (one.status == "unknown" and one.file_sha256 != sha256))
+        return next((one.sha256 for one in mine), "")
+
     @property
     def seen(self) -> set[str]:
         """Digests of every file that may have been at the destination."""

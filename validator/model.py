@@ -149,12 +149,16 @@ class EarlierUpload(NamedTuple):
 
 
 class History(NamedTuple):
-    """The last accepted uploads of the month and of the month before it; or, in `lacking`, why nothing is known of them."""
+    """The last accepted uploads of the month and of the month before it; or, in `lacking`, why nothing is known of them.
+
+    `replaced` tells of files that were there and are no more, by digest: when, and what came instead.
+    """
 
     destination: str | None = None
     last: EarlierUpload | None = None
     before: EarlierUpload | None = None
     lacking: str | None = None
+    replaced: Mapping[str, str] = {}
 
 
 class SecondOpinion(NamedTuple):
@@ -173,6 +177,13 @@ class Diagnosis(NamedTuple):
     cause: str
     fix: str
     rules: tuple[str, ...]
+
+
+class Hindrance(NamedTuple):
+    """What lies outside the file and keeps an upload from sending it: a code, and the same in words."""
+
+    code: Literal["no_destination", "fill_in", "replaced"]
+    text: str
 
 
 class FileResult(NamedTuple):
@@ -200,7 +211,7 @@ class FileResult(NamedTuple):
     diagnosis: Diagnosis | None = None
     notes: tuple[str, ...] = ()
     last_upload: EarlierUpload | None = None
-    hindrance: str | None = None
+    hindrance: Hindrance | None = None
 
     def outcome(self, rule: str) -> Outcome | None:
         """The outcome of a rule, or None if there is none."""

@@ -44,6 +44,8 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings) 
     read = [one.path for one in inputs(settings) if one.path != "-"]
     if settings.config:
         read.append(str(settings.config.path))
+        tokens = (one.token.file for one in settings.config.file.integrations if one.token)
+        read += [settings.config.beside(one) for one in tokens if one]
     folder = settings.ruleset.value or ""
     if os.path.isdir(folder) and not is_shipped(folder):
         read += [os.path.join(folder, name) for name in os.listdir(folder)]

@@ -17,7 +17,7 @@ from validator.errors import Unreadable
 from validator.exports import recognise
 from validator.inference import INFERRED, infer_month, infer_organization
 from validator.inputs import Input, find_inputs
-from validator.model import DayFacts, FileResult, History, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
+from validator.model import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
 from validator.reader import Reader
 from validator.report import Run
 from validator.rule import Rule, RuleSet
@@ -116,7 +116,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
         days=_days(context.collector, month.value, settings), outcomes=outcomes,
         integration=integration.name if integration else None, month_to_date=settings.month_to_date,
         error=inexact, last_upload=context.history().last,
-        hindrance=settings.config.hindrance(integration, settings.to) if settings.config else None,
+        hindrance=_hindrance(source.sha256, integration, context, settings),
     )  # fmt: skip
     kind = head.kind or context.export.label
     other = next((one for one, _ in context.collector.organizations.most_common() if one != organization.value), "")
@@ -152,7 +152,8 @@ def _history(settings: Settings, settled: Mapping[str, Sourced]) -> Callable[[],
         config, organization, month = settings.config, settled["organization"].value, settled["month"].value
         ledger = config.ledger() if config else None
         if ledger is None:
-            return History(lacking="no ledger of earlier uploads is configured: `billproof init`")
+            how = "add `ledger:` to billproof.yaml" if config else "`billproof init`"
+            return History(lacking=f"no ledger of earlier uploads is configured: {how}")
         integration = config.integration_of(organization) if config else None
         to = settings.to or (integration.to if integration else None)
         if to is None or organization is None or month is None:
@@ -178,6 +179,16 @@ def _settle(source: Source, context: FileContext, settings: Settings) -> Integra
     context.settled["organization"] = organization
     context.settled["month"] = settings.month or infer_month(context.collector.days, settings.as_of)
     return config.integration_of(organization.value) if config else None
+
+
+def _hindrance(
+    sha256: str, integration: Integration | None, context: FileContext, settings: Settings
+) -> Hindrance | None:
+    """What an upload would meet besides the rules. The upload itself asks the ledger before, for it may be told to resend."""
+    replaced = context.history().replaced.get(sha256) if settings.policy.command == "check" else None
+    if replaced is not None:
+        return Hindrance("replaced", replaced)
+    return settings.config.hindrance(integration, settings.to) if settings.config else None
 
 
 def _waiver_for(sha256: str, organization: Sourced, month: Sourced, settings: Settings) -> Waive:

@@ -15,9 +15,9 @@ Status = Literal["accepted", "refused", "unknown", "already_there"]
 class Shipment(NamedTuple):
     """What is sent, and as what; the bytes travel beside it. `path` is where the file lies, if not here under its name.
 
-    `follows` is the digest of the receipt of the last accepted upload of this month (empty for the first), so that the same
-    wish has the same idempotency key, and a later wish for the same bytes another. `may_replace` are the digests of files
-    that this ledger knows to have been there; None allows anything to be replaced.
+    `follows` is the digest of the last receipt of this month that may have changed what is there (empty for the first), so
+    that the same wish has the same idempotency key, and a later wish for the same bytes another. `may_replace` are the
+    digests of files that this ledger knows to have been there; None allows anything to be replaced.
     """
 
     organization: str
@@ -42,6 +42,11 @@ class Request(NamedTuple):
         """The digest of the description, as it stands in the receipt."""
         return hashlib.sha256(json.dumps(self.description, sort_keys=True).encode("utf-8")).hexdigest()
 
+    @property
+    def address(self) -> str:
+        """Where the month is: the same for every request that would replace the same one."""
+        return str(self.description.get("url") or self.description.get("pointer"))
+
 
 class Answer(NamedTuple):
     """What the destination said, in words that may be shown and stored; `time` is its own clock, as it wrote it."""
@@ -58,7 +63,9 @@ Fate = Literal["accepted", "refused", "unknown", "already_there", "current", "re
 
 
 class Sending(NamedTuple):
-    """What became of one file of an upload. `verdict` is None for a file that was set aside unjudged."""
+    """What became of one file of an upload. `verdict` is None for a file that was set aside unjudged; `signed` are the rules
+    that failed and that somebody signed for.
+    """
 
     path: str
     integration: str | None
@@ -70,6 +77,7 @@ class Sending(NamedTuple):
     text: str
     id: str | None = None
     receipt: str | None = None
+    signed: tuple[str, ...] = ()
 
 
 class Destination(Protocol):

@@ -94,9 +94,10 @@ def private_copy(path: str) -> Iterator[Copy]:
     """A copy of `path`, or of standard input, in memory or in a file without a name. Raises Unreadable."""
     import tempfile
 
-    with tempfile.SpooledTemporaryFile(max_size=COPY_IN_MEMORY_BYTES) as stream, open_source(path) as source:
-        for block in source.blocks():
-            stream.write(block)
+    with tempfile.SpooledTemporaryFile(max_size=COPY_IN_MEMORY_BYTES) as stream:
+        with open_source(path) as source:
+            for block in source.blocks():
+                stream.write(block)
         yield Copy(path, source.sha256, source.size, cast(BinaryIO, stream))
 
 

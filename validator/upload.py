@@ -72,13 +72,16 @@ def planned(
                 items.append(settled)
                 continue
             file = failure or check_input(one, settings, ruleset, _opened(copy))
+            replaced = addresses.replaced(copy) if copy else None
+            if replaced is not None:
+                file = file._replace(hindrance=replaced)
             if addresses.is_wanted(file):
                 items.append(Parcel(file, copy))
         _refuse_two_of_a_month(items)
         items = [addresses.addressed(one) if isinstance(one, Parcel) else one for one in items]
         parcels = [one for one in items if isinstance(one, Parcel)]
         run = judged(settings, ruleset, (one.file for one in parcels)) if parcels or not items else None
-        code = _exit_code(run, items)
+        code = run.verdict.exit_code if run else Exit.PASS
         if run is not None and code is Exit.PASS:
             items = _sealed(items, run)
             if not wish.dry_run:
@@ -91,6 +94,8 @@ def carry_out(plan: Plan, report: Mapping[str, Any] | None, now: Callable[[], st
     for one in plan.items:
         if isinstance(one, Sending):
             yield one
+        elif one.file.hindrance is not None and one.file.hindrance.code == "replaced":
+            yield _told(one, "replaced", one.file.hindrance.text, plan)
         elif plan.exit_code is not Exit.PASS:
             yield _told(one, "not_sent", "", plan)
         elif plan.wish.dry_run:
@@ -126,6 +131,7 @@ def _told(one: Parcel, fate: Any, text: str, plan: Plan) -> Sending:
     return Sending(
         one.file.path, one.file.integration, one.file.month.value, verdict, totals.amount if totals else None,
         totals.currency if totals else None, fate, text,
+        signed=tuple(outcome.rule for outcome in one.file.outcomes if outcome.state == "waived"),
     )  # fmt: skip
 
 
@@ -185,12 +191,6 @@ def _refuse_two_of_a_month(items: list[Sending | Parcel]) -> None:
                 "An upload replaces the month: name the one that is meant, or take the other out of the folder.",
             )
         seen[integration, month] = path
-
-
-def _exit_code(run: Run | None, items: list[Sending | Parcel]) -> Exit:
-    replaced = any(isinstance(one, Sending) and one.fate == "replaced" for one in items)
-    code = run.verdict.exit_code if run else Exit.PASS
-    return Exit.FAIL if code is Exit.PASS and replaced else code
 
 
 def _sealed(items: list[Sending | Parcel], run: Run) -> list[Sending | Parcel]:

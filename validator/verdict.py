@@ -194,10 +194,14 @@ def _unbound(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator
         yield Reason("month_inferred", "the month is inferred and a missing day is waived; say --month", file.path)
     if file.integration is None:
         yield Reason("no_integration", "no integration is configured for its organization", file.path)
+    elif file.hindrance is not None and file.hindrance.code != "replaced":
+        yield Reason(file.hindrance.code, file.hindrance.text, file.path)
 
 
 def _failed(file: FileResult, policy: Policy) -> Iterator[Reason]:
-    """Lines 13 to 15."""
+    """Lines 13 to 15; and bytes that others have replaced, which only their sender's word brings back."""
+    if file.hindrance is not None and file.hindrance.code == "replaced" and policy.policy == "upload":
+        yield Reason("replaced", file.hindrance.text, file.path)
     warnings_fail = policy.fail_on == "warning" or policy.policy == "upload"
     for one in file.outcomes:
         if one.state == "failed" and (one.level == "error" or (one.level == "warning" and warnings_fail)):
@@ -222,7 +226,7 @@ def _not_ready(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterat
     if file.integration is None:
         yield "no_integration"
     if file.hindrance is not None:
-        yield file.hindrance
+        yield file.hindrance.code
 
 
 def _errors(file: FileResult) -> list[Outcome]:

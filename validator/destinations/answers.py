@@ -3,7 +3,7 @@
 | what came back | status | sent again |
 |---|---|---|
 | a code of `success` (200, 201, 202, 204), read to its end, after the whole file was sent | accepted | no |
-| any other 2xx, 303, a 2xx before the whole file was sent | unknown | no |
+| any other 2xx, 303, a 2xx before the whole file was sent, one with a web page or without the id of `id_at` | unknown | no |
 | 429, 503 | refused | yes, not before Retry-After |
 | 408, 409 (an earlier request may still be at work), 500 and above except 503 | unknown | yes |
 | any other 3xx (redirects are never followed), any other 4xx | refused | no |
@@ -64,7 +64,8 @@ def attempt_of(heard: Heard, settings: DestinationSettings, secret: Secret | Non
     if status == "accepted":
         if settings.id_at is not None:
             id = _at(document, settings.id_at)
-            detail = "" if id is not None else f"the answer has no id at {settings.id_at or 'its root'}"
+        detail = _doubt(heard, settings, id)
+        status = "unknown" if detail else status
     elif 300 <= heard.code <= 399:
         detail = _redirect(heard.headers.get("location", ""))
     else:
@@ -104,6 +105,15 @@ def _meaning(code: int, success: Sequence[int]) -> tuple[Status, bool]:
     if code in (408, 409) or code >= 500:
         return "unknown", True
     return "unknown" if code < 300 or code == 303 else "refused", False
+
+
+def _doubt(heard: Heard, settings: DestinationSettings, id: str | None) -> str:
+    """Why a code of success may not mean it: a page to log in, or no id where the configuration says that one stands."""
+    if settings.id_at is not None and id is None:
+        return f"the answer has no id at {settings.id_at or 'its root'}, so it may not be the upload's"
+    if heard.headers.get("content-type", "").lower().startswith("text/html"):
+        return "the answer is a web page, perhaps one to log in"
+    return ""
 
 
 def _redirect(location: str) -> str:

@@ -30,15 +30,19 @@ class DirectoryDestination:
 
     needs_token = False
 
-    def __init__(self, name: str, root: str) -> None:
+    def __init__(self, name: str, root: str, configured: str | None = None) -> None:
         self.name = name
         self._root = root
+        self._configured = (configured or root).rstrip("/")
 
     def request(self, shipment: Shipment) -> Request:
         """What would be written."""
-        folder = self._folder(shipment)
-        target = f"{folder}/N-{shipment.sha256}.csv"
-        description = {"put": target, "pointer": f"{folder}/{POINTER}", "sha256": shipment.sha256, "bytes": shipment.size}
+        target = f"{self._folder(shipment)}/N-{shipment.sha256}.csv"
+        place = f"{self._configured}/{_month(shipment)}"
+        description = {
+            "put": f"{place}/N-{shipment.sha256}.csv", "pointer": f"{place}/{POINTER}", "sha256": shipment.sha256,
+            "bytes": shipment.size,
+        }  # fmt: skip
         return Request(description, f"cp {shlex.quote(shown(shipment.name, None))} {shlex.quote(target)}   # N: the next number")
 
     def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
@@ -84,8 +88,11 @@ class DirectoryDestination:
             return None
 
     def _folder(self, shipment: Shipment) -> str:
-        organization = quote(shipment.organization, safe="")
-        return f"{self._root}/organization={organization}/month={shipment.month}"
+        return f"{self._root}/{_month(shipment)}"
+
+
+def _month(shipment: Shipment) -> str:
+    return f"organization={quote(shipment.organization, safe='')}/month={shipment.month}"
 
 
 def _digest(name: str) -> str:

@@ -28,6 +28,7 @@ _HINDRANCES = {
     "no_integration": "no integration is configured for its organization", "weaker_rules": "a weaker rule set",
     "month_inferred": "the month is not given (--month)", "unreadable": "a file could not be read",
     "nothing_to_check": "there is no file", "no_destination": "no destination (`to:` in billproof.yaml)",
+    "replaced": "other bytes have replaced it (upload --resend puts it back)",
     "fill_in": "billproof.yaml still says FILL-IN for its destination",
 }  # fmt: skip
 

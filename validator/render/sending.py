@@ -26,6 +26,8 @@ def sending_line(one: Sending, width: int) -> str:
         parts.append(f"id {shown(one.id)}")
     if one.text and one.fate not in ("accepted", "would_be_sent"):
         parts.append(one.text)
+    if one.signed:
+        parts.append(f"signed for: {', '.join(one.signed)}")
     if one.receipt and one.fate != "current":
         parts.append(f"receipt {shown(one.receipt, None)}")
     line = f"  {'  '.join(parts)}".rstrip()

@@ -40,6 +40,9 @@ def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
         yield from _labelled("Why", one["error"])
         return
     yield from (f"  {text}" for text in phrases.concessions(one, report))
+    for reason in report["reasons"]:
+        if reason["code"] == "replaced" and reason["file"] == one["path"]:
+            yield from _wrap(f"  It {reason['text']}", "    ")
     yield from _cause(one, report)
     if one["verdict"] == "pass":
         yield ""
@@ -183,8 +186,7 @@ def _limits(one: Tree, report: Tree) -> Iterator[str]:
         return
     total, expected = one["totals"]["amount"], report["settings"]["expect_total"]["value"]
     if total is not None and expected is None:
-        cents = phrases.cents(total).replace(",", "")
-        yield f"    Let billproof compare the total with what you see there: --expect-total {cents}"
+        yield "    Let billproof compare the total with what you see there: --expect-total AMOUNT"
     if report["settings"]["config"] is None and report["settings"]["ruleset"]["source"] == "default":
         yield ""
         yield f"Next  billproof init {_quoted(one['path'])}   writes billproof.yaml for this organization"
