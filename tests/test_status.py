@@ -394,6 +394,7 @@ def test_a_year_is_a_grid_totals_and_what_is_due(project: Path, monkeypatch: pyt
         "Configuration: billproof.yaml",
     ]
     assert out in PAGE
+    assert max(map(len, out.splitlines())) <= 112
     total = status("--from", "2025-01", "--to", "2025-12")["integrations"][0]["totals"]
     assert total == [{"currency": "USD", "amount": "14100.00000000000141", "months": 5}]
 
