@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
-from benchmarks.files import FAULTS, write_damaged, write_good
+from benchmarks.files import EXPORT, FAULTS, write_damaged, write_good
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "schemas" / "openai-cost.schema.json"
@@ -28,6 +29,15 @@ AS_OF = "2025-12-01"
 SMALL, MONTH, LARGE, HUGE = 300, 3_000, 100_000, 1_000_000
 ROUNDS = {SMALL: 15, MONTH: 15, LARGE: 7, HUGE: 5}
 QUICK_ROUNDS = {SMALL: 7, MONTH: 7, LARGE: 3}
+
+UPLOAD_CONFIG = f"""\
+version: 1
+ledger: ledger
+destinations:
+  archive: {{kind: directory, path: archive/}}
+integrations:
+  - {{name: bench, organization: {EXPORT.organization.id}, to: archive}}
+"""
 
 # Starts a command from a small process: a child's peak memory is never reported below that of the process it came from.
 _TIMED = """
@@ -54,11 +64,15 @@ sys.exit(not Resource(path=sys.argv[1], schema=Schema.from_descriptor(descriptor
 
 @dataclass(frozen=True)
 class Process:
-    """A command to be measured, and the exit code without which the measurement means nothing."""
+    """A command to be measured, and the exit code without which the measurement means nothing.
+
+    `project` is a folder that it changes: before each run, unmeasured, it is put back as it was, from a copy beside it.
+    """
 
     name: str
     command: tuple[str, ...]
     exit_code: int = 0
+    project: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +146,19 @@ class Bench:
         billproof = self.python.with_name("billproof")
         return Process(name, (str(billproof), "check", file, "--quiet", "--as-of", AS_OF), exit_code)
 
+    def upload(self, name: str, file: str) -> Process:
+        """`billproof upload` of a file to a folder, where the month was uploaded once before."""
+        project = self.folder / "upload"
+        config = project / "billproof.yaml"
+        billproof = str(self.python.with_name("billproof"))
+        command = (billproof, "upload", str(self.folder / file), "--resend", "--as-of", AS_OF, "--config", str(config))
+        project.mkdir()
+        config.write_text(UPLOAD_CONFIG, "utf-8")
+        _run(billproof, "ledger", "init", "--config", str(config))
+        _run(*command)
+        shutil.copytree(project, _copy_of(project))
+        return Process(name, command, project=project)
+
     def script(self, name: str, code: str, *arguments: str) -> Process:
         """A few lines of Python in the environment of billproof."""
         return Process(name, (str(self.python), "-c", code, *arguments))
@@ -157,6 +184,8 @@ def plan(bench: Bench, rows: int, with_frictionless: bool) -> tuple[list[Process
     elif rows == MONTH:
         processes.append(bench.script("python -c pass", "pass"))
         goals.append(Goal(at_rows + "time, beside python -c pass", "check", "python -c pass", 8))
+        processes.append(bench.upload("upload to a folder", file))
+        goals.append(Goal(at_rows + "time of an upload to a folder, beside check", "upload to a folder", "check", 1.6))
     else:
         goals.append(Goal(at_rows + "time, beside a csv.reader loop", "check", "csv.reader loop", 3))
     if rows == LARGE:
@@ -192,6 +221,9 @@ def side_by_side(processes: Sequence[Process], rounds: int, folder: Path) -> dic
 
 def measure(process: Process, folder: Path) -> Sample:
     """Runs a process once; without the settings of this interpreter, of which some make every start slower."""
+    if process.project is not None:
+        shutil.rmtree(process.project)
+        shutil.copytree(_copy_of(process.project), process.project)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     timed = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _TIMED, *process.command],
@@ -241,6 +273,10 @@ def _install(environment: Path, requirement: str) -> Path:
     python = environment / "bin" / "python"
     _run(str(python), "-m", "pip", "install", "-qq", "--compile", requirement)
     return python
+
+
+def _copy_of(project: Path) -> Path:
+    return project.with_name(f"{project.name}-as-it-was")
 
 
 def _run(*command: str) -> str:

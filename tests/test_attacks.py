@@ -14,9 +14,7 @@ from tests.support import check, run
 NAME = "cost_2025-10-01_2025-10-31.csv"
 GOOD = to_bytes(rows(Export()))
 FOREIGN = to_bytes(rows(Export(organization=Organization("org-EXAMPLEother", "Other"))))
-CONFIGURATION = (
-    "version: 1\nintegrations:\n  - {name: research, organization: org-EXAMPLEacme01, files: exports/research/}\n"
-)
+CONFIGURATION = "version: 1\nintegrations:\n  - {name: research, organization: org-EXAMPLEacme01, files: exports/research/}\n"
 
 
 def put(path: Path, data: bytes) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.files import FAULTS, HEADER, Fault, write_damaged, write_good
-from benchmarks.run import Goal, Sample, figures, verdicts
-from tests.support import check
+from benchmarks.run import AS_OF, UPLOAD_CONFIG, Goal, Sample, figures, verdicts
+from tests.support import check, run
 
 ROWS = 62
 
@@ -46,6 +46,18 @@ def test_every_row_of_a_damaged_file_is_wrong(good: Path, tmp_path: Path, fault:
     checked = check(damaged)
     assert checked.code == fault.exit_code
     assert checked.outcome(rule)["violations"] >= ROWS
+
+
+def test_an_upload_can_be_measured_again_and_again(good: Path, tmp_path: Path) -> None:
+    """Each round sends, and ends with 0."""
+    config = tmp_path / "upload" / "billproof.yaml"
+    config.parent.mkdir()
+    config.write_text(UPLOAD_CONFIG, "utf-8")
+    assert run("ledger", "init", "--config", str(config))[0] == 0
+    for _ in range(3):
+        code, out, err = run("upload", str(good), "--resend", "--as-of", AS_OF, "--config", str(config))
+        assert (code, out.splitlines()[-1]) == (0, "ALL UPLOADED  1 accepted"), err
+    assert len(list(config.parent.rglob("*.csv"))) == 3
 
 
 SAMPLES = {

@@ -94,6 +94,21 @@ ONE = f"""\
     """
 
 
+@pytest.mark.parametrize("path", [".kept/copies", "exports/.kept", "other"])
+def test_copies_that_no_folder_of_exports_finds(project: Path, path: str) -> None:
+    text = f"""\
+        version: 1
+        destinations:
+          a: {{kind: directory, path: {path}}}
+        integrations:
+          - {{name: b, organization: {ACME}, files: exports/, integration: i}}
+          - {{name: c, organization: org-EXAMPLElabs02, integration: FILL-IN}}
+          - {{name: d, organization: org-EXAMPLElabs03, integration: FILL-IN}}
+        """
+    configure(text)
+    assert check(GOOD).code == 0
+
+
 def test_without_a_configuration_none_is_named(project: Path) -> None:
     found = check(GOOD)
     assert found.report is not None
@@ -256,6 +271,14 @@ FAULTS = {
     ),
     "organization twice": (
         "version: 1\nintegrations:\n  - {name: a, organization: b}\n  - {name: c, organization: b}", 4, "organization b",
+    ),
+    "an id at one destination twice": (
+        "version: 1\nintegrations:\n  - {name: a, organization: b, integration: i}\n"
+        "  - {name: c, organization: d, integration: i}", 4, "one would replace the other's months",
+    ),
+    "copies among the files": (
+        "version: 1\ndestinations:\n  a: {kind: directory, path: exports/copies}\n"
+        "integrations:\n  - {name: b, organization: c, files: exports/}", 3, "its copies would be found again",
     ),
     "name twice on one line": (
         "version: 1\nintegrations: [{name: a, organization: b}, {name: a, organization: c}]", 2, "integration a",

@@ -31,6 +31,7 @@ README = ROOT / "README.md"
 GUIDES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "ci").glob("*.md"))]
 DOCUMENTS = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *GUIDES]
 SANDBOX = ROOT / "docs" / "sandbox.md"  # its commands need a server: tests/sandbox/test_docs.py
+SANDBOX_ADDRESS = "127.0.0.1:8765"
 LEFT_OUT = "…"
 
 
@@ -74,6 +75,18 @@ def commands(block: Block) -> list[Command]:
     return [Command(line, shown) for line, shown in zip(pieces[::2], pieces[1::2], strict=True)]
 
 
+def in_upload() -> list[Block]:
+    """The blocks of README, Upload, whose commands need a server."""
+    text = README.read_text("utf-8")
+    first, last = (text[: text.index(f"\n{title}\n")].count("\n") for title in ("## Upload", "## In CI"))
+    return [one for one in blocks("yaml", "sh", "console") if one.path == README and first < one.line < last]
+
+
+def needs_server(block: Block) -> bool:
+    """Whether a block is run by a test of its own, against a sandbox."""
+    return block.path == SANDBOX or block in in_upload()
+
+
 def pattern(shown: str) -> str:
     """Shown output as a pattern: a line `…` stands for any lines, `…` in a line for any text."""
     lines = [
@@ -97,10 +110,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def shell(line: str, folder: Path) -> tuple[int, str]:
-    """A command line run by the shell in `folder`: exit code and everything that it printed."""
+def shell(line: str, folder: Path, **more: str) -> tuple[int, str]:
+    """A command line run by the shell in `folder`, with more variables: exit code and everything that it printed."""
     search = os.pathsep.join((str(folder / "bin"), os.environ["PATH"]))
-    environment = {"PATH": search, "PYTHONPATH": str(ROOT), "HOME": str(folder), "PYTHONUTF8": "1", "NO_COLOR": "1"}
+    environment = {"PATH": search, "PYTHONPATH": str(ROOT), "HOME": str(folder), "PYTHONUTF8": "1", "NO_COLOR": "1", **more}
     done = subprocess.run(
         ["sh", "-c", line], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False
     )
@@ -108,14 +121,40 @@ def shell(line: str, folder: Path) -> tuple[int, str]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the documents' commands are for a POSIX shell")
-@pytest.mark.parametrize("block", [one for one in blocks("console") if one.path != SANDBOX], ids=lambda block: block.name)
+@pytest.mark.parametrize("block", [one for one in blocks("console") if not needs_server(one)], ids=lambda block: block.name)
 def test_a_command_prints_what_is_shown(block: Block, folder: Path) -> None:
+    prints_what_is_shown(block, folder)
+
+
+def prints_what_is_shown(block: Block, folder: Path, **more: str) -> None:
+    """Runs the commands of a block, one after the other."""
     assert commands(block)
     for command in commands(block):
-        code, out = shell(command.line, folder)
+        code, out = shell(command.line, folder, **more)
         assert code == expected_code(command.shown), out
         same = re.fullmatch(pattern(command.shown), out) is not None
         assert same, f"$ {command.line}\n{out}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the documents' commands are for a POSIX shell")
+def test_the_upload_in_the_readme_is_what_happens(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `init`, with the configuration of the page and a sandbox that is started as the page says."""
+    from tests.sandbox.test_command import served
+
+    yaml, sh, console = (next(one for one in blocks(kind) if one in in_upload()) for kind in ("yaml", "sh", "console"))
+    assert shell("billproof init exports/cost_2025-10-01_2025-10-31.csv", folder)[0] == 0
+    export, start = sh.text.splitlines()
+    variable, _, token = export.removeprefix("export ").partition("=")
+    words = start.partition(" > ")[0].split()
+    assert words[:2] == ["billproof", "sandbox"]
+    monkeypatch.chdir(folder)
+    (folder / "billproof.yaml").write_text(yaml.text, "utf-8")
+    with served(*words[2:], **{variable: token}) as sandbox:
+        (folder / "billproof.yaml").write_text(yaml.text.replace(SANDBOX_ADDRESS, sandbox.url.removeprefix("http://")), "utf-8")
+        prints_what_is_shown(console, folder, **{variable: token})
+        (month,) = sandbox.client(token).months("int-EXAMPLE1").values()
+    assert (month["id"], month["bytes"]) == ("upload-000001", (folder / "exports/cost_2025-10-01_2025-10-31.csv").stat().st_size)
+    assert shell("billproof ledger verify", folder)[0] == 0
 
 
 def expected_code(shown: str) -> int:

@@ -50,8 +50,7 @@ def own_set(folder: Path, head: str, **rules: str) -> Path:
 EXTENDING = "extends: openai-cost\n"
 # The CSV rules and what is added here; nothing looks at times or amounts.
 BARE = (
-    "extends: csv\ntable_schema: openai-cost.schema.json\n"
-    "roles: {day: start_time, amount: amount_value, project: project_id}\n"
+    "extends: csv\ntable_schema: openai-cost.schema.json\nroles: {day: start_time, amount: amount_value, project: project_id}\n"
 )
 COVERAGE = "{kind: day_coverage, role: day, period: month}\nneeds: [month]"
 
@@ -118,8 +117,10 @@ def waiver(tmp_path: Path) -> Path:
     return config
 
 
-BLOCKED_BY_304 = "{kind: one_of, column: organization_name, values: [Acme Research]}\nwhen: charged\nblocked_by:\n" \
+BLOCKED_BY_304 = (
+    "{kind: one_of, column: organization_name, values: [Acme Research]}\nwhen: charged\nblocked_by:\n"
     "  - {rule: OC304, when: always, reach: file}"
+)
 
 
 def test_a_waived_failure_blocks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,9 +136,11 @@ def test_a_waived_failure_blocks_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_blocker_may_name_the_columns_that_count(tmp_path: Path) -> None:
-    rule = "{kind: one_of, column: organization_name, values: [Acme Research]}\nwhen: charged\nblocked_by:\n" \
-        "  - {rule: OC205, when: always, reach: cell, columns: [organization_name]}\n" \
+    rule = (
+        "{kind: one_of, column: organization_name, values: [Acme Research]}\nwhen: charged\nblocked_by:\n"
+        "  - {rule: OC205, when: always, reach: cell, columns: [organization_name]}\n"
         "  - {rule: OC205, when: always, reach: row, columns: [project_id]}"
+    )
     mine = own_set(tmp_path / "mine", EXTENDING, MY101=rule)
     by_column = {}
     for column in ("amount_currency", "project_id"):

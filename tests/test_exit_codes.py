@@ -110,9 +110,7 @@ def test_two_files_of_one_month_have_their_own_verdicts(folder: Path, format_: s
     [({}, 0), ({"expires": '"2025-01-01"'}, 1), ({"at_most": "2"}, 1)],
     ids=["counts", "expired", "over-full"],
 )
-def test_a_waiver_that_does_not_count_leaves_the_rule_failed(
-    folder: Path, format_: str, keys: dict[str, str], code: int
-) -> None:
+def test_a_waiver_that_does_not_count_leaves_the_rule_failed(folder: Path, format_: str, keys: dict[str, str], code: int) -> None:
     (folder / "billproof.yaml").write_text(configuration(waiver("OC304", **keys)))
     assert check(FAILING, "--format", format_).code == code
 
@@ -136,9 +134,7 @@ def test_a_check_that_crashes_is_unproved(folder: Path, format_: str, monkeypatc
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_a_crash_is_unproved_beside_a_failed_rule_too(
-    folder: Path, format_: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_is_unproved_beside_a_failed_rule_too(folder: Path, format_: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> NoReturn:
         raise ZeroDivisionError
 
@@ -338,9 +334,7 @@ def test_an_interrupted_check(format_: str) -> None:
     command = [*COMMAND, "check", "-", "--format", format_]
     # Whoever runs the tests in the background has the signal ignored; the command must not inherit that.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    checking = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed
-    )
+    checking = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed)
     assert checking.stdin is not None
     row = GOOD.read_bytes().splitlines(keepends=True)[1]
     # More than a pipe holds: once it is written, the command is past its start and reads.
@@ -350,7 +344,7 @@ def test_an_interrupted_check(format_: str) -> None:
     out, err = checking.communicate()
     assert checking.returncode == 130
     assert out == b""
-    assert err == b"interrupted; nothing was proved\n"
+    assert err == b"interrupted; running the same command again is safe\n"
 
 
 # --- standard input, consoles, terminals ---
@@ -510,4 +504,3 @@ def test_red_rule_examples_fail(folder: Path) -> None:
     code, out, _ = run("rules", "test", "--ruleset", "./csv")
     assert code == 1
     assert "CSV010" in out
-

@@ -13,7 +13,7 @@ from fixtures import damage
 from fixtures.exports import TIMES, Organization, Table, rows, to_bytes
 from fixtures.generate import activity, legacy
 from tests.generations import GENERATIONS, LINE, ORGANIZATION, export_of, good, hourly, later, line_of_day, renamed, total
-from tests.support import Checked, check, make_ready
+from tests.support import AS_OF, Checked, check, run
 from validator.compiled import load_ruleset
 
 RULES = {rule.id for rule in load_ruleset().rules}
@@ -77,7 +77,7 @@ def cut_in_a_row(generation: str) -> Content:
 
 def cut_in_quotes(generation: str) -> Content:
     data = to_bytes(good(generation))
-    return data[: data.rindex(b', ') + 2]
+    return data[: data.rindex(b", ") + 2]
 
 
 def cut_in_a_character(generation: str) -> Content:
@@ -265,7 +265,7 @@ TABLE = (
     line("CSV013 line_item", doubled("line_item"), "CSV013", {"OC107", "OC208", "OC501", "OC502", "OC504"}),
     line(
         "CSV013 amount_value", doubled("amount_value"), "CSV013",
-        {"OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC603"},
+        {"OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC602", "OC603"},
     ),
     line("CSV013 start_time", doubled("start_time"), "CSV013", {"OC107", "OC601"} | OF_START_COLUMN),
     line(
@@ -275,7 +275,7 @@ TABLE = (
     line("OC104 line_item", without("line_item"), "OC104", {"OC106", "OC107", "OC208", "OC501", "OC502", "OC504"}),
     line(
         "OC104 amount_value", without("amount_value"), "OC104",
-        {"OC106", "OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC603"},
+        {"OC106", "OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC602", "OC603"},
     ),
     line("OC104 start_time", without("start_time"), "OC104", {"OC106", "OC107", "OC601"} | OF_START_COLUMN),
     line(
@@ -298,7 +298,7 @@ TABLE = (
     ),
     line(
         "CSV002 in an amount", bad_byte("amount_value"), "CSV002",
-        {"CSV005", "CSV011", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC603"},
+        {"CSV005", "CSV011", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC602", "OC603"},
     ),
     line(
         "CSV005 in a text cell", cell("project_name", "Sea\trch"), "CSV005",
@@ -311,14 +311,15 @@ TABLE = (
     line("OC204 of organization", cell("organization_id", ""), "OC204", {"OC401"}),
     line("OC204 of a name", cell("organization_name", ""), "OC204", set()),
     line("OC203", cell("amount_currency", "eur"), "OC203", {"OC601", "OC603"}),
-    line("OC201 of a start", cell("start_time", "1.75E+09"), "OC201", OF_START),
+    line("OC201 of a start", cell("start_time", "1.75E+09"), "OC201", OF_START | {"OC601"}),
     line("OC201 of an end", cell("end_time", "1.75E+09"), "OC201", {"OC209", "OC301"}),
     line("OC301 on every row", lambda: later(h4(), START, 3600), "OC301", OF_DAY | {"OC302"}),
     line("OC301", lambda: later(h4(), START, 3600, (LINE,)), "OC301", OF_DAY | {"OC302"}),
     line("OC302", lambda: later(h4(), BOTH, 3600, (LINE,)), "OC302", OF_DAY | {"OC308"}),
     line("OC303, no row in the month", h4, "OC303", {"OC304", "OC601", "OC602"}, "--month", "2025-09"),
     line(
-        "OC303, one day too many", lambda: rows(replace(export_of("H4"), last=date(2025, 11, 1))), "OC303", {"OC601", "OC602"},
+        "OC303, one day too many", lambda: rows(replace(export_of("H4"), last=date(2025, 11, 1))), "OC303",
+        {"OC601", "OC602"},
     ),
     line("OC305", h4, "OC305", {"OC309"}, "--as-of", "2025-10-21"),
     line("OC305, no day ended", h4, "OC305", {"OC304", "OC309"}, "--as-of", "2025-10-01"),
@@ -330,14 +331,29 @@ TABLE = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A configuration with a ledger, in which the good October has been uploaded."""
+    folder = tmp_path_factory.mktemp("uploaded")
+    path = folder / "billproof.yaml"
+    path.write_text(
+        "version: 1\nledger: ledger\ndestinations: {archive: {kind: directory, path: archive/}}\n"
+        f"integrations: [{{name: main, organization: {ORGANIZATION}, to: archive}}]\n"
+    )
+    (folder / "october.csv").write_bytes(h4_bytes())
+    assert run("ledger", "init", "--config", str(path))[0] == 0
+    code, out, err = run("upload", str(folder / "october.csv"), "--config", str(path), "--as-of", AS_OF)
+    assert code == 0, out + err
+    return str(path)
+
+
 @pytest.mark.parametrize("one", TABLE, ids=lambda one: one.name)
-def test_line_of_the_table(one: Line, tmp_path: Path) -> None:
-    """Organization, total and ledger are given, so that only a fault can keep a rule from speaking."""
+def test_line_of_the_table(one: Line, tmp_path: Path, config: str) -> None:
+    """Organization, total and what was uploaded are known, so that only a fault can keep a rule from speaking."""
     content = one.content()
     expected = total(content if "day too many" in one.name and isinstance(content, list) else h4())
     found = checked(
-        tmp_path, content, "--organization", ORGANIZATION, "--expect-total", expected, *one.arguments,
-        "--config", str(make_ready(tmp_path)),
+        tmp_path, content, "--organization", ORGANIZATION, "--expect-total", expected, "--config", config, *one.arguments,
         name="data.csv" if "day too many" in one.name else WHOLE_MONTH,
     )  # fmt: skip
     assert found.failed == {one.rule}
@@ -408,7 +424,7 @@ def test_a_rule_that_is_off_still_blocks_what_leans_on_it(tmp_path: Path) -> Non
     folder.mkdir()
     (folder / "ruleset.yaml").write_text(
         'name: mine\nversion: "0.1.0"\ntitle: Mine\nextends: openai-cost\n'
-        "rules:\n  OC301:\n    \"off\":\n      reason: hours are fine here\n      owner: somebody@example.com\n"
+        'rules:\n  OC301:\n    "off":\n      reason: hours are fine here\n      owner: somebody@example.com\n'
     )
     found = checked(tmp_path, later(h4(), START, 3600), "--ruleset", str(folder))
     assert found.outcome("OC301")["state"] == "off"

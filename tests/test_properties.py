@@ -35,7 +35,6 @@ BLOCK_SIZES = (1, 7, 64, 1000, 65_536)
 OTHER_ORGANIZATION = "org-EXAMPLEother"
 
 
-
 @pytest.fixture(autouse=True, scope="module")
 def _rules_read_once() -> Iterator[None]:
     """The shipped rule set is read once for all examples; what it says is the same."""
@@ -168,9 +167,7 @@ def _carriage_returns(ground: Ground) -> Planted:
     if ground.choose([True, False]):
         return Planted(b"".join(to_bytes([cells])[:-1] + end for cells in ground.table), ("1:-",))
     row = ground.row(None)
-    return Planted(
-        ground.in_record(row, lambda record: record[:-1] + end), (f"{ground.line(row) + _line_feeds(ground, row)}:-",)
-    )
+    return Planted(ground.in_record(row, lambda record: record[:-1] + end), (f"{ground.line(row) + _line_feeds(ground, row)}:-",))
 
 
 def _line_feeds(ground: Ground, row: int) -> int:
@@ -447,9 +444,7 @@ in_cell("OC501", ["line_item"], ["", " ", "\u00a0"])
 @plants("OC502")
 def _no_project(ground: Ground) -> Planted:
     blank = ground.choose([("project_id", "project_name"), ("project_id",), ("project_name",)])
-    table = damage.only(
-        rows(replace(ground.export, projects=1)), [column for column in ground.header if column not in blank]
-    )
+    table = damage.only(rows(replace(ground.export, projects=1)), [column for column in ground.header if column not in blank])
     row = next(n for n, cells in enumerate(table) if n and cells[ground.header.index("amount_value")])
     return Planted(table, (f"{ground.line(row, table)}:project_id",))
 
@@ -494,7 +489,6 @@ NO_ADDRESS = "no address column before H3"
 CANNOT_BE = {("OC209", "H1"): NO_ISO, ("OC701", "H1"): NO_ADDRESS, ("OC701", "H2"): NO_ADDRESS}
 NEEDED = {"OC209": "start_time_iso", "OC701": "user_email"}
 PAIRS = [(rule, generation) for rule in sorted(PLANTERS) for generation in GENERATIONS if (rule, generation) not in CANNOT_BE]
-
 
 
 def test_every_shipped_rule_has_a_planter_or_a_reason() -> None:
@@ -668,9 +662,7 @@ def test_bytes_changed_in_a_good_file_never_break_it(
 
 @settings(max_examples=60)
 @given(st.data(), st.sampled_from(GENERATIONS), st.sampled_from(BLOCK_SIZES), ARGUMENTS)
-def test_arbitrary_cells_never_break_it(
-    data: st.DataObject, generation: str, block: int, arguments: tuple[str, ...]
-) -> None:
+def test_arbitrary_cells_never_break_it(data: st.DataObject, generation: str, block: int, arguments: tuple[str, ...]) -> None:
     table = rows(Export(generation=generation, per_day=2))
     for _ in range(data.draw(st.integers(1, 8))):
         row = data.draw(st.integers(0, len(table) - 1))

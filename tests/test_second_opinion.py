@@ -189,9 +189,7 @@ def test_line_11_an_error_of_ours_settles_it(tmp_path: Path, monkeypatch: pytest
     assert found.file["second_opinion"]["disagreements"] == []
 
 
-def test_an_error_at_a_place_of_which_we_say_nothing_is_a_disagreement(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_at_a_place_of_which_we_say_nothing_is_a_disagreement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(second_opinion, "_errors", told(("type-error", 7, "amount_value")))
     found = asked(tmp_path, damage.put(good("H1"), "amount_currency", "eur", LINE))
     assert found.code == 1

@@ -53,7 +53,7 @@ def shaped(text: str) -> tuple[Whole | None, list[str]]:
 
 def test_everything_at_once() -> None:
     text = GOOD + (
-        "number: 3\n\"on\": true\nnames: [a, b]\ninner: {name: x}\nmany:\n  - name: yy\n  - name: zz\ntexts: {a: b}\n"
+        'number: 3\n"on": true\nnames: [a, b]\ninner: {name: x}\nmany:\n  - name: yy\n  - name: zz\ntexts: {a: b}\n'
         "either: {a: 1}\nnumber_or_text: 7\nwords: [a]\nfree: {any: [1]}\nfrom: here\ntoken: {env: NAME}\n"
     )
     found, faults = shaped(text)

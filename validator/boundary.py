@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(line)
         return error.exit_code
     except KeyboardInterrupt:
-        _say("interrupted; nothing was proved")
+        _say("interrupted; running the same command again is safe")
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # Nobody reads the result any more: it was not told, so it does not count as a pass.

@@ -89,6 +89,7 @@ def _rendered(format_: str, report: Mapping[str, Any], detail: Detail) -> str:
 
 def _upload(options: argparse.Namespace) -> int:
     from validator import upload
+    from validator.addressing import Wish
     from validator.render.sending import headline, sending_line
     from validator.settings import clock, policy_of
     from validator.values import rfc3339
@@ -97,7 +98,7 @@ def _upload(options: argparse.Namespace) -> int:
     started = clock()
     settings = _settings(options, started, policy_of("upload", "upload", "error"))
     refuse_to_overwrite(outputs, settings)
-    wish = upload.Wish(options.only, options.dry_run, options.resend)
+    wish = Wish(options.only, options.dry_run, options.resend)
     tell = say if options.format == "text" else note
 
     def now() -> str:

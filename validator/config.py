@@ -141,6 +141,7 @@ def read_config(name: str) -> Config:
         raise ConfigurationError(faults)
     config = Config(path, shown_path, hashlib.sha256(data).hexdigest(), found)
     _check_names(config, faults)
+    _check_copies(config, faults)
     if faults:
         raise ConfigurationError(faults)
     return config
@@ -156,6 +157,12 @@ def _check_names(config: Config, faults: list[Fault]) -> None:
         pattern = one.files is not None and glob.has_magic(one.files) and not config.folder(one).is_dir()
         if pattern or (one.files is not None and one.files.strip() in ("", "-")):
             faults.append(Fault(config.shown_path, one.line, f"`files` is {one.files}; it must name a folder, not a pattern"))
+        if one.integration is not None and one.integration != FILL_IN:
+            named = f"integration id {one.integration} at {one.to or 'no destination'}"
+            if named in seen:
+                text = f"the {named} stands on line {seen[named]} already: one would replace the other's months"
+                faults.append(Fault(config.shown_path, one.line, text))
+            seen[named] = one.line
         if one.to is not None and one.to not in config.file.destinations:
             known = ", ".join(config.file.destinations) or "none"
             faults.append(Fault(config.shown_path, one.line, f"`to` is {one.to}, no destination here; there are {known}"))
@@ -169,6 +176,18 @@ def _check_names(config: Config, faults: list[Fault]) -> None:
             faults.append(Fault(config.shown_path, waiver.line, f"`expires` is {waiver.expires}; expected YYYY-MM-DD"))
         if waiver.at_most is not None and waiver.at_most < 1:
             faults.append(Fault(config.shown_path, waiver.line, "`at_most` must be 1 or more"))
+
+
+def _check_copies(config: Config, faults: list[Fault]) -> None:
+    """A folder that uploads go to must not be among the files to be uploaded: its copies would be found again."""
+    for name, one in config.file.destinations.items():
+        place = (config.path.parent / (one.path or "")).resolve()
+        for integration in config.file.integrations if one.kind == "directory" and one.path else ():
+            if not integration.files or not place.is_relative_to(config.folder(integration)):
+                continue
+            if not any(part.startswith(".") for part in place.relative_to(config.folder(integration)).parts):
+                text = f"destination {name} lies in the `files` of {integration.name}, where its copies would be found again"
+                faults.append(Fault(config.shown_path, one.line, f"{text}: choose another `path`, such as .billproof/{name}"))
 
 
 def check_waivers(config: Config, ruleset: RuleSet, today: date) -> None:

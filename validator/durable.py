@@ -41,7 +41,8 @@ def replace(path: str, chunks: Iterable[bytes]) -> None:
 
 def _draft(path: str, chunks: Iterable[bytes]) -> str:
     folder, name = os.path.split(path)
-    draft = os.path.join(folder, f".{name}.{os.getpid()}.part")
+    # Machines that share a folder may share process numbers, too.
+    draft = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
         with open(draft, "wb") as stream:
             stream.writelines(chunks)

@@ -39,8 +39,11 @@ def upload(
         # A destination raises these only before anything has left.
         ledger.conclude(attempt, Answer("refused", f"not sent: {error.message}", attempts=0), clock())
         raise
-    except BaseException:
+    except BaseException as error:
         ledger.conclude(attempt, INTERRUPTED, clock())
+        if isinstance(error, SystemExit):
+            # A library that ends the program must not decide its exit code.
+            raise RuntimeError("the sending ended the program") from error
         raise
     return ledger.conclude(attempt, answer, clock())
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from validator.chain import prove
 from validator.errors import BillproofError
-from validator.ledger import Ledger, Month, open_ledger
+from validator.ledger import Ledger, LedgerFault, Month, open_ledger
 from validator.model import EarlierUpload, History
 from validator.values import month_days, month_of
 
@@ -12,6 +15,9 @@ def look_back(ledger: str, destination: str, organization: str, month: str) -> H
     """What the ledger in the folder `ledger` knows. One that cannot be relied on is told in `lacking`, never passed over."""
     try:
         found = open_ledger(ledger)
+        fault = _fault(ledger, found.id, tuple(found.all_files()))
+        if fault is not None:
+            return History(destination, lacking=fault)
         last = _upload(found, Month(destination, organization, month))
         before = _upload(found, Month(destination, organization, month_before(month)))
     except BillproofError as error:
@@ -22,6 +28,16 @@ def look_back(ledger: str, destination: str, organization: str, month: str) -> H
 def month_before(month: str) -> str:
     """The month before `2025-10`."""
     return month_of(month_days(month).start - 1)
+
+
+@cache
+def _fault(root: str, id_: str, files: tuple[tuple[str, str], ...]) -> str | None:
+    """Why the ledger cannot be relied on: asked once for the same files, however many exports are checked."""
+    try:
+        prove(Ledger(root, id_))
+    except LedgerFault as error:
+        return f"{error.message}. {error.help}"
+    return None
 
 
 def _upload(ledger: Ledger, month: Month) -> EarlierUpload | None:

@@ -11,7 +11,6 @@ import os
 import re
 import sys
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -75,8 +74,6 @@ class Standing(NamedTuple):
 
     def replaced(self, sha256: str) -> tuple[Receipt, Receipt] | None:
         """If these bytes were there before and others came since: the upload of these, and that of the others."""
-        if self.receipts and any(one.file_sha256 == sha256 for one in self.doubtful):
-            return None
         arrived = [one for one in self.receipts if one.holds or one.status == "unknown"]
         mine = [one for one in arrived if one.file_sha256 == sha256]
         if not mine:
@@ -158,7 +155,7 @@ class Ledger:
     def conclude(self, attempt: Attempt, answer: Answer, now: str) -> Receipt:
         """Writes the receipt of an attempt. Raises Unwritable; that the upload was begun is on disk even then."""
         found = self._write(attempt.folder, receipt.concluded(attempt.document, attempt.sha256, answer, now), "json")
-        self._heads = [found.sha256]
+        self._heads = sorted({found.sha256, *(one for one in self.heads() if one not in found.previous)})
         return found
 
     def heads(self) -> list[str]:
@@ -174,9 +171,9 @@ class Ledger:
         return [place for place in self.all_files() if pattern.fullmatch(place[1])]
 
     def all_files(self) -> list[tuple[str, str]]:
-        """Folder and name of everything in the ledger but its mark and what is hidden, in order."""
+        """Folder and name of everything in the ledger but its mark and what is hidden, in order. Raises LedgerFault."""
         found: list[tuple[str, str]] = []
-        for folder, inner, names in os.walk(self.root):
+        for folder, inner, names in os.walk(self.root, onerror=_unlistable):
             inner[:] = [one for one in inner if not one.startswith(".")]
             found += [(folder, name) for name in names if not name.startswith(".")]
         found = [place for place in found if place != (self.root, MARKER)]
@@ -232,27 +229,32 @@ class Ledger:
 
 def open_ledger(root: str) -> Ledger:
     """The ledger in a folder. Raises NoLedger if none was made there, LedgerFault if its mark is damaged."""
-    help = "First upload ever? billproof ledger init   Otherwise restore the ledger: docs/ci/state.md tells three ways."
+    restore = "restore the ledger from where it is kept: docs/ci/state.md tells three ways."
     try:
         with open(os.path.join(root, MARKER), "rb") as stream:
             found = json.loads(stream.read())
     except FileNotFoundError:
         state = "is no ledger" if os.path.exists(root) else "does not exist"
-        raise NoLedger(f"the ledger {root} {state}", help) from None
+        raise NoLedger(f"the ledger {root} {state}", f"First upload ever? billproof ledger init   Otherwise {restore}") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise LedgerFault(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", help) from None
+        raise LedgerFault(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore.capitalize()) from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("id"), str):
-        raise LedgerFault(f"{root}/{MARKER}: is not the mark of a ledger", help)
+        raise LedgerFault(f"{root}/{MARKER}: is not the mark of a ledger", restore.capitalize())
     return Ledger(root, found["id"])
 
 
 def make_ledger(root: str) -> Ledger:
-    """Makes an empty ledger. Raises UsageError if one is there already, Unwritable if it cannot be made."""
+    """Makes an empty ledger. Raises UsageError if one or anything else is there already, Unwritable if it cannot be made."""
+    import uuid
+
     if os.path.lexists(os.path.join(root, MARKER)):
         raise UsageError(f"{root} is a ledger already", "A ledger is made once; nothing was changed.")
     mark = {"schema": SCHEMA, "id": str(uuid.uuid4()), "about": _ABOUT.replace("\n", " ").strip()}
     try:
         os.makedirs(root, exist_ok=True)
+        if any(not name.startswith(".") for name in os.listdir(root)):
+            # Perhaps a ledger whose mark was lost: a new mark would make strangers of its receipts.
+            raise UsageError(f"{root} is not empty, and no ledger", f"Restore its {MARKER}, or name another folder.")
         durable.replace(os.path.join(root, ".gitignore"), [b".lock\n*.part\n"])
         durable.replace(os.path.join(root, ".gitattributes"), [b"* -text\n"])
         durable.put_new(os.path.join(root, MARKER), [(json.dumps(mark, indent=1) + "\n").encode()])
@@ -280,6 +282,10 @@ def _names(folder: str, pattern: re.Pattern[str]) -> list[str]:
         raise LedgerFault(f"{folder}: cannot be read: {error.strerror}") from None
 
 
+def _unlistable(error: OSError) -> None:
+    raise LedgerFault(f"{error.filename}: cannot be read: {error.strerror}") from None
+
+
 def _component(text: str) -> str:
     """A name as one folder: what could lead elsewhere is percent-encoded."""
     safe = quote(text, safe="")
@@ -296,7 +302,7 @@ def _locked(path: str, waiting: Any, patience: float) -> Iterator[None]:
     with stream:
         end = time.monotonic() + patience
         told = False
-        while not _try_lock(stream.fileno()):
+        while not _has_lock(stream, path):
             if not told and waiting is not None:
                 waiting()
             told = True
@@ -304,6 +310,14 @@ def _locked(path: str, waiting: Any, patience: float) -> Iterator[None]:
                 raise Busy("another upload is at work in this ledger", "Wait until it has ended, and run this again.")
             time.sleep(0.02)
         yield
+
+
+def _has_lock(stream: Any, path: str) -> bool:
+    try:
+        return _try_lock(stream.fileno())
+    except OSError as error:
+        text = f"{path}: cannot be locked: {error.strerror or error}; nothing was sent"
+        raise Unwritable(text, "Keep the ledger on a disk that knows locks, and copy it from there.") from None
 
 
 if sys.platform == "win32":

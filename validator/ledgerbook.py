@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from validator.chain import contents
 from validator.config import Config
 from validator.errors import UsageError
-from validator.ledger import Ledger, LedgerFault, Month, file_name, make_ledger, month_of, open_ledger
+from validator.ledger import Ledger, Month, make_ledger, month_of, open_ledger
 from validator.receipt import Receipt
 from validator.shipped import shipped
 from validator.values import cents, shown
@@ -69,7 +69,8 @@ def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
             yield f"    {answer['text']}" + (f"; id {answer['id']}" if answer["id"] else "")
             for waiver in each.document["waivers"]:
                 yield f"    {waiver['rule']} signed for by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
-            yield f"    {each.file_name}, {len(each.days)} days, {len(each.projects)} projects; {ledger.path(each)}"
+            held = f"{_count(len(each.days), 'day')}, {_count(len(each.projects), 'project')}"
+            yield f"    {each.file_name}, {held}; {ledger.path(each)}"
 
 
 def _verify(ledger: Ledger, say: Say) -> int:
@@ -77,30 +78,29 @@ def _verify(ledger: Ledger, say: Say) -> int:
     for text in (*faults, *notes):
         say(text)
     word = "FAIL" if faults else "PASS"
-    say(f"{word}  {checked} receipts, {len(faults)} fault{'s' if len(faults) != 1 else ''}")
+    say(f"{word}  {_count(checked, 'receipt')}, {_count(len(faults), 'fault')}")
     return Exit.FAIL if faults else Exit.PASS
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def verify(ledger: Ledger) -> tuple[int, list[str], list[str]]:
     """How many receipts there are; the faults: edited, removed or foreign ones; and notes: forks."""
-    faults: list[str] = []
-    found: dict[str, Receipt] = {}
-    begun: dict[str, Receipt] = {}
+    receipts, attempts, faults = contents(ledger)
+    faults = (*faults, *_misfits(ledger, receipts, attempts), *_unanswered(ledger, receipts, attempts))
+    return len(receipts), list(faults), list(_forks(receipts))
+
+
+def _misfits(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:
+    """Documents that are not as the schema of receipts has them."""
     fits = _form()
-    for folder, name in ledger.all_files():
-        path = os.path.join(folder, name)
-        try:
-            one = ledger.read(folder, name)
-        except LedgerFault as error:
-            faults.append(error.message)
-            continue
-        misfit = fits(one)
-        if misfit:
-            faults.append(f"{path}: is not in the form of a receipt: {misfit}")
-        else:
-            (begun if name.endswith(".begun") else found)[one.sha256] = one
-    faults += (*_missing(ledger, found, begun), *_unanswered(ledger, found, begun), *_gaps([*found.values(), *begun.values()]))
-    return len(found), faults, list(_forks(found))
+    for suffix, found in (("json", receipts), ("begun", attempts)):
+        for one in found.values():
+            misfit = fits(one)
+            if misfit:
+                yield f"{ledger.path(one, suffix)}: is not in the form of a receipt: {misfit}"
 
 
 def _form() -> Callable[[Receipt], str | None]:
@@ -117,17 +117,6 @@ def _form() -> Callable[[Receipt], str | None]:
     return misfit
 
 
-def _missing(ledger: Ledger, found: Mapping[str, Receipt], begun: Mapping[str, Receipt]) -> Iterator[str]:
-    """What receipts name and is not there."""
-    for one in found.values():
-        path = ledger.path(one)
-        for digest in one.previous:
-            if digest not in found:
-                yield f"{path}: follows the receipt {digest[:12]}…, which is not there: removed or edited"
-        if one.attempt is not None and one.attempt not in begun:
-            yield f"{path}: its attempt {file_name(one.n, one.attempt, 'begun')} is not there: removed or edited"
-
-
 def _unanswered(ledger: Ledger, found: Mapping[str, Receipt], begun: Mapping[str, Receipt]) -> Iterator[str]:
     """Attempts without a receipt."""
     answered = {one.attempt for one in found.values()}
@@ -137,16 +126,6 @@ def _unanswered(ledger: Ledger, found: Mapping[str, Receipt], begun: Mapping[str
                 f"{ledger.path(one, 'begun')}: has no receipt: the command was cut off, or the receipt was removed. "
                 "The next upload writes down that its result is not known"
             )
-
-
-def _gaps(receipts: Iterable[Receipt]) -> Iterator[str]:
-    """Numbers of a month that are left out."""
-    months: dict[Month, set[int]] = {}
-    for one in receipts:
-        months.setdefault(month_of(one), set()).add(one.n)
-    for month, numbers in sorted(months.items()):
-        for n in sorted(set(range(1, max(numbers))) - numbers):
-            yield f"{' '.join(month)}: there is no receipt with number {n}: it was removed"
 
 
 def _forks(found: Mapping[str, Receipt]) -> Iterator[str]:

@@ -50,11 +50,20 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings) 
     taken = {found for path in read if (found := _identity(path)) is not None}
     taken |= {found for stream in (0, 1) if (found := _identity(stream)) is not None}
     for format_, path in outputs:
-        ledger = settings.config.ledger() if settings.config else None
-        if ledger is not None and os.path.realpath(path).startswith(os.path.join(os.path.realpath(ledger), "")):
-            raise UsageError(f"--output {format_}={path}: the ledger holds receipts and nothing else")
+        if any(os.path.realpath(path).startswith(os.path.join(os.path.realpath(one), "")) for one in _kept(settings)):
+            raise UsageError(f"--output {format_}={path}: a ledger or a folder of uploads holds nothing else")
         if _identity(path) in taken:
             raise UsageError(f"--output {format_}={path}: this would write over a file that this run uses")
+
+
+def _kept(settings: Settings) -> list[str]:
+    """Folders in which only billproof's own files belong: the ledger, and what uploads go to."""
+    config = settings.config
+    if config is None:
+        return []
+    folders = [config.beside(one.path) for one in config.file.destinations.values() if one.kind == "directory" and one.path]
+    ledger = config.ledger()
+    return folders if ledger is None else [*folders, ledger]
 
 
 def _identity(path: str | int) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ Status = Literal["accepted", "refused", "unknown", "already_there"]
 
 
 class Shipment(NamedTuple):
-    """What is sent, and as what; the bytes travel beside it.
+    """What is sent, and as what; the bytes travel beside it. `path` is where the file lies, if not here under its name.
 
     `follows` is the digest of the receipt of the last accepted upload of this month (empty for the first), so that the same
     wish has the same idempotency key, and a later wish for the same bytes another. `may_replace` are the digests of files
@@ -28,6 +28,7 @@ class Shipment(NamedTuple):
     sha256: str
     follows: str = ""
     may_replace: Collection[str] | None = None
+    path: str = ""
 
 
 class Request(NamedTuple):

@@ -10,41 +10,19 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Any, NamedTuple
 
 from validator import gate, receipt
-from validator.config import Config, Integration
-from validator.destinations.directory import DirectoryDestination
+from validator.addressing import Addresses, Parcel, Wish, destination_names
+from validator.chain import prove
+from validator.config import Config
 from validator.errors import Unreadable, UsageError
 from validator.inputs import Input
-from validator.ledger import Ledger, Month, NoLedger, Standing, open_ledger
+from validator.ledger import Ledger, LedgerFault, NoLedger, open_ledger
 from validator.model import FileResult
-from validator.receipt import Receipt
 from validator.report import Run
 from validator.run import check_input, inputs, judged, prepare, unread
 from validator.settings import Settings
-from validator.shipment import Destination, Request, Sending, Shipment
-from validator.source import STANDARD_INPUT, Copy, Source, open_source, private_copy
-from validator.tokens import NoToken, Secret
-from validator.values import cents
-from validator.verdict import Exit, Pass
-
-
-class Wish(NamedTuple):
-    """What was asked of an upload besides what every check is asked."""
-
-    only: str | None = None
-    dry_run: bool = False
-    resend: bool = False
-
-
-class Parcel(NamedTuple):
-    """A file that was judged: with its proof, if it passed, and all that is needed to send it."""
-
-    file: FileResult
-    copy: Copy | None
-    proof: Pass | None = None
-    shipment: Shipment | None = None
-    destination: Destination | None = None
-    request: Request | None = None
-    token: Secret | None = None
+from validator.shipment import Sending
+from validator.source import Copy, Source, open_source, private_copy
+from validator.verdict import Exit
 
 
 class Plan(NamedTuple):
@@ -76,36 +54,40 @@ def planned(
     ruleset = prepare(settings)
     ledger = _ledger(config)
     with ExitStack() as held:
-        if ledger is not None and not wish.dry_run:
-            held.enter_context(ledger.lock(waiting))
-            ledger.settle(now())
-        known = _Known(config, ledger, settings, wish)
+        if ledger is not None:
+            if not wish.dry_run:
+                held.enter_context(ledger.lock(waiting))
+            prove(ledger)
+            if not wish.dry_run:
+                ledger.settle(now())
+        addresses = Addresses(config, ledger, settings, wish)
         items: list[Sending | Parcel] = []
         for one in inputs(settings):
-            if not known.is_wanted_folder(one.path):
+            if not addresses.is_wanted_folder(one.path):
                 continue
             copy, failure = _copied(one, held)
-            settled = known.settled(copy) if copy else None
-            if settled is not None:
+            settled = addresses.settled(copy) if copy else None
+            if copy is not None and settled is not None:
+                copy.stream.close()
                 items.append(settled)
                 continue
             file = failure or check_input(one, settings, ruleset, _opened(copy))
-            if known.is_wanted(file):
+            if addresses.is_wanted(file):
                 items.append(Parcel(file, copy))
         _refuse_two_of_a_month(items)
-        items = [known.addressed(one) if isinstance(one, Parcel) else one for one in items]
+        items = [addresses.addressed(one) if isinstance(one, Parcel) else one for one in items]
         parcels = [one for one in items if isinstance(one, Parcel)]
         run = judged(settings, ruleset, (one.file for one in parcels)) if parcels or not items else None
         code = _exit_code(run, items)
         if run is not None and code is Exit.PASS:
             items = _sealed(items, run)
             if not wish.dry_run:
-                items = [known.stamped(one, environment) if isinstance(one, Parcel) else one for one in items]
+                items = [addresses.stamped(one, environment) if isinstance(one, Parcel) else one for one in items]
         yield Plan(tuple(items), run, code, ledger, wish)
 
 
 def carry_out(plan: Plan, report: Mapping[str, Any] | None, now: Callable[[], str]) -> Iterator[Sending]:
-    """Sends what may be sent, one by one, and tells what became of each file as soon as it is known."""
+    """Sends what may be sent, one by one, and tells what became of each file as soon as it is addresses."""
     for one in plan.items:
         if isinstance(one, Sending):
             yield one
@@ -147,117 +129,13 @@ def _told(one: Parcel, fate: Any, text: str, plan: Plan) -> Sending:
     )  # fmt: skip
 
 
-class _Known:
-    """What the configuration and the ledger say of files and months."""
-
-    def __init__(self, config: Config, ledger: Ledger | None, settings: Settings, wish: Wish) -> None:
-        self._config = config
-        self._ledger = ledger
-        self._settings = settings
-        self._wish = wish
-        self._standings: dict[Month, Standing] = (
-            {month: ledger.standing(month) for month in ledger.months()} if ledger is not None else {}
-        )
-
-    def is_wanted_folder(self, path: str) -> bool:
-        """Whether `--only` leaves room for a file that lies there."""
-        holder = self._config.integration_of_file(path) if path != STANDARD_INPUT else None
-        return self._wish.only is None or holder is None or holder.name == self._wish.only
-
-    def is_wanted(self, file: FileResult) -> bool:
-        """Whether `--only` leaves room for a file of that integration; one of which nobody knows is never passed over."""
-        return self._wish.only is None or file.integration in (None, self._wish.only)
-
-    def settled(self, copy: Copy) -> Sending | None:
-        """What the ledger alone decides: the destination has these bytes, or had them and they were replaced."""
-        if self._wish.resend:
-            return None
-        for month, standing in self._standings.items():
-            integration = self._config.integration_of(month.organization)
-            if integration is None or not self._could_be(copy.path, month, integration):
-                continue
-            current = standing.current
-            if standing.is_current(copy.sha256) and current is not None:
-                text = f"{month.destination} has it since {_date(current)}"
-                return self._without_judgement(copy, integration, current, "current", text)
-            replaced = standing.replaced(copy.sha256)
-            if replaced is not None:
-                return self._without_judgement(copy, integration, replaced[0], "replaced", _replaced(*replaced))
-        return None
-
-    def _could_be(self, path: str, month: Month, integration: Integration) -> bool:
-        """Whether nothing that was said of the file speaks against that month there."""
-        settings = self._settings
-        holder = self._config.integration_of_file(path) if path != STANDARD_INPUT else None
-        return (
-            month.destination == (settings.to or integration.to)
-            and (holder is None or holder.organization == month.organization)
-            and (settings.organization is None or settings.organization.value == month.organization)
-            and (settings.month is None or settings.month.value == month.month)
-            and (self._wish.only is None or self._wish.only == integration.name)
-        )
-
-    def _without_judgement(self, copy: Copy, integration: Integration, one: Receipt, fate: Any, text: str) -> Sending:
-        path = self._ledger.path(one) if self._ledger else None
-        return Sending(copy.path, integration.name, one.month, None, one.amount, one.currency, fate, text, None, path)
-
-    def addressed(self, parcel: Parcel) -> Parcel:
-        """The parcel with its destination and request, if it is known whose month it is."""
-        file, copy = parcel.file, parcel.copy
-        integration = self._config.integration_of(file.organization.value)
-        if copy is None or integration is None or file.month.value is None:
-            return parcel
-        to = self._settings.to or integration.to
-        if to is None:
-            raise UsageError(
-                f"no destination for {integration.name} ({self._config.place(integration.line)}); nothing was sent",
-                f"Say --to NAME, or add `to: NAME` to the integration; there are {_names(self._config)}.",
-            )
-        standing = self._standings.get(Month(to, integration.organization, file.month.value), Standing(()))
-        shipment = Shipment(
-            organization=integration.organization, month=file.month.value, integration=integration.integration,
-            name="export.csv" if copy.path == STANDARD_INPUT else file.name, size=copy.size, sha256=copy.sha256,
-            follows=standing.current.sha256 if standing.current else "",
-            may_replace=None if self._wish.resend else frozenset(standing.seen),
-        )  # fmt: skip
-        destination = destination_of(self._config, to)
-        return parcel._replace(shipment=shipment, destination=destination, request=destination.request(shipment))
-
-    def stamped(self, parcel: Parcel, environment: Mapping[str, str]) -> Parcel:
-        """The parcel with the secret that it needs. Raises NoToken."""
-        assert parcel.destination is not None
-        integration = self._config.integration_of(parcel.file.organization.value)
-        if not parcel.destination.needs_token or integration is None:
-            return parcel
-        if integration.to not in (None, parcel.destination.name):
-            raise NoToken(
-                f"the token of {integration.name} is for {integration.to} and is not sent to {parcel.destination.name}",
-                "Set `to:` of the integration, or use another configuration with --config.",
-            )
-        from validator.destinations.credentials import token_of
-        from validator.destinations.sending import load_libraries
-
-        load_libraries()
-        return parcel._replace(token=token_of(integration, self._config, environment))
-
-
-def destination_of(config: Config, name: str) -> Destination:
-    """The destination with a name."""
-    settings = config.file.destinations[name]
-    if settings.kind == "directory":
-        return DirectoryDestination(name, config.beside(settings.path or ""))
-    from validator.destinations.http import HttpDestination
-
-    return HttpDestination(name, settings, config.file.integrations, config.shown_path)
-
-
 def _config(settings: Settings, wish: Wish) -> Config:
     """The configuration, which an upload cannot do without. Raises UsageError."""
     config = settings.config
     if config is None:
         raise UsageError("upload needs a billproof.yaml: it says whose files go where", "billproof init FILE writes one.")
     if settings.to is not None and settings.to not in config.file.destinations:
-        raise UsageError(f"--to {settings.to}: no such destination", f"There are {_names(config)}.")
+        raise UsageError(f"--to {settings.to}: no such destination", f"There are {destination_names(config)}.")
     names = [one.name for one in config.file.integrations]
     if wish.only is not None and wish.only not in names:
         raise UsageError(f"--only {wish.only}: no such integration", f"There are {', '.join(names) or 'none'}.")
@@ -266,18 +144,14 @@ def _config(settings: Settings, wish: Wish) -> Config:
     return config
 
 
-def _names(config: Config) -> str:
-    return ", ".join(config.file.destinations) or "none"
-
-
 def _ledger(config: Config) -> Ledger | None:
-    """The ledger, or None if there is none: then the rules that need it say so, and nothing is sent."""
+    """The ledger, or None if none can be read there: then the rules that need it say so, and nothing is sent."""
     root = config.ledger()
     if root is None:
         return None
     try:
         return open_ledger(root)
-    except NoLedger:
+    except (NoLedger, LedgerFault):
         return None
 
 
@@ -326,14 +200,3 @@ def _sealed(items: list[Sending | Parcel], run: Run) -> list[Sending | Parcel]:
     if any(isinstance(one, Parcel) and (one.proof is None or one.shipment is None) for one in sealed):
         raise gate.NotProved("a file passed and may not be uploaded all the same; nothing was sent. Please report it")
     return sealed
-
-
-def _replaced(mine: Receipt, since: Receipt) -> str:
-    had = "was accepted" if mine.holds else "was sent (nobody heard the answer)"
-    other = "was replaced" if since.holds else "may have been replaced (nobody heard the answer)"
-    text = f"{had} on {_date(mine)} with {cents(mine.amount):,f} {mine.currency} and {other} on {_date(since)}"
-    return f"{text} by {since.file_name} with {cents(since.amount):,f}; if you mean to put it back: --resend"
-
-
-def _date(one: Receipt) -> str:
-    return one.finished[:16].replace("T", " ")

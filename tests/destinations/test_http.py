@@ -31,7 +31,7 @@ from tests.support import ROOT
 from validator import __version__
 from validator.config import Integration, read_config
 from validator.destination_settings import DestinationSettings, FormField, Token
-from validator.destinations.answers import Attempt, Heard, answer_of, attempt_of
+from validator.destinations.answers import BODY_BYTES, Attempt, Heard, answer_of, attempt_of
 from validator.destinations.http import HttpDestination
 from validator.destinations.pelanor import NotFilledIn
 from validator.destinations.sending import Patience, Sending
@@ -583,8 +583,14 @@ def test_a_server_that_repeats_the_token(
 
 
 def test_a_token_across_the_edge_of_what_is_read(server: Server) -> None:
-    found = send(server, answer(400, b" " * (65_536 - 30) + TOKEN.encode()))
-    assert hidden_in(found.text)
+    for edge in (BODY_BYTES, 4000):
+        found = send(server, answer(400, b"x" * (edge - 30) + TOKEN.encode()))
+        assert hidden_in(found.text)
+
+
+def test_a_refusal_with_a_long_report_is_told_in_its_words(server: Server) -> None:
+    found = send(server, answer(422, {"title": "File refused", "detail": "no", "report": "x" * 500_000}))
+    assert found.text == "422: File refused; no"
 
 
 def test_no_exception_holds_the_token(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -711,6 +717,7 @@ def test_what_is_missing_is_told_in_four_steps() -> None:
         "       multipart/form-data with a name     file: {form_field: name}",
         "       text/csv or octet-stream            file: raw",
         "  4  billproof upload FILE --dry-run prints the request as a curl line: compare it with the page's own example",
+        "To try everything before that: billproof sandbox",
     ]
     with pytest.raises(NotFilledIn):
         made.send(shipment(), io.BytesIO(DATA), SECRET)
@@ -727,9 +734,11 @@ def test_what_is_missing_is_told_in_four_steps() -> None:
 def test_every_gap_is_named(changes: dict[str, Any], key: str) -> None:
     with pytest.raises(NotFilledIn) as raised:
         destination("https://api.example.com", **changes).request(shipment())
-    first, second = raised.value.lines()
+    first, *others = raised.value.lines()
     assert first == f"CONFIGURATION  billproof.yaml:4  destination api is not filled in: `{key}`"
-    assert "elanor" not in second
+    assert others == [
+        "The documentation of the API tells what belongs there.", "To try everything before that: billproof sandbox",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("id", [None, "", "FILL-IN", ".", ".."])

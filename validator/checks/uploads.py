@@ -43,7 +43,7 @@ class NotLess(Check):
 
     def _fewer_days(self, month: str, last: EarlierUpload) -> list[str]:
         days = sum(1 for day in self.file.collector.days if day in month_days(month))
-        return [f"from {len(last.days)} to {days} days"] if days < len(last.days) else []
+        return [f"from {len(last.days)} to {days} day{'s' if days != 1 else ''}"] if days < len(last.days) else []
 
     def _lower_total(self, total: Decimal, last: EarlierUpload) -> list[str]:
         allowed = EXACT.divide(EXACT.multiply(abs(last.amount), Decimal(self.parameters.percent)), HUNDRED)
@@ -65,6 +65,11 @@ class ProjectsKept(Check):
 
         column: str
         percent: Annotated[str, Spec(pattern=NUMBER)]
+
+    @classmethod
+    def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
+        # Projects are counted beside their amounts: without that column every one would seem lost.
+        return tuple(name for name in (parameters.column, roles.get("amount")) if name)
 
     def at_end(self) -> None:
         history = self.file.history()

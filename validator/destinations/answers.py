@@ -28,8 +28,10 @@ from validator.tokens import Secret, redact
 from validator.values import shown
 
 SUCCESS = (200, 201, 202, 204)
-BODY_BYTES = 65_536
+# A refusal may bring a whole report of what is wrong beside the words that say so.
+BODY_BYTES = 1_048_576
 _TEXT = 200
+_SEARCHED = 4000
 _TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
 
 
@@ -67,9 +69,10 @@ def attempt_of(heard: Heard, settings: DestinationSettings, secret: Secret | Non
         detail = _redirect(heard.headers.get("location", ""))
     else:
         detail = _words(heard, document)
+    after = _retry_after(heard.headers, now) if again else None
     return Attempt(
-        status, str(heard.code), redact(detail, secret)[:2000], again, _retry_after(heard.headers, now) if again else None,
-        heard.code, shown(redact(id, secret), 120) if id else None, _time(heard.headers, secret),
+        status, str(heard.code), redact(detail[:_SEARCHED], secret)[:2000], again, after, heard.code,
+        shown(redact(id, secret), 120) if id else None, _time(heard.headers, secret),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from validator import durable
 from validator.shipment import Answer, Request, Shipment
 from validator.tokens import Secret
+from validator.values import shown
 
 POINTER = "current"
 CHUNK_BYTES = 1 << 20
@@ -38,7 +39,7 @@ class DirectoryDestination:
         folder = self._folder(shipment)
         target = f"{folder}/N-{shipment.sha256}.csv"
         description = {"put": target, "pointer": f"{folder}/{POINTER}", "sha256": shipment.sha256, "bytes": shipment.size}
-        return Request(description, f"cp {shlex.quote(shipment.name)} {shlex.quote(target)}   # N: the next number")
+        return Request(description, f"cp {shlex.quote(shown(shipment.name, None))} {shlex.quote(target)}   # N: the next number")
 
     def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
         """Puts the version there and points to it."""
@@ -47,12 +48,13 @@ class DirectoryDestination:
             os.makedirs(folder, exist_ok=True)
             current = self._current(folder)
             if current is not None and not os.path.isfile(os.path.join(folder, current)):
-                return Answer("refused", f"{folder}/{POINTER} names {current}, which is not there")
+                return Answer("refused", f"{folder}/{POINTER} names {shown(current)}, which is not there")
             held = current and _digest(current)
-            if held == shipment.sha256 and shipment.may_replace is not None:
+            whole = held == shipment.sha256 and _is_whole(os.path.join(folder, current or ""), shipment)
+            if whole and shipment.may_replace is not None:
                 return Answer("already_there", "the folder had these bytes as its current version", id=current)
-            if held and shipment.may_replace is not None and held not in shipment.may_replace:
-                text = f"the folder holds {current}, which this ledger does not know: it would be replaced unseen"
+            if current and shipment.may_replace is not None and held not in shipment.may_replace:
+                text = f"the folder holds {shown(current)}, which this ledger does not know: it would be replaced unseen"
                 return Answer("refused", f"{text}. Restore the ledger that knows it, or --resend")
             name = self._put(folder, current, shipment, body)
         except OSError as error:

@@ -16,6 +16,7 @@ from validator import __version__
 from validator.destination_settings import PLACEHOLDERS, TOKEN, DestinationSettings, FormField, Token
 from validator.destinations.pelanor import PRESETS
 from validator.shipment import Request, Shipment
+from validator.values import shown
 
 _TOKEN = f"{{{TOKEN}}}"
 
@@ -116,10 +117,11 @@ def _curl(message: Message, headers: Mapping[str, str], shipment: Shipment, toke
     secret = [f"{name}: {value}" for name, value in headers.items() if _TOKEN in value]
     left_out = {"content-length"} | ({"content-type", "content-digest"} if message.field else set())
     open_headers = [f"{name}: {value}" for name, value in headers.items() if _TOKEN not in value and name.lower() not in left_out]
+    path = shown(shipment.path or shipment.name, None)
     if message.field is None:
-        body = f"--data-binary {shlex.quote('@' + shipment.name)}"
+        body = f"--data-binary {shlex.quote('@' + path)}"
     else:
-        body = "--form " + shlex.quote(f'{message.field}=@"{_escaped(shipment.name)}";type=text/csv')
+        body = "--form " + shlex.quote(f'{message.field}=@"{_escaped(path)}";type=text/csv')
     lines = [
         f"printf '%s\\n' {' '.join(_with_variable(one, token) for one in secret)} | curl --header @-",
         f"  --request {message.method} {shlex.quote(message.url)}",

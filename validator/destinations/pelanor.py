@@ -33,6 +33,7 @@ Pelanor shows it only to its customers, so nobody can ship it. Four steps:
        multipart/form-data with a name     file: {{form_field: name}}
        text/csv or octet-stream            file: raw
   4  billproof upload FILE --dry-run prints the request as a curl line: compare it with the page's own example"""
+_BEFORE = "To try everything before that: billproof sandbox"
 
 
 class NotFilledIn(UsageError):
@@ -40,7 +41,7 @@ class NotFilledIn(UsageError):
 
     def __init__(self, gaps: list[str], preset: str | None) -> None:
         help = _STEPS.format(page=PRESETS[preset].page) if preset else "The documentation of the API tells what belongs there."
-        super().__init__(f"CONFIGURATION  {gaps[0]}", help)
+        super().__init__(f"CONFIGURATION  {gaps[0]}", f"{help}\n{_BEFORE}")
         self.gaps = gaps
 
     def lines(self) -> list[str]:

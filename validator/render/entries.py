@@ -4,8 +4,6 @@ What is unproved comes before every error, and the first finding of every rule b
 that may show only a few shows something of everything. Rules that somebody signed for are left out.
 """
 
-from __future__ import annotations
-
 import hashlib
 import posixpath
 from collections import Counter

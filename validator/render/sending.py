@@ -19,7 +19,7 @@ def sending_line(one: Sending, width: int) -> str:
     """`research  2026-10  PASS  18,402.17 USD  accepted  id 8c1…  receipt PATH`; `width` is that of the first column."""
     amount = "-" if one.amount is None else f"{one.amount.quantize(Decimal('0.01'), rounding=ROUND_HALF_UP):,f}"
     parts = [
-        f"{shown(one.integration or one.path):<{width}}", one.month or "-      ", f"{_WORDS[one.verdict]:<8}",
+        f"{shown(one.integration or _named(one.path)):<{width}}", one.month or "-      ", f"{_WORDS[one.verdict]:<8}",
         f"{amount:>14} {one.currency or '   '}", f"{_FATES[one.fate]:<17}",
     ]  # fmt: skip
     if one.id:
@@ -30,6 +30,10 @@ def sending_line(one: Sending, width: int) -> str:
         parts.append(f"receipt {shown(one.receipt, None)}")
     line = f"  {'  '.join(parts)}".rstrip()
     return f"{line}\n{one.text}" if one.fate == "would_be_sent" else line
+
+
+def _named(path: str) -> str:
+    return "standard input" if path == "-" else path
 
 
 def headline(sendings: Sequence[Sending], dry_run: bool) -> str:

@@ -4,8 +4,6 @@ No function here takes markup, so nothing that a report says can become any. The
 those within the page, and no scripts, because nobody can ask for them: `element` knows the attributes and tags of the page.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple, TypeAlias
@@ -27,7 +25,7 @@ class Element(NamedTuple):
 
     tag: str
     attributes: tuple[tuple[str, str], ...]
-    children: tuple[Node, ...]
+    children: tuple["Node", ...]
 
 
 Node: TypeAlias = Element | str

@@ -1,7 +1,5 @@
 """States in plain words, each with a sign: none is told by colour alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce

@@ -1,0 +1,36 @@
+"""An upload that is killed (SIGKILL) at any step leaves nothing half done, and running it again ends as if nothing had been."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.killing import SCENARIOS
+from tests.support import ROOT
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork and signals")
+
+# Every step of the upload that replaces a month, in two halves; of the others every fifth or so; and kills at any time.
+WAYS = [
+    ("replace", "steps", 0, 2), ("replace", "steps", 1, 2), ("first", "steps", 2, 5), ("after a cut", "steps", 3, 6),
+    ("other bytes after a cut", "steps", 1, 6), ("replace", "time", 0, 2), ("first", "time", 1, 2),
+]  # fmt: skip
+AT_LEAST = {"steps": 30, "time": 5}
+
+
+@pytest.mark.parametrize("scenario, way, shard, shards", WAYS)
+def test_kills(
+    tmp_path: Path, record_property: Callable[[str, object], None], scenario: str, way: str, shard: int, shards: int
+) -> None:
+    assert scenario in SCENARIOS
+    command = [sys.executable, "-m", "tests.killing", str(tmp_path), scenario, way, str(shard), str(shards)]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert found.returncode == 0, found.stderr
+    kills = int(found.stdout)
+    record_property("kills", kills)
+    assert kills >= AT_LEAST[way] * (2 if scenario == "replace" and way == "steps" else 1)

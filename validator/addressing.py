@@ -1,0 +1,161 @@
+"""Whose month a file is and where it goes: what was asked, the configuration and the ledger, put together.
+
+Nothing is judged or sent here. What the ledger alone decides is told before a file is judged.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from validator.config import Config, Integration
+from validator.destinations.directory import DirectoryDestination
+from validator.errors import UsageError
+from validator.ledger import Ledger, Month, Standing
+from validator.model import FileResult
+from validator.receipt import Receipt
+from validator.settings import Settings
+from validator.shipment import Destination, Request, Sending, Shipment
+from validator.source import STANDARD_INPUT, Copy
+from validator.tokens import NoToken, Secret
+from validator.values import cents
+from validator.verdict import Pass
+
+
+class Wish(NamedTuple):
+    """What was asked of an upload besides what every check is asked."""
+
+    only: str | None = None
+    dry_run: bool = False
+    resend: bool = False
+
+
+class Parcel(NamedTuple):
+    """A file that was judged: with its proof, if it passed, and all that is needed to send it."""
+
+    file: FileResult
+    copy: Copy | None
+    proof: Pass | None = None
+    shipment: Shipment | None = None
+    destination: Destination | None = None
+    request: Request | None = None
+    token: Secret | None = None
+
+
+class Addresses:
+    """Where each file goes, by the configuration, and what the ledger already says of it."""
+
+    def __init__(self, config: Config, ledger: Ledger | None, settings: Settings, wish: Wish) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._settings = settings
+        self._wish = wish
+        self._standings: dict[Month, Standing] = (
+            {month: ledger.standing(month) for month in ledger.months()} if ledger is not None else {}
+        )
+
+    def is_wanted_folder(self, path: str) -> bool:
+        """Whether `--only` leaves room for a file that lies there."""
+        holder = self._config.integration_of_file(path) if path != STANDARD_INPUT else None
+        return self._wish.only is None or holder is None or holder.name == self._wish.only
+
+    def is_wanted(self, file: FileResult) -> bool:
+        """Whether `--only` leaves room for a file of that integration; one of which nobody knows is never passed over."""
+        return self._wish.only is None or file.integration in (None, self._wish.only)
+
+    def settled(self, copy: Copy) -> Sending | None:
+        """What the ledger alone decides: the destination has these bytes, or had them and they were replaced."""
+        if self._wish.resend:
+            return None
+        for month, standing in self._standings.items():
+            integration = self._config.integration_of(month.organization)
+            if integration is None or not self._could_be(copy.path, month, integration):
+                continue
+            current = standing.current
+            if standing.is_current(copy.sha256) and current is not None:
+                text = f"{month.destination} has it since {_date(current)}"
+                return self._without_judgement(copy, integration, current, "current", text)
+            replaced = standing.replaced(copy.sha256)
+            if replaced is not None:
+                return self._without_judgement(copy, integration, replaced[0], "replaced", _replaced(*replaced))
+        return None
+
+    def _could_be(self, path: str, month: Month, integration: Integration) -> bool:
+        """Whether nothing that was said of the file speaks against that month there."""
+        settings = self._settings
+        holder = self._config.integration_of_file(path) if path != STANDARD_INPUT else None
+        return (
+            month.destination == (settings.to or integration.to)
+            and (holder is None or holder.organization == month.organization)
+            and (settings.organization is None or settings.organization.value == month.organization)
+            and (settings.month is None or settings.month.value == month.month)
+            and (self._wish.only is None or self._wish.only == integration.name)
+        )
+
+    def _without_judgement(self, copy: Copy, integration: Integration, one: Receipt, fate: Any, text: str) -> Sending:
+        path = self._ledger.path(one) if self._ledger else None
+        return Sending(copy.path, integration.name, one.month, None, one.amount, one.currency, fate, text, None, path)
+
+    def addressed(self, parcel: Parcel) -> Parcel:
+        """The parcel with its destination and request, if it is known whose month it is."""
+        file, copy = parcel.file, parcel.copy
+        integration = self._config.integration_of(file.organization.value)
+        if copy is None or integration is None or file.month.value is None:
+            return parcel
+        to = self._settings.to or integration.to
+        if to is None:
+            raise UsageError(
+                f"no destination for {integration.name} ({self._config.place(integration.line)}); nothing was sent",
+                f"Say --to NAME, or add `to: NAME` to the integration; there are {destination_names(self._config)}.",
+            )
+        standing = self._standings.get(Month(to, integration.organization, file.month.value), Standing(()))
+        shipment = Shipment(
+            organization=integration.organization, month=file.month.value, integration=integration.integration,
+            name="export.csv" if copy.path == STANDARD_INPUT else file.name, size=copy.size, sha256=copy.sha256,
+            follows=standing.current.sha256 if standing.current else "",
+            may_replace=None if self._wish.resend else frozenset(standing.seen),
+            path="" if copy.path == STANDARD_INPUT else copy.path,
+        )  # fmt: skip
+        destination = destination_of(self._config, to)
+        return parcel._replace(shipment=shipment, destination=destination, request=destination.request(shipment))
+
+    def stamped(self, parcel: Parcel, environment: Mapping[str, str]) -> Parcel:
+        """The parcel with the secret that it needs. Raises NoToken."""
+        assert parcel.destination is not None
+        integration = self._config.integration_of(parcel.file.organization.value)
+        if not parcel.destination.needs_token or integration is None:
+            return parcel
+        if integration.to not in (None, parcel.destination.name):
+            raise NoToken(
+                f"the token of {integration.name} is for {integration.to} and is not sent to {parcel.destination.name}",
+                "Set `to:` of the integration, or use another configuration with --config.",
+            )
+        from validator.destinations.credentials import token_of
+        from validator.destinations.sending import load_libraries
+
+        load_libraries()
+        return parcel._replace(token=token_of(integration, self._config, environment))
+
+
+def destination_of(config: Config, name: str) -> Destination:
+    """The destination with a name."""
+    settings = config.file.destinations[name]
+    if settings.kind == "directory":
+        return DirectoryDestination(name, config.beside(settings.path or ""))
+    from validator.destinations.http import HttpDestination
+
+    return HttpDestination(name, settings, config.file.integrations, config.shown_path)
+
+
+def destination_names(config: Config) -> str:
+    """The configured destinations, to be told."""
+    return ", ".join(config.file.destinations) or "none"
+
+
+def _replaced(mine: Receipt, since: Receipt) -> str:
+    had = "was accepted" if mine.holds else "was sent (nobody heard the answer)"
+    other = "was replaced" if since.holds else "may have been replaced (nobody heard the answer)"
+    text = f"{had} on {_date(mine)} with {cents(mine.amount):,f} {mine.currency} and {other} on {_date(since)}"
+    return f"{text} by {since.file_name} with {cents(since.amount):,f}; if you mean to put it back: --resend"
+
+
+def _date(one: Receipt) -> str:
+    return one.finished[:16].replace("T", " ")

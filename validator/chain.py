@@ -1,0 +1,63 @@
+"""Whether a ledger is as it was written: every file a receipt under its own digest, and none gone that another speaks of.
+
+What nobody can see from the ledger alone is the loss of its last upload, both files of it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from validator.ledger import Ledger, LedgerFault, Month, file_name, month_of
+from validator.receipt import Receipt
+
+
+class Contents(NamedTuple):
+    """What a ledger holds, by digest, and what shows that a file was edited, removed or brought in."""
+
+    receipts: Mapping[str, Receipt]
+    attempts: Mapping[str, Receipt]
+    faults: tuple[str, ...]
+
+
+def contents(ledger: Ledger) -> Contents:
+    """Everything in a ledger, all of it read. Raises LedgerFault if a folder cannot be listed."""
+    receipts: dict[str, Receipt] = {}
+    attempts: dict[str, Receipt] = {}
+    faults = []
+    for folder, name in ledger.all_files():
+        try:
+            one = ledger.read(folder, name)
+        except LedgerFault as error:
+            faults.append(error.message)
+        else:
+            (attempts if name.endswith(".begun") else receipts)[one.sha256] = one
+    faults += (*_missing(ledger, receipts, attempts), *_gaps([*receipts.values(), *attempts.values()]))
+    return Contents(receipts, attempts, tuple(faults))
+
+
+def prove(ledger: Ledger) -> None:
+    """Raises LedgerFault, which names a file, if the ledger cannot be relied on."""
+    faults = contents(ledger).faults
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise LedgerFault(f"{faults[0]}{more}", "Nothing can be sent before this is cleared up: billproof ledger verify")
+
+
+def _missing(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:
+    """What receipts name and is not there."""
+    for one in (*receipts.values(), *attempts.values()):
+        path = ledger.path(one, "json" if one.sha256 in receipts else "begun")
+        for digest in one.previous:
+            if digest not in receipts:
+                yield f"{path}: follows the receipt {digest[:12]}…, which is not there: removed or edited"
+        if one.attempt is not None and one.attempt not in attempts:
+            yield f"{path}: its attempt {file_name(one.n, one.attempt, 'begun')} is not there: removed or edited"
+
+
+def _gaps(found: Iterable[Receipt]) -> Iterator[str]:
+    """Numbers of a month that are left out."""
+    months: dict[Month, set[int]] = {}
+    for one in found:
+        months.setdefault(month_of(one), set()).add(one.n)
+    for month, numbers in sorted(months.items()):
+        for n in sorted(set(range(1, max(numbers))) - numbers):
+            yield f"{' '.join(month)}: there is no receipt with number {n}: it was removed"
