@@ -375,7 +375,7 @@ def test_a_year_is_a_grid_totals_and_what_is_due(project: Path, monkeypatch: pyt
         "  research        #  +  !  #  #  !  !  ~  .  .",
         "  europe                      #  !  !  !  .  .",
         "  labs                              #  !  .  .",
-        "  # accepted   ~ provisional   + newer file   ! missing or refused   . not due yet   blank: before the first upload",
+        "  # accepted  ~ provisional  + newer file  ! missing, refused  . not due yet  blank: before the first",
         "",
         "  research   5 of 12 months accepted     14,100.00 USD",
         "  europe     1 of 12 months accepted  3,100,000.00 USD",
@@ -385,7 +385,7 @@ def test_a_year_is_a_grid_totals_and_what_is_due(project: Path, monkeypatch: pyt
         "  research  2025-05  MISSING               due: the month ended 156 days ago",
         "  research  2025-08  MISSING               due: the month ended 64 days ago",
         "  research  2025-09  MISSING               due: the month ended 34 days ago",
-        "  research  2025-10  accepted 2025-10-20      1,900.00 USD   provisional, judged before the month was settled: due",
+        "  research  2025-10  accepted 2025-10-20      1,900.00 USD   provisional, judged too early: due",
         "  europe    2025-08  MISSING               due: the month ended 64 days ago",
         "  europe    2025-09  MISSING               due: the month ended 34 days ago",
         "  europe    2025-10  MISSING               due: the month ended 3 days ago",
@@ -394,6 +394,7 @@ def test_a_year_is_a_grid_totals_and_what_is_due(project: Path, monkeypatch: pyt
         "Configuration: billproof.yaml",
     ]
     assert out in PAGE
+    assert max(map(len, out.splitlines())) <= 112
     total = status("--from", "2025-01", "--to", "2025-12")["integrations"][0]["totals"]
     assert total == [{"currency": "USD", "amount": "14100.00000000000141", "months": 5}]
 

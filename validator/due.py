@@ -51,7 +51,7 @@ def decide(
         return Finding("newer", settled or any(one.verdict == "pass" for one in new), _told(new, "newer file", folder))
     if _is_provisional(current):
         when = "due" if settled else f"due from {in_words(month_settled(month))}"
-        return Finding("provisional", settled, f"provisional, judged before the month was settled: {when}")
+        return Finding("provisional", settled, f"provisional, judged too early: {when}")
     return Finding("accepted", False, "")
 
 

@@ -15,8 +15,8 @@ _SIGNS = {
     "no_destination": "!", "open": ".", "before": " ",
 }  # fmt: skip
 _LEGEND = {
-    "#": "# accepted", "~": "~ provisional", "+": "+ newer file", "?": "? not known", "!": "! missing or refused",
-    ".": ". not due yet", " ": "blank: before the first upload",
+    "#": "# accepted", "~": "~ provisional", "+": "+ newer file", "?": "? not known", "!": "! missing, refused",
+    ".": ". not due yet", " ": "blank: before the first",
 }  # fmt: skip
 _WORDS = {
     "not_known": "NOT KNOWN", "unproved": "UNPROVED", "refused": "REFUSED", "missing": "MISSING",
@@ -45,7 +45,7 @@ def _grid(status: Tree, width: int) -> Iterator[str]:
             signs = [_SIGNS[month["state"]] for month in one["months"] if month["month"][:4] == year]
             yield f"  {one['name']:<{width}}  " + "  ".join(signs)
     used = {_SIGNS[month["state"]] for one in status["integrations"] for month in one["months"]}
-    yield "  " + "   ".join(text for sign, text in _LEGEND.items() if sign in used)
+    yield "  " + "  ".join(text for sign, text in _LEGEND.items() if sign in used)
 
 
 def _totals(status: Tree, width: int) -> Iterator[str]:
