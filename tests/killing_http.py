@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from tests.sandbox.running import Running
-from tests.sending import FIRST, QUICK, SECOND, TOKEN, VARIABLE, Project, make_project, sha256
+from tests.sending import FIRST, QUICK, SECOND, TOKEN, VARIABLE, Project, make_project
 from tests.support import run
 from tests.uploading import MONTH, sha256
 from validator import gate

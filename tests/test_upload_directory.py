@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.sending import FIRST, SECOND, Project, make_project, sha256
+from tests.sending import FIRST, SECOND, Project, make_project
 from tests.support import run
 from tests.uploading import MONTH, Folder, sha256
 from validator import durable
