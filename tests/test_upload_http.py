@@ -507,6 +507,7 @@ def test_the_line_of_a_dry_run_makes_the_upload(project: Project, sandbox: Runni
     by_us = sandbox.uploads[1]
     assert by_us.headers["idempotency-key"] == by_curl.headers["idempotency-key"]
     assert by_us.path == by_curl.path
+    assert by_us.headers["authorization"] == by_curl.headers["authorization"] == f"Bearer {TOKEN}"
 
 
 def test_the_line_of_a_dry_run_paints_nothing(project: Project) -> None:
