@@ -28,7 +28,7 @@ from validator.shape import parts
 from validator.verdict import Exit
 
 README = ROOT / "README.md"
-GUIDES = sorted((ROOT / "docs").glob("*.md"))
+GUIDES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "ci").glob("*.md"))]
 DOCUMENTS = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *GUIDES]
 SANDBOX = ROOT / "docs" / "sandbox.md"  # its commands need a server: tests/sandbox/test_docs.py
 SANDBOX_ADDRESS = "127.0.0.1:8765"

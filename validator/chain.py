@@ -3,8 +3,6 @@
 What nobody can see from the ledger alone is the loss of its last upload, both files of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 

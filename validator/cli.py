@@ -29,7 +29,7 @@ _START = """Three commands to start with:
   billproof demo          three small exports, one good and two bad
 All commands: billproof --help"""
 
-_NOT_BUILT = ("status", "verify", "pack")
+_NOT_BUILT = ("verify", "pack")
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -123,6 +123,23 @@ def _ledger(options: argparse.Namespace) -> int:
     from validator import ledgerbook
 
     return ledgerbook.run(options, _config_of(options), say)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from validator import status
+    from validator.render.json import render_json
+    from validator.render.status import render_status
+    from validator.settings import clock, policy_of
+
+    settings = _settings(options, clock(), policy_of("upload", "upload", "error"))
+    months = status.wanted_months(options.month, options.first, options.last, settings.as_of)
+    # Each file is of the month that its rows say, whichever months were asked for.
+    found = status.survey(settings._replace(month=None), months)
+    if options.format == "json":
+        say_bytes(render_json(found).encode("utf-8"))
+    else:
+        say(painted(render_status(found)), end="")
+    return int(found["exit_code"])
 
 
 def _config_of(options: argparse.Namespace) -> Config | None:
@@ -235,6 +252,6 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 
 _RUN: Mapping[str, Callable[[argparse.Namespace], int]] = {
-    "check": _check, "upload": _upload, "guide": _guide, "init": _init, "demo": _demo, "ledger": _ledger, "rules": _rules,
-    "sandbox": _sandbox,
+    "check": _check, "upload": _upload, "guide": _guide, "init": _init, "demo": _demo, "ledger": _ledger, "status": _status,
+    "rules": _rules, "sandbox": _sandbox,
 }  # fmt: skip

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from textwrap import dedent
 
 from validator.compiled import load_ruleset
@@ -21,7 +21,7 @@ from validator.rule import DEFAULT_RULESET
 from validator.run import check
 from validator.settings import MAX_FINDINGS, Settings, clock, parse_as_of, parse_month
 from validator.shipped import shipped_folder
-from validator.values import in_words, month_days, month_end, month_name, shown
+from validator.values import in_words, month_days, month_end, month_name, month_settled, shown
 
 DEMO_AS_OF = datetime(2025, 12, 1, tzinfo=UTC)
 DEMO_VERDICTS = {
@@ -31,7 +31,6 @@ DEMO_VERDICTS = {
 }
 LEDGER = ".billproof/ledger"
 _ORGANIZATION = re.compile(r"[A-Za-z0-9_-]{1,100}")
-SETTLED = timedelta(hours=48)
 
 
 def guide(month: str | None, as_of: str | None, ruleset_name: str | None) -> str:
@@ -46,7 +45,7 @@ def guide(month: str | None, as_of: str | None, ruleset_name: str | None) -> str
     }  # fmt: skip
     lines = [f"Export {month_name(wanted)}"]
     lines += [f"  {number}  {step.format_map(texts)}" for number, step in enumerate(ruleset.guide, 1)]
-    settled = month_end(wanted) + SETTLED
+    settled = month_settled(wanted)
     if now < month_end(wanted):
         lines.append(f"  The month is not over before {in_words(month_end(wanted))}.")
     elif now < settled:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from validator.source import STANDARD_INPUT
 
+NO_EXPORT = "this folder holds no file whose name ends in .csv"
+
 
 class Input(NamedTuple):
     """A path to check, or the reason why a name leads to none."""
@@ -83,7 +85,7 @@ def _folder(folder: str) -> Iterator[Input]:
     for error in unreadable:
         yield Input(_slashes(str(error.filename)), f"cannot be read: {error.strerror}")
     if not found and not unreadable:
-        yield Input(_slashes(folder), "this folder holds no file whose name ends in .csv")
+        yield Input(_slashes(folder), NO_EXPORT)
     for path in sorted(found):
         yield Input(_slashes(path))
 

@@ -89,6 +89,20 @@ def _add_demo(commands: Any) -> None:
     _add(commands, "demo", "three small exports: a good one, the dashboard's 31 days, one saved by a spreadsheet")
 
 
+def _add_status(commands: Any) -> None:
+    status = _add(commands, "status", "what was accepted, month by month, and what is due; 1 if anything is")
+    status.add_argument("--month", metavar="YYYY-MM|last", help="one month (default: last, the last one that is over)")
+    status.add_argument("--from", dest="first", metavar="YYYY-MM", help="the first month of a grid")
+    status.add_argument("--to", dest="last", metavar="YYYY-MM", help="the last month of a grid (default: last)")
+    status.add_argument("--as-of", metavar="INSTANT", help="what is due at this date or RFC 3339 instant (default: now)")
+    status.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    status.add_argument("--format", choices=("text", "json"), default="text", help="what is printed (default: text)")
+    status.set_defaults(
+        files=(), organization=None, month_to_date=False, expect_total=None, ruleset=None, second_opinion=False,
+        max_findings=None,
+    )  # fmt: skip
+
+
 def _files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE|FOLDER",
@@ -186,5 +200,5 @@ def _add_sandbox(commands: Any) -> None:
 
 _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "check": _add_check, "upload": _add_upload, "guide": _add_guide, "init": _add_init, "demo": _add_demo,
-    "ledger": _add_ledger, "rules": _add_rules, "sandbox": _add_sandbox,
+    "ledger": _add_ledger, "status": _add_status, "rules": _add_rules, "sandbox": _add_sandbox,
 }  # fmt: skip

@@ -55,14 +55,14 @@ def parse_as_of(text: str) -> datetime:
     return moment
 
 
-def parse_month(text: str, as_of: datetime) -> Sourced:
-    """`--month`: a month as 2025-10, or `last` for the one before that of `as_of`."""
+def parse_month(text: str, as_of: datetime, flag: str = "--month") -> Sourced:
+    """What `flag` says: a month as 2025-10, or `last` for the one before that of `as_of`."""
     if text == "last":
         before = as_of.date().replace(day=1) - timedelta(days=1)
-        return Sourced(before.isoformat()[:7], "--month last")
+        return Sourced(before.isoformat()[:7], f"{flag} last")
     if not is_month(text) or not FIRST_YEAR <= int(text[:4]) <= LAST_YEAR:
-        raise UsageError(f"--month {text}: no such month", "Write it as 2025-10, or `last` for the last month that is over.")
-    return Sourced(text, "--month")
+        raise UsageError(f"{flag} {text}: no such month", "Write it as 2025-10, or `last` for the last month that is over.")
+    return Sourced(text, flag)
 
 
 def parse_total(text: str) -> Decimal:

@@ -105,6 +105,11 @@ def month_end(month: str) -> datetime:
     return datetime.fromtimestamp(month_days(month).stop * DAY_SECONDS, UTC)
 
 
+def month_settled(month: str) -> datetime:
+    """The instant from which on a month's charges no longer change: 48 hours after its end, as OC309 has it."""
+    return month_end(month) + timedelta(hours=48)
+
+
 def month_name(month: str) -> str:
     """`2025-10` as people say it: October 2025."""
     return f"{MONTH_NAMES[int(month[5:]) - 1]} {month[:4]}"

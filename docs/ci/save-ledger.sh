@@ -1,0 +1,37 @@
+#!/bin/sh
+# Commits what uploads have added to the ledger and pushes it to the ledger's branch.
+#   save-ledger.sh FOLDER     a checkout of that branch, with the ledger in it and nothing else
+# 0: everything is on the remote. 1: it is not, and FOLDER may be the only copy: keep it.
+set -eu
+export LC_ALL=C
+
+fail() {
+    echo "save-ledger: $1" >&2
+    exit 1
+}
+
+[ $# -eq 1 ] || fail "usage: save-ledger.sh FOLDER"
+cd "$1" || fail "$1 is not there"
+[ -f ledger.json ] || fail "$1 holds no ledger.json, so it is no ledger; nothing was saved"
+[ "$(git rev-parse --show-prefix 2>/dev/null || echo none)" = "" ] || fail "$1 is not a checkout of its own"
+branch=$(git symbolic-ref --quiet --short HEAD) || fail "$1 is on no branch; check the ledger's branch out by its name"
+git config user.name >/dev/null || git config user.name billproof
+git config user.email >/dev/null || git config user.email billproof@example.com
+
+# Receipts are added, never changed. What is changed or gone here must not reach the copy that is sound.
+if git rev-parse --quiet --verify HEAD >/dev/null; then
+    changed=$(git diff HEAD --name-only --diff-filter=a)
+    [ -z "$changed" ] || fail "changed or removed, not saved: $changed"
+fi
+git add --all
+git diff --cached --quiet || git commit --quiet --message "Receipts of billproof"
+
+# Receipts of two machines never have one name, so a rebase finds nothing to merge.
+attempt=1
+until git push --quiet origin "HEAD:refs/heads/$branch"; do
+    [ "$attempt" -lt 8 ] || fail "not pushed after $attempt attempts; $1 is the only copy of what it holds"
+    sleep "$attempt"
+    attempt=$((attempt + 1))
+    git fetch --quiet origin "$branch" || continue
+    git rebase --quiet FETCH_HEAD || { git rebase --abort; fail "the remote's $branch is another ledger; nothing was pushed"; }
+done

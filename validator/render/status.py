@@ -1,0 +1,90 @@
+"""The status as people read it: for more than one month a grid, a row an integration, then the months that are due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from validator.values import cents, in_words, instant
+
+Tree = Mapping[str, Any]
+
+_SIGNS = {
+    "accepted": "#", "provisional": "~", "newer": "+", "not_known": "?", "unproved": "?", "refused": "!", "missing": "!",
+    "no_destination": "!", "open": ".", "before": " ",
+}  # fmt: skip
+_LEGEND = {
+    "#": "# accepted", "~": "~ provisional", "+": "+ newer file", "?": "? not known", "!": "! missing or refused",
+    ".": ". not due yet", " ": "blank: before the first upload",
+}  # fmt: skip
+_WORDS = {
+    "not_known": "NOT KNOWN", "unproved": "UNPROVED", "refused": "REFUSED", "missing": "MISSING",
+    "no_destination": "NO DESTINATION", "open": "open", "before": "-",
+}  # fmt: skip
+
+
+def render_status(status: Tree) -> str:
+    """A status (`schemas/status.v1.schema.json`) as text, ending in a line feed."""
+    several = status["from"] != status["to"]
+    width = max(len(one["name"]) for one in status["integrations"])
+    lines = [*_grid(status, width), "", *_totals(status, width), ""] if several else []
+    for one in status["integrations"]:
+        lines += [_line(one["name"], month, width) for month in one["months"] if month["due"] or not several]
+    lines += _notes(status, width)
+    lines += [_headline(status), f"Configuration: {status['config']['path']}"]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _grid(status: Tree, width: int) -> Iterator[str]:
+    """A block for each year, so that a line never grows beyond twelve months."""
+    months = [month["month"] for month in status["integrations"][0]["months"]]
+    for year in sorted({month[:4] for month in months}):
+        yield f"  {year:<{width}}  " + " ".join(month[5:] for month in months if month[:4] == year)
+        for one in status["integrations"]:
+            signs = [_SIGNS[month["state"]] for month in one["months"] if month["month"][:4] == year]
+            yield f"  {one['name']:<{width}}  " + "  ".join(signs)
+    used = {_SIGNS[month["state"]] for one in status["integrations"] for month in one["months"]}
+    yield "  " + "   ".join(text for sign, text in _LEGEND.items() if sign in used)
+
+
+def _totals(status: Tree, width: int) -> Iterator[str]:
+    for one in status["integrations"]:
+        head, count = f"  {one['name']:<{width}}", len(one["months"])
+        for total in one["totals"]:
+            yield f"{head}  {total['months']:>2} of {count} months accepted  {_amount(total)}"
+        if not one["totals"]:
+            yield f"{head}   0 of {count} months accepted"
+
+
+def _line(name: str, month: Tree, width: int) -> str:
+    accepted = f"accepted {month['accepted'][:10]}" if month["accepted"] else "-"
+    head = f"  {name:<{width}}  {month['month']}  {_WORDS.get(month['state'], accepted):<19}"
+    return f"{head}  {_amount(month)}   {month['text']}" if month["amount"] is not None else f"{head}   {month['text']}"
+
+
+def _amount(one: Tree) -> str:
+    return f"{cents(Decimal(one['amount'])):>12,f} {one['currency']}"
+
+
+def _notes(status: Tree, width: int) -> Iterator[str]:
+    for one in status["integrations"]:
+        for file in one["unplaced"]:
+            yield f"  {one['name']:<{width}}  {file['path']} is of no month that can be read; due: billproof check says why"
+        for text in one["unread"]:
+            yield f"  {one['name']:<{width}}  {text}"
+        if one["files"] is None and one["destination"] is not None:
+            yield f"  {one['name']:<{width}}  has no `files` in billproof.yaml: newer files are not looked for"
+    for other in status["elsewhere"]:
+        plural = "s" if other["months"] != 1 else ""
+        yield f"  Not shown: {other['months']} month{plural} of {other['organization']} at {other['destination']}"
+
+
+def _headline(status: Tree) -> str:
+    as_of = instant(status["as_of"])
+    when = f"as of {in_words(as_of)}" if as_of else ""
+    months = [month for one in status["integrations"] for month in one["months"]]
+    due = sum(month["due"] for month in months) + sum(len(one["unplaced"]) for one in status["integrations"])
+    if any(one["unread"] for one in status["integrations"]):
+        return f"UNPROVED  not everything could be read, {when}"
+    return f"DUE  {due} of {len(months)} months, {when}" if due else f"NOTHING DUE  {len(months)} months, {when}"
