@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.support import READY, ROOT, check, make_ready, run
+from tests.support import AS_OF, READY, ROOT, check, make_ready, run
 from validator.checks import KINDS
 from validator.ruleset import ROLE_NAMES
 
@@ -42,17 +42,15 @@ def ids(paths: list[Path]) -> list[str]:
     return [path.stem for path in paths]
 
 
-def uploaded_before(example: dict[str, Any], folder: Path) -> list[str]:
+def uploaded_before(example: dict[str, Any], rule: Path, folder: Path) -> list[str]:
     """The configuration of an example that speaks of earlier uploads, which are made."""
     if "before" not in example:
         return []
     config = make_ready(folder).as_posix()
     text = READY.replace("org-EXAMPLEacme01", "org-EXAMPLE1")
     Path(config).write_text(text, "utf-8")
-    for number, content in enumerate(example["before"]):
-        before = folder / f"before-{number}.csv"
-        before.write_bytes(content.encode("utf-8"))
-        code, out, err = run("upload", str(before), "--config", config, *example.get("args", []))
+    for name in example["before"]:
+        code, out, err = run("upload", str(rule.parent / name), "--config", config, "--as-of", AS_OF)
         assert code == 0, out + err
     return ["--config", config]
 
@@ -64,7 +62,7 @@ def test_the_example_comes_out_as_it_says(path: Path, word: str, example: dict[s
         shutil.copyfile(path.parent / example["csv_file"], data)
     else:
         data.write_bytes(example["csv"].encode("utf-8"))
-    found = check(data, *uploaded_before(example, tmp_path), *example.get("args", []))
+    found = check(data, *uploaded_before(example, path, tmp_path), *example.get("args", []))
     rule = path.stem.partition("-")[0]
     outcome = found.outcome(rule)
     if word == "pass":

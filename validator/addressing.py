@@ -17,7 +17,7 @@ from validator.settings import Settings
 from validator.shipment import Destination, Request, Sending, Shipment
 from validator.source import STANDARD_INPUT, Copy
 from validator.tokens import NoToken, Secret
-from validator.values import shown
+from validator.values import cents, month_end, month_name, shown
 from validator.verdict import Pass
 
 
@@ -70,7 +70,9 @@ class Addresses:
             if integration is None or not self._could_be(copy.path, month, integration):
                 continue
             current = standing.current
-            if current is not None and standing.is_current(copy.sha256) and self._is_there(copy, current, integration):
+            if current is None or not standing.is_current(copy.sha256) or not self._is_expected(current):
+                continue
+            if self._is_there(copy, current, integration):
                 return Sending(
                     copy.path, integration.name, month.month, None, current.amount, current.currency, "current",
                     f"{month.destination} has it since {date_of(current)}",
@@ -93,8 +95,14 @@ class Addresses:
         shipment = Shipment(
             current.organization, current.month, integration.integration, current.file_name, copy.size, copy.sha256
         )
-        found = destination_of(self._config, current.destination).request(shipment).address
-        return found == Request(current.document["request"]["description"], "").address
+        destination = destination_of(self._config, current.destination)
+        accepted_at = Request(current.document["request"]["description"], "").address
+        return destination.request(shipment).address == accepted_at and not destination.lacks(shipment)
+
+    def _is_expected(self, current: Receipt) -> bool:
+        """Whether the total is the one that was asked for; if not, the file is judged, and told so."""
+        expected = self._settings.expected_total
+        return expected is None or cents(current.amount) == cents(expected)
 
     def _could_be(self, path: str, month: Month, integration: Integration) -> bool:
         """Whether nothing that was said of the file speaks against that month there."""
@@ -114,6 +122,11 @@ class Addresses:
         integration = self._config.integration_of(file.organization.value)
         if copy is None or integration is None or file.month.value is None:
             return parcel
+        if self._settings.month_to_date and month_end(file.month.value) <= self._settings.now:
+            raise UsageError(
+                f"{copy.path}: {month_name(file.month.value)} is over; --month-to-date would replace it by a part of it",
+                "Leave --month-to-date out, and upload the whole month. Nothing was sent.",
+            )
         to = self._settings.to or integration.to
         if to is None:
             raise UsageError(

@@ -120,7 +120,7 @@ class Config(NamedTuple):
         if settings.kind == "directory":
             return None
         wants_id = "integration" in used_placeholders(settings)
-        if not open_keys(settings) and not (wants_id and integration.integration in (None, FILL_IN)):
+        if not open_keys(settings) and not (wants_id and integration.integration in (None, "", ".", "..", FILL_IN)):
             return None
         return Hindrance("fill_in", f"the destination {name} is not filled in: {self.shown_path} still says {FILL_IN}")
 
@@ -229,7 +229,9 @@ def _waiver_faults(waiver: Waiver, ruleset: RuleSet, today: date) -> Sequence[st
     if "error" in (rule.shipped_level, rule.level):
         if waiver.month == "any":
             found.append(f"{rule.id} is an error: a waiver for it names one month, not any")
-        if waiver.at_most is None and waiver.sha256 is None:
+        if "ledger" in rule.file.needs and waiver.sha256 is None:
+            found.append(f"{rule.id} is counted once whatever is lost: a waiver for it needs the file's `sha256`")
+        elif waiver.at_most is None and waiver.sha256 is None:
             found.append(f"{rule.id} is an error: a waiver for it needs `at_most` or the file's `sha256`")
     expires = calendar_date(waiver.expires)
     if expires is not None and expires > today + timedelta(days=WAIVER_DAYS):

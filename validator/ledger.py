@@ -181,7 +181,11 @@ class Ledger:
         """Folder and name of everything in the ledger but its mark and what is hidden, in order. Raises LedgerFault."""
         found: list[tuple[str, str]] = []
         for folder, inner, names in os.walk(self.root, onerror=_unlistable):
-            inner[:] = [one for one in inner if not one.startswith(".")]
+            for one in inner:
+                # What is passed over here could hold receipts; only git's own folder cannot.
+                if os.path.islink(os.path.join(folder, one)) or (one.startswith(".") and one != ".git"):
+                    raise LedgerFault(f"{os.path.join(folder, one)}: is hidden or a link, and no folder of a ledger is")
+            inner[:] = [one for one in inner if one != ".git"]
             found += [(folder, name) for name in names if not name.startswith(".")]
         found = [place for place in found if place != (self.root, MARKER)]
         return sorted(found)

@@ -66,9 +66,10 @@ def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
         for each in standing.receipts:
             answer = each.document["answer"]
             yield _line(each) + ("   current" if standing.is_current(each.file_sha256) and each == standing.current else "")
-            yield f"    {answer['text']}" + (f"; id {answer['id']}" if answer["id"] else "")
+            yield shown(f"    {answer['text']}" + (f"; id {answer['id']}" if answer["id"] else ""), None)
             for waiver in each.document["waivers"]:
-                yield f"    {waiver['rule']} signed for by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
+                text = f"    {waiver['rule']} signed for by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
+                yield shown(text, None)
             held = f"{_count(len(each.days), 'day')}, {_count(len(each.projects), 'project')}"
             yield f"    {each.file_name}, {held}; {ledger.path(each)}"
 

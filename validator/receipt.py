@@ -120,6 +120,10 @@ def read(data: bytes, name: str) -> Receipt:
         if document["schema"] != SCHEMA:
             raise ReceiptFault(f"{name}: is no receipt of this version ({shown(str(document['schema']))})")
         totals = document["totals"]
+        texts = [document[key] for key in ("ledger", "destination", "organization", "month", "status", "finished", "as_of")]
+        texts += [document["file"]["name"], document["file"]["sha256"], totals["currency"], *document["previous"]]
+        if not all(isinstance(one, str) for one in texts):
+            raise TypeError("a text was expected")
         return Receipt(
             sha256=hashlib.sha256(data).hexdigest(), n=int(document["n"]), ledger=document["ledger"],
             destination=document["destination"], organization=document["organization"], month=document["month"],

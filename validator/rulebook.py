@@ -120,10 +120,8 @@ def _example(title: str, one: Example, rule: Rule) -> Iterator[str]:
     arguments = f" with `{' '.join(one.args)}`" if one.args else ""
     named = f", file name `{one.name}`" if one.name != "data.csv" else ""
     places = f" at {', '.join(f'`{place}`' for place in one.at)}" if one.at else ""
-    for text in one.before:
-        yield "Uploaded before:"
-        yield ""
-        yield from textwrap.indent(text.rstrip("\n"), "    ").splitlines()
+    if one.before:
+        yield f"Uploaded before: {', '.join(one.before)} (beside the rule)."
         yield ""
     yield f"{title}{places}{arguments}{named}:"
     yield ""
@@ -194,7 +192,7 @@ def run_example(one: Example, rule: Rule, ruleset: str, folder: Path, command: C
     told = io.TextIOWrapper(io.BytesIO(), "utf-8")
     try:
         with contextlib.redirect_stdout(told):
-            _upload_before(one, folder, common, command)
+            _upload_before(one, rule, folder, common, command)
             command(["check", str(path), "--ruleset", ruleset, "--quiet", "--output", f"json={report}", *common])
     except BillproofError as error:
         return {"state": "refused", "reason": error.message, "findings": []}
@@ -203,17 +201,15 @@ def run_example(one: Example, rule: Rule, ruleset: str, folder: Path, command: C
     return found
 
 
-def _upload_before(one: Example, folder: Path, common: list[str], command: Command) -> None:
+def _upload_before(one: Example, rule: Rule, folder: Path, common: list[str], command: Command) -> None:
     """Uploads what an example says was there before, to a folder, with a ledger of its own. Raises UsageError."""
     if not one.before:
         return
     shutil.rmtree(folder / "before", ignore_errors=True)
     command(["ledger", "init", "--config", str(folder / "billproof.yaml")])
-    for number, text in enumerate(one.before, 1):
-        path = folder / "before" / f"{number}.csv"
-        path.write_bytes(text.encode("utf-8"))
-        if command(["upload", str(path), *common]) != Exit.PASS:
-            raise UsageError(f"export {number} of `before` may not be uploaded")
+    for name in one.before:
+        if command(["upload", str(Path(rule.path).parent / name), *common]) != Exit.PASS:
+            raise UsageError(f"{name} may not be uploaded")
 
 
 def pages(ruleset: RuleSet) -> dict[str, str]:

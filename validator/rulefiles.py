@@ -32,7 +32,7 @@ class Example(NamedTuple):
     csv_file: Annotated[str | None, Spec(doc="A file beside the rule, for bytes that YAML cannot hold.")] = None
     args: Annotated[tuple[str, ...], Spec(doc="Further arguments of `billproof check`.")] = ()
     name: Annotated[str, Spec(pattern=r"[^/\\]+", doc="The file's name.")] = "data.csv"
-    before: Annotated[tuple[str, ...], Spec(doc="Exports that were uploaded before, as text, with the same arguments.")] = ()
+    before: Annotated[tuple[str, ...], Spec(doc="Files beside the rule that were uploaded before.")] = ()
     at: Annotated[tuple[str, ...], Spec(doc="Places of the findings, as line:column.")] = ()
     line: int = 1
 

@@ -94,5 +94,8 @@ class Destination(Protocol):
     def request(self, shipment: Shipment) -> Request:
         """The request for a shipment. Raises UsageError if the configuration still has a FILL-IN that it needs."""
 
+    def lacks(self, shipment: Shipment) -> bool:
+        """Whether it can be seen, without a request, that the destination has other bytes or none."""
+
     def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
         """Sends the bytes of `body` from its start. Never raises for what the other side or the network does."""

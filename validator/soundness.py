@@ -73,6 +73,9 @@ class Soundness:
                 self._fault(path, one.line, "an example needs `csv` or `csv_file`, one of them")
             elif one.csv_file is not None and not (path.parent / one.csv_file).is_file():
                 self._fault(path, one.line, f"there is no file {one.csv_file} beside the rule")
+            for name in one.before:
+                if not (path.parent / name).is_file():
+                    self._fault(path, one.line, f"there is no file {name} beside the rule")
 
     def _check_patterns(self, file: RuleFile, path: Path, parameters: Any, groups: tuple[str, ...]) -> None:
         for key in ("pattern", "also"):

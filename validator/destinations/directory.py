@@ -45,6 +45,15 @@ class DirectoryDestination:
         }  # fmt: skip
         return Request(description, f"cp {shlex.quote(shown(shipment.name, None))} {shlex.quote(target)}   # N: the next number")
 
+    def lacks(self, shipment: Shipment) -> bool:
+        """Whether the folder has no version of these bytes as its current one."""
+        folder = self._folder(shipment)
+        try:
+            current = self._current(folder) or ""
+            return _digest(current) != shipment.sha256 or not _is_whole(os.path.join(folder, current), shipment)
+        except OSError:
+            return True
+
     def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
         """Puts the version there and points to it."""
         folder = self._folder(shipment)

@@ -43,6 +43,10 @@ class HttpDestination:
         integration = self._integrations.get(shipment.organization)
         return request_of(self._message(shipment), shipment, integration.token if integration else None)
 
+    def lacks(self, shipment: Shipment) -> bool:
+        """An API is not asked: what it has is known from its answers."""
+        return False
+
     def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
         """Sends the bytes of `body` from its start, several times if need be.
 

@@ -154,6 +154,8 @@ def _second_opinion(opinion: Tree) -> Iterator[str]:
 def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
     waivable = {rule["id"] for rule in report["ruleset"]["rules"] if rule["waivable"]}
     failed = [outcome for outcome in phrases.failed(one) if phrases.stops(outcome, report)]
+    if any(reason["code"] != "failed" and reason["file"] == one["path"] for reason in report["reasons"]):
+        return
     if not failed or any(outcome["level"] == "error" and outcome["rule"] not in waivable for outcome in failed):
         return
     yield "  If that is as it should be, somebody can sign for it: put this into billproof.yaml, with reason and owner"
