@@ -46,6 +46,9 @@ class Recorder:
     def request(self, shipment: Shipment) -> Request:
         return Request({"put": shipment.name}, "put")
 
+    def lacks(self, shipment: Shipment) -> bool:
+        return False
+
     def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
         self.got.append(body.read())
         return self._instead() if self._instead else Answer("accepted", "kept")

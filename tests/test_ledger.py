@@ -652,3 +652,33 @@ def test_the_lock_is_waited_for_and_given_up(world: World) -> None:
     assert told == ["waiting"]
     with ledger.lock(lambda: told.append("again")):
         assert told == ["waiting"]
+
+
+@pytest.mark.parametrize("how", ["hidden", "link"])
+def test_a_folder_that_would_be_passed_over_is_a_fault(world: World, how: str) -> None:
+    world.send(export("100"))
+    place = Path(LEDGER) / "archive" / ACME
+    other = world.root / "moved"
+    if how == "hidden":
+        (place / MONTH).rename(place / f".{MONTH}")
+    else:
+        (place / MONTH).rename(other)
+        (place / MONTH).symlink_to(other)
+    code, out, err = run("ledger", "verify")
+    assert code != 0
+    assert "hidden or a link" in out + err
+    found = world.upload(world.put(export("50")))
+    assert found.code == 3
+    assert world.place.current() == export("100")
+
+
+@pytest.mark.parametrize(
+    ("text", "sha256", "n"),
+    [
+        ("", "A", 0), ("A+", "B", 1), ("A+", "A", 1), ("A-", "A", 0), ("A+ B?", "B", 1), ("A+ B?", "A", 2), ("A+ B? A?", "B", 3),
+        ("A+ B-", "B", 1), ("A+ B=", "A", 2), ("A?", "A", 0), ("A? A?", "A", 0),
+    ],
+)  # fmt: skip
+def test_the_key_of_a_wish_follows_whatever_may_have_changed_the_month(text: str, sha256: str, n: int) -> None:
+    """The same wish again has the same key; a wish after other bytes that may have arrived has another."""
+    assert standing(text).follows(FILES[sha256]) == (f"{n:064}" if n else "")

@@ -187,12 +187,6 @@ def test_a_file_that_was_judged_too_early_is_provisional(
     assert (found["state"], found["due"]) == ("newer", True), "it could be sent now"
 
 
-def test_a_month_to_date_stays_one_however_late_it_was_judged(project: Path) -> None:
-    put("research", "2025-10")
-    upload("exports/research", "--month-to-date")
-    assert month("research")["state"] == "provisional"
-
-
 # --- newer files ---
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -305,7 +306,11 @@ def test_month_to_date_and_then_the_whole_month(world: World, monkeypatch: pytes
     stand_still(monkeypatch, NOON)
     world.send(export("300"))
     assert [(one["month_to_date"], len(one["totals"]["days"])) for one in world.receipts()] == [(True, 10), (False, 31)]
-    assert world.upload(part, "--month-to-date").code == 1
+    for arguments in ((), ("--as-of", "2025-10-11T12:00:00Z")):
+        found = world.upload(part, "--month-to-date", *arguments)
+        assert found.code == 2, "a month that is over is never replaced by a part of it, whatever the clock is said to be"
+        assert "October 2025 is over" in found.err
+    assert world.place.current() == export("300")
 
 
 # --- wrong usage: 2 ---
@@ -810,3 +815,61 @@ def test_one_is_accepted_and_one_refused(world: World) -> None:
     found = world.upload(one, other)
     assert found.code == 0
     assert found.lines[-1] == "ALL UPLOADED 1 accepted, 1 there already"
+
+
+# --- is there: only what is ---
+
+
+def test_what_the_folder_has_lost_is_sent_again(world: World) -> None:
+    world.send(export("100"))
+    shutil.rmtree(world.root / "archive")
+    found = world.upload(world.put(export("100")))
+    assert (found.code, found.lines[-1]) == (0, "ALL UPLOADED 1 accepted")
+    assert world.place.current() == export("100")
+
+
+def test_a_total_that_was_expected_is_asked_of_what_is_there_too(world: World) -> None:
+    world.send(export("100"))
+    name = world.put(export("100"))
+    assert world.upload(name, "--expect-total", "100").code == 0
+    found = world.upload(name, "--expect-total", "100.01")
+    assert found.code == 1
+    assert ("failed", "OC603") in found.reasons
+
+
+def test_a_folder_of_many_files_needs_few_descriptors(world: World) -> None:
+    resource = pytest.importorskip("resource")
+    months = [f"20{year}-{month:02}" for year in (20, 21, 22, 23) for month in range(1, 13)]
+    for month in months:
+        world.put(export("100", month=month), f"many/{month}.csv")
+    used = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 64
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 20, hard))
+    try:
+        found = world.upload("many", "--quiet")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert found.code == 0, found.err
+    assert found.lines[-1] == f"ALL UPLOADED {len(months)} accepted"
+
+
+def test_a_check_says_of_replaced_bytes_what_an_upload_would(world: World) -> None:
+    for total in ("100.5", "100"):
+        world.send(export(total))
+    old = world.put(export("100.5"), "old.csv")
+    found = check(old, "--policy", "upload", as_of=None)
+    assert found.code == 1
+    assert found.report is not None
+    assert found.report["upload"] == {"ready": False, "because": ["replaced"]}
+    assert [one["code"] for one in found.report["reasons"]] == ["replaced"]
+    assert "--resend" in found.out
+    assert check(old, as_of=None).code == 0, "nothing is wrong with the file itself"
+
+
+def test_a_month_at_another_address_is_not_there(world: World) -> None:
+    world.send(export("100"))
+    text = (world.root / "billproof.yaml").read_text("utf-8")
+    (world.root / "billproof.yaml").write_text(text.replace("path: archive", "path: elsewhere"), "utf-8")
+    found = world.upload(world.put(export("100")))
+    assert (found.code, found.lines[-1]) == (0, "ALL UPLOADED 1 accepted")
+    assert len(list((world.root / "elsewhere").rglob("*.csv"))) == 1
