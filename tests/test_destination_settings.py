@@ -81,6 +81,8 @@ WRONG = {
     "query of numbers": (f"kind: http, {API}, query: {{key: 1234567}}", "`query`"),
     "secret in a header": (f"kind: http, {API}, headers: {{Authorization: Bearer hunter2}}", "write {token} where it belongs"),
     "secret in another": (f"kind: http, {API}, headers: {{X-Api-Key: hunter2}}", "header X-Api-Key holds a secret in plain text"),
+    "secret in an auth key": (f"kind: http, {API}, headers: {{X-Auth-Key: hunter2}}", "header X-Auth-Key holds a secret"),
+    "secret in the address": (f"kind: http, {API}, query: {{api_key: hunter2}}", "`query` api_key holds a secret"),
     "cookie": (f'kind: http, {API}, headers: {{cookie: "a=hunter2"}}', "header cookie holds a secret"),
     "line end": (f'kind: http, {API}, headers: {{A: "hunter2\\r\\nB: c"}}', "header A is empty, or holds a line end"),
     "not ASCII": (f'kind: http, {API}, headers: {{A: "hunter2 ü"}}', "header A is empty, or holds a line end"),

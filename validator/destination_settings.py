@@ -118,6 +118,8 @@ def _http_faults(one: DestinationSettings) -> Iterator[str]:
         yield from _path_faults(one.path)
     for key, value in (one.query or {}).items():
         yield from _placeholder_faults(f"`query` {key}", value, PLACEHOLDERS)
+        if _is_secret(key):
+            yield f"`query` {key} holds a secret, and addresses are kept in logs; send it in a header, as {{token}}"
     yield from _header_faults(one)
     if isinstance(one.file, FormField) and not re.fullmatch(r"[^\x00-\x1f\x7f]+", one.file.form_field):
         yield "`form_field` is empty or holds a control character"
@@ -185,4 +187,5 @@ def _header_faults(one: DestinationSettings) -> Iterator[str]:
 
 
 def _is_secret(name: str) -> bool:
-    return re.fullmatch(r"(?i)(?:.*[-_])?(?:authorization|cookie|password|secret|token|api-?key)", name) is not None
+    words = r"(?i)(?:.*[-_])?(?:authorization|cookie|password|secret|token|auth|signature|(?:api|access|auth)[-_]?key)"
+    return re.fullmatch(words, name) is not None
