@@ -402,7 +402,7 @@ def test_only_the_policy_of_an_upload_seals(world: World, monkeypatch: pytest.Mo
 
 
 def test_the_ledger_is_locked_from_judgement_to_receipt(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from validator.ledger import Busy
+    from validator.locking import Busy
 
     busy: list[str] = []
 

@@ -9,20 +9,18 @@ import contextlib
 import json
 import os
 import re
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from validator import durable, receipt
 from validator.errors import BillproofError, Unwritable, UsageError
+from validator.locking import PATIENCE_SECONDS, Waiting, locked
 from validator.receipt import Receipt, ReceiptFault
 from validator.shipment import Answer, Shipment
 
 MARKER = "ledger.json"
 SCHEMA = "billproof/ledger/v1"
-PATIENCE_SECONDS = 600
 
 _RECEIPT = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.json")
 _BEGUN = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.begun")
@@ -37,10 +35,6 @@ class NoLedger(BillproofError):
 
 class LedgerFault(BillproofError):
     """The ledger is not as it was written, so it cannot be relied on."""
-
-
-class Busy(BillproofError):
-    """Another upload has been at work in this ledger for too long; nothing was judged and nothing sent."""
 
 
 class Month(NamedTuple):
@@ -112,9 +106,9 @@ class Ledger:
         self._read_before: dict[str, Receipt] = {}
 
     @contextlib.contextmanager
-    def lock(self, waiting: Any = None, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+    def lock(self, waiting: Waiting = None, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
         """Keeps other processes of this machine from writing; calls `waiting` once if it has to wait. Raises Busy."""
-        with _locked(os.path.join(self.root, ".lock"), waiting, patience):
+        with locked(os.path.join(self.root, ".lock"), waiting, patience):
             self._heads = None
             yield
 
@@ -301,52 +295,3 @@ def _component(text: str) -> str:
     """A name as one folder: what could lead elsewhere is percent-encoded."""
     safe = quote(text, safe="")
     return safe.replace(".", "%2E", 1) if safe.startswith(".") else safe
-
-
-@contextlib.contextmanager
-def _locked(path: str, waiting: Any, patience: float) -> Iterator[None]:
-    """A lock that ends with the process, however it ends."""
-    try:
-        stream = open(path, "ab")  # noqa: SIM115
-    except OSError as error:
-        raise Unwritable(f"{path}: the ledger cannot be written: {error.strerror or error}") from None
-    with stream:
-        end = time.monotonic() + patience
-        told = False
-        while not _has_lock(stream, path):
-            if not told and waiting is not None:
-                waiting()
-            told = True
-            if time.monotonic() > end:
-                raise Busy("another upload is at work in this ledger", "Wait until it has ended, and run this again.")
-            time.sleep(0.02)
-        yield
-
-
-def _has_lock(stream: Any, path: str) -> bool:
-    try:
-        return _try_lock(stream.fileno())
-    except OSError as error:
-        text = f"{path}: cannot be locked: {error.strerror or error}; nothing was sent"
-        raise Unwritable(text, "Keep the ledger on a disk that knows locks, and copy it from there.") from None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

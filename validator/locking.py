@@ -1,0 +1,69 @@
+"""A lock between processes of one machine, which ends with the process, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, TypeAlias
+
+from validator.errors import BillproofError, Unwritable
+
+PATIENCE_SECONDS = 600
+Waiting: TypeAlias = "Callable[[], None] | None"
+
+
+class Busy(BillproofError):
+    """Another upload has been at work in this ledger for too long; nothing was judged and nothing sent."""
+
+
+@contextlib.contextmanager
+def locked(path: str, waiting: Waiting, patience: float) -> Iterator[None]:
+    """Holds the lock on a file; calls `waiting` once if another process has it. Raises Busy after `patience` seconds, and
+    Unwritable if the file cannot be locked.
+    """
+    try:
+        stream = open(path, "ab")  # noqa: SIM115
+    except OSError as error:
+        raise Unwritable(f"{path}: the ledger cannot be written: {error.strerror or error}") from None
+    with stream:
+        end = time.monotonic() + patience
+        told = False
+        while not _has_lock(stream, path):
+            if not told and waiting is not None:
+                waiting()
+            told = True
+            if time.monotonic() > end:
+                raise Busy("another upload is at work in this ledger", "Wait until it has ended, and run this again.")
+            time.sleep(0.02)
+        yield
+
+
+def _has_lock(stream: BinaryIO, path: str) -> bool:
+    try:
+        return _try_lock(stream.fileno())
+    except OSError as error:
+        text = f"{path}: cannot be locked: {error.strerror or error}; nothing was sent"
+        raise Unwritable(text, "Keep the ledger on a disk that knows locks, and copy it from there.") from None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
