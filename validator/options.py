@@ -138,7 +138,7 @@ def _add_ledger(commands: Any) -> None:
         ("init", "make an empty ledger, once, where billproof.yaml says"),
         ("list", "every upload, a line each"),
         ("show", "the receipts of one month"),
-        ("verify", "recompute every digest and the chain; 1 if anything was edited, removed or brought in"),
+        ("verify", "recompute every digest and the chain; 1 if a receipt was edited, brought in, or is missing from the chain"),
     ):
         action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
         action.set_defaults(action=name)
