@@ -16,7 +16,7 @@ import pytest
 from tests.support import check, fixture, process
 from validator import source
 from validator.errors import Unreadable
-from validator.source import Source, open_source
+from validator.source import Source, open_source, private_copy
 
 GOOD = fixture("good-h1")
 
@@ -195,3 +195,15 @@ def test_standard_input_that_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) ->
     sender.join()
     assert opened.complete
     assert opened.name == "standard input"
+
+
+def test_a_large_copy_goes_to_disk_and_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("validator.source.COPY_IN_MEMORY_BYTES", 100_000)
+    data = b"line\n" * 200_000
+    (tmp_path / "large.csv").write_bytes(data)
+    with private_copy(str(tmp_path / "large.csv")) as copy:
+        (tmp_path / "large.csv").write_bytes(b"other\n")
+        assert not isinstance(copy.stream, io.BytesIO)
+        assert b"".join(copy.source().blocks()) == data
+        assert (copy.size, copy.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert copy.stream.closed

@@ -4,6 +4,7 @@ Blocks end at a line end, so that a reader never meets half a line; only the las
 """
 
 import hashlib
+import io
 import os
 import stat
 import sys
@@ -92,13 +93,28 @@ class Copy(NamedTuple):
 @contextmanager
 def private_copy(path: str) -> Iterator[Copy]:
     """A copy of `path`, or of standard input, in memory or in a file without a name. Raises Unreadable."""
-    import tempfile
-
-    with tempfile.SpooledTemporaryFile(max_size=COPY_IN_MEMORY_BYTES) as stream:
+    stream: BinaryIO = io.BytesIO()
+    try:
         with open_source(path) as source:
             for block in source.blocks():
+                if stream.tell() <= COPY_IN_MEMORY_BYTES < stream.tell() + len(block):
+                    stream = _on_disk(stream)
                 stream.write(block)
-        yield Copy(path, source.sha256, source.size, cast(BinaryIO, stream))
+        yield Copy(path, source.sha256, source.size, stream)
+    finally:
+        stream.close()
+
+
+def _on_disk(stream: BinaryIO) -> BinaryIO:
+    """The same bytes in a file without a name."""
+    import tempfile
+
+    found = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - the copy closes it
+    stream.seek(0)
+    while chunk := stream.read(BLOCK_BYTES):
+        found.write(chunk)
+    stream.close()
+    return found
 
 
 @contextmanager
