@@ -109,8 +109,9 @@ def concluded(document: Mapping[str, Any], attempt: str | None, answer: Answer, 
 
 
 def encoded(document: Mapping[str, Any]) -> bytes:
-    """A document as it is written."""
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+    """A document as it is written: JSON, a line for each of its parts."""
+    parts = (f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.items())
+    return ("{\n" + ",\n".join(parts) + "\n}\n").encode("utf-8")
 
 
 def read(data: bytes, name: str) -> Receipt:
