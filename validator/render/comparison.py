@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
+
+from validator.values import cents
 
 Tree = Mapping[str, Any]
 LINES = 8
@@ -48,12 +50,8 @@ def _rest(rest: int, same: int, title: str) -> Sequence[str]:
 
 
 def _sum(amounts: Mapping[str, Decimal], name: str) -> str:
-    return f"{_cents(amounts[name]):,f}" if name in amounts else "no row"
+    return f"{cents(amounts[name]):,f}" if name in amounts else "no row"
 
 
 def _difference(old: Mapping[str, Decimal], new: Mapping[str, Decimal], name: str) -> str:
-    return f"{_cents(new.get(name, Decimal(0)) - old.get(name, Decimal(0))):+,f}"
-
-
-def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+    return f"{cents(new.get(name, Decimal(0)) - old.get(name, Decimal(0))):+,f}"

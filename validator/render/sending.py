@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
 
 from validator.shipment import Sending
-from validator.values import shown
+from validator.values import cents, shown
 
 _WORDS = {"pass": "PASS", "fail": "FAIL", "unproved": "UNPROVED", None: "-"}
 _FATES = {
@@ -17,7 +16,7 @@ _FATES = {
 
 def sending_line(one: Sending, width: int) -> str:
     """`research  2026-10  PASS  18,402.17 USD  accepted  id 8c1…  receipt PATH`; `width` is that of the first column."""
-    amount = "-" if one.amount is None else f"{one.amount.quantize(Decimal('0.01'), rounding=ROUND_HALF_UP):,f}"
+    amount = "-" if one.amount is None else f"{cents(one.amount):,f}"
     parts = [
         f"{shown(one.integration or _named(one.path)):<{width}}", one.month or "-      ", f"{_WORDS[one.verdict]:<8}",
         f"{amount:>14} {one.currency or '   '}", f"{_FATES[one.fate]:<17}",
