@@ -873,3 +873,16 @@ def test_a_month_at_another_address_is_not_there(world: World) -> None:
     found = world.upload(world.put(export("100")))
     assert (found.code, found.lines[-1]) == (0, "ALL UPLOADED 1 accepted")
     assert len(list((world.root / "elsewhere").rglob("*.csv"))) == 1
+
+
+def test_a_month_that_shrinks_shows_both_sides_by_day_and_by_project(world: World) -> None:
+    world.send(export(projects={"proj_EXAMPLE1": "60", "proj_EXAMPLE2": "40"}))
+    found = world.upload(world.put(export(projects={"proj_EXAMPLE1": "55.5"})))
+    assert found.code == 1
+    lines = [" ".join(line.split()) for line in found.out.splitlines()]
+    assert any(line.startswith("Accepted by archive on ") and line.endswith("and now (USD):") for line in lines)
+    for line in (
+        "day accepted now difference", "2025-10-01 100.00 55.50 -44.50", "30 days are equal",
+        "project accepted now difference", "proj_EXAMPLE2 40.00 no row -40.00", "proj_EXAMPLE1 60.00 55.50 -4.50",
+    ):  # fmt: skip
+        assert line in lines, line
