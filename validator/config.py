@@ -21,12 +21,13 @@ from validator.destination_settings import (
     used_placeholders,
 )
 from validator.discovery import relative
-from validator.document import parse_document, read_small
+from validator.document import Node, parse_document, read_small
 from validator.errors import ConfigurationError, Fault
 from validator.model import Hindrance, Sourced
 from validator.rule import RuleSet
 from validator.rulefiles import RULE_ID
 from validator.shape import FILLED, Spec, read
+from validator.shipped import is_shipped
 from validator.values import calendar_date, is_month
 
 WAIVER_DAYS = 400
@@ -69,6 +70,7 @@ class ConfigFile(NamedTuple):
     destinations: Mapping[str, DestinationSettings] = {}
     integrations: tuple[Integration, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    node: Node | None = None
 
 
 class Config(NamedTuple):
@@ -98,6 +100,19 @@ class Config(NamedTuple):
     def folder(self, integration: Integration) -> Path:
         """The `files` folder of an integration, from where the configuration lies."""
         return (self.path.parent / (integration.files or "")).resolve()
+
+    def ruleset(self) -> str:
+        """The rule set: a shipped one by its name, else a folder seen from here. Raises ConfigurationError if there is none."""
+        name = self.file.ruleset
+        if is_shipped(name):
+            return name
+        if not (self.path.parent / name / "ruleset.yaml").is_file():
+            from validator.soundness import line_of
+
+            text = f"`ruleset` is {name}: no shipped rule set, and no folder beside this file with a ruleset.yaml"
+            raise ConfigurationError([Fault(self.shown_path, line_of(self.file.node, "ruleset"), text)])
+        folder = self.beside(name)
+        return f"./{folder}" if is_shipped(folder) else folder
 
     def ledger(self) -> str | None:
         """The folder of the ledger, seen from the working folder."""
