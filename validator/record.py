@@ -28,11 +28,18 @@ else:
                 setattr(cls, name, property(itemgetter(index)))
 
         def __new__(cls, *values: Any, **named: Any) -> Any:
-            left = cls._fields[len(values) :]
-            given = {**cls._field_defaults, **named} if left else {}
-            if len(values) > len(cls._fields) or not named.keys() <= set(left) or not given.keys() >= set(left):
-                raise TypeError(f"{cls.__name__} has the fields {cls._fields}; given: {len(values)} and {list(named)}")
-            return tuple.__new__(cls, (*values, *[given[name] for name in left]))
+            if named or len(values) != len(cls._fields):
+                values += cls._rest(len(values), named)
+            return tuple.__new__(cls, values)
+
+        @classmethod
+        def _rest(cls, count: int, named: dict[str, Any]) -> tuple[Any, ...]:
+            """The values of the fields behind the first `count`, by name or by default."""
+            left = cls._fields[count:]
+            given = {**cls._field_defaults, **named}
+            if count > len(cls._fields) or not named.keys() <= set(left) or not given.keys() >= set(left):
+                raise TypeError(f"{cls.__name__} has the fields {cls._fields}; given: {count} and {list(named)}")
+            return tuple([given[name] for name in left])
 
         def __setattr__(self, name: str, value: object) -> None:
             raise AttributeError(f"{name} cannot be set: a {type(self).__name__} does not change; use _replace")
