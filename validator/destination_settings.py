@@ -22,7 +22,8 @@ _OWN_HEADERS = (
     "accept-encoding", "connection", "content-digest", "content-encoding", "content-length", "expect", "host", "idempotency-key",
     "transfer-encoding",
 )  # fmt: skip
-_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+# In capitals, so that a token pasted in its place is refused, and nowhere shown as the name of a variable.
+_VARIABLE = r"[A-Z_][A-Z0-9_]*"
 
 
 class FormField(Record):
