@@ -3,13 +3,15 @@
 An ignored configuration would pass in silence, so a file with nearly the right name is an error.
 """
 
+from __future__ import annotations
+
 import glob
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from validator.destination_settings import (
     FILL_IN,
@@ -24,6 +26,7 @@ from validator.discovery import relative
 from validator.document import Node, parse_document, read_small
 from validator.errors import ConfigurationError, Fault
 from validator.model import Hindrance, Sourced
+from validator.record import Record
 from validator.rule import RuleSet
 from validator.rulefiles import RULE_ID
 from validator.shape import FILLED, Spec, read
@@ -33,7 +36,7 @@ from validator.values import calendar_date, is_month
 WAIVER_DAYS = 400
 
 
-class Integration(NamedTuple):
+class Integration(Record):
     """One OpenAI organization, as in Pelanor."""
 
     name: Annotated[str, Spec(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")]
@@ -45,7 +48,7 @@ class Integration(NamedTuple):
     line: int = 1
 
 
-class Waiver(NamedTuple):
+class Waiver(Record):
     """Somebody signs for a rule that fails: for one month, until a date, up to a number or for one file."""
 
     rule: Annotated[str, Spec(pattern=RULE_ID)]
@@ -61,7 +64,7 @@ class Waiver(NamedTuple):
     line: int = 1
 
 
-class ConfigFile(NamedTuple):
+class ConfigFile(Record):
     """`billproof.yaml` as it is written."""
 
     version: Literal[1]
@@ -73,7 +76,7 @@ class ConfigFile(NamedTuple):
     node: Node | None = None
 
 
-class Config(NamedTuple):
+class Config(Record):
     """A sound configuration, where it lies, and its digest."""
 
     path: Path
@@ -83,9 +86,7 @@ class Config(NamedTuple):
 
     def configured(self) -> list[tuple[str, Sourced]]:
         """Every configured organization with its place, in order."""
-        return [
-            (one.organization, Sourced(one.organization, f"{self.shown_path}:{one.line}")) for one in self.file.integrations
-        ]
+        return [(one.organization, Sourced(one.organization, f"{self.shown_path}:{one.line}")) for one in self.file.integrations]
 
     def integration_of_file(self, path: str) -> Integration | None:
         """The integration whose `files` folder holds the file."""
@@ -224,9 +225,7 @@ def _check_copies(config: Config, faults: list[Fault]) -> None:
 def check_waivers(config: Config, ruleset: RuleSet, today: date) -> None:
     """Raises ConfigurationError for waivers that the rule set does not allow; `today` bounds how far ahead they may end."""
     faults = [
-        Fault(config.shown_path, one.line, text)
-        for one in config.file.waivers
-        for text in _waiver_faults(one, ruleset, today)
+        Fault(config.shown_path, one.line, text) for one in config.file.waivers for text in _waiver_faults(one, ruleset, today)
     ]
     if faults:
         raise ConfigurationError(faults)

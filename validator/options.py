@@ -31,7 +31,7 @@ def _unsized(prog: str) -> argparse.HelpFormatter:
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Every command and option with its help text; only that of `command`, if it is one, for it is quicker."""
+    """Every command and option with its help text; only that of `command`, if it is one (none for `--version`): it is quicker."""
     parser = _Parser(
         prog="billproof", description="Proves that an OpenAI cost export is fit to be imported into Pelanor.",
         epilog=_EPILOG, allow_abbrev=False, formatter_class=_unsized,
@@ -40,8 +40,9 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", prog=parser.prog, required=True, parser_class=_Parser
     )
-    for add in [_COMMANDS[command]] if command and command in _COMMANDS else _COMMANDS.values():
-        add(commands)
+    for name, add in _COMMANDS.items():
+        if command not in ("--version", *_COMMANDS) or name == command:
+            add(commands)
     return parser
 
 
