@@ -268,6 +268,15 @@ def test_a_warning_stops_the_commit_until_somebody_signs_for_it(repository: Repo
     assert repository.all_files().returncode == 0
 
 
+def test_a_month_that_has_just_ended_stops_the_commit_and_says_when_to_export_again(repository: Repository) -> None:
+    repository.hooks("{id: billproof-check, args: [--as-of, '2025-11-02T12:00:00Z']}")
+    repository.put(GOOD_NAME, GOOD)
+    done = repository.all_files()
+    assert done.returncode == 1
+    assert "OC309 month-just-ended  warning" in done.stdout
+    assert "export again at 2025-11-03 00:00 UTC or later" in done.stdout
+
+
 @pytest.mark.parametrize("args", ["[--max-findings, '5']", "[--month, 2025-10]"])
 def test_arguments_of_a_user_do_not_let_warnings_pass(repository: Repository, args: str) -> None:
     repository.hooks(f"{{id: billproof-check, args: {args}}}")
@@ -275,8 +284,9 @@ def test_arguments_of_a_user_do_not_let_warnings_pass(repository: Repository, ar
     assert repository.all_files().returncode == 1
 
 
-def test_an_ending_in_capitals_is_an_export(either: Repository) -> None:
-    either.hooks(CHECK)
+@pytest.mark.parametrize("hook", [CHECK, "{id: billproof-check}"])
+def test_an_ending_in_capitals_is_an_export(either: Repository, hook: str) -> None:
+    either.hooks(hook)
     either.put("exports/COST.CSV", BAD)
     assert either.all_files().returncode == 1
 
@@ -344,6 +354,15 @@ def test_more_names_than_a_command_line_holds(repository: Repository, bad: int) 
     counts = re.findall(r"^(\d+) files: (\d+) passed, (\d+) failed", done.stdout, re.MULTILINE)
     assert len(counts) == 2
     assert [sum(column) for column in zip(*(map(int, one) for one in counts), strict=True)] == [40, 39, 1]
+
+
+def test_the_exports_of_a_commit_are_one_report_in_order(either: Repository) -> None:
+    either.hooks(CHECK)
+    for number in range(9):
+        either.put(f"exports/{number}.csv", BAD)
+    done = either.all_files()
+    assert re.findall(r"FAIL  exports/(\d)\.csv", done.stdout) == list("012345678")
+    assert len(re.findall(r"^ *9 files: 0 passed, 9 failed", done.stdout, re.MULTILINE)) == 1
 
 
 def test_every_fault_of_the_configuration_is_shown_with_its_line(either: Repository) -> None:
