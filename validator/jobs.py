@@ -108,6 +108,8 @@ def _how(process: BaseProcess) -> str:
 def _start(work: Callable[[Task], Result], workers: list[_Worker]) -> _Worker:
     """A process that waits for tasks, and stands among the workers. Raises BillproofError if there can be none."""
     context = get_context(START)
+    # A process that begins anew would look for Python's own modules in the working folder first.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     try:
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(work, theirs), daemon=True)  # type: ignore[attr-defined]
