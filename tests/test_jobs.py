@@ -188,14 +188,15 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def started(*arguments: str | Path) -> subprocess.Popen[bytes]:
+def started(*arguments: str | Path, **environment: str) -> subprocess.Popen[bytes]:
     """The command in a process group of its own, as in a terminal."""
     # Whoever runs the tests in the background has the signal ignored; the command must not inherit that.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     command = [sys.executable, "-m", "validator", *map(str, arguments)]
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed, start_new_session=True
-    )
+        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed,
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def alive(group: int) -> Iterator[int]:
@@ -276,6 +277,18 @@ def test_an_interrupt_ends_every_process_with_one_message(large: Path, tmp_path:
     assert (checking.returncode, out) == (130, b"")
     assert err == b"interrupted; running the same command again is safe\n"
     assert not list(alive(checking.pid))
+
+
+@needs_proc
+def test_an_interrupt_leaves_no_copy_of_an_export_behind(large: Path, tmp_path: Path) -> None:
+    """A second opinion is given of a copy in a temporary folder."""
+    checking = started("check", large, GOOD, "--jobs", "2", "--second-opinion", TMPDIR=str(tmp_path))
+    while not list(tmp_path.rglob("*.csv")):
+        assert checking.poll() is None
+        time.sleep(0.01)
+    os.killpg(checking.pid, signal.SIGINT)
+    assert checking.communicate() == (b"", b"interrupted; running the same command again is safe\n")
+    assert not list(tmp_path.iterdir())
 
 
 @needs_proc
