@@ -185,6 +185,7 @@ def _settings(options: argparse.Namespace, now: datetime, policy: Policy) -> Set
             "second_opinion": _source(options.second_opinion, "--second-opinion"),
         },
         to=getattr(options, "to", None),
+        jobs=given.parse_jobs(options.jobs) if options.jobs is not None else 1,
     )
 
 

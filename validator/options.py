@@ -100,7 +100,7 @@ def _add_status(commands: Any) -> None:
     status.add_argument("--format", choices=("text", "json"), default="text", help="what is printed (default: text)")
     status.set_defaults(
         files=(), organization=None, month_to_date=False, expect_total=None, ruleset=None, second_opinion=False,
-        max_findings=None,
+        max_findings=None, jobs=None,
     )  # fmt: skip
 
 
@@ -119,6 +119,7 @@ def _judging_options(parser: argparse.ArgumentParser) -> None:
     _ruleset_option(parser)
     _config_option(parser)
     parser.add_argument("--second-opinion", action="store_true", help="ask frictionless, too (extra: billproof[frictionless])")
+    parser.add_argument("--jobs", metavar="N", help="check N files at a time, each in a process of its own (default: 1)")
 
 
 def _reporting_options(parser: argparse.ArgumentParser) -> None:
