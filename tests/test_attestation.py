@@ -107,6 +107,16 @@ def test_what_is_unproved_never_passed(tmp_path: Path, keys: Keys, monkeypatch: 
     assert found.summary["predicate"]["properties"] == []
 
 
+def test_what_fails_is_told_beside_what_is_unproved(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(KINDS["day_coverage"], "at_end", broken)
+    found = signed(keys, put(tmp_path, FIXTURES / "demo" / "cost_2025-10-04_2025-11-03.csv"))
+    assert found.code == 3
+    assert found.test_result["predicate"]["failedTests"] == ["OC303 outside-month", "OC304 missing-day"]
+
+
 def test_a_rule_that_could_not_look_is_in_no_list(tmp_path: Path, keys: Keys) -> None:
     found = signed(keys, put(tmp_path, whole_file("renamed-column")))
     blocked = {one["rule"] for one in found.document["files"][0]["outcomes"] if one["state"] == "blocked"}
@@ -429,6 +439,14 @@ def flipped(text: str) -> str:
     return base64.b64encode(data).decode()
 
 
+def with_spare_bits(text: str) -> str:
+    """The same bytes in other base64: 64 bytes leave four bits over, which a loose reader does not look at."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    other = text[:-3] + letters[letters.index(text[-3]) + 1] + "=="
+    assert base64.b64decode(other) == base64.b64decode(text)
+    return other
+
+
 ENVELOPES: dict[str, Callable[[dict[str, Any]], object]] = {
     "no signature": lambda one: one.update(signatures=[]),
     "signatures left out": lambda one: one.pop("signatures"),
@@ -440,7 +458,7 @@ ENVELOPES: dict[str, Callable[[dict[str, Any]], object]] = {
     "a signature in base64 without its end": lambda one: signature(one).update(sig=signature(one)["sig"].rstrip("=")),
     "blanks in base64": lambda one: one.update(payload=one["payload"][:4] + "\n" + one["payload"][4:]),
     "another alphabet": lambda one: signature(one).update(sig=base64.urlsafe_b64encode(b"\xff" * 64).decode()),
-    "spare bits in base64": lambda one: one.update(payload=base64.b64encode(b"x").decode().replace("eA==", "eB==")),
+    "spare bits in base64": lambda one: signature(one).update(sig=with_spare_bits(signature(one)["sig"])),
     "an extra key": lambda one: one.update(more=1),
     "an extra key of the signature": lambda one: signature(one).update(cert="x"),
     "another payload type": lambda one: one.update(payloadType="application/json"),
@@ -623,6 +641,26 @@ def test_a_receipt_that_was_removed_is_seen_by_its_attestation(world: World, key
     assert "attests a receipt that is not there" in out
     found = world.upload(world.put(export("110")))
     assert (found.code, "attests a receipt that is not there" in found.out + found.err) == (3, True)
+
+
+def test_a_receipt_is_attested_by_its_summary_alone(world: World, keys: Keys) -> None:
+    (beside,) = sent(world, keys)
+    more = next(world.root.glob("*.intoto.jsonl")).read_bytes().splitlines(keepends=True)[0]
+    beside.write_bytes(beside.read_bytes() + more)
+    code, out = verified_with(keys)
+    assert (code, "it holds more than its statements" in out) == (1, True)
+
+
+def test_a_receipt_in_another_form_is_told_and_not_tripped_over(world: World, keys: Keys) -> None:
+    sent(world, keys)
+    (path,) = world.files()
+    document = json.loads(path.read_text("utf-8"))
+    del document["ruleset"]
+    data = json.dumps(document).encode()
+    path.unlink()
+    path.with_name(f"0001-{sha256(data).hexdigest()[:12]}.json").write_bytes(data)
+    code, out = verified_with(keys)
+    assert (code, "is not in the form of a receipt" in out) == (1, True)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}\n", None])
