@@ -30,7 +30,7 @@ _START = """Three commands to start with:
   billproof demo          three small exports, one good and two bad
 All commands: billproof --help"""
 
-_NOT_BUILT = ("verify", "pack")
+_NOT_BUILT = ("pack",)
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -242,6 +242,14 @@ def _source(given: bool, flag: str) -> str:
     return flag if given else "default"
 
 
+def _verify(options: argparse.Namespace) -> int:
+    from validator.verification import Wanted, verify
+
+    found = verify(Wanted(options.report, options.file, options.ruleset))
+    say(painted("\n".join(found.lines())))
+    return int(found.exit_code)
+
+
 def _guide(options: argparse.Namespace) -> int:
     from validator.guide import guide
 
@@ -286,5 +294,5 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 _RUN: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": _check, "upload": _upload, "guide": _guide, "init": _init, "demo": _demo, "ledger": _ledger, "status": _status,
-    "rules": _rules, "sandbox": _sandbox,
+    "rules": _rules, "sandbox": _sandbox, "verify": _verify,
 }  # fmt: skip
