@@ -28,7 +28,7 @@ from tests.signing import Keys, canonical, envelope, make_keys, pem, signed, sta
 from tests.support import FIXTURES, make_ready, process, run
 from tests.support import fixture as whole_file
 from tests.uploading import World, export, stand_still, verified
-from validator.attestation import STATEMENT, SUMMARY, TEST_RESULT, differences, file_statements
+from validator.attestation import STATEMENT, SUMMARY, TEST_RESULT, deviations, file_statements
 from validator.checks import KINDS
 from validator.dsse import read_public_key
 
@@ -362,8 +362,8 @@ class Case:
         name, file_sha256 = "report.json", digest(found.report)
         self.expected = file_statements(self.report, self.report["files"][0], name, file_sha256)
 
-    def differences(self, data: bytes) -> list[str]:
-        return differences(data, read_public_key(str(self.keys.public)), self.expected)
+    def deviations(self, data: bytes) -> list[str]:
+        return deviations(data, read_public_key(str(self.keys.public)), self.expected)
 
     def with_statement(self, number: int, change: Callable[[dict[str, Any]], object]) -> bytes:
         """One statement changed and signed again with the right key."""
@@ -386,7 +386,7 @@ class Case:
 @pytest.fixture
 def case(tmp_path: Path, keys: Keys) -> Case:
     found = Case(tmp_path, keys)
-    assert found.differences(b"".join(found.lines)) == []
+    assert found.deviations(b"".join(found.lines)) == []
     return found
 
 
@@ -424,8 +424,8 @@ def test_a_statement_that_says_something_else_never_agrees(
     case: Case, number: int, change: Callable[[dict[str, Any]], object]
 ) -> None:
     same = case.with_statement(number, lambda one: None)
-    assert case.differences(same) == []
-    assert case.differences(case.with_statement(number, change))
+    assert case.deviations(same) == []
+    assert case.deviations(case.with_statement(number, change))
 
 
 def signature(one: dict[str, Any]) -> dict[str, Any]:
@@ -469,17 +469,17 @@ ENVELOPES: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("change", ENVELOPES.values(), ids=ENVELOPES)
 def test_an_envelope_that_is_not_exactly_right_never_agrees(case: Case, change: Callable[[dict[str, Any]], object]) -> None:
-    assert case.differences(case.with_envelope(lambda one: None)) == []
-    assert case.differences(case.with_envelope(change))
+    assert case.deviations(case.with_envelope(lambda one: None)) == []
+    assert case.deviations(case.with_envelope(change))
 
 
 def test_the_hint_to_the_key_decides_nothing(case: Case, tmp_path: Path) -> None:
-    assert case.differences(case.with_envelope(lambda one: signature(one).update(keyid="another"))) == []
-    assert case.differences(case.with_envelope(lambda one: signature(one).pop("keyid"))) == []
+    assert case.deviations(case.with_envelope(lambda one: signature(one).update(keyid="another"))) == []
+    assert case.deviations(case.with_envelope(lambda one: signature(one).pop("keyid"))) == []
     theirs = make_keys(tmp_path, "theirs")
     one = envelope(theirs.key, base64.b64decode(json.loads(case.lines[0])["payload"]))
     signature(one)["keyid"] = signature(json.loads(case.lines[0]))["keyid"]
-    assert case.differences(case.joined(0, json.dumps(one).encode())) == [
+    assert case.deviations(case.joined(0, json.dumps(one).encode())) == [
         "its signature is not of this key, or what it signs was changed"
     ]
 
@@ -492,8 +492,8 @@ def test_more_or_fewer_statements_never_agree(case: Case) -> None:
         first + second + b"{}\n", first.strip() + second, b"[" + first.strip() + b"," + second.strip() + b"]",
         b"\xef\xbb\xbf" + first + second, (first + second)[:-20],
     ):  # fmt: skip
-        assert case.differences(data), data
-    assert case.differences(second + first) == []
+        assert case.deviations(data), data
+    assert case.deviations(second + first) == []
 
 
 def test_json_that_two_programs_may_read_differently_never_agrees(case: Case) -> None:
@@ -504,7 +504,7 @@ def test_json_that_two_programs_may_read_differently_never_agrees(case: Case) ->
         first.replace(b'"signatures"', b'"payload": "%s", "signatures"' % payload.encode(), 1),
         first.replace(b'"sig"', b'"sig": "", "sig"', 1),
     ):
-        assert case.differences(case.joined(0, line))
+        assert case.deviations(case.joined(0, line))
     body = base64.b64decode(payload)
     for other in (
         body.replace(b'"result":"PASSED"', b'"result":"FAILED","result":"PASSED"'),
@@ -516,7 +516,7 @@ def test_json_that_two_programs_may_read_differently_never_agrees(case: Case) ->
         b"\xff" + body, b"", b"null",
     ):  # fmt: skip
         assert other != body
-        assert case.differences(case.joined(0, json.dumps(envelope(case.keys.key, other)).encode()))
+        assert case.deviations(case.joined(0, json.dumps(envelope(case.keys.key, other)).encode()))
 
 
 def test_a_report_that_says_something_else_never_agrees(case: Case) -> None:
@@ -538,7 +538,7 @@ def test_a_report_that_says_something_else_never_agrees(case: Case) -> None:
         report = deepcopy(case.report)
         change(report)
         expected = file_statements(report, report["files"][0], "report.json", case.expected[0]["subject"][1]["digest"]["sha256"])
-        assert differences(data, read_public_key(str(case.keys.public)), expected)
+        assert deviations(data, read_public_key(str(case.keys.public)), expected)
 
 
 # --- public keys ---

@@ -156,7 +156,7 @@ def attest_files(
     return left_out
 
 
-def differences(data: bytes, key: PublicKey, expected: Sequence[Statement]) -> list[str]:
+def deviations(data: bytes, key: PublicKey, expected: Sequence[Statement]) -> list[str]:
     """What keeps an attestation from being exactly the expected statements, signed with the key; nothing if it is."""
     try:
         found = [_read(opened(key, line)) for line in data.splitlines(keepends=True)]
@@ -169,7 +169,7 @@ def differences(data: bytes, key: PublicKey, expected: Sequence[Statement]) -> l
         if not same:
             faults.append(f"it has no {_NAMES[kind]}")
         else:
-            faults += (f"its {_NAMES[kind]} differs: {text}" for text in _deviations(same[0], one))
+            faults += (f"its {_NAMES[kind]} differs: {text}" for text in _departures(same[0], one))
     if len(found) > len(expected):
         faults.append("it holds more than its statements")
     return faults
@@ -191,7 +191,7 @@ def _read(body: bytes) -> Statement:
     return found
 
 
-def _deviations(found: Statement, expected: Statement) -> Iterator[str]:
+def _departures(found: Statement, expected: Statement) -> Iterator[str]:
     if _digests(found["subject"]) != _digests(expected["subject"]):
         yield "it speaks of other files (sha256)"
     if not isinstance(found["predicate"], dict):
