@@ -699,6 +699,21 @@ def test_the_receipt_is_there_before_its_attestation(world: World, keys: Keys, m
     assert verified_with(keys)[0] == 1
 
 
+def test_what_another_key_signed_stops_an_upload_of_that_file_only(world: World, keys: Keys, tmp_path: Path) -> None:
+    """What is there already is set aside, so an old key's attestation of it is in nobody's way."""
+    old = make_keys(tmp_path, "old")
+    first, second = world.put(export()), world.put(export("50", month="2025-11"), "second.csv")
+    assert world.upload(first, "--attest", str(old.private)).code == 0
+    assert world.upload(first, second, "--attest", str(keys.private)).code == 0
+    assert statements(Path(f"{second}.intoto.jsonl").read_bytes())
+    world.put(export("60", month="2025-11"), "second.csv")
+    before = world.everything()
+    found = world.upload(first, second, "--attest", str(old.private))
+    assert (found.code, found.report) == (2, None)
+    assert "second.csv.intoto.jsonl is there already" in found.err
+    assert world.everything() == before
+
+
 def test_an_upload_does_not_begin_with_a_key_that_is_none(world: World, keys: Keys) -> None:
     found = world.upload(world.put(export()), "--attest", str(keys.public))
     assert found.code == 2
