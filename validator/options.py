@@ -62,6 +62,7 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--policy", choices=("check", "upload"), default=None, help="upload: judge as an upload would")
     check.add_argument("--fail-on", choices=("error", "warning"), default=None, help="lowest level that fails (default: error)")
     _reporting_options(check)
+    check.add_argument("--attest", metavar="KEY", help="sign report and verdict: FILE.intoto.jsonl (extra: billproof[attest])")
 
 
 def _add_upload(commands: Any) -> None:
@@ -73,6 +74,7 @@ def _add_upload(commands: Any) -> None:
     upload.add_argument("--resend", action="store_true", help="send bytes that are there already, or that were replaced since")
     _judging_options(upload)
     _reporting_options(upload)
+    upload.add_argument("--attest", metavar="KEY", help="sign reports, verdicts and receipts (extra: billproof[attest])")
 
 
 def _add_guide(commands: Any) -> None:
@@ -145,9 +147,19 @@ def _add_ledger(commands: Any) -> None:
         action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
         action.set_defaults(action=name)
         _config_option(action)
+        if name == "verify":
+            action.add_argument("--key", metavar="PUB", help="every receipt must be attested with this public key")
         if name == "show":
             action.add_argument("organization", metavar="ORG", help="the organization's id, or the integration's name")
             action.add_argument("month", metavar="MONTH", help="such as 2025-10")
+
+
+def _add_verify(commands: Any) -> None:
+    verify = _add(commands, "verify", "do again what a report says was done, and compare; 1 if anything differs")
+    verify.add_argument("report", metavar="REPORT", help="a report in JSON")
+    verify.add_argument("file", nargs="?", metavar="FILE", help="the export it speaks of; without it, all files where they lay")
+    verify.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set that was used, if it is not a shipped one")
+    verify.add_argument("--key", metavar="PUB", help="FILE.intoto.jsonl must have been signed with this public key's other half")
 
 
 def _month_options(parser: argparse.ArgumentParser) -> None:
@@ -209,4 +221,5 @@ def _add_sandbox(commands: Any) -> None:
 _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "check": _add_check, "upload": _add_upload, "guide": _add_guide, "init": _add_init, "demo": _add_demo,
     "ledger": _add_ledger, "status": _add_status, "rules": _add_rules, "sandbox": _add_sandbox,
+    "verify": _add_verify,
 }  # fmt: skip
