@@ -18,7 +18,10 @@ CLOCK = "clock"
 
 
 class Settings(NamedTuple):
-    """What one `billproof check` was asked to do."""
+    """What one `billproof check` was asked to do.
+
+    `before` is the digest of a receipt whose upload is judged again: the ledger then counts as it was before that upload.
+    """
 
     files: tuple[str, ...]
     policy: Policy
@@ -35,6 +38,7 @@ class Settings(NamedTuple):
     config: "Config | None"
     sources: dict[str, str]
     to: str | None = None
+    before: str | None = None
 
 
 def clock() -> datetime:
