@@ -3,10 +3,11 @@
 What nobody can see from the ledger alone is the loss of its last upload, both files of it.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from validator.ledger import Ledger, LedgerFault, Month, file_name, month_of
+from validator.ledger import Ledger, LedgerFault, Month, attested_by, file_name, month_of
 from validator.receipt import Receipt
 
 
@@ -23,7 +24,14 @@ def contents(ledger: Ledger) -> Contents:
     receipts: dict[str, Receipt] = {}
     attempts: dict[str, Receipt] = {}
     faults = []
-    for folder, name in ledger.all_files():
+    files = ledger.all_files()
+    there = set(files)
+    for folder, name in files:
+        attested = attested_by(name)
+        if attested is not None:
+            if (folder, attested) not in there:
+                faults.append(f"{os.path.join(folder, name)}: attests a receipt that is not there: it was removed or edited")
+            continue
         try:
             one = ledger.read(folder, name)
         except LedgerFault as error:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from validator.config import Config
+    from validator.dsse import Signer
     from validator.model import Policy
     from validator.render.text import Detail
     from validator.report import Run
@@ -52,14 +53,26 @@ def _check(options: argparse.Namespace) -> int:
     outputs = wanted_outputs(options.output)
     started = clock()
     settings = _settings(options, started, policy_of("check", options.policy or "check", options.fail_on or "error"))
-    refuse_to_overwrite(outputs, settings)
+    signer = _signer(options, outputs, settings)
     run = check(settings)
-    _print_report(_reported(run, started, outputs), options)
+    _print_report(_reported(run, started, outputs, signer), options)
     return int(run.verdict.exit_code)
 
 
-def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """The report of a run, written to where it was asked for."""
+def _signer(options: argparse.Namespace, outputs: Sequence[tuple[str, str]], settings: Settings) -> Signer | None:
+    """What signs, if it was asked for. Raises UsageError for what may not be written, before anything is judged."""
+    refuse_to_overwrite(outputs, settings, options.attest)
+    if options.attest is None:
+        return None
+    from validator.attestation import prepared
+    from validator.run import inputs
+
+    reports = [path for format_, path in outputs if format_ == "json"]
+    return prepared(options.attest, reports, [one.path for one in inputs(settings)])
+
+
+def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]], signer: Signer | None) -> dict[str, Any]:
+    """The report of a run, written to where it was asked for, and attested if it was."""
     from validator.report import build_report
     from validator.settings import clock
 
@@ -68,7 +81,20 @@ def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]]) -
     report = build_report(run, started, clock(), os.environ)
     for format_, path in outputs:
         write(path, _rendered(format_, report, "verbose"))
+    if signer is not None:
+        _attest(signer, run, report, next(path for format_, path in outputs if format_ == "json"))
     return report
+
+
+def _attest(signer: Signer, run: Run, report: Mapping[str, Any], path: str) -> None:
+    from hashlib import sha256
+
+    from validator.attestation import attest_files
+
+    written = _rendered("json", report, "verbose").encode("utf-8")
+    paths = [one.path for one in run.files]
+    for left_out in attest_files(signer, report, paths, os.path.basename(path), sha256(written).hexdigest()):
+        note(f"no attestation of {left_out}: it could not be read")
 
 
 def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> None:
@@ -88,6 +114,8 @@ def _rendered(format_: str, report: Mapping[str, Any], detail: Detail) -> str:
 
 
 def _upload(options: argparse.Namespace) -> int:
+    from functools import partial
+
     from validator import upload
     from validator.addressing import Wish
     from validator.render.sending import headline, sending_line
@@ -97,15 +125,20 @@ def _upload(options: argparse.Namespace) -> int:
     outputs = wanted_outputs(options.output)
     started = clock()
     settings = _settings(options, started, policy_of("upload", "upload", "error"))
-    refuse_to_overwrite(outputs, settings)
-    wish = Wish(options.only, options.dry_run, options.resend)
+    signer = _signer(options, outputs, settings)
+    attest = None
+    if signer is not None:
+        from validator.attestation import receipt_bundle
+
+        attest = partial(receipt_bundle, signer)
+    wish = Wish(options.only, options.dry_run, options.resend, attest)
     tell = say if options.format == "text" else note
 
     def now() -> str:
         return rfc3339(clock())
 
     with upload.planned(settings, wish, os.environ, now, lambda: note("waiting for another upload to end …")) as plan:
-        report = _reported(plan.run, started, outputs) if plan.run else None
+        report = _reported(plan.run, started, outputs, signer) if plan.run else None
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was set aside, none was judged")
         if report is not None and (options.format != "text" or report["verdict"] != "pass"):

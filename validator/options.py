@@ -61,6 +61,7 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--policy", choices=("check", "upload"), default=None, help="upload: judge as an upload would")
     check.add_argument("--fail-on", choices=("error", "warning"), default=None, help="lowest level that fails (default: error)")
     _reporting_options(check)
+    check.add_argument("--attest", metavar="KEY", help="sign report and verdict: FILE.intoto.jsonl (extra: billproof[attest])")
 
 
 def _add_upload(commands: Any) -> None:
@@ -72,6 +73,7 @@ def _add_upload(commands: Any) -> None:
     upload.add_argument("--resend", action="store_true", help="send bytes that are there already, or that were replaced since")
     _judging_options(upload)
     _reporting_options(upload)
+    upload.add_argument("--attest", metavar="KEY", help="sign reports, verdicts and receipts (extra: billproof[attest])")
 
 
 def _add_guide(commands: Any) -> None:

@@ -35,13 +35,21 @@ def wanted_outputs(wanted: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
-def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings) -> None:
-    """A report never replaces what the run reads: an export, the configuration, a rule, or what standard streams lead to."""
+def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, key: str | None = None) -> None:
+    """A report never replaces what the run reads: an export, the configuration, a rule, a key, or what standard streams lead
+    to. Nor does an attestation, where a `key` is given to attest the exports with.
+    """
     if not outputs:
         return
     from validator.run import inputs
 
     read = [one.path for one in inputs(settings) if one.path != "-"]
+    wanted = [(f"--output {format_}={path}", path) for format_, path in outputs]
+    if key is not None:
+        from validator.attestation import attestation_path
+
+        wanted += [(f"--attest, which writes {path}", path) for path in map(attestation_path, read)]
+        read.append(key)
     if settings.config:
         read.append(str(settings.config.path))
         tokens = (one.token.file for one in settings.config.file.integrations if one.token)
@@ -51,11 +59,13 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings) 
         read += [os.path.join(folder, name) for name in os.listdir(folder)]
     taken = {found for path in read if (found := _identity(path)) is not None}
     taken |= {found for stream in (0, 1) if (found := _identity(stream)) is not None}
-    for format_, path in outputs:
+    for what, path in wanted:
         if any(os.path.realpath(path).startswith(os.path.join(os.path.realpath(one), "")) for one in _kept(settings)):
-            raise UsageError(f"--output {format_}={path}: a ledger or a folder of uploads holds nothing else")
+            raise UsageError(f"{what}: a ledger or a folder of uploads holds nothing else")
         if _identity(path) in taken:
-            raise UsageError(f"--output {format_}={path}: this would write over a file that this run uses")
+            raise UsageError(f"{what}: this would write over a file that this run uses")
+    if len({os.path.realpath(path) for _, path in wanted}) < len(wanted):
+        raise UsageError("--attest writes beside each file, where --output leads, too", "Write the report elsewhere.")
 
 
 def _kept(settings: Settings) -> list[str]:

@@ -52,7 +52,7 @@ def planned(
     """
     config = _config(settings, wish)
     ruleset = prepare(settings)
-    ledger = _ledger(config)
+    ledger = _ledger(config, wish)
     with ExitStack() as held:
         if ledger is not None:
             if not wish.dry_run:
@@ -150,13 +150,13 @@ def _config(settings: Settings, wish: Wish) -> Config:
     return config
 
 
-def _ledger(config: Config) -> Ledger | None:
+def _ledger(config: Config, wish: Wish) -> Ledger | None:
     """The ledger, or None if none can be read there: then the rules that need it say so, and nothing is sent."""
     root = config.ledger()
     if root is None:
         return None
     try:
-        return open_ledger(root)
+        return open_ledger(root, wish.attest)
     except (NoLedger, LedgerFault):
         return None
 
