@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from validator.errors import BillproofError, UsageError
 from validator.options import build_parser
-from validator.output import note, painted, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
+from validator.output import note, painted, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
 from validator.render import render
 from validator.shipped import is_shipped
 from validator.verdict import Exit
@@ -30,7 +30,7 @@ _START = """Three commands to start with:
   billproof demo          three small exports, one good and two bad
 All commands: billproof --help"""
 
-_NOT_BUILT = ("verify", "pack")
+_NOT_BUILT = ("verify",)
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -175,6 +175,17 @@ def _status(options: argparse.Namespace) -> int:
     return int(found["exit_code"])
 
 
+def _pack(options: argparse.Namespace) -> int:
+    from validator.pack import pack
+    from validator.settings import clock, policy_of
+
+    settings = _settings(options, clock(), policy_of("upload", "upload", "error"))
+    refuse_folder(options.output, settings)
+    for line in pack(options.whose, options.months, options.output, settings):
+        say(line)
+    return Exit.PASS
+
+
 def _config_of(options: argparse.Namespace) -> Config | None:
     from validator.discovery import current_folder, find_config
 
@@ -286,5 +297,5 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 _RUN: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": _check, "upload": _upload, "guide": _guide, "init": _init, "demo": _demo, "ledger": _ledger, "status": _status,
-    "rules": _rules, "sandbox": _sandbox,
+    "pack": _pack, "rules": _rules, "sandbox": _sandbox,
 }  # fmt: skip

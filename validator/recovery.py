@@ -6,7 +6,6 @@ Names and dates count for nothing here. What is read was written by others, so i
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from validator.addressing import destination_of
+from validator.attestation import attestation_path
 from validator.config import Config
 from validator.destinations.directory import DirectoryDestination
 from validator.errors import BillproofError, Unreadable
@@ -25,7 +25,6 @@ from validator.source import Copy, open_source, private_copy
 from validator.values import shown
 
 LARGEST_REPORT = 1 << 28
-ATTESTATION = ".intoto.jsonl"
 
 
 class NotFound(BillproofError):
@@ -83,19 +82,25 @@ def _places(one: Receipt, config: Config) -> Iterator[str]:
         )
 
 
-def find_report(one: Receipt, folders: Iterable[str]) -> tuple[bytes, dict[str, Any]] | None:
-    """The JSON report of an upload as it was written then, of that file alone; None if it lies in none of the folders."""
-    for folder in dict.fromkeys(folders):
+class Kept(NamedTuple):
+    """A report as it was written, byte for byte, and what it says."""
+
+    data: bytes
+    report: dict[str, Any]
+
+
+def find_reports(one: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
+    """The JSON reports of an upload as they were written then, each of that file alone, that lie in these folders."""
+    for folder in dict.fromkeys(os.path.realpath(folder or ".") for folder in folders):
         try:
-            names = sorted(name for name in os.listdir(folder or ".") if name.lower().endswith(".json"))
+            names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".json"))
         except OSError:
             continue
         for name in names:
-            data = read(os.path.join(folder, name))
-            report = _report(data) if data is not None else None
+            data = _small(os.path.join(folder, name))
+            report = None if data is None else _report(data)
             if data is not None and report is not None and report["result_sha256"] == one.document["result_sha256"]:
-                return data, report
-    return None
+                yield Kept(data, report)
 
 
 def _report(data: bytes) -> dict[str, Any] | None:
@@ -108,21 +113,36 @@ def _report(data: bytes) -> dict[str, Any] | None:
         return None
 
 
-def find_attestation(path: str, *subjects: bytes) -> tuple[bytes | None, str | None]:
-    """What was signed beside a file, if it speaks of all these contents and nothing else; or the reason why it does not fit."""
-    data = read(path + ATTESTATION)
+class Signed(NamedTuple):
+    """An attestation as it lies beside a file, and the digests of what it says that it speaks of. No signature was looked at."""
+
+    data: bytes
+    subjects: tuple[set[str], ...]
+
+    def speaks_of(self, *digests: str) -> bool:
+        """Whether each of its statements is about exactly these files."""
+        return bool(self.subjects) and all(one == set(digests) for one in self.subjects)
+
+
+def find_attestation(path: str) -> Signed | None:
+    """What was signed beside a file, if anything."""
+    data = _small(attestation_path(path))
     if data is None:
-        return None, None
-    wanted = {hashlib.sha256(one).hexdigest() for one in subjects}
-    return data, None
-
-
-def read(path: str) -> bytes | None:
-    """The bytes of a small file, or None if there is none that can be read."""
+        return None
     try:
+        statements = [json.loads(base64.b64decode(json.loads(line)["payload"])) for line in data.splitlines()]
+        subjects = tuple({one["digest"]["sha256"] for one in each["subject"]} for each in statements)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        subjects = ()
+    return Signed(data, subjects)
+
+
+def _small(path: str) -> bytes | None:
+    """The bytes of a file that is not large, or None if there is none that can be read."""
+    try:
+        if os.path.getsize(path) > LARGEST_REPORT:
+            return None
         with open_source(path) as source:
-            if os.path.getsize(path) > LARGEST_REPORT:
-                return None
             return b"".join(source.blocks())
-    except (OSError, Unreadable):
+    except (OSError, ValueError, Unreadable):
         return None

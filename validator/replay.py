@@ -19,7 +19,7 @@ from validator.receipt import Receipt
 from validator.report import Run, build_report
 from validator.rule import RuleSet
 from validator.run import check_input, judged, prepare
-from validator.settings import CLOCK, Settings, clock, parse_as_of, policy_of
+from validator.settings import CLOCK, Settings, parse_as_of, policy_of
 from validator.shipment import Request, Shipment
 from validator.source import Copy
 
@@ -39,16 +39,20 @@ class Replay(NamedTuple):
     ruleset: RuleSet
 
 
-def replay(copy: Copy, one: Receipt, settings: Settings, environment: Mapping[str, str]) -> Replay:
-    """The report of an upload, made again from its bytes. Raises NotAsThen if it is no pass, or not what the receipt says."""
+def replay(copy: Copy, one: Receipt, settings: Settings) -> Replay:
+    """The report of an upload, made again from its bytes. Raises NotAsThen if it is no pass, or not what the receipt says.
+
+    Its `run` is what the receipt knows of the upload's, so that the same upload gives the same bytes wherever it is packed.
+    """
     settings = _as_then(one, settings)
     ruleset = _ruleset_then(one, settings)
     report: dict[str, Any] = {}
     for run in _runs(copy, one, settings, ruleset):
-        report = build_report(run, clock(), clock(), environment)
+        report = build_report(run, settings.now, settings.now, {})
         same = report["result_sha256"] == one.document["result_sha256"]
         if same:
             break
+    report["run"] |= {"ci": one.document["ci"], "host": one.document["host"]}
     _hold_to(one, run, report, copy)
     return Replay(report, same, ruleset)
 

@@ -1,0 +1,257 @@
+"""`billproof pack`: what an auditor needs of a month that was uploaded, in one folder that can be checked without billproof.
+
+The receipt says which bytes count. They are judged once more with what the upload was judged by. Only if that gives what the
+receipt says is the month packed; of several months all are, or none.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from validator.attestation import SUFFIX
+from validator.bundle import Content, write_bundles
+from validator.chain import contents, prove
+from validator.config import Config, Integration
+from validator.digests import combined
+from validator.errors import BillproofError, UsageError
+from validator.ledger import ATTESTATION, Ledger, Month, NoLedger, Standing, file_name, open_ledger
+from validator.receipt import Receipt
+from validator.recovery import Export, Kept, NotFound, Signed, find_attestation, find_export, find_reports
+from validator.render import render
+from validator.render.readme import Contents, render_readme
+from validator.replay import NotAsThen, replay
+from validator.rule import RuleSet
+from validator.settings import Settings, parse_month
+from validator.values import cents, month_name, shown
+
+# What no file system takes, or takes for a path.
+_UNNAMEABLE = r'[\x00-\x1f\x7f<>:"/\\|?*]'
+
+
+class NotUploaded(BillproofError):
+    """There is no receipt that says that the destination has the month."""
+
+
+class NotPacked(BillproofError):
+    """Months that cannot be packed, each with the reason and what to do."""
+
+    def __init__(self, refused: Sequence[tuple[str, BillproofError]], of: int) -> None:
+        count = f"{len(refused)} of {of} months cannot be" if of > 1 else "the month cannot be"
+        super().__init__(f"UNPROVED  nothing was packed: {count}")
+        self.refused = refused
+
+    def lines(self) -> list[str]:
+        return [self.message, *(line for month, error in self.refused for line in _told(month, error))]
+
+
+def _told(month: str, error: BillproofError) -> Iterator[str]:
+    yield f"  {month}  {error.message}"
+    if error.help:
+        yield f"           {error.help}"
+
+
+class Evidence(NamedTuple):
+    """A month that can be packed: its upload, and every file of its pack by name."""
+
+    receipt: Receipt
+    contents: Contents
+    files: dict[str, Content]
+
+
+def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> Iterator[str]:
+    """Packs months of an organization (its id, or the integration's name) into the folder `output`; gives what to tell.
+
+    Raises UsageError without a configuration, NoLedger or LedgerFault if nobody can say what was uploaded, NotPacked if a
+    month cannot be proved, Unwritable; then nothing is written.
+    """
+    config = settings.config
+    if config is None:
+        raise UsageError("pack needs a billproof.yaml: it says whose receipts and files are where", "billproof init writes one.")
+    integration = _integration(whose, config)
+    wanted = list(dict.fromkeys(parse_month(one, settings.now, "pack").value or "" for one in months))
+    ledger = _ledger(config)
+    prove(ledger)
+    with ExitStack() as held:
+        found, refused = [], []
+        for month in wanted:
+            try:
+                found.append(_evidence(ledger, integration, month, settings, held))
+            except (NotUploaded, NotFound, NotAsThen) as error:
+                refused.append((month, error))
+        if refused:
+            raise NotPacked(refused, len(wanted))
+        folders = ["."] if len(found) == 1 else [f"evidence-{integration.name}-{one.receipt.month}" for one in found]
+        sums = write_bundles(output, {folder: one.files for folder, one in zip(folders, found, strict=True)})
+    for folder, one, digest in zip(folders, found, sums, strict=True):
+        yield from _summary(os.path.normpath(os.path.join(output, folder)), one, digest)
+    yield from _open_values(config)
+
+
+def _integration(whose: str, config: Config) -> Integration:
+    for one in config.file.integrations:
+        if whose in (one.name, one.organization):
+            return one
+    known = ", ".join(f"{one.name} ({one.organization})" for one in config.file.integrations) or "none"
+    raise UsageError(f"pack {whose}: no such organization or integration in {config.shown_path}", f"There are {known}.")
+
+
+def _ledger(config: Config) -> Ledger:
+    root = config.ledger()
+    if root is None:
+        raise NoLedger(
+            "no ledger is configured, so nobody can say what was uploaded", "Restore it, and add `ledger:` to billproof.yaml."
+        )
+    return open_ledger(root)
+
+
+def _evidence(ledger: Ledger, integration: Integration, month: str, settings: Settings, held: ExitStack) -> Evidence:
+    """What goes into the pack of a month. Raises NotUploaded, NotFound or NotAsThen."""
+    config = settings.config
+    assert config is not None
+    standing, one = _accepted(ledger, integration, month)
+    export = find_export(one, config, held)
+    again = replay(export.copy, one, settings)
+    signed = find_attestation(export.found_at)
+    kept = _kept(one, export, signed, config)
+    report = kept.report if kept else again.report
+    data = kept.data if kept else render("json", report).encode("utf-8")
+    fits = signed is not None and signed.speaks_of(one.file_sha256, hashlib.sha256(data).hexdigest())
+    name = _packed_name(one.file_name)
+    files: dict[str, Content] = {name: export.copy.stream}
+    if signed is not None and fits:
+        files[name + SUFFIX] = signed.data
+    files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
+    files |= _receipts(ledger, standing, one)
+    files |= _ruleset(settings, again.ruleset)
+    files["config/billproof.yaml"] = _config(config)
+    told = Contents(
+        integration.name, name, one, standing.receipts, report, "kept" if kept else "same" if again.same else "again",
+        fits, signed is not None and not fits, len(contents(ledger).receipts), tuple(sorted([*files, "README.txt"])),
+    )  # fmt: skip
+    files["README.txt"] = render_readme(told)
+    return Evidence(one, told, files)
+
+
+def _accepted(ledger: Ledger, integration: Integration, month: str) -> tuple[Standing, Receipt]:
+    """The receipts of a month at the integration's destination, and the one that holds. Raises NotUploaded."""
+    months = [one for one in ledger.months() if one.organization == integration.organization and one.month == month]
+    held = [one.destination for one in months if ledger.standing(one).current]
+    to = integration.to or (held[0] if len(held) == 1 else None)
+    standing = ledger.standing(Month(to, integration.organization, month)) if to else Standing(())
+    current = standing.current
+    if current is None:
+        elsewhere = f"; it was by {', '.join(held)}" if held else ""
+        raise NotUploaded(
+            f"was never accepted by {to or 'any destination'}, so there is no upload to prove{elsewhere}",
+            f"billproof ledger list tells what was sent; to send it: billproof upload --only {integration.name}",
+        )
+    if not standing.is_current(current.file_sha256):
+        raise NotUploaded(
+            f"may have been replaced: nobody heard what {to} answered to {standing.doubtful[-1].file_name}",
+            "Run that upload again, so that it is known what the destination has.",
+        )
+    return standing, current
+
+
+def _kept(one: Receipt, export: Export, signed: Signed | None, config: Config) -> Kept | None:
+    """The report that was written at the upload, if it is found; the one that was signed before any other."""
+    folders = [os.path.dirname(export.found_at), ".", os.path.dirname(config.path)]
+    found = list(find_reports(one, folders))
+    attested = (
+        each for each in found
+        if signed is not None and signed.speaks_of(one.file_sha256, hashlib.sha256(each.data).hexdigest())
+    )  # fmt: skip
+    return next(attested, found[0] if found else None)
+
+
+def _packed_name(name: str) -> str:
+    """The name of the export as every system can write it; the name then, for all but very odd ones."""
+    import re
+
+    plain = re.sub(_UNNAMEABLE, "_", name).strip(" .")
+    return plain if plain.lower().endswith(".csv") and len(plain.encode()) <= 200 else "export.csv"
+
+
+def _receipts(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str, Content]:
+    """Every attempt for the month and its receipt as they lie in the ledger, with what was signed of them."""
+    files: dict[str, Content] = {"receipt.json": _proved(ledger.path(current), current.sha256)}
+    for one in standing.receipts:
+        # One that was cut off has no receipt: that it was begun is all there is.
+        suffix = "json" if one.attempt else "begun"
+        files[f"receipts/{file_name(one.n, one.sha256, suffix)}"] = _proved(ledger.path(one, suffix), one.sha256)
+        if one.attempt:
+            begun = file_name(one.n, one.attempt, "begun")
+            files[f"receipts/{begun}"] = _proved(os.path.join(os.path.dirname(ledger.path(one)), begun), one.attempt)
+        attested = ledger.path(one, ATTESTATION)
+        if os.path.lexists(attested):
+            files[f"receipts/{file_name(one.n, one.sha256, ATTESTATION)}"] = _read(attested)
+    return files
+
+
+def _ruleset(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:
+    """The files of a rule set under their folders' names. Raises NotAsThen if they are not those that it was read from."""
+    from validator.ruleset import ruleset_paths
+
+    files: dict[str, Content] = {}
+    homes: dict[str, str] = {}
+    lines = []
+    for path in ruleset_paths(settings.ruleset.value or ""):
+        folder, name = os.path.split(os.path.abspath(path))
+        if folder not in homes:
+            home = f"ruleset/{os.path.basename(folder)}"
+            while home in homes.values():
+                home = f"ruleset/extended/{home.removeprefix('ruleset/')}"
+            homes[folder] = home
+        data = _read(path)
+        files[f"{homes[folder]}/{name}"] = data
+        lines.append(f"{os.path.basename(folder)}/{name} {hashlib.sha256(data).hexdigest()}")
+    if combined(lines) != ruleset.sha256:
+        raise NotAsThen("the rule set changed while it was packed", "Run the same command again.")
+    return files
+
+
+def _config(config: Config) -> bytes:
+    return _proved(config.path, config.sha256)
+
+
+def _proved(path: str | os.PathLike[str], sha256: str) -> bytes:
+    """The bytes of a file with that digest. Raises NotAsThen if they are others now."""
+    data = _read(path)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise NotAsThen(f"{os.fspath(path)} changed while it was packed", "Run the same command again.")
+    return data
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise NotFound(f"{os.fspath(path)} cannot be read: {error.strerror or error}") from None
+
+
+def _summary(folder: str, one: Evidence, digest: str) -> Iterator[str]:
+    receipt = one.receipt
+    yield f"PACKED  {folder}  {one.contents.integration}, {month_name(receipt.month)}: {len(one.files)} files and SHA256SUMS"
+    yield (
+        f"  upload   {cents(receipt.amount):,f} {shown(receipt.currency)}, accepted by {receipt.destination} on "
+        f"{receipt.finished[:16].replace('T', ' ')}"
+    )
+    yield f"  report   {one.contents.provenance}"
+    yield f"  signed   {one.contents.signature}"
+    yield f"  sums     sha256 of SHA256SUMS: {digest}"
+
+
+def _open_values(config: Config) -> Iterator[str]:
+    """Values in the configuration, which is packed as it is, that only people can tell from a secret."""
+    found = [
+        f"{name}: {key} {each}"
+        for name, one in config.file.destinations.items()
+        for key, values in (("header", one.headers), ("query", one.query))
+        for each, value in (values or {}).items() if "{token}" not in value
+    ]  # fmt: skip
+    if found:
+        text = f"config/billproof.yaml is packed as it is; look that none of these values is a secret: {'; '.join(found)}"
+        yield f"  look     {shown(text, None)}"
