@@ -81,6 +81,6 @@ def sums_of(digests: Mapping[str, str]) -> bytes:
 
 def _lines(digests: Iterable[tuple[str, str]]) -> Iterator[bytes]:
     for name, digest in sorted(digests):
-        escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+        escaped = name.replace("\\", "\\\\").replace("\n", "\\n")
         # A backslash in front says that the name is escaped.
         yield f"{chr(92) if escaped != name else ''}{digest}  {escaped}\n".encode("utf-8", "surrogateescape")

@@ -128,7 +128,7 @@ def _evidence(ledger: Ledger, integration: Integration, month: str, settings: Se
     files["config/billproof.yaml"] = _config(config)
     told = Contents(
         integration.name, name, one, standing.receipts, report, "kept" if kept else "same" if again.same else "again",
-        fits, signed is not None and not fits, len(contents(ledger).receipts), tuple(sorted([*files, "README.txt"])),
+        signed is not None and not fits, len(contents(ledger).receipts), tuple(sorted([*files, "README.txt"])),
     )  # fmt: skip
     files["README.txt"] = render_readme(told)
     return Evidence(one, told, files)
@@ -138,15 +138,15 @@ def _accepted(ledger: Ledger, integration: Integration, month: str) -> tuple[Sta
     """The receipts of a month at the integration's destination, and the one that holds. Raises NotUploaded."""
     months = [one for one in ledger.months() if one.organization == integration.organization and one.month == month]
     held = [one.destination for one in months if ledger.standing(one).current]
-    to = integration.to or (held[0] if len(held) == 1 else None)
+    to = integration.to or (held[0] if len(held) == 1 else None)  # it may have been sent with --to
     standing = ledger.standing(Month(to, integration.organization, month)) if to else Standing(())
     current = standing.current
     if current is None:
-        elsewhere = f"; it was by {', '.join(held)}" if held else ""
-        raise NotUploaded(
-            f"was never accepted by {to or 'any destination'}, so there is no upload to prove{elsewhere}",
-            f"billproof ledger list tells what was sent; to send it: billproof upload --only {integration.name}",
-        )
+        help = f"billproof ledger list tells what was sent. To send it: billproof upload --only {integration.name}"
+        if held:
+            help = f"It was accepted by {', '.join(held)}. If `to:` was that then, name the configuration of then: --config FILE"
+        text = f"was never accepted by {to}" if to else "has no destination: its integration has no `to:`"
+        raise NotUploaded(f"{text}, so there is no upload to prove", help)
     if not standing.is_current(current.file_sha256):
         raise NotUploaded(
             f"may have been replaced: nobody heard what {to} answered to {standing.doubtful[-1].file_name}",
@@ -234,7 +234,8 @@ def _read(path: str | os.PathLike[str]) -> bytes:
 
 def _summary(folder: str, one: Evidence, digest: str) -> Iterator[str]:
     receipt = one.receipt
-    yield f"PACKED  {folder}  {one.contents.integration}, {month_name(receipt.month)}: {len(one.files)} files and SHA256SUMS"
+    what = f"{one.contents.integration}, {month_name(receipt.month)}: {len(one.files)} files and SHA256SUMS"
+    yield f"PACKED  {shown(folder, None)}  {what}"
     yield (
         f"  upload   {cents(receipt.amount):,f} {shown(receipt.currency)}, accepted by {receipt.destination} on "
         f"{receipt.finished[:16].replace('T', ' ')}"

@@ -24,7 +24,7 @@ from validator.shipment import Shipment
 from validator.source import Copy, open_source, private_copy
 from validator.values import shown
 
-LARGEST_REPORT = 1 << 28
+LARGEST_REPORT = 1 << 25
 
 
 class NotFound(BillproofError):

@@ -14,6 +14,11 @@ from validator.values import cents, month_name, shown
 
 _WIDTH = 96
 _ANSWERS = {"accepted": "accepted", "already_there": "there already", "refused": "not accepted", "unknown": "answer not heard"}
+_OTHER_REPORT = (
+    "That report.json is the report of the upload: the one written then has the result_sha256 {}. It was about more files, "
+    "or told with other options."
+)
+_RECEIPTS = ".begun written before it, .json after it; receipt.json is a copy of the one that counts"
 _PROVENANCE = {
     "kept": "the one that was written at the upload, byte for byte",
     "same": "made again when this was packed; its result is that of the upload (same result_sha256)",
@@ -22,7 +27,9 @@ _PROVENANCE = {
 
 
 class Contents(NamedTuple):
-    """What a pack holds. `files` are the names of all that `SHA256SUMS` names; `ledger` is the number of its receipts."""
+    """What a pack holds. `files` are all that `SHA256SUMS` names; `ledger` is the number of its receipts; `left_out` tells
+    that something was signed beside the export that speaks of another report.
+    """
 
     integration: str
     export: str
@@ -30,8 +37,7 @@ class Contents(NamedTuple):
     receipts: Sequence[Receipt]
     report: Mapping[str, Any]
     origin: Literal["kept", "same", "again"]
-    signed: bool
-    signed_otherwise: bool
+    left_out: bool
     ledger: int
     files: Sequence[str]
 
@@ -42,12 +48,22 @@ class Contents(NamedTuple):
 
     @property
     def signature(self) -> str:
-        """What was signed of it."""
-        if self.signed:
-            return "the file and this report, in FILE.intoto.jsonl; check it with the signer's public key"
-        if self.signed_otherwise:
-            return "no: what was signed beside the file speaks of another report, and was left out"
+        """What was signed of it; no signature was looked at."""
+        if self.is_signed:
+            return "the export with this report; the signer's public key tells whether the signature is right"
+        if self.left_out:
+            return "no: what was signed beside the export speaks of another report; put that one beside it, too"
         return "no: that these files belong together is shown, who made them is not"
+
+    @property
+    def signatures(self) -> list[str]:
+        """The names of the files with signatures."""
+        return [name for name in self.files if name.endswith(".intoto.jsonl")]
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether there is a signature over the export and the report."""
+        return f"{self.export}.intoto.jsonl" in self.files
 
 
 def render_readme(one: Contents) -> bytes:
@@ -65,29 +81,30 @@ def _title(one: Contents) -> Iterator[str]:
         f"The export in this folder was accepted by the destination {receipt.destination} on {_instant(receipt.finished)} as "
         f"{month_name(receipt.month)}: {cents(receipt.amount):,f} {shown(receipt.currency)} (exactly {receipt.amount:f})."
     )
-    yield from _text(f"Packed by billproof {one.report['tool']['version']}. Nothing below needs it, but the last section.")
+    if receipt.document["month_to_date"]:
+        yield from _text(f"The month was not over then: this is a part of it, as of {_instant(receipt.as_of)}.")
+    if receipt.document["ci"].get("commit"):
+        yield from _text(f"It was uploaded by a CI job at the commit {receipt.document['ci']['commit']}.")
 
 
 def _listing(one: Contents) -> Iterator[str]:
-    receipt, ruleset = one.receipt, one.report["ruleset"]
+    ruleset = one.report["ruleset"]
     yield "WHAT IS HERE"
     rows = [
         (one.export, "the export, byte for byte as it was uploaded. It may hold people's names and e-mail addresses."),
         ("receipt.json", "what was sent, where to, and what the destination answered"),
-        ("receipts/", "every attempt for this month at this destination: .begun was written before it, .json after it"),
+        ("receipts/", f"every attempt for this month at this destination, {_RECEIPTS}"),
         ("report.json", f"what every rule found: {one.provenance}"),
         ("report.html", "the same for people"),
         ("ruleset/", f"the rules and the table schema: {ruleset['name']} {ruleset['version']}, sha256 {ruleset['sha256']}"),
         ("config/billproof.yaml", "the configuration as it was, with every waiver. Secrets stand elsewhere; it names where."),
         ("SHA256SUMS", f"the digests of the {len(one.files)} other files. What it does not name does not belong here."),
     ]
-    if one.signed:
+    if one.is_signed:
         rows.insert(1, (f"{one.export}.intoto.jsonl", "a signature over the export and report.json (in-toto, DSSE, Ed25519)"))
     for name, text in rows:
         yield f"  {name}"
         yield from _text(text, "      ")
-    if receipt.document["ci"].get("commit"):
-        yield from _text(f"It was uploaded by CI at the commit {shown(receipt.document['ci']['commit'])}.")
 
 
 def _proved(one: Contents) -> Iterator[str]:
@@ -97,7 +114,6 @@ def _proved(one: Contents) -> Iterator[str]:
         f"The export has the size and sha256 that its receipt names: {receipt.file_sha256}.",
         f"Judged again as of {receipt.as_of}, with the rule set, the configuration and the earlier uploads of then, it passes as "
         "an upload has to, with the same total, days, projects and waivers as in the receipt.",
-        f"The report is {one.provenance}.",
         f"The ledger had {one.ledger} receipts, each as it was written, and lacked none that another one names.",
     ):
         yield from _item(text)
@@ -123,7 +139,8 @@ def _not_proved(one: Contents) -> Iterator[str]:
         "That this folder is as it was packed, if somebody changed files and SHA256SUMS together: ask for the sha256 of "
         "SHA256SUMS in another way.",
         "That the ledger lost none of its last receipts: compare with the destination.",
-        *(() if one.signed else ("Who made the report: nobody signed it.",)),
+        *(() if one.is_signed else ("Who made the report: nobody signed it.",)),
+        *(() if one.origin != "again" else (_OTHER_REPORT.format(one.receipt.document["result_sha256"]),)),
     ):
         yield from _item(text)
 
@@ -148,25 +165,25 @@ def _commands(one: Contents) -> Iterator[str]:
     yield f"  {rules}"
     yield '    printf \'%s/%s %s\\n\' "${d##*/}" "${f##*/}" "$(sha256sum < "$f" | cut -c1-64)"'
     yield '  done | LC_ALL=C sort -u > $t; printf %s "$(cat $t)" | sha256sum'
-    if one.signed:
+    if one.signatures:
         yield ""
         yield from _signature(one)
     yield ""
     yield "With billproof (pip install billproof), which runs every rule again:"
-    yield "  billproof verify report.json" + ("   --key public-key.pem" if one.signed else "")
+    yield "  billproof verify report.json" + (" --key public-key.pem" if one.is_signed else "")
 
 
 def _signature(one: Contents) -> Iterator[str]:
-    name = f"'{one.export}.intoto.jsonl'"
-    yield "The signature, with OpenSSL 3 (on Windows in Git Bash). Get public-key.pem from the signer, not from whoever"
-    yield "gave you this folder. Each of the two lines of the file is a signed statement; this looks at line 1:"
-    yield f"  t=$(mktemp -d); sed -n 1p {name} > $t/line"
+    yield "The signatures, with OpenSSL 3 (Windows: in Git Bash). Get public-key.pem from the signer, not from whoever gave"
+    yield "you this folder. Every line of a .intoto.jsonl is a signed statement; this looks at the first of one file:"
+    yield f"  f={'$(ls *.intoto.jsonl)' if one.is_signed else one.signatures[0]}"
+    yield '  t=$(mktemp -d); sed -n 1p "$f" > $t/line'
     yield '  sed \'s/.*"payload": "\\([^"]*\\)".*/\\1/\' $t/line | openssl base64 -d -A > $t/statement'
     yield '  sed \'s/.*"sig": "\\([^"]*\\)".*/\\1/\' $t/line | openssl base64 -d -A > $t/signature'
     yield "  (printf 'DSSEv1 28 application/vnd.in-toto+json %d ' $(wc -c < $t/statement); cat $t/statement) > $t/signed"
     yield "  openssl pkeyutl -verify -pubin -inkey public-key.pem -rawin -in $t/signed -sigfile $t/signature"
     yield "  cat $t/statement"
-    yield 'The digests under "subject" must be those of the export and of report.json in SHA256SUMS.'
+    yield 'The digests under "subject" must stand in SHA256SUMS: of the export and report.json, or of the export and a receipt.'
 
 
 def _instant(text: str) -> str:
