@@ -48,7 +48,7 @@ def replay(copy: Copy, one: Receipt, settings: Settings) -> Replay:
     ruleset = _ruleset_then(one, settings)
     report: dict[str, Any] = {}
     for run in _runs(copy, one, settings, ruleset):
-        report = build_report(run, settings.now, settings.now, {})
+        report = build_report(run, run.settings.now, settings.now, {})
         same = report["result_sha256"] == one.document["result_sha256"]
         if same:
             break
@@ -103,10 +103,11 @@ def _ruleset_then(one: Receipt, settings: Settings) -> RuleSet:
 def _runs(copy: Copy, one: Receipt, settings: Settings, ruleset: RuleSet) -> Iterator[Run]:
     """The upload as it may have been told: nothing; the month; and either with `--as-of`. Said in full last."""
     for month in (None, Sourced(one.month, "--month")):
-        settings = settings._replace(month=month)
-        file = check_input(Input(copy.path), settings, ruleset, lambda _: nullcontext(copy.source()))
-        for source in (CLOCK, "--as-of"):
-            yield judged(settings._replace(as_of_source=source), ruleset, [file])
+        # By the clock a run is judged as of its start. Else nobody knows when it started, shortly before the sending.
+        for source, start in ((CLOCK, settings.as_of), ("--as-of", settings.now)):
+            told = settings._replace(month=month, as_of_source=source, now=start)
+            file = check_input(Input(copy.path), told, ruleset, lambda _: nullcontext(copy.source()))
+            yield judged(told, ruleset, [file])
 
 
 def _hold_to(one: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) -> None:
