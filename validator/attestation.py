@@ -54,13 +54,15 @@ def receipt_statement(receipt: Receipt, name: str) -> Statement:
 
 
 def _tests(report: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The rules that passed, that warned, and that failed or could not look; the rest had nothing to say."""
+    """The rules that passed, that warned, and that failed or left the file unproved. The others are in the report alone: they
+    had nothing to speak of, lacked a setting, or could not look because another one failed.
+    """
     decisive = {one["rule"] for one in report["reasons"] if one["file"] == file["path"]}
     found: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
     for one in file["outcomes"]:
         state, name = one["state"], f"{one['rule']} {one['name']}"
         is_error = state == "failed" and one["level"] == "error"
-        if one["rule"] in decisive or is_error or state in ("crashed", "blocked"):
+        if one["rule"] in decisive or is_error or state == "crashed":
             found["failedTests"].append(name)
         elif state in ("failed", "waived"):
             found["warnedTests"].append(name)

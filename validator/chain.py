@@ -1,6 +1,6 @@
 """Whether a ledger is as it was written: every file a receipt under its own digest, and none gone that another speaks of.
 
-What nobody can see from the ledger alone is the loss of its last upload, both files of it.
+What nobody can see from the ledger alone is the loss of its last upload, all files of it.
 """
 
 import os

@@ -161,6 +161,8 @@ def _add_ledger(commands: Any) -> None:
         action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
         action.set_defaults(action=name)
         action.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+        if name == "verify":
+            action.add_argument("--key", metavar="PUB", help="every receipt must be attested with this public key")
         if name == "show":
             action.add_argument("organization", metavar="ORG", help="the organization's id, or the integration's name")
             action.add_argument("month", metavar="MONTH", help="such as 2025-10")
