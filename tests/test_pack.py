@@ -48,6 +48,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+def configured(name: str, old: str, new: str) -> str:
+    """Another configuration beside the first one, with a change in the line of an integration."""
+    lines = [line.replace(old, new) if f"name: {name}" in line else line for line in CONFIGURATION.splitlines()]
+    Path("other.yaml").write_text("\n".join(lines) + "\n", "utf-8")
+    return "other.yaml"
+
+
 def put(data: bytes = OCTOBER, name: str = NAME, folder: str = EXPORTS) -> str:
     path = Path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -213,7 +220,11 @@ def test_a_month_that_was_never_uploaded_is_refused(project: Path, month: str) -
 
 def test_an_upload_to_another_destination_is_none_to_this_one(project: Path) -> None:
     upload(put(), "--to", "second")
-    assert "It was accepted by second" in refused()
+    assert "It was accepted elsewhere: --to second" in refused()
+    _, out = packed("research", "2025-10", "--to", "second")
+    assert "accepted by second on" in out
+    assert "its result is that of the upload" in out
+    assert "--to DESTINATION" in refused("labs", "2025-10", "--config", configured("labs", ", to: archive", ""))
 
 
 def test_a_replaced_month_is_packed_as_it_is_now_with_all_its_receipts(project: Path) -> None:

@@ -113,6 +113,7 @@ def _add_pack(commands: Any) -> None:
         "--output", metavar="DIR", required=True,
         help="the folder, not there yet or empty; several months: a folder each in it",
     )  # fmt: skip
+    pack.add_argument("--to", metavar="DESTINATION", help="where it was sent to, instead of the integration's `to:`")
     _ruleset_option(pack)
     pack.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
     pack.set_defaults(

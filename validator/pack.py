@@ -110,7 +110,7 @@ def _evidence(ledger: Ledger, integration: Integration, month: str, settings: Se
     """What goes into the pack of a month. Raises NotUploaded, NotFound or NotAsThen."""
     config = settings.config
     assert config is not None
-    standing, one = _accepted(ledger, integration, month)
+    standing, one = _accepted(ledger, integration, month, settings.to or integration.to)
     export = find_export(one, config, held)
     again = replay(export.copy, one, settings)
     signed = find_attestation(export.found_at)
@@ -134,19 +134,20 @@ def _evidence(ledger: Ledger, integration: Integration, month: str, settings: Se
     return Evidence(one, told, files)
 
 
-def _accepted(ledger: Ledger, integration: Integration, month: str) -> tuple[Standing, Receipt]:
-    """The receipts of a month at the integration's destination, and the one that holds. Raises NotUploaded."""
-    months = [one for one in ledger.months() if one.organization == integration.organization and one.month == month]
-    held = [one.destination for one in months if ledger.standing(one).current]
-    to = integration.to or (held[0] if len(held) == 1 else None)  # it may have been sent with --to
-    standing = ledger.standing(Month(to, integration.organization, month)) if to else Standing(())
+def _accepted(ledger: Ledger, integration: Integration, month: str, to: str | None) -> tuple[Standing, Receipt]:
+    """The receipts of a month at a destination, and the one that counts. Raises NotUploaded."""
+    if to is None:
+        raise NotUploaded("has no destination: its integration has no `to:`", "Say where it was sent: --to DESTINATION")
+    standing = ledger.standing(Month(to, integration.organization, month))
     current = standing.current
     if current is None:
-        help = f"billproof ledger list tells what was sent. To send it: billproof upload --only {integration.name}"
-        if held:
-            help = f"It was accepted by {', '.join(held)}. If `to:` was that then, name the configuration of then: --config FILE"
-        text = f"was never accepted by {to}" if to else "has no destination: its integration has no `to:`"
-        raise NotUploaded(f"{text}, so there is no upload to prove", help)
+        months = [one for one in ledger.months() if one[1:] == (integration.organization, month)]
+        held = [f"--to {one.destination}" for one in months if ledger.standing(one).current]
+        raise NotUploaded(
+            f"was never accepted by {to}, so there is no upload to prove",
+            f"It was accepted elsewhere: {' or '.join(held)}"
+            if held else f"billproof ledger list tells what was sent. To send it: billproof upload --only {integration.name}",
+        )  # fmt: skip
     if not standing.is_current(current.file_sha256):
         raise NotUploaded(
             f"may have been replaced: nobody heard what {to} answered to {standing.doubtful[-1].file_name}",
