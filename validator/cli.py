@@ -30,16 +30,12 @@ _START = """Three commands to start with:
   billproof demo          three small exports, one good and two bad
 All commands: billproof --help"""
 
-_NOT_BUILT = ("verify",)
-
 
 def run_command(arguments: Sequence[str]) -> int:
     """Runs one command line; gives its exit code. Raises BillproofError for what cannot be done."""
     if not arguments:
         say(_START)
         return Exit.USAGE
-    if arguments[0] in _NOT_BUILT:
-        raise UsageError(f"billproof {arguments[0]}: not in this version", "See billproof --help")
     if arguments[0] not in _RUN and os.path.exists(arguments[0]):
         raise UsageError(f"billproof {arguments[0]}: no command", f'Did you mean: billproof check "{arguments[0]}"')
     options = build_parser(arguments[0]).parse_args(arguments)
@@ -253,6 +249,14 @@ def _source(given: bool, flag: str) -> str:
     return flag if given else "default"
 
 
+def _verify(options: argparse.Namespace) -> int:
+    from validator.verification import Wanted, verify
+
+    found = verify(Wanted(options.report, options.file, options.ruleset))
+    say(painted("\n".join(found.lines())))
+    return int(found.exit_code)
+
+
 def _guide(options: argparse.Namespace) -> int:
     from validator.guide import guide
 
@@ -297,5 +301,5 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 _RUN: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": _check, "upload": _upload, "guide": _guide, "init": _init, "demo": _demo, "ledger": _ledger, "status": _status,
-    "pack": _pack, "rules": _rules, "sandbox": _sandbox,
+    "verify": _verify, "pack": _pack, "rules": _rules, "sandbox": _sandbox,
 }  # fmt: skip

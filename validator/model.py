@@ -211,6 +211,8 @@ class FileResult(NamedTuple):
     diagnosis: Diagnosis | None = None
     notes: tuple[str, ...] = ()
     last_upload: EarlierUpload | None = None
+    upload_before: EarlierUpload | None = None
+    destination: str | None = None
     hindrance: Hindrance | None = None
 
     def outcome(self, rule: str) -> Outcome | None:

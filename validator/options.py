@@ -169,6 +169,13 @@ def _add_ledger(commands: Any) -> None:
             action.add_argument("month", metavar="MONTH", help="such as 2025-10")
 
 
+def _add_verify(commands: Any) -> None:
+    verify = _add(commands, "verify", "do again what a report says was done, and compare; 1 if anything differs")
+    verify.add_argument("report", metavar="REPORT", help="a report in JSON")
+    verify.add_argument("file", nargs="?", metavar="FILE", help="the export it speaks of; without it, all files where they lay")
+    verify.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set that was used, if it is not a shipped one")
+
+
 def _month_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--month", metavar="YYYY-MM|last", help="the month to be replaced")
     parser.add_argument("--as-of", metavar="INSTANT", help="judge as of this date or RFC 3339 instant (default: now)")
@@ -221,5 +228,6 @@ def _add_sandbox(commands: Any) -> None:
 
 _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "check": _add_check, "upload": _add_upload, "guide": _add_guide, "init": _add_init, "demo": _add_demo,
-    "ledger": _add_ledger, "status": _add_status, "pack": _add_pack, "rules": _add_rules, "sandbox": _add_sandbox,
+    "ledger": _add_ledger, "status": _add_status, "verify": _add_verify, "pack": _add_pack, "rules": _add_rules,
+    "sandbox": _add_sandbox,
 }  # fmt: skip

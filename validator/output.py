@@ -154,6 +154,7 @@ def say_bytes(data: bytes) -> None:
 _COLOURS: Mapping[str, str] = {
     "PASS": "\x1b[32m", "FAIL": "\x1b[31m", "UNPROVED": "\x1b[33m",
     "ALL UPLOADED": "\x1b[32m", "NOT ALL UPLOADED": "\x1b[31m", "NOTHING SENT": "\x1b[33m",
+    "AGREES": "\x1b[32m", "AGREES, BUT UNSIGNED": "\x1b[32m", "DIFFERS": "\x1b[31m",
 }  # fmt: skip
 
 
