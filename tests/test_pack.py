@@ -221,10 +221,10 @@ def test_a_month_that_was_never_uploaded_is_refused(project: Path, month: str) -
 def test_an_upload_to_another_destination_is_none_to_this_one(project: Path) -> None:
     upload(put(), "--to", "second")
     assert "It was accepted elsewhere: --to second" in refused()
+    assert "--to DESTINATION" in refused("labs", "2025-10", "--config", configured("labs", ", to: archive", ""))
     _, out = packed("research", "2025-10", "--to", "second")
     assert "accepted by second on" in out
     assert "its result is that of the upload" in out
-    assert "--to DESTINATION" in refused("labs", "2025-10", "--config", configured("labs", ", to: archive", ""))
 
 
 def test_a_replaced_month_is_packed_as_it_is_now_with_all_its_receipts(project: Path) -> None:
@@ -316,6 +316,8 @@ def test_the_report_of_the_upload_is_taken_if_it_is_found(project: Path) -> None
     Path("0.json").write_text("[" * 100_000)
     Path("1.json").write_bytes(Path("october.json").read_bytes().replace(b'"rows": 31', b'"rows": 32'))
     Path("2.json").write_text('{"schema": "billproof/report/v1", "files": 1}')
+    Path("3.json").write_text(json.dumps(json.loads(Path("october.json").read_bytes())))
+    Path("4.json").write_bytes(Path("october.json").read_bytes().replace(b'"run": {', b'"run": {\n    "x": 1,'))
     folder, out = packed()
     assert "written at the upload, byte for byte" in out
     assert (folder / "report.json").read_bytes() == Path("october.json").read_bytes()
@@ -561,6 +563,72 @@ def test_standard_input_can_be_packed(project: Path) -> None:
     assert (folder / "export.csv").read_bytes() == OCTOBER
 
 
+# --- checked with billproof ---
+
+
+def verified(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> tuple[int, str]:
+    """The command that README.txt ends with, run in the pack where it is handed over: no configuration and no ledger."""
+    line = (folder / "README.txt").read_text("ascii").splitlines()[-1].split()
+    assert line[0] == "billproof", line
+    line = [next(folder.glob("*.csv")).name if word == "FILE" else word for word in line]
+    shutil.move(folder, "../../handed-over")
+    with monkeypatch.context() as there:
+        there.chdir("../../handed-over")
+        code, out, err = run(*line[1:], *more)
+    shutil.move("../../handed-over", folder)
+    assert not err, err
+    return code, out
+
+
+def test_the_report_can_be_verified_where_the_pack_is(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(put(export("3000"), "first.csv"))
+    os.remove(f"{EXPORTS}/first.csv")
+    upload(put())
+    folder, _ = packed()
+    code, out = verified(folder, monkeypatch)
+    assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED")
+    (folder / NAME).write_bytes(export("3827.17"))
+    assert verified(folder, monkeypatch)[0] == 1
+
+
+@pytest.mark.parametrize("flags", [[], ["--month", "2025-10"], ["--as-of", "2025-11-03"], ["--max-findings", "7"]])
+def test_a_report_that_was_made_again_can_be_verified(project: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]) -> None:
+    upload(put(), *flags)
+    os.remove(f"{EXPORTS}/{NAME}")
+    folder, _ = packed()
+    code, out = verified(folder, monkeypatch)
+    assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+
+
+def test_waivers_that_have_expired_can_be_verified(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_still(monkeypatch, "2025-11-01T08:00:00Z")
+    waiver = f"{{rule: OC309, organization: {ACME}, month: any, reason: quarter end, owner: finops, expires: '2025-11-02'}}"
+    Path("billproof.yaml").write_text(f"{CONFIGURATION}waivers: [{waiver}]\n", "utf-8")
+    upload(put())
+    stand_still(monkeypatch, "2026-11-01T08:00:00Z")
+    code, out = verified(packed()[0], monkeypatch)
+    assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+
+
+@pytest.mark.parametrize("name", ["Kösten (1) Oktober.csv", "a:b.csv"])
+def test_the_command_finds_the_export_whatever_its_name(project: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    upload(put(name=name))
+    code, out = verified(packed()[0], monkeypatch)
+    assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+
+
+def test_rules_of_ones_own_can_be_verified(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Path("rules/strict")
+    own.mkdir(parents=True)
+    (own / "ruleset.yaml").write_text(
+        "name: strict\nversion: 1.0.0\ntitle: Strict\nextends: openai-cost\nrules: {OC701: {level: error}}\n"
+    )
+    Path("billproof.yaml").write_text(CONFIGURATION + "ruleset: rules/strict\n", "utf-8")
+    upload(put())
+    code, out = verified(packed()[0], monkeypatch)
+    assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+
+
 # --- whole or not at all ---
 
 
@@ -629,7 +697,7 @@ def test_open_values_of_the_configuration_are_named_and_not_shown(project: Path)
     Path("billproof.yaml").write_text(CONFIGURATION.replace("integrations:", f"{api}integrations:"), "utf-8")
     upload(put())
     _, out = packed()
-    assert "look that none of these values is a secret: api: header X-A" in out
+    assert "look that none of these values is a secret: api: base_url; api: header X-A" in out
     assert "hush" not in out
 
 

@@ -6,6 +6,7 @@ receipt says is the month packed; of several months all are, or none.
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -14,16 +15,16 @@ from validator.attestation import SUFFIX
 from validator.bundle import Content, write_bundles
 from validator.chain import contents, prove
 from validator.config import Config, Integration
-from validator.digests import combined
 from validator.errors import BillproofError, UsageError
-from validator.ledger import ATTESTATION, Ledger, Month, NoLedger, Standing, file_name, open_ledger
+from validator.exhibits import config_bytes, open_values, receipts_of, ruleset_files
+from validator.ledger import Ledger, Month, NoLedger, Standing, open_ledger
 from validator.receipt import Receipt
 from validator.recovery import Export, Kept, NotFound, Signed, find_attestation, find_export, find_reports
 from validator.render import render
 from validator.render.readme import Contents, render_readme
 from validator.replay import NotAsThen, replay
-from validator.rule import RuleSet
 from validator.settings import Settings, parse_month
+from validator.shipped import is_shipped
 from validator.values import cents, month_name, shown
 
 # What no file system takes, or takes for a path.
@@ -86,7 +87,10 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
         sums = write_bundles(output, {folder: one.files for folder, one in zip(folders, found, strict=True)})
     for folder, one, digest in zip(folders, found, sums, strict=True):
         yield from _summary(os.path.normpath(os.path.join(output, folder)), one, digest)
-    yield from _open_values(config)
+    values = open_values(config)
+    if values:
+        text = f"config/billproof.yaml is packed as it is; look that none of these values is a secret: {'; '.join(values)}"
+        yield f"  look     {shown(text, None)}"
 
 
 def _integration(whose: str, config: Config) -> Integration:
@@ -123,12 +127,13 @@ def _evidence(ledger: Ledger, integration: Integration, month: str, settings: Se
     if signed is not None and fits:
         files[name + SUFFIX] = signed.data
     files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
-    files |= _receipts(ledger, standing, one)
-    files |= _ruleset(settings, again.ruleset)
-    files["config/billproof.yaml"] = _config(config)
+    files |= receipts_of(ledger, standing, one)
+    files |= ruleset_files(settings, again.ruleset)
+    files["config/billproof.yaml"] = config_bytes(config)
     told = Contents(
         integration.name, name, one, standing.receipts, report, "kept" if kept else "same" if again.same else "again",
         signed is not None and not fits, len(contents(ledger).receipts), tuple(sorted([*files, "README.txt"])),
+        _verify_options(name, one, settings),
     )  # fmt: skip
     files["README.txt"] = render_readme(told)
     return Evidence(one, told, files)
@@ -175,62 +180,11 @@ def _packed_name(name: str) -> str:
     return plain if plain.lower().endswith(".csv") and len(plain.encode()) <= 200 else "export.csv"
 
 
-def _receipts(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str, Content]:
-    """Every attempt for the month and its receipt as they lie in the ledger, with what was signed of them."""
-    files: dict[str, Content] = {"receipt.json": _proved(ledger.path(current), current.sha256)}
-    for one in standing.receipts:
-        # One that was cut off has no receipt: that it was begun is all there is.
-        suffix = "json" if one.attempt else "begun"
-        files[f"receipts/{file_name(one.n, one.sha256, suffix)}"] = _proved(ledger.path(one, suffix), one.sha256)
-        if one.attempt:
-            begun = file_name(one.n, one.attempt, "begun")
-            files[f"receipts/{begun}"] = _proved(os.path.join(os.path.dirname(ledger.path(one)), begun), one.attempt)
-        attested = ledger.path(one, ATTESTATION)
-        if os.path.lexists(attested):
-            files[f"receipts/{file_name(one.n, one.sha256, ATTESTATION)}"] = _read(attested)
-    return files
-
-
-def _ruleset(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:
-    """The files of a rule set under their folders' names. Raises NotAsThen if they are not those that it was read from."""
-    from validator.ruleset import ruleset_paths
-
-    files: dict[str, Content] = {}
-    homes: dict[str, str] = {}
-    lines = []
-    for path in ruleset_paths(settings.ruleset.value or ""):
-        folder, name = os.path.split(os.path.abspath(path))
-        if folder not in homes:
-            home = f"ruleset/{os.path.basename(folder)}"
-            while home in homes.values():
-                home = f"ruleset/extended/{home.removeprefix('ruleset/')}"
-            homes[folder] = home
-        data = _read(path)
-        files[f"{homes[folder]}/{name}"] = data
-        lines.append(f"{os.path.basename(folder)}/{name} {hashlib.sha256(data).hexdigest()}")
-    if combined(lines) != ruleset.sha256:
-        raise NotAsThen("the rule set changed while it was packed", "Run the same command again.")
-    return files
-
-
-def _config(config: Config) -> bytes:
-    return _proved(config.path, config.sha256)
-
-
-def _proved(path: str | os.PathLike[str], sha256: str) -> bytes:
-    """The bytes of a file with that digest. Raises NotAsThen if they are others now."""
-    data = _read(path)
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise NotAsThen(f"{os.fspath(path)} changed while it was packed", "Run the same command again.")
-    return data
-
-
-def _read(path: str | os.PathLike[str]) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError as error:
-        raise NotFound(f"{os.fspath(path)} cannot be read: {error.strerror or error}") from None
+def _verify_options(name: str, one: Receipt, settings: Settings) -> str:
+    """What `billproof verify` must be told in the pack: the export under another name than then, and rules of one's own."""
+    own = settings.ruleset.value or ""
+    folder = "" if is_shipped(own) else f" --ruleset {shlex.quote(f'ruleset/{os.path.basename(os.path.abspath(own))}')}"
+    return ("" if name == one.file_name else " FILE") + folder
 
 
 def _summary(folder: str, one: Evidence, digest: str) -> Iterator[str]:
@@ -244,16 +198,3 @@ def _summary(folder: str, one: Evidence, digest: str) -> Iterator[str]:
     yield f"  report   {one.contents.provenance}"
     yield f"  signed   {one.contents.signature}"
     yield f"  sums     sha256 of SHA256SUMS: {digest}"
-
-
-def _open_values(config: Config) -> Iterator[str]:
-    """Values in the configuration, which is packed as it is, that only people can tell from a secret."""
-    found = [
-        f"{name}: {key} {each}"
-        for name, one in config.file.destinations.items()
-        for key, values in (("header", one.headers), ("query", one.query))
-        for each, value in (values or {}).items() if "{token}" not in value
-    ]  # fmt: skip
-    if found:
-        text = f"config/billproof.yaml is packed as it is; look that none of these values is a secret: {'; '.join(found)}"
-        yield f"  look     {shown(text, None)}"

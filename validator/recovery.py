@@ -19,7 +19,9 @@ from validator.destinations.directory import DirectoryDestination
 from validator.errors import BillproofError, Unreadable
 from validator.inputs import NO_EXPORT, find_inputs
 from validator.receipt import Receipt
+from validator.render.json import render_json
 from validator.report import SCHEMA, result_sha256
+from validator.reportfile import misfits
 from validator.shipment import Shipment
 from validator.source import Copy, open_source, private_copy
 from validator.values import shown
@@ -98,18 +100,20 @@ def find_reports(one: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
             continue
         for name in names:
             data = _small(os.path.join(folder, name))
-            report = None if data is None else _report(data)
-            if data is not None and report is not None and report["result_sha256"] == one.document["result_sha256"]:
+            report = None if data is None else _report(data, one.document["result_sha256"])
+            if data is not None and report is not None:
                 yield Kept(data, report)
 
 
-def _report(data: bytes) -> dict[str, Any] | None:
-    """A report of one file, if that is what the bytes are and its own digest fits."""
+def _report(data: bytes, sha256: str) -> dict[str, Any] | None:
+    """The report of one file with that result, if the bytes are as billproof writes it."""
     try:
         found = json.loads(data)
-        whole = isinstance(found, dict) and found.get("schema") == SCHEMA and len(found["files"]) == 1
-        return found if whole and result_sha256(found) == found["result_sha256"] else None
-    except (ValueError, KeyError, TypeError, RecursionError):
+        if not isinstance(found, dict) or found.get("schema") != SCHEMA or found.get("result_sha256") != sha256:
+            return None
+        written = render_json(found).encode("utf-8") == data and result_sha256(found) == sha256
+        return found if written and not list(misfits(found)) and len(found["files"]) == 1 else None
+    except (ValueError, RecursionError):
         return None
 
 

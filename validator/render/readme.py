@@ -28,7 +28,8 @@ _PROVENANCE = {
 
 class Contents(NamedTuple):
     """What a pack holds. `files` are all that `SHA256SUMS` names; `ledger` is the number of its receipts; `left_out` tells
-    that something was signed beside the export that speaks of another report.
+    that something was signed beside the export that speaks of another report; `verify_options` are what `billproof verify`
+    must be told besides the report.
     """
 
     integration: str
@@ -40,6 +41,7 @@ class Contents(NamedTuple):
     left_out: bool
     ledger: int
     files: Sequence[str]
+    verify_options: str
 
     @property
     def provenance(self) -> str:
@@ -170,7 +172,7 @@ def _commands(one: Contents) -> Iterator[str]:
         yield from _signature(one)
     yield ""
     yield "With billproof (pip install billproof), which runs every rule again:"
-    yield "  billproof verify report.json" + (" --key public-key.pem" if one.is_signed else "")
+    yield "  billproof verify report.json" + one.verify_options + (" --key public-key.pem" if one.is_signed else "")
 
 
 def _signature(one: Contents) -> Iterator[str]:
