@@ -3,8 +3,6 @@
 Names and dates count for nothing here. What is read was written by others, so it is data until its digest fits.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os

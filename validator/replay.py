@@ -4,8 +4,6 @@ Which options were given then stands in no receipt. So a report that is made aga
 the receipt says of the file, its sums, waivers and rules may not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any, NamedTuple

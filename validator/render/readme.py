@@ -3,8 +3,6 @@
 Plain ASCII in short lines, so that it can be read anywhere; what has other letters is escaped.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any, Literal, NamedTuple
