@@ -208,7 +208,7 @@ def look_again(world: World, scenario: Scenario, cut_off: int, killed: Sequence[
 
 def unattested(world: World) -> set[int]:
     """Which receipts have no attestation. Those that have one have their own."""
-    from validator.attestation import differences, receipt_statement
+    from validator.attestation import deviations, receipt_statement
     from validator.dsse import read_public_key
 
     key, lacking = read_public_key("key.pub.pem"), set()
@@ -216,7 +216,7 @@ def unattested(world: World) -> set[int]:
         beside = Path(f"{path}.intoto.jsonl")
         if beside.exists():
             statement = receipt_statement(read(path.read_bytes(), path.name), path.name)
-            assert differences(beside.read_bytes(), key, [statement]) == []
+            assert deviations(beside.read_bytes(), key, [statement]) == []
         else:
             lacking.add(number)
     return lacking

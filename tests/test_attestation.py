@@ -28,7 +28,7 @@ from tests.signing import Keys, canonical, envelope, make_keys, pem, signed, sta
 from tests.support import FIXTURES, make_ready, process, run
 from tests.support import fixture as whole_file
 from tests.uploading import World, export, stand_still, verified
-from validator.attestation import STATEMENT, SUMMARY, TEST_RESULT, differences, file_statements
+from validator.attestation import STATEMENT, SUMMARY, TEST_RESULT, deviations, file_statements
 from validator.checks import KINDS
 from validator.dsse import read_public_key
 
@@ -105,6 +105,16 @@ def test_what_is_unproved_never_passed(tmp_path: Path, keys: Keys, monkeypatch: 
     assert found.test_result["predicate"]["failedTests"] == ["OC304 missing-day"]
     assert "OC304 missing-day" not in found.test_result["predicate"]["passedTests"]
     assert found.summary["predicate"]["properties"] == []
+
+
+def test_what_fails_is_told_beside_what_is_unproved(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(KINDS["day_coverage"], "at_end", broken)
+    found = signed(keys, put(tmp_path, FIXTURES / "demo" / "cost_2025-10-04_2025-11-03.csv"))
+    assert found.code == 3
+    assert found.test_result["predicate"]["failedTests"] == ["OC303 outside-month", "OC304 missing-day"]
 
 
 def test_a_rule_that_could_not_look_is_in_no_list(tmp_path: Path, keys: Keys) -> None:
@@ -352,8 +362,8 @@ class Case:
         name, file_sha256 = "report.json", digest(found.report)
         self.expected = file_statements(self.report, self.report["files"][0], name, file_sha256)
 
-    def differences(self, data: bytes) -> list[str]:
-        return differences(data, read_public_key(str(self.keys.public)), self.expected)
+    def deviations(self, data: bytes) -> list[str]:
+        return deviations(data, read_public_key(str(self.keys.public)), self.expected)
 
     def with_statement(self, number: int, change: Callable[[dict[str, Any]], object]) -> bytes:
         """One statement changed and signed again with the right key."""
@@ -376,7 +386,7 @@ class Case:
 @pytest.fixture
 def case(tmp_path: Path, keys: Keys) -> Case:
     found = Case(tmp_path, keys)
-    assert found.differences(b"".join(found.lines)) == []
+    assert found.deviations(b"".join(found.lines)) == []
     return found
 
 
@@ -414,8 +424,8 @@ def test_a_statement_that_says_something_else_never_agrees(
     case: Case, number: int, change: Callable[[dict[str, Any]], object]
 ) -> None:
     same = case.with_statement(number, lambda one: None)
-    assert case.differences(same) == []
-    assert case.differences(case.with_statement(number, change))
+    assert case.deviations(same) == []
+    assert case.deviations(case.with_statement(number, change))
 
 
 def signature(one: dict[str, Any]) -> dict[str, Any]:
@@ -429,6 +439,14 @@ def flipped(text: str) -> str:
     return base64.b64encode(data).decode()
 
 
+def with_spare_bits(text: str) -> str:
+    """The same bytes in other base64: 64 bytes leave four bits over, which a loose reader does not look at."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    other = text[:-3] + letters[letters.index(text[-3]) + 1] + "=="
+    assert base64.b64decode(other) == base64.b64decode(text)
+    return other
+
+
 ENVELOPES: dict[str, Callable[[dict[str, Any]], object]] = {
     "no signature": lambda one: one.update(signatures=[]),
     "signatures left out": lambda one: one.pop("signatures"),
@@ -440,7 +458,7 @@ ENVELOPES: dict[str, Callable[[dict[str, Any]], object]] = {
     "a signature in base64 without its end": lambda one: signature(one).update(sig=signature(one)["sig"].rstrip("=")),
     "blanks in base64": lambda one: one.update(payload=one["payload"][:4] + "\n" + one["payload"][4:]),
     "another alphabet": lambda one: signature(one).update(sig=base64.urlsafe_b64encode(b"\xff" * 64).decode()),
-    "spare bits in base64": lambda one: one.update(payload=base64.b64encode(b"x").decode().replace("eA==", "eB==")),
+    "spare bits in base64": lambda one: signature(one).update(sig=with_spare_bits(signature(one)["sig"])),
     "an extra key": lambda one: one.update(more=1),
     "an extra key of the signature": lambda one: signature(one).update(cert="x"),
     "another payload type": lambda one: one.update(payloadType="application/json"),
@@ -451,17 +469,17 @@ ENVELOPES: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("change", ENVELOPES.values(), ids=ENVELOPES)
 def test_an_envelope_that_is_not_exactly_right_never_agrees(case: Case, change: Callable[[dict[str, Any]], object]) -> None:
-    assert case.differences(case.with_envelope(lambda one: None)) == []
-    assert case.differences(case.with_envelope(change))
+    assert case.deviations(case.with_envelope(lambda one: None)) == []
+    assert case.deviations(case.with_envelope(change))
 
 
 def test_the_hint_to_the_key_decides_nothing(case: Case, tmp_path: Path) -> None:
-    assert case.differences(case.with_envelope(lambda one: signature(one).update(keyid="another"))) == []
-    assert case.differences(case.with_envelope(lambda one: signature(one).pop("keyid"))) == []
+    assert case.deviations(case.with_envelope(lambda one: signature(one).update(keyid="another"))) == []
+    assert case.deviations(case.with_envelope(lambda one: signature(one).pop("keyid"))) == []
     theirs = make_keys(tmp_path, "theirs")
     one = envelope(theirs.key, base64.b64decode(json.loads(case.lines[0])["payload"]))
     signature(one)["keyid"] = signature(json.loads(case.lines[0]))["keyid"]
-    assert case.differences(case.joined(0, json.dumps(one).encode())) == [
+    assert case.deviations(case.joined(0, json.dumps(one).encode())) == [
         "its signature is not of this key, or what it signs was changed"
     ]
 
@@ -474,8 +492,8 @@ def test_more_or_fewer_statements_never_agree(case: Case) -> None:
         first + second + b"{}\n", first.strip() + second, b"[" + first.strip() + b"," + second.strip() + b"]",
         b"\xef\xbb\xbf" + first + second, (first + second)[:-20],
     ):  # fmt: skip
-        assert case.differences(data), data
-    assert case.differences(second + first) == []
+        assert case.deviations(data), data
+    assert case.deviations(second + first) == []
 
 
 def test_json_that_two_programs_may_read_differently_never_agrees(case: Case) -> None:
@@ -486,7 +504,7 @@ def test_json_that_two_programs_may_read_differently_never_agrees(case: Case) ->
         first.replace(b'"signatures"', b'"payload": "%s", "signatures"' % payload.encode(), 1),
         first.replace(b'"sig"', b'"sig": "", "sig"', 1),
     ):
-        assert case.differences(case.joined(0, line))
+        assert case.deviations(case.joined(0, line))
     body = base64.b64decode(payload)
     for other in (
         body.replace(b'"result":"PASSED"', b'"result":"FAILED","result":"PASSED"'),
@@ -498,7 +516,7 @@ def test_json_that_two_programs_may_read_differently_never_agrees(case: Case) ->
         b"\xff" + body, b"", b"null",
     ):  # fmt: skip
         assert other != body
-        assert case.differences(case.joined(0, json.dumps(envelope(case.keys.key, other)).encode()))
+        assert case.deviations(case.joined(0, json.dumps(envelope(case.keys.key, other)).encode()))
 
 
 def test_a_report_that_says_something_else_never_agrees(case: Case) -> None:
@@ -520,7 +538,7 @@ def test_a_report_that_says_something_else_never_agrees(case: Case) -> None:
         report = deepcopy(case.report)
         change(report)
         expected = file_statements(report, report["files"][0], "report.json", case.expected[0]["subject"][1]["digest"]["sha256"])
-        assert differences(data, read_public_key(str(case.keys.public)), expected)
+        assert deviations(data, read_public_key(str(case.keys.public)), expected)
 
 
 # --- public keys ---
@@ -623,6 +641,26 @@ def test_a_receipt_that_was_removed_is_seen_by_its_attestation(world: World, key
     assert "attests a receipt that is not there" in out
     found = world.upload(world.put(export("110")))
     assert (found.code, "attests a receipt that is not there" in found.out + found.err) == (3, True)
+
+
+def test_a_receipt_is_attested_by_its_summary_alone(world: World, keys: Keys) -> None:
+    (beside,) = sent(world, keys)
+    more = next(world.root.glob("*.intoto.jsonl")).read_bytes().splitlines(keepends=True)[0]
+    beside.write_bytes(beside.read_bytes() + more)
+    code, out = verified_with(keys)
+    assert (code, "it holds more than its statements" in out) == (1, True)
+
+
+def test_a_receipt_in_another_form_is_told_and_not_tripped_over(world: World, keys: Keys) -> None:
+    sent(world, keys)
+    (path,) = world.files()
+    document = json.loads(path.read_text("utf-8"))
+    del document["ruleset"]
+    data = json.dumps(document).encode()
+    path.unlink()
+    path.with_name(f"0001-{sha256(data).hexdigest()[:12]}.json").write_bytes(data)
+    code, out = verified_with(keys)
+    assert (code, "is not in the form of a receipt" in out) == (1, True)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}\n", None])

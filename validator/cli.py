@@ -252,7 +252,12 @@ def _source(given: bool, flag: str) -> str:
 def _verify(options: argparse.Namespace) -> int:
     from validator.verification import Wanted, verify
 
-    found = verify(Wanted(options.report, options.file, options.ruleset))
+    key = None
+    if options.key is not None:
+        from validator.dsse import read_public_key
+
+        key = read_public_key(options.key)
+    found = verify(Wanted(options.report, options.file, options.ruleset, key))
     say(painted("\n".join(found.lines())))
     return int(found.exit_code)
 

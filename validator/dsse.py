@@ -82,9 +82,9 @@ def opened(key: PublicKey, line: bytes) -> bytes:
 
 
 def parsed(data: bytes) -> Any:
-    """JSON as only one value can be read from it. Raises EnvelopeFault for a key twice, `NaN`, and what is no JSON."""
+    """JSON as only one value can be read from it. Raises EnvelopeFault for a key twice, and for what is no JSON."""
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse)
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_object)
     except (ValueError, RecursionError):
         raise EnvelopeFault("it is no JSON, or has a key twice") from None
 
@@ -96,14 +96,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
-
-
 def _decoded(text: Any) -> bytes:
     """Bytes from base64 in its one plain form: padded, no other letters, nothing in between."""
     try:
-        found = base64.b64decode(text.encode("ascii"), validate=True)
+        found = base64.b64decode(text.encode("ascii"))
     except (ValueError, AttributeError):
         raise EnvelopeFault("it is not in plain base64") from None
     if base64.b64encode(found).decode("ascii") != text:

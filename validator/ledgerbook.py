@@ -102,7 +102,7 @@ def verify(ledger: Ledger, key: str | None = None) -> tuple[int, list[str], list
 
 def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterator[str]:
     """Receipts without an attestation of the key, and attestations that are not of their receipts."""
-    from validator.attestation import differences, receipt_statement
+    from validator.attestation import deviations, receipt_statement
     from validator.dsse import read_public_key
 
     key = read_public_key(path)
@@ -114,7 +114,7 @@ def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterat
         except OSError as error:
             yield f"{beside}: cannot be read, so nobody vouches for the receipt: {error.strerror}"
             continue
-        for text in differences(data, key, [receipt_statement(one, os.path.basename(ledger.path(one)))]):
+        for text in deviations(data, key, [receipt_statement(one, os.path.basename(ledger.path(one)))]):
             yield f"{beside}: {text}"
 
 

@@ -18,11 +18,12 @@ class NoReport(BillproofError):
 
 
 class ReportFile(NamedTuple):
-    """A report as it was read, and the digest that its content has now."""
+    """A report as it was read, the digest that its content has now, and that of the file's bytes."""
 
     path: str
     document: dict[str, Any]
     sha256_now: str
+    file_sha256: str
 
     @property
     def is_sealed(self) -> bool:
@@ -44,7 +45,7 @@ def read_report(path: str) -> ReportFile:
         )
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise ValueError(f"its `schema` is not {SCHEMA}")
-        return ReportFile(path, document, result_sha256(document))
+        return ReportFile(path, document, result_sha256(document), source.sha256)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else shown(str(error))
         help = "First the report, as `check --output json=report.json` writes it, then the file: billproof verify REPORT FILE"

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from validator import __version__
 from validator.compiled import load_ruleset
 from validator.differences import differences
+from validator.dsse import PublicKey
 from validator.errors import BillproofError, Unreadable, UsageError
 from validator.recorded import file_of, settings_of
 from validator.report import Run, whole_part
@@ -23,11 +24,12 @@ from validator.rule import DEFAULT_RULESET, RuleSet
 from validator.run import judged
 from validator.settings import CLOCK, Settings
 from validator.shipped import is_shipped
-from validator.source import Copy, private_copy
+from validator.source import Copy, open_source, private_copy
 from validator.values import rfc3339, shown
 from validator.verdict import Exit
 
 MAX_TOLD = 20
+ATTESTED = "attested"
 
 Word = Literal["AGREES", "AGREES, BUT UNSIGNED", "DIFFERS", "UNPROVED"]
 
@@ -43,11 +45,14 @@ UNSIGNED = Signature(False, "none. Report and file belong together; who made the
 
 
 class Wanted(NamedTuple):
-    """What is to be verified: the report, the file if it was named, and the rule set if it is not a shipped one."""
+    """What is to be verified: the report, the file if it was named, the rule set if it is not a shipped one, and the key with
+    which they must have been attested, if any.
+    """
 
     report: str
     file: str | None = None
     ruleset: str | None = None
+    key: PublicKey | None = None
 
 
 class Verification(NamedTuple):
@@ -91,11 +96,21 @@ class Verification(NamedTuple):
         yield f"  {'signature':<10} {self.signature.text}"
 
 
-def verify(wanted: Wanted, signature: Signature = UNSIGNED) -> Verification:
+def verify(wanted: Wanted) -> Verification:
     """Does everything again that the report says was done. Raises Unreadable or NoReport if the report cannot be read,
     UsageError or ConfigurationError for a rule set that was named and is none.
     """
-    return Verification(tuple(_steps(read_report(wanted.report), wanted)), signature)
+    steps = tuple(_steps(read_report(wanted.report), wanted))
+    return Verification(*_signed_by(wanted.key, steps)) if wanted.key else Verification(steps, UNSIGNED)
+
+
+def _signed_by(key: PublicKey, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], Signature]:
+    """What the attestations come to. Where a key was given and none was looked at, nothing agrees."""
+    looked_at = [one for one in steps if one.label == ATTESTED]
+    if not looked_at:
+        steps = (*steps, Step(ATTESTED, "unproved", "no attestation was looked at"))
+    holds = bool(looked_at) and all(one.state == "same" for one in looked_at)
+    return steps, Signature(holds, f"{'of' if holds else 'not shown to be of'} the key {key.keyid}")
 
 
 def _steps(report: ReportFile, wanted: Wanted) -> Iterator[Step]:
@@ -191,7 +206,7 @@ def _files(report: ReportFile, wanted: Wanted, settings: Settings, ruleset: Rule
             if not mine:
                 yield _foreign(named, files)
         for one in mine:
-            yield from _file(one, named, report, settings, ruleset)
+            yield from _file(one, named, report, settings, ruleset, wanted.key)
     if 0 < len(mine) < len(files):
         yield Step("scope", "same", f"{len(mine)} of {len(files)} files; the others and the verdict on all were not looked at")
     yield from _on_its_word(mine, report.document)
@@ -203,7 +218,9 @@ def _foreign(named: Copy, files: Sequence[Tree]) -> Step:
     return Step("file", "differs", f"{text} the report says", tuple(known))
 
 
-def _file(one: Tree, named: Copy | None, report: ReportFile, settings: Settings, ruleset: RuleSet) -> Iterator[Step]:
+def _file(
+    one: Tree, named: Copy | None, report: ReportFile, settings: Settings, ruleset: RuleSet, key: PublicKey | None
+) -> Iterator[Step]:
     path = shown(one["path"])
     if one["sha256"] is None:
         yield Step("file", "unproved", f"{path} could not be read then, so there is nothing to compare")
@@ -222,6 +239,25 @@ def _file(one: Tree, named: Copy | None, report: ReportFile, settings: Settings,
         else:
             yield Step("file", "same", f"{path}: {copy.size:,} bytes, same sha256 as in the report")
             yield check_again(one, copy, settings, ruleset)
+            if key is not None:
+                yield _attested(one, copy.path, report, key)
+
+
+def _attested(one: Tree, path: str, report: ReportFile, key: PublicKey) -> Step:
+    """Whether the attestation beside a file was signed with the key, and says what follows from the report."""
+    from validator.attestation import attestation_path, deviations, file_statements
+
+    beside = attestation_path(path)
+    try:
+        with open_source(beside) as source:
+            data = b"".join(source.blocks())
+    except Unreadable as error:
+        return Step(ATTESTED, "unproved", shown(error.message, None))
+    expected = file_statements(report.document, one, report.path, report.file_sha256)
+    found = deviations(data, key, expected)
+    if found:
+        return Step(ATTESTED, "differs", f"{shown(beside)} is not what this key signs for this report and file", tuple(found))
+    return Step(ATTESTED, "same", f"{shown(beside)} says {expected[0]['predicate']['result']} of this file and this report")
 
 
 def _on_its_word(files: Sequence[Tree], document: Tree) -> Iterator[Step]:
