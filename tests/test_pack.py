@@ -629,6 +629,18 @@ def test_rules_of_ones_own_can_be_verified(project: Path, monkeypatch: pytest.Mo
     assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
 
 
+def test_a_signed_pack_agrees_with_the_key(key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(put(), "--attest", str(key), "--output", "json=october.json")
+    folder, _ = packed()
+    shutil.copy("../public-key.pem", folder)
+    code, out = verified(folder, monkeypatch)
+    assert (code, out.splitlines()[0]) == (0, "AGREES"), out
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", "../other.pem"], check=True, capture_output=True)
+    public = ["openssl", "pkey", "-in", "../other.pem", "-pubout", "-out", str(folder / "public-key.pem")]
+    subprocess.run(public, check=True)
+    assert verified(folder, monkeypatch)[0] == 1
+
+
 # --- whole or not at all ---
 
 
