@@ -44,6 +44,22 @@ def contents(ledger: Ledger) -> Contents:
     return Contents(receipts, attempts, tuple(faults))
 
 
+def known_before(receipts: Mapping[str, Receipt], sha256: str) -> set[str]:
+    """Digests of the receipts that were there when the upload with that receipt was judged: what it follows, directly or not.
+
+    A run judges all its files before it sends the first, so receipts of the same run do not count.
+    """
+    run = receipts[sha256].document["result_sha256"]
+    found: set[str] = set()
+    waiting = list(receipts[sha256].previous)
+    while waiting:
+        digest = waiting.pop()
+        if digest not in found:
+            found.add(digest)
+            waiting += receipts[digest].previous
+    return {one for one in found if receipts[one].document["result_sha256"] != run}
+
+
 def prove(ledger: Ledger) -> None:
     """Raises LedgerFault, which names a file, if the ledger cannot be relied on."""
     faults = contents(ledger).faults

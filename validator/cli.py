@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from validator.errors import BillproofError, UsageError
 from validator.options import build_parser
-from validator.output import note, painted, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
+from validator.output import note, painted, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
 from validator.render import render
 from validator.verdict import Exit
 
@@ -29,16 +29,12 @@ _START = """Three commands to start with:
   billproof demo          three small exports, one good and two bad
 All commands: billproof --help"""
 
-_NOT_BUILT = ("pack",)
-
 
 def run_command(arguments: Sequence[str]) -> int:
     """Runs one command line; gives its exit code. Raises BillproofError for what cannot be done."""
     if not arguments:
         say(_START)
         return Exit.USAGE
-    if arguments[0] in _NOT_BUILT:
-        raise UsageError(f"billproof {arguments[0]}: not in this version", "See billproof --help")
     if arguments[0] not in _RUN and os.path.exists(arguments[0]):
         raise UsageError(f"billproof {arguments[0]}: no command", f'Did you mean: billproof check "{arguments[0]}"')
     options = build_parser(arguments[0]).parse_args(arguments)
@@ -178,6 +174,17 @@ def _status(options: argparse.Namespace) -> int:
     return int(found["exit_code"])
 
 
+def _pack(options: argparse.Namespace) -> int:
+    from validator.pack import pack
+    from validator.settings import clock, policy_of
+
+    settings = _settings(options, clock(), policy_of("upload", "upload", "error"))
+    refuse_folder(options.output, settings)
+    for line in pack(options.whose, options.months, options.output, settings):
+        say(line)
+    return Exit.PASS
+
+
 def _config_of(options: argparse.Namespace) -> Config | None:
     from validator.discovery import current_folder, find_config
 
@@ -297,5 +304,5 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 _RUN: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": _check, "upload": _upload, "guide": _guide, "init": _init, "demo": _demo, "ledger": _ledger, "status": _status,
-    "rules": _rules, "sandbox": _sandbox, "verify": _verify,
+    "verify": _verify, "pack": _pack, "rules": _rules, "sandbox": _sandbox,
 }  # fmt: skip

@@ -106,6 +106,23 @@ def _add_status(commands: Any) -> None:
     )  # fmt: skip
 
 
+def _add_pack(commands: Any) -> None:
+    pack = _add(commands, "pack", "a folder for an auditor: export, report, receipts, rules and configuration of an upload")
+    pack.add_argument("whose", metavar="ORG", help="the organization's id, or the integration's name")
+    pack.add_argument("months", metavar="MONTH", nargs="+", help="such as 2025-10, or last for the last one that is over")
+    pack.add_argument(
+        "--output", metavar="DIR", required=True,
+        help="the folder, not there yet or empty; several months: a folder each in it",
+    )  # fmt: skip
+    pack.add_argument("--to", metavar="DESTINATION", help="where it was sent to, instead of the integration's `to:`")
+    _ruleset_option(pack)
+    pack.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    pack.set_defaults(
+        files=(), organization=None, month=None, as_of=None, month_to_date=False, expect_total=None, second_opinion=False,
+        max_findings=None,
+    )  # fmt: skip
+
+
 def _files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE|FOLDER",
@@ -220,6 +237,6 @@ def _add_sandbox(commands: Any) -> None:
 
 _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "check": _add_check, "upload": _add_upload, "guide": _add_guide, "init": _add_init, "demo": _add_demo,
-    "ledger": _add_ledger, "status": _add_status, "rules": _add_rules, "sandbox": _add_sandbox,
-    "verify": _add_verify,
+    "ledger": _add_ledger, "status": _add_status, "verify": _add_verify, "pack": _add_pack, "rules": _add_rules,
+    "sandbox": _add_sandbox,
 }  # fmt: skip

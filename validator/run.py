@@ -180,7 +180,7 @@ def _history(settings: Settings, settled: Mapping[str, Sourced]) -> Callable[[],
             return History(lacking="no destination is configured for its organization")
         from validator.history import look_back
 
-        return look_back(ledger, to, organization, month)
+        return look_back(ledger, to, organization, month, settings.before)
 
     return history
 

@@ -23,7 +23,10 @@ CLOCK = "clock"
 
 
 class Settings(Record):
-    """What one `billproof check` was asked to do."""
+    """What one `billproof check` was asked to do.
+
+    `before` is the digest of a receipt whose upload is judged again: the ledger then counts as it was before that upload.
+    """
 
     files: tuple[str, ...]
     policy: Policy
@@ -41,6 +44,7 @@ class Settings(Record):
     sources: dict[str, str]
     to: str | None = None
     jobs: int = 1
+    before: str | None = None
 
 
 def clock() -> datetime:
