@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,14 +57,21 @@ class Runner:
             **environment,
         }  # fmt: skip
 
-    def use(self, install: bool = False, **inputs: str) -> Used:
-        """`uses:` with these inputs. Without `install` billproof is there already, that of the tests."""
+    def use(self, **inputs: str) -> Used:
+        """`uses:` with these inputs; billproof is there already, that of the tests."""
+        self.place_billproof()
+        return self._use(STEPS[1:], inputs)
+
+    def install_and_use(self, **inputs: str) -> Used:
+        """The same from the first step on."""
+        return self._use(STEPS, inputs)
+
+    def _use(self, steps: Sequence[Mapping[str, Any]], inputs: Mapping[str, str]) -> Used:
         assert set(inputs) <= set(ACTION["inputs"])
         given = {name: inputs.get(name, one.get("default", "")) for name, one in ACTION["inputs"].items()}
-        if not install:
-            self.place_billproof()
-        code, log, outputs = 0, "", {}
-        for step in STEPS if install else STEPS[1:]:
+        code, log = 0, ""
+        outputs: dict[str, str] = {}
+        for step in steps:
             if _is_wanted(step.get("if"), given, failed=code != 0):
                 ended = self.run(step, given)
                 code, log = code or ended.returncode, log + ended.stdout

@@ -391,7 +391,7 @@ def test_when_to_ask_again_is_what_the_receipts_say(tmp_path: Path, workspace: P
 
 def test_what_cannot_be_installed_is_unproved(tmp_path: Path, workspace: Path) -> None:
     put(workspace, GOOD)
-    found = Runner(tmp_path, workspace, action=tmp_path / "nowhere").use(install=True, command="check", files="exports/")
+    found = Runner(tmp_path, workspace, action=tmp_path / "nowhere").install_and_use(command="check", files="exports/")
     assert found.code == 3, found.log
     assert found.outputs == {"verdict": "unproved", "report": "", "sha256": "", "retry-after": ""}
     assert found.log.splitlines()[-1].startswith("::error title=billproof::UNPROVED  billproof could not be installed")
@@ -403,14 +403,14 @@ def test_an_old_python_is_told(tmp_path: Path, workspace: Path) -> None:
     old.write_text("#!/bin/sh\nexit 1\n", "utf-8")
     old.chmod(stat.S_IRWXU)
     runner = Runner(tmp_path, workspace, PATH=os.pathsep.join((str(old.parent), os.environ["PATH"])))
-    found = runner.use(install=True, command="check", files="exports/")
+    found = runner.install_and_use(command="check", files="exports/")
     assert (found.code, found.outputs["verdict"]) == (3, "unproved")
     assert "use actions/setup-python before this action" in found.log
 
 
 def test_it_installs_itself_and_runs(tmp_path: Path, workspace: Path) -> None:
     """The whole action, from a copy of the repository, in a checkout that would like to run something else."""
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", tmp_path / "packages", "hatchling"]
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(tmp_path), "hatchling"]
     if subprocess.run(pip, capture_output=True, timeout=120, check=False).returncode != 0:
         pytest.skip("no package index is at hand")
     action = tmp_path / "an action"
@@ -419,6 +419,6 @@ def test_it_installs_itself_and_runs(tmp_path: Path, workspace: Path) -> None:
     for name in ("venv.py", "pip.py", "sitecustomize.py"):
         (workspace / name).write_text("import pathlib\npathlib.Path('pwned').touch()\n", "utf-8")
     runner = Runner(tmp_path, workspace, action)
-    found = runner.use(install=True, command="check", files="exports/")
+    found = runner.install_and_use(command="check", files="exports/")
     assert (found.code, found.outputs["verdict"]) == (0, "pass"), found.log
     assert not (workspace / "pwned").exists()
