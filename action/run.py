@@ -27,7 +27,7 @@ from validator.values import rfc3339, shown
 from validator.verdict import Exit
 
 COMMANDS = {"check": ("check",), "upload": ("upload",), "upload --dry-run": ("upload", "--dry-run")}
-VERDICTS = {Exit.PASS: "pass", Exit.FAIL: "fail", Exit.NOT_SENT: "pass"}
+VERDICTS: Mapping[int, str] = {Exit.PASS: "pass", Exit.FAIL: "fail", Exit.NOT_SENT: "pass"}
 NOTES_BYTES = 100_000  # beside a report of at most 900,000: GitHub shows no summary of more than 1 MiB
 
 
@@ -46,6 +46,7 @@ class Notes(io.StringIO):
 def act(environment: Mapping[str, str]) -> int:
     """Runs billproof once, tells the job what came of it, and gives its exit code."""
     folder = Path(tempfile.mkdtemp(prefix="billproof-", dir=environment["RUNNER_TEMP"]))
+    before = receipts()
     with contextlib.redirect_stderr(Notes(sys.stderr)) as notes:
         code = run(environment, folder)
     report = report_of(folder)
@@ -55,10 +56,10 @@ def act(environment: Mapping[str, str]) -> int:
     summarize(environment["GITHUB_STEP_SUMMARY"], folder, said)
     nothing_new = code == Exit.PASS and report is None
     put_out(environment["GITHUB_OUTPUT"], {
-        "verdict": "nothing-new" if nothing_new else VERDICTS.get(Exit(code), "unproved"),
+        "verdict": "nothing-new" if nothing_new else VERDICTS.get(code, "unproved"),
         "report": str(folder / "report.json") if report else "",
         "sha256": "\n".join(f"{one['sha256']}  {one['path']}" for one in (report or {"files": []})["files"] if one["sha256"]),
-        "retry-after": retry_after(report) if report and code == Exit.NOT_SENT else "",
+        "retry-after": retry_after(receipts() - before) if code == Exit.NOT_SENT else "",
     })  # fmt: skip
     return code
 
@@ -133,18 +134,21 @@ def report_of(folder: Path) -> dict[str, Any] | None:
     return found
 
 
-def retry_after(report: Mapping[str, Any]) -> str:
-    """The latest instant for which a destination asked, from the receipts that this report led to; empty if none did."""
-    config = configuration()
-    root = config.ledger() if config else None
-    if root is None:
-        return ""
-    ledger = open_ledger(root)
-    receipts = (ledger.read(*place).document for place in ledger.files())
-    mine = [one for one in receipts if one["result_sha256"] == report["result_sha256"]]
+def receipts() -> set[tuple[str, str]]:
+    """Folder and name of every receipt; none if there is no ledger to be relied on, of which billproof speaks itself."""
+    with contextlib.suppress(BillproofError):
+        config = configuration()
+        root = config.ledger() if config else None
+        return set(open_ledger(root).files()) if root else set()
+    return set()
+
+
+def retry_after(new: set[tuple[str, str]]) -> str:
+    """The latest instant for which a destination asked in these receipts; empty if none did."""
+    found = [json.loads(Path(*place).read_bytes()) for place in new]
     instants = [
         rfc3339(datetime.fromisoformat(one["finished"]) + timedelta(seconds=one["answer"]["retry_after"]))
-        for one in mine if one["started"] >= report["run"]["started"] and one["answer"]["retry_after"]
+        for one in found if one["answer"]["retry_after"]
     ]  # fmt: skip
     return max(instants, default="")
 

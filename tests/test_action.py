@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -389,23 +388,34 @@ def test_when_to_ask_again_is_what_the_receipts_say(tmp_path: Path, workspace: P
 # --- installing ---
 
 
-def test_what_cannot_be_installed_is_unproved(tmp_path: Path, workspace: Path) -> None:
+# A python3 that fails at one of the three things that are asked of it; an environment that it makes has a python that fails.
+BROKEN = """#!/bin/sh
+case "$*" in
+*FAILS*) exit 1 ;;
+*venv*) for folder; do :; done; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("fails", "text"),
+    [
+        ("version_info", "python3 is missing or older than 3.11; use actions/setup-python before this action"),
+        ("venv", "no virtual environment could be made"),
+        ("pip", "billproof could not be installed; nothing was checked"),
+    ],
+)
+def test_what_cannot_be_installed_is_unproved(tmp_path: Path, workspace: Path, fails: str, text: str) -> None:
     put(workspace, GOOD)
-    found = Runner(tmp_path, workspace, action=tmp_path / "nowhere").install_and_use(command="check", files="exports/")
+    broken = tmp_path / "bin" / "python3"
+    broken.parent.mkdir()
+    broken.write_text(BROKEN.replace("FAILS", fails), "utf-8")
+    broken.chmod(0o755)
+    runner = Runner(tmp_path, workspace, PATH=os.pathsep.join((str(broken.parent), os.environ["PATH"])))
+    found = runner.install_and_use(command="check", files="exports/")
     assert found.code == 3, found.log
     assert found.outputs == {"verdict": "unproved", "report": "", "sha256": "", "retry-after": ""}
-    assert found.log.splitlines()[-1].startswith("::error title=billproof::UNPROVED  billproof could not be installed")
-
-
-def test_an_old_python_is_told(tmp_path: Path, workspace: Path) -> None:
-    old = tmp_path / "bin" / "python3"
-    old.parent.mkdir()
-    old.write_text("#!/bin/sh\nexit 1\n", "utf-8")
-    old.chmod(stat.S_IRWXU)
-    runner = Runner(tmp_path, workspace, PATH=os.pathsep.join((str(old.parent), os.environ["PATH"])))
-    found = runner.install_and_use(command="check", files="exports/")
-    assert (found.code, found.outputs["verdict"]) == (3, "unproved")
-    assert "use actions/setup-python before this action" in found.log
+    assert found.log.splitlines()[-1] == f"::error title=billproof::UNPROVED  {text}"
 
 
 def test_it_installs_itself_and_runs(tmp_path: Path, workspace: Path) -> None:

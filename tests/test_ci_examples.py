@@ -58,7 +58,10 @@ def test_the_two_lines_of_the_page(origin: Path, tmp_path: Path) -> None:
     (block,) = [one for one in blocks("sh") if one.path == PAGE]
     dry, upload = block.text.splitlines()
     assert (dry, upload) == (f"{SCRIPT} --dry-run", SCRIPT)
-    assert "NOTHING SENT  a dry run: 2 files would be sent" in done(dry, job(tmp_path, "pull"))
+    read_only = '[url "nowhere:"]\n\tpushInsteadOf = file://\n'
+    (tmp_path / ".gitconfig").write_text(read_only, "utf-8")
+    assert "NOTHING SENT  a dry run: 2 files would be sent" in done(dry, job(tmp_path, "pull")), "a token that may only read"
+    (tmp_path / ".gitconfig").unlink()
     assert (len(files(origin)), (tmp_path / "archive").exists()) == (3, False)
     assert "ALL UPLOADED  2 accepted" in done(upload, job(tmp_path, "main"))
     assert len(files(origin)) == 3 + 4
@@ -119,7 +122,7 @@ def test_a_ledger_that_was_not_saved_is_not_a_success(origin: Path, tmp_path: Pa
     change(folder)
     shim.write_text(shim.read_text("utf-8").replace("mv", ": mv"), "utf-8")
     done(f"{SCRIPT} exports/research", folder)
-    assert len(files(origin)) == 3 + 4, "what was left is saved by the next run, before it uploads"
+    assert len(files(origin)) == 3 + 4, "what was left is saved by the next run"
 
 
 def test_what_is_interrupted_is_saved_all_the_same(origin: Path, tmp_path: Path) -> None:

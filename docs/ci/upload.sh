@@ -19,11 +19,9 @@ unproved() {
 if [ ! -e .ledger ]; then
     git clone --quiet --depth 1 --branch billproof-ledger \
         "${BILLPROOF_LEDGER_REMOTE:-$(git remote get-url origin)}" .ledger || unproved "the ledger could not be fetched"
-elif [ -n "$dry_run" ]; then
-    git -C .ledger pull --quiet --rebase || unproved "the ledger could not be fetched"
 else
-    # A run before this one may have been cut off before it saved. Saving fetches, too.
-    "$here/save-ledger.sh" .ledger || unproved "the ledger could not be fetched"
+    # What a run before this one did not save stays, and is saved with the rest.
+    git -C .ledger pull --quiet --rebase || unproved "the ledger could not be fetched"
 fi
 
 trap : HUP INT TERM # whatever ends billproof, what it left is saved
