@@ -52,8 +52,6 @@ class Request(Record):
 
 
 class Answer(Record):
-    """What the destination said, in words that may be shown and stored; `time` is its own clock, as it wrote it."""
-class Answer(NamedTuple):
     """What the destination said, in words that may be shown and stored; `time` is its own clock, as it wrote it.
     `retry_after` are the seconds for which it does not want to be asked again, if it named any.
     """
