@@ -106,6 +106,7 @@ def concluded(document: Mapping[str, Any], attempt: str | None, answer: Answer, 
         "status": answer.status,
         "answer": {
             "text": answer.text, "id": answer.id, "time": answer.time, "code": answer.code, "attempts": answer.attempts,
+            "retry_after": answer.retry_after,
         },
         "finished": now,
     }  # fmt: skip

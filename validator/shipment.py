@@ -52,7 +52,9 @@ class Request(Record):
 
 
 class Answer(Record):
-    """What the destination said, in words that may be shown and stored; `time` is its own clock, as it wrote it."""
+    """What the destination said, in words that may be shown and stored; `time` is its own clock, as it wrote it.
+    `retry_after` are the seconds for which it does not want to be asked again, if it named any.
+    """
 
     status: Status
     text: str
@@ -60,6 +62,7 @@ class Answer(Record):
     time: str | None = None
     code: int | None = None
     attempts: int = 1
+    retry_after: int | None = None
 
 
 Fate = Literal["accepted", "refused", "unknown", "already_there", "current", "replaced", "would_be_sent", "not_sent"]

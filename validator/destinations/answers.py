@@ -17,6 +17,7 @@ said so, unknown that the month may have been replaced nonetheless. To send the 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -96,8 +97,8 @@ def answer_of(attempts: Sequence[Attempt], seconds: float) -> Answer:
         text += "; nothing was sent"
     if last.after:
         text += f"; it asks to wait {last.after:.0f} s"
-    text = shown(text, _TEXT)
-    return Answer(status, text, last.id, last.time, last.code, len(attempts))
+    wait = math.ceil(last.after) if last.after else None
+    return Answer(status, shown(text, _TEXT), last.id, last.time, last.code, len(attempts), wait)
 
 
 def _meaning(code: int, success: Sequence[int]) -> tuple[Status, bool]:
