@@ -116,10 +116,10 @@ def _add_pack(commands: Any) -> None:
     )  # fmt: skip
     pack.add_argument("--to", metavar="DESTINATION", help="where it was sent to, instead of the integration's `to:`")
     _ruleset_option(pack)
-    pack.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    _config_option(pack)
     pack.set_defaults(
         files=(), organization=None, month=None, as_of=None, month_to_date=False, expect_total=None, second_opinion=False,
-        max_findings=None,
+        max_findings=None, jobs=None,
     )  # fmt: skip
 
 
