@@ -3,14 +3,16 @@
 What nobody can see from the ledger alone is the loss of its last upload, both files of it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from validator.ledger import Ledger, LedgerFault, Month, file_name, month_of
 from validator.receipt import Receipt
+from validator.record import Record
 
 
-class Contents(NamedTuple):
+class Contents(Record):
     """What a ledger holds, by digest, and what shows that a file was edited, removed or brought in."""
 
     receipts: Mapping[str, Receipt]

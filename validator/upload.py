@@ -5,9 +5,11 @@ what was there and has been replaced is refused; of the rest all must pass. The 
 until the last receipt, so that nothing can be sent that was judged against an older state of it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator import gate, receipt
 from validator.addressing import Addresses, Parcel, Wish, destination_names
@@ -17,6 +19,7 @@ from validator.errors import Unreadable, UsageError
 from validator.inputs import Input
 from validator.ledger import Ledger, LedgerFault, NoLedger, open_ledger
 from validator.model import FileResult
+from validator.record import Record
 from validator.report import Run
 from validator.run import check_input, inputs, judged, prepare, unread
 from validator.settings import Settings
@@ -25,7 +28,7 @@ from validator.source import Copy, Source, open_source, private_copy
 from validator.verdict import Exit
 
 
-class Plan(NamedTuple):
+class Plan(Record):
     """What will be done: in the order of the files, what is settled already, and parcels. `run` is None if none was judged."""
 
     items: tuple[Sending | Parcel, ...]
@@ -114,9 +117,7 @@ def exit_code(plan: Plan, sendings: list[Sending]) -> Exit:
 def _sent(one: Parcel, plan: Plan, report: Mapping[str, Any], now: Callable[[], str]) -> Sending:
     assert one.proof and one.shipment and one.destination and one.request and one.copy and plan.ledger
     described = receipt.describe(one.file, report, one.shipment, one.request)
-    found = gate.upload(
-        one.proof, one.copy.stream, one.shipment, one.destination, one.token, plan.ledger, described, now
-    )
+    found = gate.upload(one.proof, one.copy.stream, one.shipment, one.destination, one.token, plan.ledger, described, now)
     answer = found.document["answer"]
     told = _told(one, found.status, answer["text"], plan)
     return told._replace(id=answer["id"], receipt=plan.ledger.path(found))
