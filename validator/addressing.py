@@ -11,7 +11,7 @@ from validator.config import Config, Integration
 from validator.destinations.directory import DirectoryDestination
 from validator.errors import UsageError
 from validator.history import date_of, replacement
-from validator.ledger import Ledger, Month, Standing
+from validator.ledger import Attest, Ledger, Month, Standing
 from validator.model import FileResult, Hindrance
 from validator.receipt import Receipt
 from validator.record import Record
@@ -29,6 +29,7 @@ class Wish(Record):
     only: str | None = None
     dry_run: bool = False
     resend: bool = False
+    attest: Attest = None
 
 
 class Parcel(Record):

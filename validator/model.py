@@ -214,6 +214,8 @@ class FileResult(Record):
     diagnosis: Diagnosis | None = None
     notes: tuple[str, ...] = ()
     last_upload: EarlierUpload | None = None
+    upload_before: EarlierUpload | None = None
+    destination: str | None = None
     hindrance: Hindrance | None = None
 
     def outcome(self, rule: str) -> Outcome | None:

@@ -62,6 +62,7 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--policy", choices=("check", "upload"), default=None, help="upload: judge as an upload would")
     check.add_argument("--fail-on", choices=("error", "warning"), default=None, help="lowest level that fails (default: error)")
     _reporting_options(check)
+    check.add_argument("--attest", metavar="KEY", help="sign report and verdict: FILE.intoto.jsonl (extra: billproof[attest])")
 
 
 def _add_upload(commands: Any) -> None:
@@ -73,6 +74,7 @@ def _add_upload(commands: Any) -> None:
     upload.add_argument("--resend", action="store_true", help="send bytes that are there already, or that were replaced since")
     _judging_options(upload)
     _reporting_options(upload)
+    upload.add_argument("--attest", metavar="KEY", help="sign reports, verdicts and receipts (extra: billproof[attest])")
 
 
 def _add_guide(commands: Any) -> None:
@@ -100,6 +102,23 @@ def _add_status(commands: Any) -> None:
     status.add_argument("--format", choices=("text", "json"), default="text", help="what is printed (default: text)")
     status.set_defaults(
         files=(), organization=None, month_to_date=False, expect_total=None, ruleset=None, second_opinion=False,
+        max_findings=None, jobs=None,
+    )  # fmt: skip
+
+
+def _add_pack(commands: Any) -> None:
+    pack = _add(commands, "pack", "a folder for an auditor: export, report, receipts, rules and configuration of an upload")
+    pack.add_argument("whose", metavar="ORG", help="the organization's id, or the integration's name")
+    pack.add_argument("months", metavar="MONTH", nargs="+", help="such as 2025-10, or last for the last one that is over")
+    pack.add_argument(
+        "--output", metavar="DIR", required=True,
+        help="the folder, not there yet or empty; several months: a folder each in it",
+    )  # fmt: skip
+    pack.add_argument("--to", metavar="DESTINATION", help="where it was sent to, instead of the integration's `to:`")
+    _ruleset_option(pack)
+    pack.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    pack.set_defaults(
+        files=(), organization=None, month=None, as_of=None, month_to_date=False, expect_total=None, second_opinion=False,
         max_findings=None,
     )  # fmt: skip
 
@@ -119,6 +138,7 @@ def _judging_options(parser: argparse.ArgumentParser) -> None:
     _ruleset_option(parser)
     _config_option(parser)
     parser.add_argument("--second-opinion", action="store_true", help="ask frictionless, too (extra: billproof[frictionless])")
+    parser.add_argument("--jobs", metavar="N", help="check N files at a time, each in a process of its own (default: 1)")
 
 
 def _reporting_options(parser: argparse.ArgumentParser) -> None:
@@ -144,9 +164,19 @@ def _add_ledger(commands: Any) -> None:
         action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
         action.set_defaults(action=name)
         _config_option(action)
+        if name == "verify":
+            action.add_argument("--key", metavar="PUB", help="every receipt must be attested with this public key")
         if name == "show":
             action.add_argument("organization", metavar="ORG", help="the organization's id, or the integration's name")
             action.add_argument("month", metavar="MONTH", help="such as 2025-10")
+
+
+def _add_verify(commands: Any) -> None:
+    verify = _add(commands, "verify", "do again what a report says was done, and compare; 1 if anything differs")
+    verify.add_argument("report", metavar="REPORT", help="a report in JSON")
+    verify.add_argument("file", nargs="?", metavar="FILE", help="the export it speaks of; without it, all files where they lay")
+    verify.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set that was used, if it is not a shipped one")
+    verify.add_argument("--key", metavar="PUB", help="FILE.intoto.jsonl must have been signed with this public key's other half")
 
 
 def _month_options(parser: argparse.ArgumentParser) -> None:
@@ -207,5 +237,6 @@ def _add_sandbox(commands: Any) -> None:
 
 _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "check": _add_check, "upload": _add_upload, "guide": _add_guide, "init": _add_init, "demo": _add_demo,
-    "ledger": _add_ledger, "status": _add_status, "rules": _add_rules, "sandbox": _add_sandbox,
+    "ledger": _add_ledger, "status": _add_status, "verify": _add_verify, "pack": _add_pack, "rules": _add_rules,
+    "sandbox": _add_sandbox,
 }  # fmt: skip

@@ -48,6 +48,13 @@ def read_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
     return found
 
 
+def ruleset_paths(name: str) -> list[Path]:
+    """The files over which the digest of that set is made: its own first, then those of each set that it extends."""
+    loader = _Loader()
+    loader.load(find_ruleset(name))
+    return list(dict.fromkeys(loader.paths))
+
+
 class _Raw(Record):
     """A rule as it was read, before the sets that extend its set have had their say."""
 
@@ -66,6 +73,7 @@ class _Loader:
         self._unread: set[str] = set()
         self._diagnoses: tuple[DiagnosisRule, ...] = ()
         self._diagnoses_path = Path()
+        self.paths: list[Path] = []
         self._digests: list[str] = []
         self._schema: TableSchema | None = None
 
@@ -142,6 +150,7 @@ class _Loader:
         return read(shape, node, shown_path(path), self.faults)
 
     def _digest(self, path: Path) -> None:
+        self.paths.append(path)
         self._digests.append(digest_line(path))
 
     def _fault(self, path: Path, text: str, line: int = 1) -> None:

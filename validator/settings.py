@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from validator.config import Config
 
 MAX_FINDINGS = 100
+# As many processes as Windows lets one wait for.
+MAX_JOBS = 60
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 CLOCK = "clock"
 
 
 class Settings(Record):
-    """What one `billproof check` was asked to do."""
+    """What one `billproof check` was asked to do.
+
+    `before` is the digest of a receipt whose upload is judged again: the ledger then counts as it was before that upload.
+    """
 
     files: tuple[str, ...]
     policy: Policy
@@ -38,6 +43,8 @@ class Settings(Record):
     config: Config | None
     sources: dict[str, str]
     to: str | None = None
+    jobs: int = 1
+    before: str | None = None
 
 
 def clock() -> datetime:
@@ -78,6 +85,13 @@ def parse_cap(text: str) -> int:
     """`--max-findings`: how many findings a rule keeps; the counts are true in any case."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000_000:
         raise UsageError(f"--max-findings {text}: expected a number from 1 to 1000000")
+    return int(text)
+
+
+def parse_jobs(text: str) -> int:
+    """`--jobs`: how many processes check files at once."""
+    if not text.isascii() or not text.isdigit() or len(text) > 2 or not 1 <= int(text) <= MAX_JOBS:
+        raise UsageError(f"--jobs {text}: expected a number from 1 to {MAX_JOBS}", "As many as the machine has cores is best.")
     return int(text)
 
 
