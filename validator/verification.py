@@ -164,6 +164,8 @@ def _verdict(document: Tree, run: Run) -> Step:
     for one, verdict in zip(document["files"], run.verdict.files, strict=True):
         if one["verdict"] != verdict.word:
             found.append(f"{shown(one['path'])}: the report says {one['verdict']}; its outcomes say {verdict.word}")
+    paths = Counter(one["path"] for one in document["files"])
+    found += [f"{shown(path)} stands in it {count} times" for path, count in paths.items() if count > 1]
     at = document["run"]
     as_of, of_run = rfc3339(run.settings.as_of), at["started"] if run.settings.as_of_source == CLOCK else at["as_of"]
     if not as_of == of_run == at["as_of"]:
@@ -230,8 +232,10 @@ def _on_its_word(files: Sequence[Tree], document: Tree) -> Iterator[Step]:
     yield Step("waivers", "same", f"{len(signed)} used, as the report says:" if signed else "none used", tuple(signed))
     config = document["settings"]["config"]
     if config is not None:
-        text = f"{shown(config['path'])} was not looked at (sha256 {config['sha256']}): whose export it is, the integration, "
-        yield Step("config", "same", f"{text}waivers and whether it can be sent are as the report says")
+        text = (
+            f"{shown(config['path'])} was not looked at: organization, integration, waivers and `upload` are as the report says"
+        )
+        yield Step("config", "same", text, (f"sha256 {config['sha256']}",))
     if any("destination" in one for one in files):
         yield Step("ledger", "same", "was not looked at: earlier uploads are as the report says")
 
