@@ -68,6 +68,25 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, 
         raise UsageError("--attest writes beside each file, where --output leads, too", "Write the report elsewhere.")
 
 
+def refuse_folder(path: str, settings: Settings) -> None:
+    """A folder that will be made must not be there or be empty, and lie where nothing else is looked for. Raises UsageError."""
+    taken = _kept(settings)
+    if settings.config:
+        taken += [settings.config.beside(one.files) for one in settings.config.file.integrations if one.files]
+    inside = os.path.join(os.path.realpath(path), "")
+    for one in taken:
+        if inside.startswith(os.path.join(os.path.realpath(one), "")):
+            text = f"--output {path}: lies in {one}, and a ledger or a folder of exports or uploads holds nothing else"
+            raise UsageError(text, f"Name a folder outside of it, such as ../{os.path.basename(os.path.abspath(path))}")
+    there = os.path.abspath(path)
+    try:
+        empty = os.path.isdir(there) and not os.path.islink(there) and not os.listdir(there)
+    except OSError:
+        empty = False
+    if not path.strip() or (os.path.lexists(there) and not empty):
+        raise UsageError(f"--output {path}: must be a folder that is not there yet, or empty", "Nothing is ever written over.")
+
+
 def _kept(settings: Settings) -> list[str]:
     """Folders in which only billproof's own files belong: the ledger, and what uploads go to."""
     config = settings.config
