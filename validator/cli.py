@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from validator.errors import BillproofError, UsageError
 from validator.options import build_parser
-from validator.output import note, painted, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
+from validator.output import note, painted, progress, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
 from validator.render import render
 from validator.shipped import is_shipped
 from validator.verdict import Exit
@@ -53,7 +54,7 @@ def _check(options: argparse.Namespace) -> int:
     started = clock()
     settings = _settings(options, started, policy_of("check", options.policy or "check", options.fail_on or "error"))
     refuse_to_overwrite(outputs, settings)
-    run = check(settings)
+    run = check(settings, nullcontext if options.quiet else progress)
     _print_report(_reported(run, started, outputs), options)
     return int(run.verdict.exit_code)
 
@@ -100,11 +101,15 @@ def _upload(options: argparse.Namespace) -> int:
     refuse_to_overwrite(outputs, settings)
     wish = Wish(options.only, options.dry_run, options.resend)
     tell = say if options.format == "text" else note
+    watching = nullcontext if options.quiet else progress
 
     def now() -> str:
         return rfc3339(clock())
 
-    with upload.planned(settings, wish, os.environ, now, lambda: note("waiting for another upload to end …")) as plan:
+    def waiting() -> None:
+        note("waiting for another upload to end …")
+
+    with upload.planned(settings, wish, os.environ, now, waiting, watching) as plan:
         report = _reported(plan.run, started, outputs) if plan.run else None
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was set aside, none was judged")

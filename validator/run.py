@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
-from functools import cache
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from validator.checks.base import FileContext
@@ -22,7 +22,7 @@ from validator.reader import Reader
 from validator.report import Run
 from validator.rule import Rule, RuleSet
 from validator.settings import Settings
-from validator.source import Source, open_source
+from validator.source import Seen, Source, open_source
 from validator.totals import Collector
 from validator.values import calendar_date, day_of, month_days
 from validator.verdict import judge
@@ -31,11 +31,26 @@ from validator.view import Columns
 if TYPE_CHECKING:
     from validator.config import Config, Integration, Waiver
 
+# Which file of how many is read, and how much of it (Seen); None where nobody watches.
+Watch = Callable[[int, int, str, int, int | None], None] | None
+Watching = Callable[[], AbstractContextManager[Watch]]
 
-def check(settings: Settings) -> Run:
-    """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file."""
+
+def check(settings: Settings, watching: Watching = nullcontext) -> Run:
+    """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file.
+
+    While files are read, `watching` is open and is told how far they are.
+    """
     ruleset = prepare(settings)
-    return judged(settings, ruleset, (check_input(one, settings, ruleset) for one in inputs(settings)))
+    found = inputs(settings)
+    with watching() as watch:
+        files = [check_input(one, settings, ruleset, seen=seen(watch, number, len(found))) for number, one in enumerate(found, 1)]
+    return judged(settings, ruleset, files)
+
+
+def seen(watch: Watch, number: int, count: int) -> Seen | None:
+    """What a source tells when file `number` of `count` is read."""
+    return None if watch is None else partial(watch, number, count)
 
 
 def prepare(settings: Settings) -> RuleSet:
@@ -75,8 +90,9 @@ def duty(ruleset: RuleSet) -> RuleSetDuty:
 
 
 def check_input(
-    one: Input, settings: Settings, ruleset: RuleSet, opened: Callable[[str], AbstractContextManager[Source]] = open_source
-) -> FileResult:
+    one: Input, settings: Settings, ruleset: RuleSet, opened: Callable[[str], AbstractContextManager[Source]] = open_source,
+    seen: Seen | None = None,
+) -> FileResult:  # fmt: skip
     """What is found in one file; one that cannot be read has an `error`. `opened` gives the bytes behind a path."""
     if one.error is not None:
         return unread(one.path, f"{one.path}: {one.error}")
@@ -84,6 +100,7 @@ def check_input(
     gc.disable()
     try:
         with opened(one.path) as source:
+            source.seen = seen
             found = check_file(source, settings, ruleset)
     except Unreadable as error:
         return unread(one.path, error.message, error.help)

@@ -18,10 +18,11 @@ from validator.inputs import Input
 from validator.ledger import Ledger, LedgerFault, NoLedger, open_ledger
 from validator.model import FileResult
 from validator.report import Run
-from validator.run import check_input, inputs, judged, prepare, unread
+from validator.rule import RuleSet
+from validator.run import Watch, Watching, check_input, inputs, judged, prepare, seen, unread
 from validator.settings import Settings
 from validator.shipment import Sending
-from validator.source import Copy, Source, open_source, private_copy
+from validator.source import Copy, Seen, Source, open_source, private_copy
 from validator.verdict import Exit
 
 
@@ -43,9 +44,10 @@ class Plan(NamedTuple):
 
 @contextmanager
 def planned(
-    settings: Settings, wish: Wish, environment: Mapping[str, str], now: Callable[[], str], waiting: Callable[[], None]
-) -> Iterator[Plan]:
-    """Judges the files; while the plan is open, its copies and the ledger's lock are held.
+    settings: Settings, wish: Wish, environment: Mapping[str, str], now: Callable[[], str], waiting: Callable[[], None],
+    watching: Watching = nullcontext,
+) -> Iterator[Plan]:  # fmt: skip
+    """Judges the files; while the plan is open, its copies and the ledger's lock are held. `watching` is as in `run.check`.
 
     Raises UsageError or ConfigurationError for what only the configuration can mend, BillproofError with code 3 for a
     token that is missing, a ledger that cannot be relied on or that is busy.
@@ -61,22 +63,8 @@ def planned(
             if not wish.dry_run:
                 ledger.settle(now())
         addresses = Addresses(config, ledger, settings, wish)
-        items: list[Sending | Parcel] = []
-        for one in inputs(settings):
-            if not addresses.is_wanted_folder(one.path):
-                continue
-            copy, failure = _copied(one, held)
-            settled = addresses.settled(copy) if copy else None
-            if copy is not None and settled is not None:
-                copy.stream.close()
-                items.append(settled)
-                continue
-            file = failure or check_input(one, settings, ruleset, _opened(copy))
-            replaced = addresses.replaced(copy) if copy else None
-            if replaced is not None:
-                file = file._replace(hindrance=replaced)
-            if addresses.is_wanted(file):
-                items.append(Parcel(file, copy))
+        with watching() as watch:
+            items = list(_looked_through(settings, ruleset, addresses, held, watch))
         _refuse_two_of_a_month(items)
         items = [addresses.addressed(one) if isinstance(one, Parcel) else one for one in items]
         parcels = [one for one in items if isinstance(one, Parcel)]
@@ -87,6 +75,27 @@ def planned(
             if not wish.dry_run:
                 items = [addresses.stamped(one, environment) if isinstance(one, Parcel) else one for one in items]
         yield Plan(tuple(items), run, code, ledger, wish)
+
+
+def _looked_through(
+    settings: Settings, ruleset: RuleSet, addresses: Addresses, held: ExitStack, watch: Watch
+) -> Iterator[Sending | Parcel]:
+    """What is settled without a look at the rows, and parcels of what was checked."""
+    wanted = [one for one in inputs(settings) if addresses.is_wanted_folder(one.path)]
+    for number, one in enumerate(wanted, 1):
+        told = seen(watch, number, len(wanted))
+        copy, failure = _copied(one, held, told)
+        settled = addresses.settled(copy) if copy else None
+        if copy is not None and settled is not None:
+            copy.stream.close()
+            yield settled
+            continue
+        file = failure or check_input(one, settings, ruleset, _opened(copy), told)
+        replaced = addresses.replaced(copy) if copy else None
+        if replaced is not None:
+            file = file._replace(hindrance=replaced)
+        if addresses.is_wanted(file):
+            yield Parcel(file, copy)
 
 
 def carry_out(plan: Plan, report: Mapping[str, Any] | None, now: Callable[[], str]) -> Iterator[Sending]:
@@ -161,12 +170,12 @@ def _ledger(config: Config) -> Ledger | None:
         return None
 
 
-def _copied(one: Input, held: ExitStack) -> tuple[Copy | None, FileResult | None]:
+def _copied(one: Input, held: ExitStack, seen: Seen | None) -> tuple[Copy | None, FileResult | None]:
     """A private copy of a file, or the result that says why there is none."""
     if one.error is not None:
         return None, unread(one.path, f"{one.path}: {one.error}")
     try:
-        return held.enter_context(private_copy(one.path)), None
+        return held.enter_context(private_copy(one.path, seen)), None
     except Unreadable as error:
         return None, unread(one.path, error.message, error.help)
 
