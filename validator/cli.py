@@ -55,11 +55,11 @@ def _check(options: argparse.Namespace) -> int:
     settings = _settings(options, started, policy_of("check", options.policy or "check", options.fail_on or "error"))
     refuse_to_overwrite(outputs, settings)
     run = check(settings, nullcontext if options.quiet else progress)
-    _print_report(_reported(run, started, outputs), options)
+    _print_report(_reported(run, started, outputs, options.explain), options)
     return int(run.verdict.exit_code)
 
 
-def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]], explain: bool) -> dict[str, Any]:
     """The report of a run, written to where it was asked for."""
     from validator.report import build_report
     from validator.settings import clock
@@ -68,23 +68,24 @@ def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]]) -
         raise UsageError("--expect-total speaks of one file", f"{len(run.files)} files were named.")
     report = build_report(run, started, clock(), os.environ)
     for format_, path in outputs:
-        write(path, _rendered(format_, report, "verbose"))
+        write(path, _rendered(format_, report, "verbose", explain))
     return report
 
 
 def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> None:
-    found = _rendered(options.format, report, "quiet" if options.quiet else "verbose" if options.verbose else "normal")
+    detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
+    found = _rendered(options.format, report, detail, options.explain)
     if options.format == "text":
         say(painted(found), end="")
     else:
         say_bytes(found.encode("utf-8"))
 
 
-def _rendered(format_: str, report: Mapping[str, Any], detail: Detail) -> str:
+def _rendered(format_: str, report: Mapping[str, Any], detail: Detail, explain: bool) -> str:
     if format_ == "text":
         from validator.render.text import render_text
 
-        return render_text(report, detail)
+        return render_text(report, detail, explain)
     return render(format_, report)
 
 
@@ -110,7 +111,7 @@ def _upload(options: argparse.Namespace) -> int:
         note("waiting for another upload to end …")
 
     with upload.planned(settings, wish, os.environ, now, waiting, watching) as plan:
-        report = _reported(plan.run, started, outputs) if plan.run else None
+        report = _reported(plan.run, started, outputs, options.explain) if plan.run else None
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was set aside, none was judged")
         if report is not None and (options.format != "text" or report["verdict"] != "pass"):

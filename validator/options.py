@@ -129,6 +129,7 @@ def _reporting_options(parser: argparse.ArgumentParser) -> None:
     volume = parser.add_mutually_exclusive_group()
     volume.add_argument("--quiet", action="store_true", help="only the verdicts")
     volume.add_argument("--verbose", action="store_true", help="every place")
+    parser.add_argument("--explain", action="store_true", help="in the text: why each failed rule matters, and what to do")
 
 
 def _add_ledger(commands: Any) -> None:
