@@ -243,6 +243,13 @@ def _rules(options: argparse.Namespace) -> int:
     return rulebook.run(options.action, options, say, run_command)
 
 
+def _completion(options: argparse.Namespace) -> int:
+    from validator.completions import script
+
+    say_bytes(script(options.shell))
+    return Exit.PASS
+
+
 def _sandbox(options: argparse.Namespace) -> int:
     try:
         import python_multipart  # noqa: F401
@@ -259,5 +266,5 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 _RUN: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": _check, "upload": _upload, "guide": _guide, "init": _init, "demo": _demo, "ledger": _ledger, "status": _status,
-    "rules": _rules, "sandbox": _sandbox,
+    "rules": _rules, "sandbox": _sandbox, "completion": _completion,
 }  # fmt: skip

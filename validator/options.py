@@ -10,6 +10,8 @@ from validator import __version__
 from validator.errors import UsageError
 from validator.render import FORMATS
 
+SHELLS = ("bash", "zsh", "fish")
+
 _EPILOG = """exit codes: 0 pass; 1 fail: the file is at fault; 2 wrong usage, configuration or rule set;
 3 unproved: nothing to check, unreadable, or something broke; 4 passed, but not sent; 130 interrupted"""
 
@@ -82,7 +84,7 @@ def _add_guide(commands: Any) -> None:
 
 def _add_init(commands: Any) -> None:
     init = _add(commands, "init", "write billproof.yaml and the ledger, with the organization of an export; never overwrites")
-    init.add_argument("file", nargs="?", metavar="FILE", help="an export of the organization")
+    init.add_argument("file", nargs="?", metavar="EXPORT", help="an export of the organization")
 
 
 def _add_demo(commands: Any) -> None:
@@ -172,10 +174,15 @@ def _add_rules(commands: Any) -> None:
         action.set_defaults(action=name)
         _ruleset_option(action)
         if name == "show":
-            action.add_argument("id", metavar="ID", help="such as OC304")
+            action.add_argument("id", metavar="RULE", help="its id, such as OC304")
         if name == "docs":
             action.add_argument("--output", metavar="DIR", default="docs/rules", help="where to (default: docs/rules)")
             action.add_argument("--check", action="store_true", help="write nothing; fail if a page is stale")
+
+
+def _add_completion(commands: Any) -> None:
+    completion = _add(commands, "completion", "print the script with which a shell completes commands, options and files")
+    completion.add_argument("shell", choices=SHELLS, help="the shell; docs/completion.md says where the script goes")
 
 
 def _add_sandbox(commands: Any) -> None:
@@ -202,4 +209,5 @@ def _add_sandbox(commands: Any) -> None:
 _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "check": _add_check, "upload": _add_upload, "guide": _add_guide, "init": _add_init, "demo": _add_demo,
     "ledger": _add_ledger, "status": _add_status, "rules": _add_rules, "sandbox": _add_sandbox,
+    "completion": _add_completion,
 }  # fmt: skip
