@@ -47,7 +47,7 @@ CASES = {
     "a configuration": ("check --config o", ["october.yaml"], ["october.txt", "october.csv"]),
     "a folder": ("rules docs --output o", ["october-others"], ["october.txt", "october.csv"]),
     "a format for a file": ("check --output js", ["json="], []),
-    "a file for a format": ("check --output json=october.t", ["json=october.txt"], []),
+    "a file for a format": ("check --output json=october.t", ["json=october.txt"], ["json=october.csv"]),
     "a shell": ("completion z", ["zsh"], []),
 }
 

@@ -322,4 +322,4 @@ _billproof() {
   fi
 }
 
-complete -o bashdefault -o default -F _billproof billproof
+complete -o bashdefault -F _billproof billproof

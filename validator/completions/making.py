@@ -33,7 +33,7 @@ _billproof() {
   fi
 }
 
-complete -o bashdefault -o default -F _billproof billproof
+complete -o bashdefault -F _billproof billproof
 """
 
 _FISH_FORMATS = """function _billproof_formats
