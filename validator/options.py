@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from validator import __version__
@@ -24,7 +24,32 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}", f"See {self.prog} --help")
+        raise UsageError(f"{self.prog}: {message}", f"{self._meant(message)}See {self.prog} --help")
+
+    def _meant(self, message: str) -> str:
+        """The known word that is nearest to a misspelt one, as a question; nothing if none is near."""
+        import re
+        from difflib import get_close_matches
+
+        option = re.match(r"unrecognized arguments: (?:.*? )??(--[\w-]+)", message)
+        choice = re.search(r"invalid choice: '(.+?)' \(choose from (.*)\)", message)
+        word, known = "", set[str]()
+        if option:
+            word, known = option[1], {one for action in arguments_of(self) for one in action.option_strings}
+        elif choice:
+            word, known = choice[1], set(re.findall(r"[\w-]+", choice[2]))
+        near = get_close_matches(word, sorted(known), 1)
+        return f"Did you mean {near[0]}? " if near else ""
+
+
+def arguments_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Every argument of a parser and of the commands below it."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from arguments_of(inner)
+        else:
+            yield action
 
 
 def _unsized(prog: str) -> argparse.HelpFormatter:

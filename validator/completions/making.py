@@ -6,12 +6,11 @@ What an argument takes is known by its METAVAR. Nothing here is for parsing: the
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from typing import Any
 
 import shtab
 
-from validator.options import SHELLS, build_parser
+from validator.options import SHELLS, arguments_of, build_parser
 from validator.render import FORMATS
 from validator.rule import DEFAULT_RULESET
 from validator.ruleset import read_ruleset
@@ -59,21 +58,12 @@ def scripts() -> dict[str, str]:
 
 def _mark(parser: argparse.ArgumentParser, candidates: dict[str, Any]) -> None:
     """Says of each argument below `parser` what it takes."""
-    for action in _arguments(parser):
+    for action in arguments_of(parser):
         found = candidates.get(str(action.metavar))
         if isinstance(found, dict):
             action.complete = found  # type: ignore[attr-defined]
         elif found is not None:
             action.choices = found
-
-
-def _arguments(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for inner in action.choices.values():
-                yield from _arguments(inner)
-        else:
-            yield action
 
 
 def _candidates() -> dict[str, Any]:
