@@ -171,6 +171,12 @@ def _add_ledger(commands: Any) -> None:
         action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
         action.set_defaults(action=name)
         action.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+        if name == "list":
+            action.add_argument("--organization", metavar="ORG", help="only this one: its id, or the integration's name")
+            action.add_argument("--month", metavar="YYYY-MM", help="only this month")
+            action.add_argument(
+                "--format", choices=("text", "json"), default="text", help="json: the receipts themselves (default: text)"
+            )
         if name == "show":
             action.add_argument("organization", metavar="ORG", help="the organization's id, or the integration's name")
             action.add_argument("month", metavar="MONTH", help="such as 2025-10")

@@ -128,6 +128,9 @@ _shtab_billproof_ledger_init_defaults_added=0
 _shtab_billproof_ledger_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--organization[only this one\: its id, or the integration\'s name]:ORG:"
+  "--month[only this month]:YYYY-MM:"
+  "--format[json\: the receipts themselves (default\: text)]:format:(text json)"
 )
 
 # guard to ensure default positional specs are added only once per session
