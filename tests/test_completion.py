@@ -48,6 +48,8 @@ CASES = {
     "a folder": ("rules docs --output o", ["october-others"], ["october.txt", "october.csv"]),
     "a format for a file": ("check --output js", ["json="], []),
     "a file for a format": ("check --output json=october.t", ["json=october.txt"], ["json=october.csv"]),
+    "a report": ("verify oct", ["october.json", "october-others"], ["october.csv", "october.txt"]),
+    "the export of a report": ("verify r.json oct", ["october.csv", "october-others"], ["october.json", "october.txt"]),
     "a shell": ("completion z", ["zsh"], []),
 }
 
@@ -55,7 +57,7 @@ CASES = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with exports, other files and folders."""
-    for name in ("first.csv", "october.csv", "october.txt", "october.yaml", "Costs October.csv"):
+    for name in ("first.csv", "october.csv", "october.txt", "october.yaml", "october.json", "Costs October.csv"):
         (tmp_path / name).write_text("")
     for name in ("october-others", "stricter"):
         (tmp_path / name).mkdir()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyte
 import pytest
@@ -69,7 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look at the clock finds it a second later, so that each block of a file is told."""
     seconds = itertools.count()
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr("validator.output.time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
 
 
 def run(on: Terminal, *arguments: str) -> tuple[int, str]:
@@ -113,6 +114,16 @@ def told_elsewhere(*arguments: str) -> tuple[int, bytes]:
     done = process(*arguments)
     assert done.stderr == b""
     return done.returncode, done.stdout
+
+
+def test_several_processes_tell_how_many_files_have_ended(folder: Path, slow: None) -> None:
+    (folder / "third.csv").write_bytes(export(2_000))
+    with terminal() as on:
+        code, out = run(on, "check", "first.csv", "second.csv", "third.csv", "--jobs", "2", "--as-of", AS_OF)
+    assert code == 0
+    assert drawn(on) == ["1 of 3", "2 of 3", "3 of 3"]
+    assert on.screen() == [""]
+    assert out.encode() == told_elsewhere("check", "first.csv", "second.csv", "third.csv", "--as-of", AS_OF)[1]
 
 
 def test_one_file_is_not_counted(folder: Path, slow: None) -> None:
@@ -313,7 +324,8 @@ def test_what_has_no_room_is_left_out(room: int, expected: str) -> None:
 
 def test_what_is_not_known_is_not_said() -> None:
     assert line(1, 1, "standard input", 12_345_678, None, 79) == "12.3 MB read  standard input"
-    assert line(1, 1_000, "a.csv", 0, 0, 79) == "1 of 1,000  0.0 MB read  a.csv"
+    assert line(1, 1_000, "a.csv", 0, 0, 79) == "1 of 1,000  a.csv"
+    assert line(3, 5, "", 0, None, 79) == "3 of 5"
     assert line(1, 1, "grows.csv", 300, 200, 79).startswith("100 %  [####################]")
 
 

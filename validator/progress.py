@@ -66,12 +66,12 @@ def line(number: int, count: int, name: str, read: int, size: int | None, room: 
         parts += [f"{int(share * 100):3} %", f"[{'#' * done}{'.' * (BAR_COLUMNS - done)}]"]
         whole = f"{size / 1e6:,.1f}"
         parts.append(f"{read / 1e6:>{len(whole)},.1f} of {whole} MB")
-    else:
+    elif read:
         parts.append(f"{read / 1e6:,.1f} MB read")
     while parts and len("  ".join(parts)) > room:
         parts.pop()
     rest = room - len("  ".join(parts)) - 2
-    if rest >= NAME_COLUMNS:
+    if name and rest >= NAME_COLUMNS:
         parts.append(_end_of(name, rest))
     return "  ".join(parts)
 

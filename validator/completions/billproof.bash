@@ -7,24 +7,26 @@
 
 _shtab_billproof_ledger_subparsers=(init list show verify)
 _shtab_billproof_rules_subparsers=(list show kinds test docs)
-_shtab_billproof_subparsers=(check upload guide init demo ledger status rules sandbox completion)
+_shtab_billproof_subparsers=(check upload guide init demo ledger status verify pack rules sandbox completion)
 
-_shtab_billproof_check_option_strings=(-h --help --organization --month --as-of --month-to-date --expect-total --ruleset --config --second-opinion --policy --fail-on --format --output --max-findings --quiet --verbose --explain)
-_shtab_billproof_upload_option_strings=(-h --help --to --only --dry-run --resend --organization --month --as-of --month-to-date --expect-total --ruleset --config --second-opinion --format --output --max-findings --quiet --verbose --explain)
+_shtab_billproof_check_option_strings=(-h --help --organization --month --as-of --month-to-date --expect-total --ruleset --config --second-opinion --jobs --policy --fail-on --format --output --max-findings --quiet --verbose --explain --attest)
+_shtab_billproof_upload_option_strings=(-h --help --to --only --dry-run --resend --organization --month --as-of --month-to-date --expect-total --ruleset --config --second-opinion --jobs --format --output --max-findings --quiet --verbose --explain --attest)
 _shtab_billproof_guide_option_strings=(-h --help --month --as-of --ruleset)
 _shtab_billproof_init_option_strings=(-h --help)
 _shtab_billproof_demo_option_strings=(-h --help)
 _shtab_billproof_ledger_init_option_strings=(-h --help --config)
 _shtab_billproof_ledger_list_option_strings=(-h --help --config --organization --month --format)
 _shtab_billproof_ledger_show_option_strings=(-h --help --config)
-_shtab_billproof_ledger_verify_option_strings=(-h --help --config)
+_shtab_billproof_ledger_verify_option_strings=(-h --help --config --key)
 _shtab_billproof_ledger_option_strings=(-h --help)
 _shtab_billproof_status_option_strings=(-h --help --month --from --to --as-of --config --format)
-_shtab_billproof_rules_list_option_strings=(-h --help --ruleset)
-_shtab_billproof_rules_show_option_strings=(-h --help --ruleset)
+_shtab_billproof_verify_option_strings=(-h --help --ruleset --key)
+_shtab_billproof_pack_option_strings=(-h --help --output --to --ruleset --config)
+_shtab_billproof_rules_list_option_strings=(-h --help --ruleset --config)
+_shtab_billproof_rules_show_option_strings=(-h --help --ruleset --config)
 _shtab_billproof_rules_kinds_option_strings=(-h --help --ruleset)
-_shtab_billproof_rules_test_option_strings=(-h --help --ruleset)
-_shtab_billproof_rules_docs_option_strings=(-h --help --ruleset --output --check)
+_shtab_billproof_rules_test_option_strings=(-h --help --ruleset --config)
+_shtab_billproof_rules_docs_option_strings=(-h --help --ruleset --config --output --check)
 _shtab_billproof_rules_option_strings=(-h --help)
 _shtab_billproof_sandbox_option_strings=(-h --help --port --host --delay --config --integration --max-bytes --fault)
 _shtab_billproof_completion_option_strings=(-h --help)
@@ -34,22 +36,36 @@ _shtab_billproof_check_pos_0_COMPGEN=_shtab_glob_compgen_d30b0a58
 _shtab_billproof_check___ruleset_COMPGEN=_billproof_set_or_dir
 _shtab_billproof_check___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_check___output_COMPGEN=_billproof_formats
+_shtab_billproof_check___attest_COMPGEN=_shtab_compgen_files
 _shtab_billproof_upload_pos_0_COMPGEN=_shtab_glob_compgen_d30b0a58
 _shtab_billproof_upload___ruleset_COMPGEN=_billproof_set_or_dir
 _shtab_billproof_upload___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_upload___output_COMPGEN=_billproof_formats
+_shtab_billproof_upload___attest_COMPGEN=_shtab_compgen_files
 _shtab_billproof_guide___ruleset_COMPGEN=_billproof_set_or_dir
 _shtab_billproof_init_pos_0_COMPGEN=_shtab_glob_compgen_d30b0a58
 _shtab_billproof_ledger_init___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_ledger_list___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_ledger_show___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_ledger_verify___config_COMPGEN=_shtab_glob_compgen_8f7f322e
+_shtab_billproof_ledger_verify___key_COMPGEN=_shtab_compgen_files
 _shtab_billproof_status___config_COMPGEN=_shtab_glob_compgen_8f7f322e
+_shtab_billproof_verify_pos_0_COMPGEN=_shtab_glob_compgen_4be58ade
+_shtab_billproof_verify_pos_1_COMPGEN=_shtab_glob_compgen_d30b0a58
+_shtab_billproof_verify___ruleset_COMPGEN=_billproof_set_or_dir
+_shtab_billproof_verify___key_COMPGEN=_shtab_compgen_files
+_shtab_billproof_pack___output_COMPGEN=_shtab_compgen_dirs
+_shtab_billproof_pack___ruleset_COMPGEN=_billproof_set_or_dir
+_shtab_billproof_pack___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_rules_list___ruleset_COMPGEN=_billproof_set_or_dir
+_shtab_billproof_rules_list___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_rules_show___ruleset_COMPGEN=_billproof_set_or_dir
+_shtab_billproof_rules_show___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_rules_kinds___ruleset_COMPGEN=_billproof_set_or_dir
 _shtab_billproof_rules_test___ruleset_COMPGEN=_billproof_set_or_dir
+_shtab_billproof_rules_test___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_rules_docs___ruleset_COMPGEN=_billproof_set_or_dir
+_shtab_billproof_rules_docs___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_rules_docs___output_COMPGEN=_shtab_compgen_dirs
 _shtab_billproof_sandbox___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 
@@ -67,7 +83,7 @@ _shtab_billproof_status___format_choices=(text json)
 _shtab_billproof_rules_show_pos_0_choices=(CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701)
 _shtab_billproof_rules_pos_0_choices=(list show kinds test docs)
 _shtab_billproof_completion_pos_0_choices=(bash zsh fish)
-_shtab_billproof_pos_0_choices=(check upload guide init demo ledger status rules sandbox completion)
+_shtab_billproof_pos_0_choices=(check upload guide init demo ledger status verify pack rules sandbox completion)
 
 _shtab_billproof_check_pos_0_nargs='*'
 _shtab_billproof_check__h_nargs=0
@@ -106,6 +122,11 @@ _shtab_billproof_ledger__h_nargs=0
 _shtab_billproof_ledger___help_nargs=0
 _shtab_billproof_status__h_nargs=0
 _shtab_billproof_status___help_nargs=0
+_shtab_billproof_verify__h_nargs=0
+_shtab_billproof_verify___help_nargs=0
+_shtab_billproof_pack_pos_1_nargs=+
+_shtab_billproof_pack__h_nargs=0
+_shtab_billproof_pack___help_nargs=0
 _shtab_billproof_rules_list__h_nargs=0
 _shtab_billproof_rules_list___help_nargs=0
 _shtab_billproof_rules_show__h_nargs=0
@@ -156,6 +177,15 @@ _shtab_glob_compgen_8f7f322e() {
 _billproof_formats() {
   compgen -W "text= json= html= sarif= junit= github= gitlab= markdown=" -- "$1"
 }
+
+# $1=COMP_WORDS[1]
+_shtab_glob_compgen_4be58ade() {
+  for ext in '*.json' '*.JSON'; do
+    compgen -f -X "!$ext" -- $1
+  done
+  compgen -d -- $1  # recurse into subdirs
+}
+
 # End Custom Preamble
 
 # $1=COMP_WORDS[1]

@@ -41,6 +41,20 @@ function _shtab_glob_compgen_d30b0a58
   end
 end
 
+
+function _shtab_glob_compgen_4be58ade
+  set comp (commandline -ct)
+  for candidate in (__fish_complete_path "$comp")
+    set -l candidate_path (string split -m1 \t -- "$candidate")[1]
+    for pattern in '*.json' '*.JSON' '*/'  # recurse into subdirs
+      if string match -q -- "$pattern" "$candidate_path"
+        printf '%s\n' "$candidate"
+        break
+      end
+    end
+  end
+end
+
 # End Custom Preamble
 
 # Parse current commandline:
@@ -88,8 +102,8 @@ function _shtab_billproof_using
   test "$_shtab_billproof_cmdpath" = "$argv"
 end
 
-set -g _shtab_billproof_commands check upload guide init demo ledger 'ledger init' 'ledger list' 'ledger show' 'ledger verify' status rules 'rules list' 'rules show' 'rules kinds' 'rules test' 'rules docs' sandbox completion
-set -g _shtab_billproof_opts_with_value --as-of --config --delay --expect-total --fail-on --fault --format --from --host --integration --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
+set -g _shtab_billproof_commands check upload guide init demo ledger 'ledger init' 'ledger list' 'ledger show' 'ledger verify' status verify pack rules 'rules list' 'rules show' 'rules kinds' 'rules test' 'rules docs' sandbox completion
+set -g _shtab_billproof_opts_with_value --as-of --attest --config --delay --expect-total --fail-on --fault --format --from --host --integration --jobs --key --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
 
 complete -c billproof -e
 complete -c billproof -f
@@ -103,9 +117,10 @@ complete -c billproof -n '_shtab_billproof_using check' -l month -xka "last" -d 
 complete -c billproof -n '_shtab_billproof_using check' -l as-of -x -d 'judge as of this date or RFC 3339 instant (default: now)'
 complete -c billproof -n '_shtab_billproof_using check' -l month-to-date -d 'the month need not be over; days that ended must be there'
 complete -c billproof -n '_shtab_billproof_using check' -l expect-total -x -d 'the month'"'"'s total as you read it elsewhere, to the cent'
-complete -c billproof -n '_shtab_billproof_using check' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: openai-cost)'
+complete -c billproof -n '_shtab_billproof_using check' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: billproof.yaml'"'"'s, else openai-cost)'
 complete -c billproof -n '_shtab_billproof_using check' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'the configuration, instead of the billproof.yaml above this folder'
 complete -c billproof -n '_shtab_billproof_using check' -l second-opinion -d 'ask frictionless, too (extra: billproof[frictionless])'
+complete -c billproof -n '_shtab_billproof_using check' -l jobs -x -d 'check N files at a time, each in a process of its own (default: 1)'
 complete -c billproof -n '_shtab_billproof_using check' -l policy -xka "check upload" -d 'upload: judge as an upload would'
 complete -c billproof -n '_shtab_billproof_using check' -l fail-on -xka "error warning" -d 'lowest level that fails (default: error)'
 complete -c billproof -n '_shtab_billproof_using check' -l format -xka "text json html sarif junit github gitlab markdown" -d 'what standard output gets (default: text)'
@@ -114,6 +129,7 @@ complete -c billproof -n '_shtab_billproof_using check' -l max-findings -x -d 'f
 complete -c billproof -n '_shtab_billproof_using check' -l quiet -d 'only the verdicts'
 complete -c billproof -n '_shtab_billproof_using check' -l verbose -d 'every place'
 complete -c billproof -n '_shtab_billproof_using check' -l explain -d 'in the text: why each failed rule matters, and what to do'
+complete -c billproof -n '_shtab_billproof_using check' -l attest -xka "(__fish_complete_path (commandline -ct))" -d 'sign report and verdict: FILE.intoto.jsonl (extra: billproof[attest])'
 complete -c billproof -n '_shtab_billproof_using check; and test $_shtab_billproof_npos -ge 0' -ka "(_shtab_glob_compgen_d30b0a58)" -d 'exports, folders of *.csv, or - for standard input; none: the folders of billproof.yaml'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a upload -d 'Check exports and send them, only if every one may be uploaded.'
 complete -c billproof -n '_shtab_billproof_using upload' -s h -l help -d 'show this help message and exit'
@@ -126,15 +142,17 @@ complete -c billproof -n '_shtab_billproof_using upload' -l month -xka "last" -d
 complete -c billproof -n '_shtab_billproof_using upload' -l as-of -x -d 'judge as of this date or RFC 3339 instant (default: now)'
 complete -c billproof -n '_shtab_billproof_using upload' -l month-to-date -d 'the month need not be over; days that ended must be there'
 complete -c billproof -n '_shtab_billproof_using upload' -l expect-total -x -d 'the month'"'"'s total as you read it elsewhere, to the cent'
-complete -c billproof -n '_shtab_billproof_using upload' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: openai-cost)'
+complete -c billproof -n '_shtab_billproof_using upload' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: billproof.yaml'"'"'s, else openai-cost)'
 complete -c billproof -n '_shtab_billproof_using upload' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'the configuration, instead of the billproof.yaml above this folder'
 complete -c billproof -n '_shtab_billproof_using upload' -l second-opinion -d 'ask frictionless, too (extra: billproof[frictionless])'
+complete -c billproof -n '_shtab_billproof_using upload' -l jobs -x -d 'check N files at a time, each in a process of its own (default: 1)'
 complete -c billproof -n '_shtab_billproof_using upload' -l format -xka "text json html sarif junit github gitlab markdown" -d 'what standard output gets (default: text)'
 complete -c billproof -n '_shtab_billproof_using upload' -l output -xka "(_billproof_formats)" -d 'write the report to a file, too; may be repeated'
 complete -c billproof -n '_shtab_billproof_using upload' -l max-findings -x -d 'findings kept for each rule; counts are always true (default: 100)'
 complete -c billproof -n '_shtab_billproof_using upload' -l quiet -d 'only the verdicts'
 complete -c billproof -n '_shtab_billproof_using upload' -l verbose -d 'every place'
 complete -c billproof -n '_shtab_billproof_using upload' -l explain -d 'in the text: why each failed rule matters, and what to do'
+complete -c billproof -n '_shtab_billproof_using upload' -l attest -xka "(__fish_complete_path (commandline -ct))" -d 'sign reports, verdicts and receipts (extra: billproof[attest])'
 complete -c billproof -n '_shtab_billproof_using upload; and test $_shtab_billproof_npos -ge 0' -ka "(_shtab_glob_compgen_d30b0a58)" -d 'exports, folders of *.csv, or - for standard input; none: the folders of billproof.yaml'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a guide -d 'What to click in OpenAI'"'"'s export dialog, with the dates filled in.'
 complete -c billproof -n '_shtab_billproof_using guide' -s h -l help -d 'show this help message and exit'
@@ -163,6 +181,7 @@ complete -c billproof -n '_shtab_billproof_using ledger show' -l config -xka "(_
 complete -c billproof -n '_shtab_billproof_using ledger; and test $_shtab_billproof_npos -eq 0' -a verify -d 'Recompute every digest and the chain; 1 if a receipt was edited, brought in, or is missing from the chain.'
 complete -c billproof -n '_shtab_billproof_using ledger verify' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using ledger verify' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'the configuration, instead of the billproof.yaml above this folder'
+complete -c billproof -n '_shtab_billproof_using ledger verify' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'every receipt must be attested with this public key'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a status -d 'What was accepted, month by month, and what is due; 1 if anything is.'
 complete -c billproof -n '_shtab_billproof_using status' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using status' -l month -xka "last" -d 'one month (default: last, the last one that is over)'
@@ -171,24 +190,40 @@ complete -c billproof -n '_shtab_billproof_using status' -l to -x -d 'the last m
 complete -c billproof -n '_shtab_billproof_using status' -l as-of -x -d 'what is due at this date or RFC 3339 instant (default: now)'
 complete -c billproof -n '_shtab_billproof_using status' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'the configuration, instead of the billproof.yaml above this folder'
 complete -c billproof -n '_shtab_billproof_using status' -l format -xka "text json" -d 'what is printed (default: text)'
+complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a verify -d 'Do again what a report says was done, and compare; 1 if anything differs.'
+complete -c billproof -n '_shtab_billproof_using verify' -s h -l help -d 'show this help message and exit'
+complete -c billproof -n '_shtab_billproof_using verify' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set that was used, if it is not a shipped one'
+complete -c billproof -n '_shtab_billproof_using verify' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'FILE.intoto.jsonl must have been signed with this public key'"'"'s other half'
+complete -c billproof -n '_shtab_billproof_using verify; and test $_shtab_billproof_npos -eq 0' -ka "(_shtab_glob_compgen_4be58ade)" -d 'a report in JSON'
+complete -c billproof -n '_shtab_billproof_using verify; and test $_shtab_billproof_npos -eq 1' -ka "(_shtab_glob_compgen_d30b0a58)" -d 'the export it speaks of; without it, all files where they lay'
+complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a pack -d 'A folder for an auditor: export, report, receipts, rules and configuration of an upload.'
+complete -c billproof -n '_shtab_billproof_using pack' -s h -l help -d 'show this help message and exit'
+complete -c billproof -n '_shtab_billproof_using pack' -l output -xka "(__fish_complete_directories)" -d 'the folder, not there yet or empty; several months: a folder each in it'
+complete -c billproof -n '_shtab_billproof_using pack' -l to -x -d 'where it was sent to, instead of the integration'"'"'s `to:`'
+complete -c billproof -n '_shtab_billproof_using pack' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: billproof.yaml'"'"'s, else openai-cost)'
+complete -c billproof -n '_shtab_billproof_using pack' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'the configuration, instead of the billproof.yaml above this folder'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a rules -d 'List, show, explain, test and document the rules.'
 complete -c billproof -n '_shtab_billproof_using rules' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using rules; and test $_shtab_billproof_npos -eq 0' -a list -d 'Every rule of the set, a line each.'
 complete -c billproof -n '_shtab_billproof_using rules list' -s h -l help -d 'show this help message and exit'
-complete -c billproof -n '_shtab_billproof_using rules list' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: openai-cost)'
+complete -c billproof -n '_shtab_billproof_using rules list' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: billproof.yaml'"'"'s, else openai-cost)'
+complete -c billproof -n '_shtab_billproof_using rules list' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'the configuration, instead of the billproof.yaml above this folder'
 complete -c billproof -n '_shtab_billproof_using rules; and test $_shtab_billproof_npos -eq 0' -a show -d 'One rule: what it asserts, why, what to do, examples.'
 complete -c billproof -n '_shtab_billproof_using rules show' -s h -l help -d 'show this help message and exit'
-complete -c billproof -n '_shtab_billproof_using rules show' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: openai-cost)'
+complete -c billproof -n '_shtab_billproof_using rules show' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: billproof.yaml'"'"'s, else openai-cost)'
+complete -c billproof -n '_shtab_billproof_using rules show' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'the configuration, instead of the billproof.yaml above this folder'
 complete -c billproof -n '_shtab_billproof_using rules show; and test $_shtab_billproof_npos -eq 0' -ka "CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701" -d 'its id, such as OC304'
 complete -c billproof -n '_shtab_billproof_using rules; and test $_shtab_billproof_npos -eq 0' -a kinds -d 'The kinds of check that a rule file may use.'
 complete -c billproof -n '_shtab_billproof_using rules kinds' -s h -l help -d 'show this help message and exit'
-complete -c billproof -n '_shtab_billproof_using rules kinds' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: openai-cost)'
-complete -c billproof -n '_shtab_billproof_using rules; and test $_shtab_billproof_npos -eq 0' -a test -d 'Run every example of the set through the real command.'
+complete -c billproof -n '_shtab_billproof_using rules kinds' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: billproof.yaml'"'"'s, else openai-cost)'
+complete -c billproof -n '_shtab_billproof_using rules; and test $_shtab_billproof_npos -eq 0' -a test -d 'Run every example of the set through the real command; look through billproof.yaml.'
 complete -c billproof -n '_shtab_billproof_using rules test' -s h -l help -d 'show this help message and exit'
-complete -c billproof -n '_shtab_billproof_using rules test' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: openai-cost)'
+complete -c billproof -n '_shtab_billproof_using rules test' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: billproof.yaml'"'"'s, else openai-cost)'
+complete -c billproof -n '_shtab_billproof_using rules test' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'the configuration, instead of the billproof.yaml above this folder'
 complete -c billproof -n '_shtab_billproof_using rules; and test $_shtab_billproof_npos -eq 0' -a docs -d 'Write a page for each rule.'
 complete -c billproof -n '_shtab_billproof_using rules docs' -s h -l help -d 'show this help message and exit'
-complete -c billproof -n '_shtab_billproof_using rules docs' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: openai-cost)'
+complete -c billproof -n '_shtab_billproof_using rules docs' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set (default: billproof.yaml'"'"'s, else openai-cost)'
+complete -c billproof -n '_shtab_billproof_using rules docs' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'the configuration, instead of the billproof.yaml above this folder'
 complete -c billproof -n '_shtab_billproof_using rules docs' -l output -xka "(__fish_complete_directories)" -d 'where to (default: docs/rules)'
 complete -c billproof -n '_shtab_billproof_using rules docs' -l check -d 'write nothing; fail if a page is stale'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a sandbox -d 'A server on this machine for trying uploads (extra: billproof[sandbox]).'

@@ -16,10 +16,12 @@ _shtab_billproof_commands() {
     guide:'What to click in OpenAI'"'"'s export dialog, with the dates filled in.'
     init:'Write billproof.yaml and the ledger, with the organization of an export; never overwrites.'
     ledger:'Make, list, show and verify the receipts of uploads.'
+    pack:'A folder for an auditor: export, report, receipts, rules and configuration of an upload.'
     rules:'List, show, explain, test and document the rules.'
     sandbox:'A server on this machine for trying uploads (extra: billproof[sandbox]).'
     status:'What was accepted, month by month, and what is due; 1 if anything is.'
     upload:'Check exports and send them, only if every one may be uploaded.'
+    verify:'Do again what a report says was done, and compare; 1 if anything differs.'
   )
   _describe 'billproof commands' _commands
 }
@@ -40,7 +42,7 @@ _shtab_billproof_rules_commands() {
     kinds:'The kinds of check that a rule file may use.'
     list:'Every rule of the set, a line each.'
     show:'One rule: what it asserts, why, what to do, examples.'
-    test:'Run every example of the set through the real command.'
+    test:'Run every example of the set through the real command; look through billproof.yaml.'
   )
   _describe 'billproof rules commands' _commands
 }
@@ -60,9 +62,10 @@ _shtab_billproof_check_options=(
   "--as-of[judge as of this date or RFC 3339 instant (default\: now)]:INSTANT:"
   "--month-to-date[the month need not be over\; days that ended must be there]"
   "--expect-total[the month\'s total as you read it elsewhere, to the cent]:AMOUNT:"
-  "--ruleset[the rule set (default\: openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
   "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
   "--second-opinion[ask frictionless, too (extra\: billproof\[frictionless\])]"
+  "--jobs[check N files at a time, each in a process of its own (default\: 1)]:N:"
   "--policy[upload\: judge as an upload would]:policy:(check upload)"
   "--fail-on[lowest level that fails (default\: error)]:fail_on:(error warning)"
   "--format[what standard output gets (default\: text)]:format:(text json html sarif junit github gitlab markdown)"
@@ -71,6 +74,7 @@ _shtab_billproof_check_options=(
   "--quiet[only the verdicts]"
   "--verbose[every place]"
   "--explain[in the text\: why each failed rule matters, and what to do]"
+  "--attest[sign report and verdict\: FILE.intoto.jsonl (extra\: billproof\[attest\])]:KEY:_files"
   "*:exports, folders of \*.csv, or - for standard input\; none\: the folders of billproof.yaml:_files -g '(*.csv|*.CSV)'"
 )
 
@@ -149,10 +153,24 @@ _shtab_billproof_ledger_show_defaults_added=0
 _shtab_billproof_ledger_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--key[every receipt must be attested with this public key]:PUB:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
 _shtab_billproof_ledger_verify_defaults_added=0
+
+_shtab_billproof_pack_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--output[the folder, not there yet or empty\; several months\: a folder each in it]:DIR:_files -/"
+  "--to[where it was sent to, instead of the integration\'s \`to\:\`]:DESTINATION:"
+  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
+  ":the organization\'s id, or the integration\'s name:"
+  "(*):such as 2025-10, or last for the last one that is over:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_billproof_pack_defaults_added=0
 
 _shtab_billproof_rules_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -163,7 +181,8 @@ _shtab_billproof_rules_defaults_added=0
 
 _shtab_billproof_rules_docs_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set (default\: openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
   "--output[where to (default\: docs\/rules)]:DIR:_files -/"
   "--check[write nothing\; fail if a page is stale]"
 )
@@ -173,7 +192,7 @@ _shtab_billproof_rules_docs_defaults_added=0
 
 _shtab_billproof_rules_kinds_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set (default\: openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -181,7 +200,8 @@ _shtab_billproof_rules_kinds_defaults_added=0
 
 _shtab_billproof_rules_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set (default\: openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -189,7 +209,8 @@ _shtab_billproof_rules_list_defaults_added=0
 
 _shtab_billproof_rules_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set (default\: openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
   ":its id, such as OC304:(CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701)"
 )
 
@@ -198,7 +219,8 @@ _shtab_billproof_rules_show_defaults_added=0
 
 _shtab_billproof_rules_test_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set (default\: openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -242,20 +264,33 @@ _shtab_billproof_upload_options=(
   "--as-of[judge as of this date or RFC 3339 instant (default\: now)]:INSTANT:"
   "--month-to-date[the month need not be over\; days that ended must be there]"
   "--expect-total[the month\'s total as you read it elsewhere, to the cent]:AMOUNT:"
-  "--ruleset[the rule set (default\: openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
   "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
   "--second-opinion[ask frictionless, too (extra\: billproof\[frictionless\])]"
+  "--jobs[check N files at a time, each in a process of its own (default\: 1)]:N:"
   "--format[what standard output gets (default\: text)]:format:(text json html sarif junit github gitlab markdown)"
   "*--output[write the report to a file, too\; may be repeated]:FORMAT=PATH:_billproof_formats"
   "--max-findings[findings kept for each rule\; counts are always true (default\: 100)]:N:"
   "--quiet[only the verdicts]"
   "--verbose[every place]"
   "--explain[in the text\: why each failed rule matters, and what to do]"
+  "--attest[sign reports, verdicts and receipts (extra\: billproof\[attest\])]:KEY:_files"
   "*:exports, folders of \*.csv, or - for standard input\; none\: the folders of billproof.yaml:_files -g '(*.csv|*.CSV)'"
 )
 
 # guard to ensure default positional specs are added only once per session
 _shtab_billproof_upload_defaults_added=0
+
+_shtab_billproof_verify_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--ruleset[the rule set that was used, if it is not a shipped one]:NAME|DIR:_billproof_set_or_dir"
+  "--key[FILE.intoto.jsonl must have been signed with this public key\'s other half]:PUB:_files"
+  ":a report in JSON:_files -g '(*.json|*.JSON)'"
+  ":the export it speaks of\; without it, all files where they lay:_files -g '(*.csv|*.CSV)'"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_billproof_verify_defaults_added=0
 
 
 _shtab_billproof() {
@@ -282,10 +317,12 @@ _shtab_billproof() {
         guide) _arguments -C -s $_shtab_billproof_guide_options ;;
         init) _arguments -C -s $_shtab_billproof_init_options ;;
         ledger) _shtab_billproof_ledger ;;
+        pack) _arguments -C -s $_shtab_billproof_pack_options ;;
         rules) _shtab_billproof_rules ;;
         sandbox) _arguments -C -s $_shtab_billproof_sandbox_options ;;
         status) _arguments -C -s $_shtab_billproof_status_options ;;
         upload) _arguments -C -s $_shtab_billproof_upload_options ;;
+        verify) _arguments -C -s $_shtab_billproof_verify_options ;;
       esac
   esac
 }

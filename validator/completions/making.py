@@ -59,7 +59,8 @@ def scripts() -> dict[str, str]:
 def _mark(parser: argparse.ArgumentParser, candidates: dict[str, Any]) -> None:
     """Says of each argument below `parser` what it takes."""
     for action in arguments_of(parser):
-        found = candidates.get(str(action.metavar))
+        is_export = action.metavar == "FILE" and not action.option_strings
+        found = candidates.get("FILE|FOLDER" if is_export else str(action.metavar))
         if isinstance(found, dict):
             action.complete = found  # type: ignore[attr-defined]
         elif found is not None:
@@ -70,7 +71,8 @@ def _candidates() -> dict[str, Any]:
     """What can be written for a METAVAR: words, or files and folders as shtab describes them."""
     exports, settings = shtab.glob("*.csv", "*.CSV"), shtab.glob("*.yaml", "*.yml")
     return {
-        "FILE|FOLDER": exports, "EXPORT": exports, "FILE": settings, "DIR": shtab.DIRECTORY,
+        "FILE|FOLDER": exports, "FILE": settings, "DIR": shtab.DIRECTORY, "REPORT": shtab.glob("*.json", "*.JSON"),
+        "KEY": shtab.FILE, "PUB": shtab.FILE,
         "NAME|DIR": _rulesets(), "FORMAT=PATH": _formats(),
         "YYYY-MM|last": ("last",), "RULE": tuple(rule.id for rule in read_ruleset(DEFAULT_RULESET).rules),
     }  # fmt: skip
