@@ -119,7 +119,7 @@ def _add_pack(commands: Any) -> None:
     pack.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
     pack.set_defaults(
         files=(), organization=None, month=None, as_of=None, month_to_date=False, expect_total=None, second_opinion=False,
-        max_findings=None,
+        max_findings=None, jobs=None,
     )  # fmt: skip
 
 
