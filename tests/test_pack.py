@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.uploading import ACME, LABS, export, stand_still
 from validator.bundle import SUMS, sums_of
 from validator.pack import _packed_name
 from validator.receipt import encoded
+from validator.settings import parse_as_of
 
 NAME = "cost_2025-10-01_2025-10-31.csv"
 EXPORTS = "exports/research"
@@ -254,6 +256,9 @@ def test_a_ledger_that_was_touched_is_refused(project: Path) -> None:
     (other,) = Path(".ledger/archive").rglob("2025-09/*.json")
     other.write_bytes(other.read_bytes().replace(b'"amount": "90"', b'"amount": "91"'))
     assert "changed after it was written" in refused()
+    for path in other.parent.iterdir():
+        path.unlink()
+    assert "which is not there: removed or edited" in refused()
     shutil.rmtree(".ledger")
     assert "does not exist" in refused()
 
@@ -596,6 +601,19 @@ def test_a_report_that_was_made_again_can_be_verified(project: Path, monkeypatch
     upload(put(), *flags)
     os.remove(f"{EXPORTS}/{NAME}")
     folder, _ = packed()
+    code, out = verified(folder, monkeypatch)
+    assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+
+
+def test_a_clock_that_ticks_between_judging_and_sending(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report by the clock is judged as of its start; a receipt knows the sending, which is later."""
+    ticks = (parse_as_of("2025-11-04T08:00:00Z") + timedelta(seconds=seconds) for seconds in range(1000))
+    monkeypatch.setattr("validator.settings.clock", lambda: next(ticks))
+    upload(put())
+    folder, out = packed()
+    assert "its result is that of the upload" in out
+    receipt = json.loads((folder / "receipt.json").read_bytes())
+    assert receipt["started"] > receipt["as_of"]
     code, out = verified(folder, monkeypatch)
     assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
 
