@@ -652,13 +652,15 @@ def test_a_receipt_is_attested_by_its_summary_alone(world: World, keys: Keys) ->
 
 
 def test_a_receipt_in_another_form_is_told_and_not_tripped_over(world: World, keys: Keys) -> None:
-    sent(world, keys)
+    (beside,) = sent(world, keys)
     (path,) = world.files()
     document = json.loads(path.read_text("utf-8"))
     del document["ruleset"]
     data = json.dumps(document).encode()
     path.unlink()
-    path.with_name(f"0001-{sha256(data).hexdigest()[:12]}.json").write_bytes(data)
+    other = path.with_name(f"0001-{sha256(data).hexdigest()[:12]}.json")
+    other.write_bytes(data)
+    beside.rename(f"{other}.intoto.jsonl")
     code, out = verified_with(keys)
     assert (code, "is not in the form of a receipt" in out) == (1, True)
 
@@ -697,6 +699,21 @@ def test_the_receipt_is_there_before_its_attestation(world: World, keys: Keys, m
     assert world.statuses() == ["accepted"]
     assert verified()[0] == 0
     assert verified_with(keys)[0] == 1
+
+
+def test_what_another_key_signed_stops_an_upload_of_that_file_only(world: World, keys: Keys, tmp_path: Path) -> None:
+    """What is there already is set aside, so an old key's attestation of it is in nobody's way."""
+    old = make_keys(tmp_path, "old")
+    first, second = world.put(export()), world.put(export("50", month="2025-11"), "second.csv")
+    assert world.upload(first, "--attest", str(old.private)).code == 0
+    assert world.upload(first, second, "--attest", str(keys.private)).code == 0
+    assert statements(Path(f"{second}.intoto.jsonl").read_bytes())
+    world.put(export("60", month="2025-11"), "second.csv")
+    before = world.everything()
+    found = world.upload(first, second, "--attest", str(old.private))
+    assert (found.code, found.report) == (2, None)
+    assert "second.csv.intoto.jsonl is there already" in found.err
+    assert world.everything() == before
 
 
 def test_an_upload_does_not_begin_with_a_key_that_is_none(world: World, keys: Keys) -> None:

@@ -106,7 +106,7 @@ def attestation_path(path: str) -> str:
 
 
 def prepared(key: str, reports: Sequence[str], paths: Sequence[str]) -> Signer:
-    """The key, if everything may be attested that will be: `reports` are the JSON reports to be written, `paths` the files.
+    """The key, if there will be something to sign with it: `reports` are the JSON reports to be written, `paths` the files.
 
     Raises UsageError, before anything is judged.
     """
@@ -118,22 +118,19 @@ def prepared(key: str, reports: Sequence[str], paths: Sequence[str]) -> Signer:
         raise UsageError(f"--attest signs a report that can be kept, and {reports[0]} is no file", "Write it to a file.")
     if "-" in paths:
         raise UsageError("--attest writes beside the file, and standard input has no place", "Name the file.")
-    for path in map(attestation_path, paths):
-        _refuse_foreign(path, signer)
     return signer
 
 
-def _refuse_foreign(path: str, signer: Signer) -> None:
-    """Raises UsageError if something is there that this key has not signed: it may be somebody's evidence."""
-    if not os.path.lexists(path):
-        return
-    try:
-        with open(path, "rb") as stream:
-            for line in stream:
-                opened(signer.public, line)
-    except (OSError, EnvelopeFault):
-        text = f"--attest: {path} is there already, and was not signed with this key; nothing was written over"
-        raise UsageError(text, "Move it to where you keep evidence, and run the same command again.") from None
+def refuse_foreign(signer: Signer, paths: Sequence[str]) -> None:
+    """Raises UsageError if something lies beside one of these files that this key has not signed: it may be evidence."""
+    for path in filter(os.path.lexists, map(attestation_path, paths)):
+        try:
+            with open(path, "rb") as stream:
+                for line in stream:
+                    opened(signer.public, line)
+        except (OSError, EnvelopeFault):
+            text = f"--attest: {path} is there already, and was not signed with this key; nothing was written"
+            raise UsageError(text, "Move it to where you keep evidence, and run the same command again.") from None
 
 
 def attest_files(

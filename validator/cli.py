@@ -75,20 +75,24 @@ def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]], s
     if run.settings.expected_total is not None and len(run.files) > 1:
         raise UsageError("--expect-total speaks of one file", f"{len(run.files)} files were named.")
     report = build_report(run, started, clock(), os.environ)
+    paths = [one.path for one in run.files]
+    if signer is not None:
+        from validator.attestation import refuse_foreign
+
+        refuse_foreign(signer, paths)
     for format_, path in outputs:
         write(path, _rendered(format_, report, "verbose"))
     if signer is not None:
-        _attest(signer, run, report, next(path for format_, path in outputs if format_ == "json"))
+        _attest(signer, paths, report, next(path for format_, path in outputs if format_ == "json"))
     return report
 
 
-def _attest(signer: Signer, run: Run, report: Mapping[str, Any], path: str) -> None:
+def _attest(signer: Signer, paths: Sequence[str], report: Mapping[str, Any], path: str) -> None:
     from hashlib import sha256
 
     from validator.attestation import attest_files
 
     written = _rendered("json", report, "verbose").encode("utf-8")
-    paths = [one.path for one in run.files]
     for left_out in attest_files(signer, report, paths, os.path.basename(path), sha256(written).hexdigest()):
         note(f"no attestation of {left_out}: it could not be read")
 
