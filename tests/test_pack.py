@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sandbox.running import INTEGRATION, TOKEN, running_sandbox
 from tests.support import ROOT, run
 from tests.uploading import ACME, LABS, export, stand_still
 from validator.bundle import SUMS, sums_of
@@ -261,6 +262,29 @@ def test_a_ledger_that_was_touched_is_refused(project: Path) -> None:
     assert "which is not there: removed or edited" in refused()
     shutil.rmtree(".ledger")
     assert "does not exist" in refused()
+
+
+def test_an_upload_over_http_is_packed_without_its_token(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_sandbox() as sandbox:
+        api = (
+            f"  api: {{kind: http, base_url: '{sandbox.url}', method: POST, file: {{form_field: file}}, id_at: /id, "
+            "path: '/v1/integrations/{integration}/uploads/{month}'}"
+        )
+        one = (
+            f"  - {{name: research, organization: {ACME}, files: {EXPORTS}, to: api, integration: {INTEGRATION}, "
+            "token: {env: T}}"
+        )
+        lines = ["version: 1", "ledger: .ledger", "destinations:", api, "integrations:", one]
+        Path("billproof.yaml").write_text("\n".join(lines) + "\n", "utf-8")
+        monkeypatch.setenv("T", TOKEN)
+        upload(put())
+    monkeypatch.delenv("T")
+    folder, out = packed()
+    assert "its result is that of the upload" in out
+    assert json.loads((folder / "receipt.json").read_bytes())["answer"]["id"] == "upload-000001"
+    assert not [name for name, data in tree(folder).items() if TOKEN.partition(":")[2].encode() in data]
+    code, told = verified(folder, monkeypatch)
+    assert (code, told.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), told
 
 
 # --- as it was then ---
