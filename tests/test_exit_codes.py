@@ -465,11 +465,11 @@ def test_the_other_commands(folder: Path, arguments: list[str], code: int) -> No
     assert bool(err) == (code in (2, 3) and bool(arguments))
 
 
-@pytest.mark.parametrize("command", ["upload", "verify", "pack", "ledger"])
+@pytest.mark.parametrize("command", ["upload", "pack", "ledger"])
 def test_commands_that_lack_something_do_nothing(folder: Path, command: str) -> None:
     code, out, err = run(command, str(GOOD), "--output", "json=report.json")
     assert (code, out) == (2, "")
-    assert "billproof" in err
+    assert command in err
     assert [one.name for one in folder.iterdir()] == [".git"]
 
 
