@@ -376,7 +376,7 @@ def test_another_configuration_is_refused_and_the_one_of_then_can_be_named(proje
     Path("billproof.yaml").write_text(CONFIGURATION + "waivers: []\n", "utf-8")
     err = refused()
     assert hashlib.sha256(CONFIGURATION.encode()).hexdigest()[:12] in err
-    assert "--config then.yaml" in err
+    assert "git show COMMIT:./billproof.yaml > then.yaml; billproof pack … --config then.yaml" in err
     folder, out = packed("research", "2025-10", "--config", "then.yaml")
     assert "its result is that of the upload" in out
     assert (folder / "config" / "billproof.yaml").read_bytes() == CONFIGURATION.encode()
@@ -444,6 +444,7 @@ def test_signatures_are_packed_with_what_they_speak_of(key: Path) -> None:
     assert (folder / "report.json").read_bytes() == Path("report.json").read_bytes()
     assert "the export with this report" in out
     assert "nobody signed it" not in readme(folder)
+    assert "Whose signatures these are" in readme(folder)
     shutil.copy("../public-key.pem", folder)
     commands = of_section(folder, "The signatures")
     assert "Signature Verified Successfully" in shell(folder, commands)
