@@ -3,15 +3,17 @@
 What nobody can see from the ledger alone is the loss of its last upload, all files of it.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from validator.ledger import Ledger, LedgerFault, Month, attested_by, file_name, month_of
 from validator.receipt import Receipt
+from validator.record import Record
 
 
-class Contents(NamedTuple):
+class Contents(Record):
     """What a ledger holds, by digest, and what shows that a file was edited, removed or brought in."""
 
     receipts: Mapping[str, Receipt]

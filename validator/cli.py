@@ -11,7 +11,6 @@ from validator.errors import BillproofError, UsageError
 from validator.options import build_parser
 from validator.output import note, painted, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
 from validator.render import render
-from validator.shipped import is_shipped
 from validator.verdict import Exit
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from validator.config import Config
     from validator.dsse import Signer
-    from validator.model import Policy
+    from validator.model import Policy, Sourced
     from validator.render.text import Detail
     from validator.report import Run
     from validator.settings import Settings
@@ -203,12 +202,6 @@ def _settings(options: argparse.Namespace, now: datetime, policy: Policy) -> Set
 
     config = _config_of(options)
     as_of = given.parse_as_of(options.as_of) if options.as_of is not None else now
-    if options.ruleset is not None:
-        ruleset = Sourced(options.ruleset, "--ruleset")
-    elif config:
-        ruleset = Sourced(_ruleset_of(config), config.shown_path)
-    else:
-        ruleset = Sourced("openai-cost", "default")
     if options.organization is not None and not options.organization.strip():
         raise UsageError("--organization is empty", "Write the id as it stands in OpenAI's settings: org-…")
     if "-" in options.files and options.second_opinion:
@@ -216,7 +209,7 @@ def _settings(options: argparse.Namespace, now: datetime, policy: Policy) -> Set
     return given.Settings(
         files=tuple(options.files),
         policy=policy,
-        ruleset=ruleset,
+        ruleset=_ruleset(options, config),
         organization=Sourced(options.organization, "--organization") if options.organization else None,
         month=given.parse_month(options.month, as_of) if options.month is not None else None,
         month_to_date=options.month_to_date,
@@ -236,17 +229,17 @@ def _settings(options: argparse.Namespace, now: datetime, policy: Policy) -> Set
             "second_opinion": _source(options.second_opinion, "--second-opinion"),
         },
         to=getattr(options, "to", None),
+        jobs=given.parse_jobs(options.jobs) if options.jobs is not None else 1,
     )
 
 
-def _ruleset_of(config: Config) -> str:
-    """The configuration's rule set: a shipped one by its name, else a folder seen from the configuration."""
-    name = config.file.ruleset
-    folder = os.path.join(os.path.dirname(config.path), name)
-    if is_shipped(name) or not os.path.isfile(os.path.join(folder, "ruleset.yaml")):
-        return name
-    relative = os.path.relpath(folder).replace(os.sep, "/")
-    return f"./{relative}" if is_shipped(relative) else relative
+def _ruleset(options: argparse.Namespace, config: Config | None) -> Sourced:
+    """The rule set that was named, else that of the configuration, else the shipped one."""
+    from validator.model import Sourced
+
+    if options.ruleset is not None:
+        return Sourced(options.ruleset, "--ruleset")
+    return Sourced(config.ruleset(), config.shown_path) if config else Sourced("openai-cost", "default")
 
 
 def _source(given: bool, flag: str) -> str:
@@ -291,7 +284,8 @@ def _demo(options: argparse.Namespace) -> int:
 def _rules(options: argparse.Namespace) -> int:
     from validator import rulebook
 
-    return rulebook.run(options.action, options, say, run_command)
+    config = None if options.action == "kinds" else _config_of(options)
+    return rulebook.run(options, _ruleset(options, config).value or "", config, say, run_command)
 
 
 def _sandbox(options: argparse.Namespace) -> int:

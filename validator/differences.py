@@ -1,15 +1,18 @@
 """Where a report and what comes out now differ, in words; every text of either goes through `values.shown`."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from validator.record import Record
 from validator.values import shown
 
 _NOTHING = object()
 
 
-class Difference(NamedTuple):
+class Difference(Record):
     """One value that is not the same: the rule that it belongs to, if any, and where, what and what in words."""
 
     rule: str | None

@@ -5,13 +5,16 @@ more narrowly than there: one signature, plain base64, no key twice, so that no 
 `cryptography` (extra `attest`) is loaded only when somebody attests or verifies.
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator.errors import BillproofError, UsageError
+from validator.record import Record
 from validator.values import shown
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -25,15 +28,15 @@ class EnvelopeFault(BillproofError):
     """An envelope is not in the form that billproof writes, or its signature is not of the key."""
 
 
-class Signer(NamedTuple):
+class Signer(Record):
     """A private key at work: what signs, and the hint to the key that stands beside each signature."""
 
     sign: Callable[[bytes], bytes]
     keyid: str
-    public: "PublicKey"
+    public: PublicKey
 
 
-class PublicKey(NamedTuple):
+class PublicKey(Record):
     """What tells whether a signature is of the key, by raising an error if it is not."""
 
     verify: Callable[[bytes, bytes], None]

@@ -6,18 +6,21 @@ known; `<sha12>` is the beginning of the file's own digest. With a key its attes
 machines can be merged by copying. A ledger is made on purpose: one that is missing is not an empty one.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from validator import durable, receipt
 from validator.errors import BillproofError, Unwritable, UsageError
 from validator.locking import PATIENCE_SECONDS, Waiting, locked
 from validator.receipt import Receipt, ReceiptFault
+from validator.record import Record
 from validator.shipment import Answer, Shipment
 
 MARKER = "ledger.json"
@@ -40,7 +43,7 @@ class LedgerFault(BillproofError):
     """The ledger is not as it was written, so it cannot be relied on."""
 
 
-class Month(NamedTuple):
+class Month(Record):
     """One month of one organization at one destination: what an upload replaces."""
 
     destination: str
@@ -48,7 +51,7 @@ class Month(NamedTuple):
     month: str
 
 
-class Standing(NamedTuple):
+class Standing(Record):
     """What the ledger knows of a month: its receipts in order, an attempt that was cut off among them as `unknown`."""
 
     receipts: tuple[Receipt, ...]
@@ -95,7 +98,7 @@ class Standing(NamedTuple):
 Attest = Callable[[Receipt, str], bytes] | None
 
 
-class Attempt(NamedTuple):
+class Attempt(Record):
     """An upload that was begun: its document, and the digest of the file that says so."""
 
     folder: str

@@ -4,12 +4,13 @@ The receipt says which bytes count. They are judged once more with what the uplo
 receipt says is the month packed; of several months all are, or none.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
 
 from validator.attestation import SUFFIX
 from validator.bundle import Content, write_bundles
@@ -19,6 +20,7 @@ from validator.errors import BillproofError, UsageError
 from validator.exhibits import config_bytes, open_values, receipts_of, ruleset_files
 from validator.ledger import Ledger, Month, NoLedger, Standing, open_ledger
 from validator.receipt import Receipt
+from validator.record import Record
 from validator.recovery import Export, Kept, NotFound, Signed, find_attestation, find_export, find_reports
 from validator.render import render
 from validator.render.readme import Contents, render_readme
@@ -53,7 +55,7 @@ def _told(month: str, error: BillproofError) -> Iterator[str]:
         yield f"           {error.help}"
 
 
-class Evidence(NamedTuple):
+class Evidence(Record):
     """A month that can be packed: its upload, and every file of its pack by name."""
 
     receipt: Receipt

@@ -3,12 +3,14 @@
 Names and dates count for nothing here. What is read was written by others, so it is data until its digest fits.
 """
 
+from __future__ import annotations
+
 import base64
 import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator.addressing import destination_of
 from validator.attestation import attestation_path
@@ -17,6 +19,7 @@ from validator.destinations.directory import DirectoryDestination
 from validator.errors import BillproofError, Unreadable
 from validator.inputs import NO_EXPORT, find_inputs
 from validator.receipt import Receipt
+from validator.record import Record
 from validator.render.json import render_json
 from validator.report import SCHEMA, result_sha256
 from validator.reportfile import misfits
@@ -31,7 +34,7 @@ class NotFound(BillproofError):
     """The bytes of an upload are nowhere where they would be expected."""
 
 
-class Export(NamedTuple):
+class Export(Record):
     """The bytes of an upload, and where they were found."""
 
     copy: Copy
@@ -83,7 +86,7 @@ def _places(one: Receipt, config: Config) -> Iterator[str]:
         )
 
 
-class Kept(NamedTuple):
+class Kept(Record):
     """A report as it was written, byte for byte, and what it says."""
 
     data: bytes
@@ -116,7 +119,7 @@ def _report(data: bytes, sha256: str) -> dict[str, Any] | None:
         return None
 
 
-class Signed(NamedTuple):
+class Signed(Record):
     """An attestation as it lies beside a file, and the digests of what it says that it speaks of. No signature was looked at."""
 
     data: bytes

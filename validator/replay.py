@@ -4,9 +4,11 @@ Which options were given then stands in no receipt. So a report that is made aga
 the receipt says of the file, its sums, waivers and rules may not.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator import receipt as receipts
 from validator.config import Config
@@ -14,6 +16,7 @@ from validator.errors import BillproofError
 from validator.inputs import Input
 from validator.model import Sourced
 from validator.receipt import Receipt
+from validator.record import Record
 from validator.report import Run, build_report
 from validator.rule import RuleSet
 from validator.run import check_input, judged, prepare
@@ -29,7 +32,7 @@ class NotAsThen(BillproofError):
     """What is here now is not what an upload was judged by, or does not give what its receipt says."""
 
 
-class Replay(NamedTuple):
+class Replay(Record):
     """A report that was made again, with the rule set; `same` if its result is, to the last byte, that of the upload."""
 
     report: dict[str, Any]

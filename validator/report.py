@@ -4,6 +4,8 @@ Everything outside `run` is the same byte for byte for the same input and settin
 Money is text. What a renderer shows, it takes from this; `recorded.py` is the only one that reads it back.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -11,10 +13,11 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator import __version__
 from validator.model import DayFacts, EarlierUpload, FileResult, Finding, Group, Outcome, Sourced, Totals
+from validator.record import Record
 from validator.rule import Rule, RuleSet
 from validator.rulefiles import Claim
 from validator.settings import CLOCK, Settings
@@ -31,7 +34,7 @@ _CI = {
 }
 
 
-class Run(NamedTuple):
+class Run(Record):
     """A finished check: what was used, what was found, and the verdict."""
 
     settings: Settings

@@ -1,10 +1,13 @@
 """A report as it lies on disk, read strictly: what a loose reader accepts can be made to say two things."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator.errors import BillproofError
+from validator.record import Record
 from validator.report import SCHEMA, result_sha256
 from validator.shipped import shipped_folder
 from validator.source import open_source
@@ -17,7 +20,7 @@ class NoReport(BillproofError):
     """A file is no report that this version can read: nothing is known about it."""
 
 
-class ReportFile(NamedTuple):
+class ReportFile(Record):
     """A report as it was read, the digest that its content has now, and that of the file's bytes."""
 
     path: str

@@ -1,14 +1,17 @@
 """A file of a report looked for and checked again, with the settings of the report; and what comes out, compared."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from validator.config import check_waivers
 from validator.differences import Difference, differences
 from validator.errors import ConfigurationError, UsageError
 from validator.model import FileResult, History, Outcome
+from validator.record import Record
 from validator.recorded import hindrance_of, history_of, settings_for
 from validator.report import file_part
 from validator.rule import RuleSet
@@ -21,7 +24,7 @@ State = Literal["same", "differs", "unproved"]
 Tree = dict[str, Any]
 
 
-class Step(NamedTuple):
+class Step(Record):
     """One thing that was looked at: what, how it came out, the same in words, and more of it line by line."""
 
     label: str

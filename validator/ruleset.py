@@ -4,14 +4,17 @@ A set is a folder with `ruleset.yaml`, one YAML file a rule, and perhaps `diagno
 it has that set's rules too, and may add rules, change their level, or switch one off with reason and owner.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator.checks import KINDS
 from validator.checks.base import Check
 from validator.digests import combined, digest_line
 from validator.document import Node, read_document
 from validator.errors import ConfigurationError, Fault, UsageError
+from validator.record import Record
 from validator.rule import DEFAULT_RULESET, Rule, RuleSet
 from validator.rulefiles import Blocker, DiagnosisRule, RuleFile
 from validator.schema import TableSchema, read_schema
@@ -22,6 +25,7 @@ from validator.soundness import Soundness, line_of, weaker_than_shipped
 
 MAX_SETS = 20
 ROLE_NAMES = ("day", "amount", "currency", "organization", "organization_name", "project", "project_name", "group")
+
 
 def find_ruleset(name: str) -> Path:
     """The folder of a shipped set's name, or of a path. Raises UsageError if there is none."""
@@ -51,7 +55,7 @@ def ruleset_paths(name: str) -> list[Path]:
     return list(dict.fromkeys(loader.paths))
 
 
-class _Raw(NamedTuple):
+class _Raw(Record):
     """A rule as it was read, before the sets that extend its set have had their say."""
 
     file: RuleFile

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from validator.checks.base import FileContext
@@ -22,7 +22,7 @@ from validator.reader import Reader
 from validator.report import Run
 from validator.rule import Rule, RuleSet
 from validator.settings import Settings
-from validator.source import Source, open_source
+from validator.source import STANDARD_INPUT, Source, open_source
 from validator.totals import Collector
 from validator.values import calendar_date, day_of, month_days
 from validator.verdict import judge
@@ -31,11 +31,14 @@ from validator.view import Columns
 if TYPE_CHECKING:
     from validator.config import Config, Integration, Waiver
 
+# Gives the bytes behind a path.
+Opened = Callable[[str], AbstractContextManager[Source]]
+
 
 def check(settings: Settings) -> Run:
     """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file."""
     ruleset = prepare(settings)
-    return judged(settings, ruleset, (check_input(one, settings, ruleset) for one in inputs(settings)))
+    return judged(settings, ruleset, checked(inputs(settings), settings, ruleset))
 
 
 def prepare(settings: Settings) -> RuleSet:
@@ -74,10 +77,22 @@ def duty(ruleset: RuleSet) -> RuleSetDuty:
     )
 
 
-def check_input(
-    one: Input, settings: Settings, ruleset: RuleSet, opened: Callable[[str], AbstractContextManager[Source]] = open_source
-) -> FileResult:
-    """What is found in one file; one that cannot be read has an `error`. `opened` gives the bytes behind a path."""
+def checked(found: Sequence[Input], settings: Settings, ruleset: RuleSet, opened: Opened = open_source) -> list[FileResult]:
+    """What is found in each file, in their order. With `--jobs`, other processes read the paths; what only this one has,
+    such as standard input, is `opened` here.
+    """
+    elsewhere = [one for one in found if one.error is None and one.path != STANDARD_INPUT]
+    there: dict[Input, FileResult] = {}
+    if settings.jobs > 1 and len(elsewhere) > 1:
+        from validator.jobs import side_by_side
+
+        work = partial(check_input, settings=settings, ruleset=ruleset)
+        there = dict(zip(elsewhere, side_by_side(work, elsewhere, settings.jobs, _lost), strict=True))
+    return [there[one] if one in there else check_input(one, settings, ruleset, opened) for one in found]
+
+
+def check_input(one: Input, settings: Settings, ruleset: RuleSet, opened: Opened = open_source) -> FileResult:
+    """What is found in one file; one that cannot be read has an `error`."""
     if one.error is not None:
         return unread(one.path, f"{one.path}: {one.error}")
     collecting = gc.isenabled()
@@ -244,6 +259,14 @@ def _days(collector: Collector, month: str | None, settings: Settings) -> tuple[
         amount = tally.amount if tally and collector.usable else None
         facts.append(DayFacts(day_of(day).isoformat(), state, tally.rows if tally else 0, amount))  # type: ignore[arg-type]
     return tuple(facts)
+
+
+def _lost(one: Input, how: str) -> FileResult:
+    """The result for a file that ended the processes which checked it."""
+    return unread(
+        one.path, f"{one.path}: the process that checked it was {how}, and so was a second one",
+        "If memory ran out: the same command with fewer --jobs needs less.",
+    )  # fmt: skip
 
 
 def unread(path: str, error: str, help: str = "") -> FileResult:

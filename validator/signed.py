@@ -1,10 +1,9 @@
 """`billproof verify --key`: whether the attestation beside each file is of the key, and says what follows from the report."""
 
-from typing import NamedTuple
-
 from validator.attestation import attestation_path, deviations, file_statements
 from validator.dsse import PublicKey
 from validator.errors import Unreadable
+from validator.record import Record
 from validator.reportfile import ReportFile
 from validator.rerun import Step, Tree
 from validator.source import open_source
@@ -13,7 +12,7 @@ from validator.values import shown
 _ATTESTED = "attested"
 
 
-class Signature(NamedTuple):
+class Signature(Record):
     """Whether somebody signed the report and that signature holds, and the same in words."""
 
     holds: bool

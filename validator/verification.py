@@ -5,17 +5,20 @@ bytes with the settings that the report has. What comes out must be the report, 
 elsewhere (the configuration, the ledger, the clock) is taken on the report's word, and that is said.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from validator import __version__
 from validator.compiled import load_ruleset
 from validator.differences import differences
 from validator.dsse import PublicKey
 from validator.errors import BillproofError, Unreadable, UsageError
+from validator.record import Record
 from validator.recorded import file_of, settings_of
 from validator.report import Run, whole_part
 from validator.reportfile import ReportFile, misfits, read_report
@@ -34,7 +37,7 @@ MAX_TOLD = 20
 Word = Literal["AGREES", "AGREES, BUT UNSIGNED", "DIFFERS", "UNPROVED"]
 
 
-class Wanted(NamedTuple):
+class Wanted(Record):
     """What is to be verified: the report, the file if it was named, the rule set if it is not a shipped one, and the key with
     which they must have been attested, if any.
     """
@@ -45,7 +48,7 @@ class Wanted(NamedTuple):
     key: PublicKey | None = None
 
 
-class Verification(NamedTuple):
+class Verification(Record):
     """What came of it, step by step."""
 
     steps: tuple[Step, ...]

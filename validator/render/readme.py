@@ -3,11 +3,14 @@
 Plain ASCII in short lines, so that it can be read anywhere; what has other letters is escaped.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from validator.receipt import Receipt
+from validator.record import Record
 from validator.values import cents, month_name, shown
 
 _WIDTH = 96
@@ -24,7 +27,7 @@ _PROVENANCE = {
 }
 
 
-class Contents(NamedTuple):
+class Contents(Record):
     """What a pack holds. `files` are all that `SHA256SUMS` names; `ledger` is the number of its receipts; `left_out` tells
     that something was signed beside the export that speaks of another report; `verify_options` are what `billproof verify`
     must be told besides the report.
