@@ -53,6 +53,7 @@ VERDICTS: dict[str, tuple[list[str | Path], int]] = {
     "a warning": ([WARNED], 0),
     "a warning that fails": ([WARNED, "--fail-on", "warning"], 1),
     "an error": ([FAILING], 1),
+    "an error that is explained": ([FAILING, "--explain"], 1),
     "a good file and one that fails": ([GOOD, FAILING], 1),
     "zero bytes": ([fixture("zero-bytes")], 1),
     "no CSV": ([fixture("not-a-csv-xlsx")], 1),
@@ -162,7 +163,16 @@ USAGE = {
     "empty rule set": ["--ruleset", ""],
     "no month before the first": ["--as-of", "0001-01-01", "--month", "last"],
     "empty organization": ["--organization", " "],
-    "total with separators": ["--expect-total", "1,038.56"],
+    "total with a decimal comma": ["--expect-total", "1038,56"],
+    "total with a comma that may be either": ["--expect-total", "1,038"],
+    "total as written elsewhere": ["--expect-total", "1.038,56"],
+    "total with commas out of place": ["--expect-total", "10,38.56"],
+    "total with commas and blanks": ["--expect-total", "1, 038.56"],
+    "total in other money": ["--expect-total", "€1,038.56"],
+    "total with a dollar sign alone": ["--expect-total", "$"],
+    "total with two dollar signs": ["--expect-total", "$$1038.56"],
+    "total that a shell has eaten": ["--expect-total", ",038.56"],
+    "total in other digits": ["--expect-total", "１,０38.56"],
     "total that is no number": ["--expect-total", "NaN"],
     "total with two files": ["--expect-total", "1.00", str(FAILING)],
     "policy": ["--policy", "lenient"],
@@ -182,7 +192,6 @@ USAGE = {
     "jobs as many as there are cores": ["--jobs", "auto"],
     "jobs of other digits": ["--jobs", "２"],
     "jobs without end": ["--jobs", "9" * 5_000],
-    "explain": ["--explain"],
     **{f"format {name}": ["--format", name] for name in ("yaml", "SARIF")},
     **{f"output {name}": ["--output", f"{name}=x"] for name in ("yaml", "SARIF")},
 }
@@ -469,11 +478,11 @@ def test_the_other_commands(folder: Path, arguments: list[str], code: int) -> No
     assert bool(err) == (code in (2, 3) and bool(arguments))
 
 
-@pytest.mark.parametrize("command", ["upload", "pack", "ledger"])
+@pytest.mark.parametrize("command", ["upload", "verify", "pack", "ledger"])
 def test_commands_that_lack_something_do_nothing(folder: Path, command: str) -> None:
     code, out, err = run(command, str(GOOD), "--output", "json=report.json")
     assert (code, out) == (2, "")
-    assert command in err
+    assert "billproof" in err
     assert [one.name for one in folder.iterdir()] == [".git"]
 
 

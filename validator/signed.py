@@ -1,5 +1,7 @@
 """`billproof verify --key`: whether the attestation beside each file is of the key, and says what follows from the report."""
 
+from __future__ import annotations
+
 from validator.attestation import attestation_path, deviations, file_statements
 from validator.dsse import PublicKey
 from validator.errors import Unreadable
