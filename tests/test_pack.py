@@ -10,15 +10,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.sandbox.running import INTEGRATION, TOKEN, running_sandbox
 from tests.support import ROOT, run
 from tests.uploading import ACME, LABS, export, stand_still
 from validator.bundle import SUMS, sums_of
 from validator.pack import _packed_name
 from validator.receipt import encoded
+from validator.settings import parse_as_of
 
 NAME = "cost_2025-10-01_2025-10-31.csv"
 EXPORTS = "exports/research"
@@ -254,8 +257,34 @@ def test_a_ledger_that_was_touched_is_refused(project: Path) -> None:
     (other,) = Path(".ledger/archive").rglob("2025-09/*.json")
     other.write_bytes(other.read_bytes().replace(b'"amount": "90"', b'"amount": "91"'))
     assert "changed after it was written" in refused()
+    for path in other.parent.iterdir():
+        path.unlink()
+    assert "which is not there: removed or edited" in refused()
     shutil.rmtree(".ledger")
     assert "does not exist" in refused()
+
+
+def test_an_upload_over_http_is_packed_without_its_token(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_sandbox() as sandbox:
+        api = (
+            f"  api: {{kind: http, base_url: '{sandbox.url}', method: POST, file: {{form_field: file}}, id_at: /id, "
+            "path: '/v1/integrations/{integration}/uploads/{month}'}"
+        )
+        one = (
+            f"  - {{name: research, organization: {ACME}, files: {EXPORTS}, to: api, integration: {INTEGRATION}, "
+            "token: {env: T}}"
+        )
+        lines = ["version: 1", "ledger: .ledger", "destinations:", api, "integrations:", one]
+        Path("billproof.yaml").write_text("\n".join(lines) + "\n", "utf-8")
+        monkeypatch.setenv("T", TOKEN)
+        upload(put())
+    monkeypatch.delenv("T")
+    folder, out = packed()
+    assert "its result is that of the upload" in out
+    assert json.loads((folder / "receipt.json").read_bytes())["answer"]["id"] == "upload-000001"
+    assert not [name for name, data in tree(folder).items() if TOKEN.partition(":")[2].encode() in data]
+    code, told = verified(folder, monkeypatch)
+    assert (code, told.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), told
 
 
 # --- as it was then ---
@@ -347,7 +376,7 @@ def test_another_configuration_is_refused_and_the_one_of_then_can_be_named(proje
     Path("billproof.yaml").write_text(CONFIGURATION + "waivers: []\n", "utf-8")
     err = refused()
     assert hashlib.sha256(CONFIGURATION.encode()).hexdigest()[:12] in err
-    assert "--config then.yaml" in err
+    assert "git show COMMIT:./billproof.yaml > then.yaml; billproof pack … --config then.yaml" in err
     folder, out = packed("research", "2025-10", "--config", "then.yaml")
     assert "its result is that of the upload" in out
     assert (folder / "config" / "billproof.yaml").read_bytes() == CONFIGURATION.encode()
@@ -415,6 +444,7 @@ def test_signatures_are_packed_with_what_they_speak_of(key: Path) -> None:
     assert (folder / "report.json").read_bytes() == Path("report.json").read_bytes()
     assert "the export with this report" in out
     assert "nobody signed it" not in readme(folder)
+    assert "Whose signatures these are" in readme(folder)
     shutil.copy("../public-key.pem", folder)
     commands = of_section(folder, "The signatures")
     assert "Signature Verified Successfully" in shell(folder, commands)
@@ -596,6 +626,19 @@ def test_a_report_that_was_made_again_can_be_verified(project: Path, monkeypatch
     upload(put(), *flags)
     os.remove(f"{EXPORTS}/{NAME}")
     folder, _ = packed()
+    code, out = verified(folder, monkeypatch)
+    assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+
+
+def test_a_clock_that_ticks_between_judging_and_sending(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report by the clock is judged as of its start; a receipt knows the sending, which is later."""
+    ticks = (parse_as_of("2025-11-04T08:00:00Z") + timedelta(seconds=seconds) for seconds in range(1000))
+    monkeypatch.setattr("validator.settings.clock", lambda: next(ticks))
+    upload(put())
+    folder, out = packed()
+    assert "its result is that of the upload" in out
+    receipt = json.loads((folder / "receipt.json").read_bytes())
+    assert receipt["started"] > receipt["as_of"]
     code, out = verified(folder, monkeypatch)
     assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
 

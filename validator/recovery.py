@@ -24,7 +24,7 @@ from validator.render.json import render_json
 from validator.report import SCHEMA, result_sha256
 from validator.reportfile import misfits
 from validator.shipment import Shipment
-from validator.source import Copy, open_source, private_copy
+from validator.source import STANDARD_INPUT, Copy, open_source, private_copy
 from validator.values import shown
 
 LARGEST_REPORT = 1 << 25
@@ -76,7 +76,8 @@ def _places(one: Receipt, config: Config) -> Iterator[str]:
         found = find_inputs([config.beside(integration.files).rstrip("/") + "/"])
         named = [each.path for each in found if each.error != NO_EXPORT]
         yield from sorted(named, key=lambda path: (shown(os.path.basename(path), None) != one.file_name, path))
-    if os.path.basename(one.file_name) == one.file_name and os.path.lexists(one.file_name):
+    plain = os.path.basename(one.file_name) == one.file_name != STANDARD_INPUT
+    if plain and os.path.lexists(one.file_name):
         yield one.file_name
     destination = destination_of(config, one.destination) if one.destination in config.file.destinations else None
     if isinstance(destination, DirectoryDestination):

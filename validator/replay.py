@@ -79,11 +79,11 @@ def _as_then(one: Receipt, settings: Settings) -> Settings:
 
 def _other_config(config: Config, one: Receipt) -> NotAsThen:
     then = one.document["config"]
-    commit = one.document["ci"].get("commit")
+    commit, name = one.document["ci"].get("commit"), then["path"].rpartition("/")[2]
     return NotAsThen(
         f"{config.shown_path} is not the configuration of that upload (sha256 {then['sha256'][:12]}… then, "
         f"{config.sha256[:12]}… now)",
-        f"Put the one of then beside it and name that: git show {commit or 'COMMIT'}:./billproof.yaml > then.yaml; "
+        f"Put the one of then beside it and name that: git show {commit or 'COMMIT'}:./{name} > then.yaml; "
         "billproof pack … --config then.yaml",
     )
 

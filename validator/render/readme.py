@@ -117,7 +117,8 @@ def _proved(one: Contents) -> Iterator[str]:
         f"The export has the size and sha256 that its receipt names: {receipt.file_sha256}.",
         f"Judged again as of {receipt.as_of}, with the rule set, the configuration and the earlier uploads of then, it passes as "
         "an upload has to, with the same total, days, projects and waivers as in the receipt.",
-        f"The ledger had {one.ledger} receipts, each as it was written, and lacked none that another one names.",
+        f"The ledger had {one.ledger} receipt{'s' * (one.ledger != 1)}, each as it was written, and lacked none that another "
+        "one names.",
     ):
         yield from _item(text)
     for waiver in receipt.document["waivers"]:
@@ -142,7 +143,9 @@ def _not_proved(one: Contents) -> Iterator[str]:
         "That this folder is as it was packed, if somebody changed files and SHA256SUMS together: ask for the sha256 of "
         "SHA256SUMS in another way.",
         "That the ledger lost none of its last receipts: compare with the destination.",
-        *(() if one.is_signed else ("Who made the report: nobody signed it.",)),
+        "Whose signatures these are: nobody looked at them here. Check them with the key, as below."
+        if one.is_signed
+        else "Who made the report: nobody signed it.",
         *(() if one.origin != "again" else (_OTHER_REPORT.format(one.receipt.document["result_sha256"]),)),
     ):
         yield from _item(text)
