@@ -212,7 +212,7 @@ def _source(given: bool, flag: str) -> str:
 def _verify(options: argparse.Namespace) -> int:
     from validator.verification import Wanted, verify
 
-    found = verify(Wanted(options.report, options.file, options.ruleset))
+    found = verify(Wanted(options.report, options.file, options.ruleset, options.config))
     say(painted("\n".join(found.lines())))
     return int(found.exit_code)
 
