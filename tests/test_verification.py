@@ -333,6 +333,7 @@ def test_an_edited_file_differs(folder: Path, change: Callable[[bytes], bytes]) 
     for arguments in ((), ("export.csv",)):
         code, out = verified(*arguments)
         assert (code, out.splitlines()[0]) == (1, "DIFFERS"), out
+        assert "\n  file       differs: " in out and "re-run" not in out
 
 
 def test_an_edited_file_with_a_report_made_to_fit_differs(folder: Path) -> None:
