@@ -262,7 +262,7 @@ def _verify(options: argparse.Namespace) -> int:
         from validator.dsse import read_public_key
 
         key = read_public_key(options.key)
-    found = verify(Wanted(options.report, options.file, options.ruleset, key))
+    found = verify(Wanted(options.report, options.file, options.ruleset, options.config, key))
     say(painted("\n".join(found.lines())))
     return int(found.exit_code)
 

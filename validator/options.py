@@ -210,6 +210,7 @@ def _add_verify(commands: Any) -> None:
     verify.add_argument("report", metavar="REPORT", help="a report in JSON")
     verify.add_argument("file", nargs="?", metavar="FILE", help="the export it speaks of; without it, all files where they lay")
     verify.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set that was used, if it is not a shipped one")
+    verify.add_argument("--config", metavar="FILE", help="the configuration that was used, to compare waivers and organization")
     verify.add_argument("--key", metavar="PUB", help="FILE.intoto.jsonl must have been signed with this public key's other half")
 
 

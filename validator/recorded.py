@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from validator.config import Config, ConfigFile, Integration, Waiver
+from validator.config import Config, ConfigFile, Integration, Waiver, read_config
 from validator.errors import UsageError
 from validator.history import month_before
 from validator.model import (
@@ -57,16 +57,32 @@ def settings_of(report: Tree) -> Settings:
     )
 
 
-def settings_for(settings: Settings, file: Tree) -> Settings:
-    """The same for one file: whose it is by the configuration, and who signed for what, stand in its part of the report."""
+def settings_for(settings: Settings, file: Tree, config: Config | None) -> Settings:
+    """The same for one file. Whose it is and who signed for what stand in the configuration, if that is at hand as
+    `config`; else in the file's part of the report.
+    """
     if settings.config is None:
         return settings
     told = {"path": settings.config.shown_path, "sha256": settings.config.sha256}
     organization = Sourced(**file["organization"])
-    configured = ConfigFile(1, integrations=_integrations(file, told), waivers=tuple(_waivers(file, told)))
-    if settings.organization is None and _line(organization.source, told):
+    if config is None:
+        config = _config(told, ConfigFile(1, integrations=_integrations(file, told), waivers=tuple(_waivers(file, told))))
+    integration = config.integration_of(organization.value)
+    if settings.organization is None and integration and organization.source == config.place(integration.line):
+        # Perhaps told by the folder in which the file lay, which need not be here.
         settings = settings._replace(organization=organization)
-    return settings._replace(config=_config(told, configured))
+    return settings._replace(config=config)
+
+
+def config_at(path: str, report: Tree) -> Config | None:
+    """The configuration at `path`, if it is the one that the report names, to be used as it was then: under the path that it
+    had, without the folders and the ledger, which are elsewhere now. Raises ConfigurationError if it is none.
+    """
+    config, told = read_config(path), report["settings"]["config"]
+    if told is None or config.sha256 != told["sha256"]:
+        return None
+    here = tuple(one._replace(files=None) for one in config.file.integrations)
+    return _config(told, config.file._replace(integrations=here, ledger=None))
 
 
 def _config(told: Tree, file: ConfigFile) -> Config:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from validator.config import check_waivers
+from validator.config import Config, check_waivers
 from validator.differences import Difference, differences
 from validator.errors import ConfigurationError, UsageError
 from validator.model import FileResult, History, Outcome
@@ -57,16 +57,19 @@ def _is_in(path: str, root: str) -> bool:
     return path.startswith(os.path.join(root, ""))
 
 
-def check_again(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet) -> Step:
-    """Runs every rule again over the bytes of one file, with what the report says the run was told, and compares the two."""
+def check_again(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, config: Config | None) -> Step:
+    """Runs every rule again over the bytes of one file, with what the report says the run was told, and compares the two.
+    `config` is the configuration of then, if it is at hand.
+    """
     try:
-        given, earlier = settings_for(settings, one), history_of(one, ruleset)
+        given, earlier = settings_for(settings, one, config), history_of(one, ruleset)
     except (ValueError, ArithmeticError):
         return Step("re-run", "differs", "no ledger can have said what the report says of earlier uploads")
     try:
         if given.config is not None:
             check_waivers(given.config, ruleset, max(given.as_of, given.now).date())
         result = _checked(one, copy, given, ruleset, earlier)
+        result = _on_its_word(result, one, given, config)
     except ConfigurationError as error:
         return Step("re-run", "differs", "its waivers cannot have been used", tuple(shown(str(each)) for each in error.faults))
     except UsageError as error:
@@ -88,11 +91,18 @@ def _checked(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, earlie
         from validator.second_opinion import second_opinion
 
         found = found._replace(second_opinion=second_opinion(found._replace(path=copy.path), ruleset))
-    if settings.config is not None:
-        told = {each["rule"]: each for each in one["outcomes"]}
-        outcomes = tuple(_with_reason(each, told.get(each.rule), settings) for each in found.outcomes)
-        found = found._replace(outcomes=outcomes, hindrance=hindrance_of(one))
     return found
+
+
+def _on_its_word(found: FileResult, one: Tree, settings: Settings, config: Config | None) -> FileResult:
+    """What the configuration says, if it is not at hand, and what the ledger says, are as the report has them."""
+    hindrance = hindrance_of(one)
+    if settings.config is None or (config is not None and (hindrance is None or hindrance.code != "replaced")):
+        return found
+    if config is None:
+        told = {each["rule"]: each for each in one["outcomes"]}
+        found = found._replace(outcomes=tuple(_with_reason(each, told.get(each.rule), settings) for each in found.outcomes))
+    return found._replace(hindrance=hindrance)
 
 
 def _with_reason(found: Outcome, told: Tree | None, settings: Settings) -> Outcome:

@@ -15,11 +15,13 @@ from typing import Literal
 
 from validator import __version__
 from validator.compiled import load_ruleset
+from validator.config import Config
 from validator.differences import differences
 from validator.dsse import PublicKey
 from validator.errors import BillproofError, Unreadable, UsageError
+from validator.hearsay import hearsay
 from validator.record import Record
-from validator.recorded import file_of, settings_of
+from validator.recorded import config_at, file_of, settings_of
 from validator.report import Run, whole_part
 from validator.reportfile import ReportFile, misfits, read_report
 from validator.rerun import State, Step, Tree, check_again, look_for
@@ -38,13 +40,14 @@ Word = Literal["AGREES", "AGREES, BUT UNSIGNED", "DIFFERS", "UNPROVED"]
 
 
 class Wanted(Record):
-    """What is to be verified: the report, the file if it was named, the rule set if it is not a shipped one, and the key with
-    which they must have been attested, if any.
+    """What is to be verified: the report; the file, if it was named; the rule set, if it is not a shipped one; the configuration
+    of then, if it is at hand; and the key with which they must have been attested, if any.
     """
 
     report: str
     file: str | None = None
     ruleset: str | None = None
+    config: str | None = None
     key: PublicKey | None = None
 
 
@@ -70,7 +73,7 @@ class Verification(Record):
         return {"DIFFERS": Exit.FAIL, "UNPROVED": Exit.UNPROVED}.get(self.word, Exit.PASS)
 
     def lines(self) -> Iterator[str]:
-        """The screen: the word, and a line for each thing that was looked at."""
+        """The screen: the word, and a line for each thing that was looked at. Nothing out of a report can begin another line."""
         yield self.word
         alike: Counter[tuple[str, State]] = Counter()
         for one in self.steps:
@@ -78,9 +81,9 @@ class Verification(Record):
             if alike[one.label, one.state] > MAX_TOLD:
                 continue
             state = "" if one.state == "same" else f"{one.state}: "
-            yield f"  {one.label:<10} {state}{one.text}"
+            yield shown(f"  {one.label:<10} {state}{one.text}", None)
             for text in one.more[:MAX_TOLD]:
-                yield f"             {text}"
+                yield shown(f"             {text}", None)
             if len(one.more) > MAX_TOLD:
                 yield f"             and {len(one.more) - MAX_TOLD:,} more"
         for (label, state), count in alike.items():
@@ -123,7 +126,11 @@ def _steps(report: ReportFile, wanted: Wanted) -> Iterator[Step]:
         return
     yield told
     yield Step("rules", "same", f"{shown(ruleset.name)} {shown(ruleset.version)}, same digest as here: {ruleset.sha256}")
-    yield from _files(report, wanted, settings, ruleset)
+    config = config_at(wanted.config, document) if wanted.config is not None else None
+    if wanted.config is not None and config is None:
+        yield _other_config(wanted.config, document)
+        return
+    yield from _files(report, wanted, settings, ruleset, config)
 
 
 def _other_version(document: Tree) -> Step | None:
@@ -156,6 +163,12 @@ def _other_rules(document: Tree, wanted: Wanted) -> Step:
     return Step("rules", "unproved", f"{text} Run it with the rule set that has this digest:", (command,))
 
 
+def _other_config(path: str, document: Tree) -> Step:
+    told = document["settings"]["config"]
+    used = f"{shown(told['path'])}, sha256 {told['sha256']}" if told else "none"
+    return Step("config", "unproved", f"{shown(path)} is not the configuration that was used, which was", (used,))
+
+
 def _verdict(document: Tree, run: Run) -> Step:
     """Whether the verdict, and all that the report says of the run as a whole, follows from its own outcomes."""
     told = {key: value for key, value in document.items() if key not in ("files", "result_sha256", "run")}
@@ -175,7 +188,7 @@ def _verdict(document: Tree, run: Run) -> Step:
     return Step("report", "same", f"valid; its verdict, {document['verdict'].upper()}, follows from its {count} outcomes")
 
 
-def _files(report: ReportFile, wanted: Wanted, settings: Settings, ruleset: RuleSet) -> Iterator[Step]:
+def _files(report: ReportFile, wanted: Wanted, settings: Settings, ruleset: RuleSet, config: Config | None) -> Iterator[Step]:
     """Every file of the report, or the one that was named; and what of them is taken on the report's word."""
     files = mine = report.document["files"]
     if not files:
@@ -192,10 +205,16 @@ def _files(report: ReportFile, wanted: Wanted, settings: Settings, ruleset: Rule
             if not mine:
                 yield _foreign(named, files)
         for one in mine:
-            yield from _file(one, named, report, settings, ruleset, wanted.key)
+            for found in _file(one, named, report):
+                if isinstance(found, Step):
+                    yield found
+                    continue
+                yield check_again(one, found, settings, ruleset, config)
+                if wanted.key is not None:
+                    yield attested(one, found.path, report, wanted.key)
     if 0 < len(mine) < len(files):
         yield Step("scope", "same", f"{len(mine)} of {len(files)} files; the others and the verdict on all were not looked at")
-    yield from _on_its_word(mine, report.document)
+    yield from hearsay(mine, report.document, config is not None)
 
 
 def _foreign(named: Copy, files: Sequence[Tree]) -> Step:
@@ -204,9 +223,8 @@ def _foreign(named: Copy, files: Sequence[Tree]) -> Step:
     return Step("file", "differs", f"{text} the report says", tuple(known))
 
 
-def _file(
-    one: Tree, named: Copy | None, report: ReportFile, settings: Settings, ruleset: RuleSet, key: PublicKey | None
-) -> Iterator[Step]:
+def _file(one: Tree, named: Copy | None, report: ReportFile) -> Iterator[Step | Copy]:
+    """Whether the file is the one that the report speaks of; and then the file, while it is open."""
     path = shown(one["path"])
     if one["sha256"] is None:
         yield Step("file", "unproved", f"{path} could not be read then, so there is nothing to compare")
@@ -224,29 +242,4 @@ def _file(
             yield Step("file", "differs", f"{path} has {copy.size:,} bytes, sha256 {copy.sha256}; the report says", more)
         else:
             yield Step("file", "same", f"{path}: {copy.size:,} bytes, same sha256 as in the report")
-            yield check_again(one, copy, settings, ruleset)
-            if key is not None:
-                yield attested(one, copy.path, report, key)
-
-
-def _on_its_word(files: Sequence[Tree], document: Tree) -> Iterator[Step]:
-    """What was not found again, for it is neither in the files nor in the rules: it is as the report says."""
-    signed = [_signed(one) for file in files for one in file["outcomes"] if "waiver" in one]
-    yield Step("waivers", "same", f"{len(signed)} used, as the report says:" if signed else "none used", tuple(signed))
-    config = document["settings"]["config"]
-    if config is not None:
-        text = (
-            f"{shown(config['path'])} was not looked at: organization, integration, waivers and `upload` are as the report says"
-        )
-        yield Step("config", "same", text, (f"sha256 {config['sha256']}",))
-    if any("destination" in one for one in files):
-        yield Step("ledger", "same", "was not looked at: earlier uploads are as the report says")
-
-
-def _signed(one: Tree) -> str:
-    waiver = one["waiver"]
-    unit = one["unit"] + ("s" if one["violations"] != 1 else "")
-    text = f"{one['rule']}, {one['violations']:,} {unit}: signed by {shown(waiver['owner'])} until {waiver['expires']}"
-    text += f", approved by {shown(waiver['approved_by'])}" if "approved_by" in waiver else ""
-    text += f", {shown(waiver['reference'])}" if "reference" in waiver else ""
-    return f"{text}: {shown(waiver['reason'])}"
+            yield copy

@@ -193,6 +193,7 @@ complete -c billproof -n '_shtab_billproof_using status' -l format -xka "text js
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a verify -d 'Do again what a report says was done, and compare; 1 if anything differs.'
 complete -c billproof -n '_shtab_billproof_using verify' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using verify' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'the rule set that was used, if it is not a shipped one'
+complete -c billproof -n '_shtab_billproof_using verify' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'the configuration that was used, to compare waivers and organization'
 complete -c billproof -n '_shtab_billproof_using verify' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'FILE.intoto.jsonl must have been signed with this public key'"'"'s other half'
 complete -c billproof -n '_shtab_billproof_using verify; and test $_shtab_billproof_npos -eq 0' -ka "(_shtab_glob_compgen_4be58ade)" -d 'a report in JSON'
 complete -c billproof -n '_shtab_billproof_using verify; and test $_shtab_billproof_npos -eq 1' -ka "(_shtab_glob_compgen_d30b0a58)" -d 'the export it speaks of; without it, all files where they lay'

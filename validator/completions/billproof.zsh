@@ -284,6 +284,7 @@ _shtab_billproof_upload_defaults_added=0
 _shtab_billproof_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--ruleset[the rule set that was used, if it is not a shipped one]:NAME|DIR:_billproof_set_or_dir"
+  "--config[the configuration that was used, to compare waivers and organization]:FILE:_files -g '(*.yaml|*.yml)'"
   "--key[FILE.intoto.jsonl must have been signed with this public key\'s other half]:PUB:_files"
   ":a report in JSON:_files -g '(*.json|*.JSON)'"
   ":the export it speaks of\; without it, all files where they lay:_files -g '(*.csv|*.CSV)'"

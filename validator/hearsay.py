@@ -1,0 +1,34 @@
+"""What a report says that stands neither in its files nor in the rules: who signed, the configuration, earlier uploads."""
+
+from collections.abc import Iterator, Sequence
+
+from validator.rerun import Step, Tree
+from validator.values import shown
+
+
+def hearsay(files: Sequence[Tree], document: Tree, has_config: bool) -> Iterator[Step]:
+    """A line for each source, told as found there or as the report's own word. `has_config`: the configuration of then was
+    at hand, so that the re-run was made with it.
+    """
+    signed = [_signed(one) for file in files for one in file["outcomes"] if "waiver" in one]
+    whence = "as in the configuration" if has_config else "as the report says"
+    yield Step("waivers", "same", f"{len(signed)} used, {whence}:" if signed else "none used", tuple(signed))
+    config = document["settings"]["config"]
+    if config is not None:
+        path, sha256 = shown(config["path"]), f"sha256 {config['sha256']}"
+        if has_config:
+            yield Step("config", "same", f"{path}, same digest as in the report: {sha256}")
+        else:
+            text = f"{path} was not looked at: organization, integration, waivers and `upload` are as the report says"
+            yield Step("config", "same", text, (f"--config FILE looks at it; {sha256}",))
+    if any("destination" in one for one in files):
+        yield Step("ledger", "same", "was not looked at: earlier uploads are as the report says (billproof ledger show)")
+
+
+def _signed(one: Tree) -> str:
+    waiver = one["waiver"]
+    unit = one["unit"] + ("s" if one["violations"] != 1 else "")
+    text = f"{one['rule']}, {one['violations']:,} {unit}: signed by {shown(waiver['owner'])} until {waiver['expires']}"
+    text += f", approved by {shown(waiver['approved_by'])}" if "approved_by" in waiver else ""
+    text += f", {shown(waiver['reference'])}" if "reference" in waiver else ""
+    return f"{text}: {shown(waiver['reason'])}"
