@@ -5,6 +5,8 @@ what ends two processes is told, and the rest goes on. Where work raises, the re
 as it would have without any other.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import pickle
@@ -17,9 +19,10 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from validator.errors import BillproofError
+from validator.record import Record
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -30,7 +33,7 @@ ATTEMPTS = 2
 SECONDS_TO_END = 0.5
 
 
-class _Worker(NamedTuple):
+class _Worker(Record):
     process: BaseProcess
     pipe: Connection
 

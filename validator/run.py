@@ -112,16 +112,18 @@ def check_input(one: Input, settings: Settings, ruleset: RuleSet, opened: Opened
     return found
 
 
-def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResult:
-    """Everything about one file. Raises Unreadable if it cannot be read to its end."""
+def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: History | None = None) -> FileResult:
+    """Everything about one file. `earlier` is what is known of uploads before; None: what the ledger says. Raises
+    Unreadable if it cannot be read to its end.
+    """
     reader = Reader(source)
-    context = _context(source, reader, settings, ruleset)
+    context = _context(source, reader, settings, ruleset, earlier)
     engine = Engine(ruleset, context)
     engine.run(reader)
     integration = _settle(source, context, settings)
     organization, month = context.settled["organization"], context.settled["month"]
     outcomes = engine.outcomes(_waiver_for(source.sha256, organization, month, settings))
-    head = reader.head
+    head, history = reader.head, context.history()
     inexact = None if context.collector.exact else f"{source.path}: the amounts cannot be summed exactly in 200 digits"
     result = FileResult(
         path=source.path, name=source.name, bytes=source.size, sha256=source.sha256, parsed_bytes=reader.parsed_bytes,
@@ -130,7 +132,8 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
         totals=context.collector.totals() if head.parsable else None,
         days=_days(context.collector, month.value, settings), outcomes=outcomes,
         integration=integration.name if integration else None, month_to_date=settings.month_to_date,
-        error=inexact, last_upload=context.history().last,
+        error=inexact, last_upload=history.last, upload_before=history.before,
+        destination=None if history.lacking else history.destination,
         hindrance=_hindrance(source.sha256, integration, context, settings),
     )  # fmt: skip
     kind = head.kind or context.export.label
@@ -139,7 +142,9 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
     return result._replace(diagnosis=found)
 
 
-def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet) -> FileContext:
+def _context(
+    source: Source, reader: Reader, settings: Settings, ruleset: RuleSet, earlier: History | None
+) -> FileContext:
     head, schema, roles = reader.head, ruleset.schema, dict(ruleset.roles)
     columns = Columns(head.header, set(schema.names("time")), set(schema.names("measure")), roles.get("amount"))
     if ruleset.currency:
@@ -155,7 +160,7 @@ def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSe
         as_of=settings.as_of, month_to_date=settings.month_to_date, expected_total=settings.expected_total,
         max_findings=settings.max_findings,
         organizations=[given.value] if given and given.value else [organization for organization, _ in configured],
-        settled=settled, history=_history(settings, settled),
+        settled=settled, history=_history(settings, settled) if earlier is None else lambda: earlier,
     )  # fmt: skip
 
 
@@ -175,7 +180,7 @@ def _history(settings: Settings, settled: Mapping[str, Sourced]) -> Callable[[],
             return History(lacking="no destination is configured for its organization")
         from validator.history import look_back
 
-        return look_back(ledger, to, organization, month)
+        return look_back(ledger, to, organization, month, settings.before)
 
     return history
 

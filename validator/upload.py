@@ -5,9 +5,11 @@ what was there and has been replaced is refused; of the rest all must pass. The 
 until the last receipt, so that nothing can be sent that was judged against an older state of it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator import gate, receipt
 from validator.addressing import Addresses, Parcel, Wish, destination_names
@@ -17,6 +19,7 @@ from validator.errors import Unreadable, UsageError
 from validator.inputs import Input
 from validator.ledger import Ledger, LedgerFault, NoLedger, open_ledger
 from validator.model import FileResult
+from validator.record import Record
 from validator.report import Run
 from validator.rule import RuleSet
 from validator.run import checked, inputs, judged, prepare, unread
@@ -26,7 +29,7 @@ from validator.source import Copy, Source, private_copy
 from validator.verdict import Exit
 
 
-class Taken(NamedTuple):
+class Taken(Record):
     """A file to be judged, with a private copy, or with the result that says why there is none."""
 
     input: Input
@@ -34,7 +37,7 @@ class Taken(NamedTuple):
     failure: FileResult | None
 
 
-class Plan(NamedTuple):
+class Plan(Record):
     """What will be done: in the order of the files, what is settled already, and parcels. `run` is None if none was judged."""
 
     items: tuple[Sending | Parcel, ...]
@@ -61,7 +64,7 @@ def planned(
     """
     config = _config(settings, wish)
     ruleset = prepare(settings)
-    ledger = _ledger(config)
+    ledger = _ledger(config, wish)
     with ExitStack() as held:
         if ledger is not None:
             if not wish.dry_run:
@@ -108,9 +111,7 @@ def exit_code(plan: Plan, sendings: list[Sending]) -> Exit:
 def _sent(one: Parcel, plan: Plan, report: Mapping[str, Any], now: Callable[[], str]) -> Sending:
     assert one.proof and one.shipment and one.destination and one.request and one.copy and plan.ledger
     described = receipt.describe(one.file, report, one.shipment, one.request)
-    found = gate.upload(
-        one.proof, one.copy.stream, one.shipment, one.destination, one.token, plan.ledger, described, now
-    )
+    found = gate.upload(one.proof, one.copy.stream, one.shipment, one.destination, one.token, plan.ledger, described, now)
     answer = found.document["answer"]
     told = _told(one, found.status, answer["text"], plan)
     return told._replace(id=answer["id"], receipt=plan.ledger.path(found))
@@ -144,13 +145,13 @@ def _config(settings: Settings, wish: Wish) -> Config:
     return config
 
 
-def _ledger(config: Config) -> Ledger | None:
+def _ledger(config: Config, wish: Wish) -> Ledger | None:
     """The ledger, or None if none can be read there: then the rules that need it say so, and nothing is sent."""
     root = config.ledger()
     if root is None:
         return None
     try:
-        return open_ledger(root)
+        return open_ledger(root, wish.attest)
     except (NoLedger, LedgerFault):
         return None
 
