@@ -15,12 +15,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Literal
 
-from benchmarks.files import EXPORT, FAULTS, write_damaged, write_good
+from benchmarks.files import EXPORT, FAULTS, write_damaged, write_folder, write_good
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "schemas" / "openai-cost.schema.json"
@@ -29,6 +29,8 @@ AS_OF = "2025-12-01"
 SMALL, MONTH, LARGE, HUGE = 300, 3_000, 100_000, 1_000_000
 ROUNDS = {SMALL: 15, MONTH: 15, LARGE: 7, HUGE: 5}
 QUICK_ROUNDS = {SMALL: 7, MONTH: 7, LARGE: 3}
+ROUNDS_OF_MANY = {SMALL: 7, MONTH: 5}
+QUICK_ROUNDS_OF_MANY = {SMALL: 3}
 
 UPLOAD_CONFIG = f"""\
 version: 1
@@ -123,6 +125,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             processes, goals = plan(bench, rows, with_frictionless=rows == MONTH or (options.slow and rows == LARGE))
             samples = side_by_side(processes, count, folder)
             print(f"\n{rows:,} rows, {count} rounds\n{figures(samples)}\n\n{verdicts(goals, samples)}", flush=True)
+        for rows, count in (QUICK_ROUNDS_OF_MANY if options.quick else ROUNDS_OF_MANY).items():
+            processes, goals = plan_of_many(bench, rows)
+            samples = side_by_side(processes, count, folder)
+            print(f"\n480 files of {rows:,} rows, {count} rounds\n{figures(samples)}\n\n{verdicts(goals, samples)}", flush=True)
     return 0
 
 
@@ -206,6 +212,16 @@ def plan(bench: Bench, rows: int, with_frictionless: bool) -> tuple[list[Process
         goals.append(Goal(text + "same rules", "frictionless, rules", "check", 7, at_least=True))
         goals.append(Goal(text + "schema alone", "frictionless, schema", "check", 7, at_least=True))
     return processes, goals
+
+
+def plan_of_many(bench: Bench, rows: int) -> tuple[list[Process], list[Goal]]:
+    """24 months of 20 organizations, with one job and with one for each core."""
+    files, cores = bench.folder / f"many-{rows}", os.cpu_count() or 1
+    write_folder(files, rows)
+    one = bench.check("one job", files.name)
+    many = replace(one, name=f"--jobs {cores}", command=(*one.command, "--jobs", str(cores)))
+    text = f"480 files of {rows:,} rows: times as fast with --jobs {cores}"
+    return [one, many], [Goal(text, one.name, many.name, 0.75 * cores, at_least=True)]
 
 
 def side_by_side(processes: Sequence[Process], rounds: int, folder: Path) -> dict[str, list[Sample]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.files import FAULTS, HEADER, Fault, write_damaged, write_good
+from benchmarks.files import FAULTS, HEADER, Fault, write_damaged, write_folder, write_good
 from benchmarks.run import AS_OF, UPLOAD_CONFIG, Goal, Sample, figures, verdicts
 from tests.support import check, run
 
@@ -46,6 +46,16 @@ def test_every_row_of_a_damaged_file_is_wrong(good: Path, tmp_path: Path, fault:
     checked = check(damaged)
     assert checked.code == fault.exit_code
     assert checked.outcome(rule)["violations"] >= ROWS
+
+
+def test_a_folder_holds_good_months_of_each_organization(tmp_path: Path) -> None:
+    write_folder(tmp_path / "many", ROWS, months=14, organizations=2)
+    checked = check(tmp_path / "many")
+    assert checked.code == 0
+    assert checked.report is not None
+    found = [(one["organization"]["value"], one["month"]["value"], one["rows"]) for one in checked.report["files"]]
+    months = [*(f"2023-{number:02}" for number in range(1, 13)), "2024-01", "2024-02"]
+    assert found == [(f"org-EXAMPLE{number:02}", month, ROWS) for number in (1, 2) for month in months]
 
 
 def test_an_upload_can_be_measured_again_and_again(good: Path, tmp_path: Path) -> None:
