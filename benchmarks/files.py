@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fixtures.damage import scientific
@@ -41,9 +41,9 @@ FAULTS = (
 )
 
 
-def write_good(path: Path, rows: int) -> None:
+def write_good(path: Path, rows: int, generation: str = EXPORT.generation) -> None:
     """An export of exactly so many rows with nothing wrong."""
-    write(path, EXPORT, rows)
+    write(path, replace(EXPORT, generation=generation), rows)
 
 
 def write_damaged(good: Path, path: Path, fault: Fault) -> None:
