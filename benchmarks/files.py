@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 from fixtures.damage import scientific
-from fixtures.exports import HEADERS, Export, write
+from fixtures.exports import HEADERS, Export, Organization, write
 
 HEADER = HEADERS["H4"]
 # Enough groups for a million different rows, and no day without usage: every row below the header is a charged one.
@@ -44,6 +45,18 @@ FAULTS = (
 def write_good(path: Path, rows: int, generation: str = EXPORT.generation) -> None:
     """An export of exactly so many rows with nothing wrong."""
     write(path, replace(EXPORT, generation=generation), rows)
+
+
+def write_folder(folder: Path, rows: int, months: int = 24, organizations: int = 20) -> None:
+    """A good export of so many rows for each month and organization, in a folder for each organization."""
+    for organization in range(1, organizations + 1):
+        owner = Organization(f"org-EXAMPLE{organization:02}", f"Organization {organization}")
+        (folder / owner.id).mkdir(parents=True)
+        for month in range(months):
+            first = date(2023 + month // 12, month % 12 + 1, 1)
+            last = (first + timedelta(31)).replace(day=1) - timedelta(1)
+            export = replace(EXPORT, first=first, last=last, organization=owner, seed=EXPORT.seed + month)
+            write(folder / owner.id / export.file_name, export, rows)
 
 
 def write_damaged(good: Path, path: Path, fault: Fault) -> None:

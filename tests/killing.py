@@ -18,14 +18,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
+from tests.signing import make_keys
 from tests.support import run
 from tests.uploading import LEDGER, Folder, World, export, sha256
 from validator import gate
 from validator.chain import contents
 from validator.ledger import Ledger, open_ledger
+from validator.receipt import read
 
 FIRST, SECOND, THIRD = export("100"), export("110"), export("120")
-COMMAND = ("upload", "new.csv")
 SEED = 20251001
 KILLS_BY_TIME = 60
 
@@ -38,11 +39,17 @@ _LEDGER_STEPS = {"begin", "conclude", "settle", "_write"}
 
 
 class Scenario(NamedTuple):
-    """What was uploaded before, in order; whether the last of it was cut off; and what is uploaded now."""
+    """What was uploaded before, in order; whether the last of it was cut off; what is uploaded now, and with which options."""
 
     before: tuple[bytes, ...]
     cut_off: bool
     now: bytes
+    options: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The upload."""
+        return ("upload", "new.csv", *self.options)
 
 
 SCENARIOS = {
@@ -50,6 +57,7 @@ SCENARIOS = {
     "replace": Scenario((FIRST,), False, SECOND),
     "after a cut": Scenario((FIRST, SECOND), True, SECOND),
     "other bytes after a cut": Scenario((FIRST, SECOND), True, THIRD),
+    "attested": Scenario((FIRST,), False, SECOND, ("--attest", "key.pem", "--output", "json=report.json")),
 }
 
 
@@ -81,7 +89,7 @@ class Countdown:
         return None
 
 
-def child(root: Path, prepare: Callable[[], None]) -> int:
+def child(root: Path, scenario: Scenario, prepare: Callable[[], None]) -> int:
     """Starts an upload in a process of its own; gives its number."""
     number = os.fork()
     if number:
@@ -89,13 +97,13 @@ def child(root: Path, prepare: Callable[[], None]) -> int:
     try:
         os.chdir(root)
         prepare()
-        code, _, _ = run(*COMMAND)
+        code, _, _ = run(*scenario.command)
         os._exit(code)
     finally:
         os._exit(99)
 
 
-def at_step(root: Path, k: int) -> bool:
+def at_step(root: Path, scenario: Scenario, k: int) -> bool:
     """Kills an upload at its k-th step; False if it ended before."""
 
     def prepare() -> None:
@@ -105,7 +113,7 @@ def at_step(root: Path, k: int) -> bool:
         for holder, name in ((gate, "upload"), (Ledger, "settle")):
             setattr(holder, name, traced(getattr(holder, name), countdown))
 
-    _, status = os.waitpid(child(root, prepare), 0)
+    _, status = os.waitpid(child(root, scenario, prepare), 0)
     return was_killed(status)
 
 
@@ -122,19 +130,19 @@ def traced(function: Callable[..., Any], countdown: Countdown) -> Callable[..., 
     return inner
 
 
-def at_time(root: Path, seconds: float) -> bool:
+def at_time(root: Path, scenario: Scenario, seconds: float) -> bool:
     """Kills an upload after so many seconds; False if it ended before."""
-    number = child(root, lambda: None)
+    number = child(root, scenario, lambda: None)
     time.sleep(seconds)
     os.kill(number, signal.SIGKILL)
     _, status = os.waitpid(number, 0)
     return was_killed(status)
 
 
-def measured(root: Path, durations: list[float]) -> bool:
+def measured(root: Path, scenario: Scenario, durations: list[float]) -> bool:
     """Notes how many seconds an upload takes that nobody kills."""
     started = time.perf_counter()
-    _, status = os.waitpid(child(root, lambda: None), 0)
+    _, status = os.waitpid(child(root, scenario, lambda: None), 0)
     durations.append(time.perf_counter() - started)
     return was_killed(status)
 
@@ -153,10 +161,11 @@ def made(folder: Path, scenario: Scenario) -> Path:
     os.chdir(root)
     world = World(root, Folder(root / "archive"))
     world.configure()
+    make_keys(root)
     assert run("ledger", "init")[0] == 0
     for data in scenario.before:
         world.put(data, "new.csv")
-        assert run(*COMMAND)[0] == 0
+        assert run(*scenario.command)[0] == 0
     if scenario.cut_off:
         world.files()[-1].unlink()
     world.put(scenario.now, "new.csv")
@@ -178,7 +187,7 @@ def look(world: World, scenario: Scenario) -> int:
 
 def look_again(world: World, scenario: Scenario, cut_off: int, killed: Sequence[str]) -> None:
     """Runs the same upload once more, and looks at what must hold then."""
-    code, out, err = run(*COMMAND)
+    code, out, err = run(*scenario.command)
     assert code == 0, out + err
     assert world.place.current() == scenario.now
     wanted = [*scenario.before, *([scenario.now] if scenario.now not in scenario.before else [])]
@@ -192,6 +201,25 @@ def look_again(world: World, scenario: Scenario, cut_off: int, killed: Sequence[
     assert receipts[-1]["file"]["sha256"] == sha256(scenario.now)
     assert statuses.count("unknown") == list(killed).count("unknown") + cut_off, "an attempt that was cut off has no receipt"
     assert len(receipts) == len(world.files(".begun"))
+    if scenario.options:
+        just_written = set(range(len(scenario.before), len(killed)))
+        assert unattested(world) <= just_written, "a receipt has no attestation, and not because of the kill"
+
+
+def unattested(world: World) -> set[int]:
+    """Which receipts have no attestation. Those that have one have their own."""
+    from validator.attestation import deviations, receipt_statement
+    from validator.dsse import read_public_key
+
+    key, lacking = read_public_key("key.pub.pem"), set()
+    for number, path in enumerate(world.files()):
+        beside = Path(f"{path}.intoto.jsonl")
+        if beside.exists():
+            statement = receipt_statement(read(path.read_bytes(), path.name), path.name)
+            assert deviations(beside.read_bytes(), key, [statement]) == []
+        else:
+            lacking.add(number)
+    return lacking
 
 
 def kill(folder: Path, template: Path, scenario: Scenario, strike: Callable[[Path], bool], label: str) -> bool:
@@ -219,16 +247,16 @@ def main(arguments: Sequence[str]) -> None:
     kills = 0
     if way == "steps":
         k = shard + 1
-        while kill(folder, template, scenario, lambda root: at_step(root, k), f"at step {k}"):  # noqa: B023
+        while kill(folder, template, scenario, lambda root: at_step(root, scenario, k), f"at step {k}"):  # noqa: B023
             kills += 1
             k += shards
     else:
         times = random.Random(SEED + shard)
         durations: list[float] = []
-        kill(folder, template, scenario, lambda root: measured(root, durations), "never")
+        kill(folder, template, scenario, lambda root: measured(root, scenario, durations), "never")
         for number in range(KILLS_BY_TIME // shards):
             seconds = times.random() * durations[0]
-            kills += kill(folder, template, scenario, lambda root: at_time(root, seconds), f"by time, {number}")  # noqa: B023
+            kills += kill(folder, template, scenario, lambda root: at_time(root, scenario, seconds), f"by time, {number}")  # noqa: B023
     sys.stdout.write(f"{kills}\n")
 
 

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork
 WAYS = [
     ("replace", "steps", 0, 2), ("replace", "steps", 1, 2), ("first", "steps", 2, 5), ("after a cut", "steps", 3, 6),
     ("other bytes after a cut", "steps", 1, 6), ("replace", "time", 0, 2), ("first", "time", 1, 2),
+    ("attested", "steps", 1, 3), ("attested", "time", 0, 4),
 ]  # fmt: skip
 AT_LEAST = {"steps": 30, "time": 5}
 

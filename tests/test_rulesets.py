@@ -418,6 +418,66 @@ def test_rules_test_is_red_for_an_example_that_lies(tmp_path: Path, old: str, ne
     assert f"MY101 other-project, {text}" in out.splitlines()
 
 
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a set of its own in `sets/own`, named in `billproof.yaml`, seen from a folder inside it."""
+    own_set(tmp_path / "sets" / "own", rules={"MY101-other-project.yaml": rule_text()}, extends="csv")
+    (tmp_path / "billproof.yaml").write_text("version: 1\nruleset: sets/own\n", "utf-8")
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    return tmp_path
+
+
+def test_rules_are_those_of_the_configuration(configured: Path) -> None:
+    code, out, err = run("rules", "list")
+    assert code == 0, err
+    assert [line.split()[0] for line in out.splitlines() if line.startswith("MY")] == ["MY101"]
+    assert run("rules", "show", "my101")[0] == 0
+    assert run("rules", "docs", "--output", "pages")[0] == 0
+    assert (configured / "inside" / "pages" / "MY101-other-project.md").is_file()
+    code, out, _ = run("rules", "test")
+    assert code == 0
+    assert out.endswith(" rules of mine: 0 red; ../billproof.yaml has no fault\n")
+    assert "MY101" not in run("rules", "list", "--ruleset", "csv")[1]
+
+
+def test_rules_take_another_configuration(configured: Path) -> None:
+    (configured / "other.yaml").write_text("version: 1\nruleset: csv\n", "utf-8")
+    assert "MY101" not in run("rules", "list", "--config", "../other.yaml")[1]
+    code, _, err = run("rules", "test", "--config", "../missing.yaml")
+    assert code == 2
+    assert "../missing.yaml:1  cannot be read: No such file or directory" in err
+
+
+def test_rules_test_looks_through_the_waivers(configured: Path) -> None:
+    waiver = '{rule: MY102, organization: org-EXAMPLE1, month: any, reason: r, owner: o, expires: "2026-01-01"}'
+    (configured / "billproof.yaml").write_text(f"version: 1\nruleset: sets/own\nwaivers:\n  - {waiver}\n", "utf-8")
+    code, out, err = run("rules", "test")
+    assert (code, out) == (2, "")
+    assert "../billproof.yaml:4  there is no rule MY102 to waive" in err
+    assert run("rules", "list")[0] == 0
+
+
+def test_kinds_need_no_configuration(configured: Path) -> None:
+    (configured / "billproof.yaml").write_text("version: 2\n", "utf-8")
+    assert run("rules", "kinds")[0] == 0
+    assert run("rules", "list")[0] == 2
+
+
+@pytest.mark.parametrize("command", [["rules", "test"], ["check", str(GOOD)]])
+def test_a_set_that_the_configuration_names_lies_beside_it(configured: Path, command: list[str]) -> None:
+    (configured / "sets").rename(configured / "inside" / "sets")
+    code, out, err = run(*command)
+    assert (code, out) == (2, "")
+    assert "../billproof.yaml:2  `ruleset` is sets/own: no shipped rule set, and no folder beside this file" in err
+
+
+def test_after_rules_test_a_set_is_read_again(configured: Path) -> None:
+    assert run("rules", "test")[0] == 0
+    (configured / "sets" / "own" / "ruleset.yaml").write_text("name: 1\n", "utf-8")
+    assert run("check", str(GOOD))[0] == 2
+
+
 def test_docs_writes_a_page_for_each_rule_and_tells_stale_ones(tmp_path: Path) -> None:
     folder = tmp_path / "pages"
     assert run("rules", "docs", "--output", str(folder))[0] == 0

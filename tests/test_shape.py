@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
 
-from tests.support import ROOT
 from validator.document import Node, parse_document
 from validator.errors import Fault
+from validator.record import Record
 from validator.shape import Spec, json_schema, read
 
 
-class Inner(NamedTuple):
+class Inner(Record):
     """A part of a part."""
 
     name: str
     line: int = 1
 
 
-class Whole(NamedTuple):
+class Whole(Record):
     """One field of each kind."""
 
     id: Annotated[str, Spec(pattern=r"[A-Z]{2}[0-9]", doc="Two letters and a digit.")]
@@ -163,11 +163,3 @@ def test_the_json_schema_says_the_same(value: dict[str, Any], fits: bool) -> Non
 def test_the_json_schema_has_the_words() -> None:
     assert SCHEMA["properties"]["id"]["description"] == "Two letters and a digit."
     assert SCHEMA["required"] == ["id", "level"]
-
-
-def test_modules_with_named_tuples_keep_no_annotation_as_text() -> None:
-    """A named tuple compiles each annotation that is text when its module is loaded: a fifth of its cost."""
-    texts = [path.read_text("utf-8") for path in sorted((ROOT / "validator").rglob("*.py"))]
-    with_tuples = [text for text in texts if "(NamedTuple):" in text]
-    assert len(with_tuples) > 20
-    assert not [text.splitlines()[0] for text in with_tuples if "from __future__ import annotations" in text]

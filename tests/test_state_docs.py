@@ -62,7 +62,8 @@ def job(tmp_path: Path, name: str) -> Path:
     (folder / "billproof.yaml").write_text(CONFIGURATION, "utf-8")
     (folder / ".gitignore").write_text(".ledger/\n", "utf-8")
     (folder / "docs" / "ci").mkdir(parents=True)
-    shutil.copy(ROOT / SCRIPT, folder / SCRIPT)
+    for script in (ROOT / "docs" / "ci").glob("*.sh"):
+        shutil.copy(script, folder / "docs" / "ci")
     for place, organization in (("research", FIRST), ("labs", SECOND)):
         path = folder / "exports" / place / "cost_2025-10-01_2025-10-31.csv"
         path.parent.mkdir(parents=True)
@@ -78,6 +79,10 @@ def change(folder: Path) -> None:
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Path:
+    return make_origin(tmp_path)
+
+
+def make_origin(tmp_path: Path) -> Path:
     """A bare repository whose ledger's branch was made with the page's commands."""
     (tmp_path / "bin").mkdir()
     shim = tmp_path / "bin" / "billproof"

@@ -3,16 +3,18 @@
 Nothing is judged or sent here. What the ledger alone decides is told before a file is judged.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from validator.config import Config, Integration
 from validator.destinations.directory import DirectoryDestination
 from validator.errors import UsageError
 from validator.history import date_of, replacement
-from validator.ledger import Ledger, Month, Standing
+from validator.ledger import Attest, Ledger, Month, Standing
 from validator.model import FileResult, Hindrance
 from validator.receipt import Receipt
+from validator.record import Record
 from validator.settings import Settings
 from validator.shipment import Destination, Request, Sending, Shipment
 from validator.source import STANDARD_INPUT, Copy
@@ -21,15 +23,16 @@ from validator.values import cents, month_end, month_name, shown
 from validator.verdict import Pass
 
 
-class Wish(NamedTuple):
+class Wish(Record):
     """What was asked of an upload besides what every check is asked."""
 
     only: str | None = None
     dry_run: bool = False
     resend: bool = False
+    attest: Attest = None
 
 
-class Parcel(NamedTuple):
+class Parcel(Record):
     """A file that was judged: with its proof, if it passed, and all that is needed to send it."""
 
     file: FileResult

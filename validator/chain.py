@@ -1,16 +1,19 @@
 """Whether a ledger is as it was written: every file a receipt under its own digest, and none gone that another speaks of.
 
-What nobody can see from the ledger alone is the loss of its last upload, both files of it.
+What nobody can see from the ledger alone is the loss of its last upload, all files of it.
 """
 
+from __future__ import annotations
+
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
-from validator.ledger import Ledger, LedgerFault, Month, file_name, month_of
+from validator.ledger import Ledger, LedgerFault, Month, attested_by, file_name, month_of
 from validator.receipt import Receipt
+from validator.record import Record
 
 
-class Contents(NamedTuple):
+class Contents(Record):
     """What a ledger holds, by digest, and what shows that a file was edited, removed or brought in."""
 
     receipts: Mapping[str, Receipt]
@@ -23,7 +26,14 @@ def contents(ledger: Ledger) -> Contents:
     receipts: dict[str, Receipt] = {}
     attempts: dict[str, Receipt] = {}
     faults = []
-    for folder, name in ledger.all_files():
+    files = ledger.all_files()
+    there = set(files)
+    for folder, name in files:
+        attested = attested_by(name)
+        if attested is not None:
+            if (folder, attested) not in there:
+                faults.append(f"{os.path.join(folder, name)}: attests a receipt that is not there: it was removed or edited")
+            continue
         try:
             one = ledger.read(folder, name)
         except LedgerFault as error:
@@ -32,6 +42,22 @@ def contents(ledger: Ledger) -> Contents:
             (attempts if name.endswith(".begun") else receipts)[one.sha256] = one
     faults += (*_missing(ledger, receipts, attempts), *_gaps([*receipts.values(), *attempts.values()]))
     return Contents(receipts, attempts, tuple(faults))
+
+
+def known_before(receipts: Mapping[str, Receipt], sha256: str) -> set[str]:
+    """Digests of the receipts that were there when the upload with that receipt was judged: what it follows, directly or not.
+
+    A run judges all its files before it sends the first, so receipts of the same run do not count.
+    """
+    run = receipts[sha256].document["result_sha256"]
+    found: set[str] = set()
+    waiting = list(receipts[sha256].previous)
+    while waiting:
+        digest = waiting.pop()
+        if digest not in found:
+            found.add(digest)
+            waiting += receipts[digest].previous
+    return {one for one in found if receipts[one].document["result_sha256"] != run}
 
 
 def prove(ledger: Ledger) -> None:

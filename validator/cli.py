@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from validator.errors import BillproofError, UsageError
 from validator.options import build_parser
-from validator.output import note, painted, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
+from validator.output import note, painted, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
 from validator.render import render
-from validator.shipped import is_shipped
 from validator.verdict import Exit
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from validator.config import Config
-    from validator.model import Policy
+    from validator.dsse import Signer
+    from validator.model import Policy, Sourced
     from validator.render.text import Detail
     from validator.report import Run
     from validator.settings import Settings
@@ -29,16 +29,12 @@ _START = """Three commands to start with:
   billproof demo          three small exports, one good and two bad
 All commands: billproof --help"""
 
-_NOT_BUILT = ("verify", "pack")
-
 
 def run_command(arguments: Sequence[str]) -> int:
     """Runs one command line; gives its exit code. Raises BillproofError for what cannot be done."""
     if not arguments:
         say(_START)
         return Exit.USAGE
-    if arguments[0] in _NOT_BUILT:
-        raise UsageError(f"billproof {arguments[0]}: not in this version", "See billproof --help")
     if arguments[0] not in _RUN and os.path.exists(arguments[0]):
         raise UsageError(f"billproof {arguments[0]}: no command", f'Did you mean: billproof check "{arguments[0]}"')
     options = build_parser(arguments[0]).parse_args(arguments)
@@ -52,23 +48,52 @@ def _check(options: argparse.Namespace) -> int:
     outputs = wanted_outputs(options.output)
     started = clock()
     settings = _settings(options, started, policy_of("check", options.policy or "check", options.fail_on or "error"))
-    refuse_to_overwrite(outputs, settings)
+    signer = _signer(options, outputs, settings)
     run = check(settings)
-    _print_report(_reported(run, started, outputs), options)
+    _print_report(_reported(run, started, outputs, signer), options)
     return int(run.verdict.exit_code)
 
 
-def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """The report of a run, written to where it was asked for."""
+def _signer(options: argparse.Namespace, outputs: Sequence[tuple[str, str]], settings: Settings) -> Signer | None:
+    """What signs, if it was asked for. Raises UsageError for what may not be written, before anything is judged."""
+    refuse_to_overwrite(outputs, settings, options.attest)
+    if options.attest is None:
+        return None
+    from validator.attestation import prepared
+    from validator.run import inputs
+
+    reports = [path for format_, path in outputs if format_ == "json"]
+    return prepared(options.attest, reports, [one.path for one in inputs(settings)])
+
+
+def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]], signer: Signer | None) -> dict[str, Any]:
+    """The report of a run, written to where it was asked for, and attested if it was."""
     from validator.report import build_report
     from validator.settings import clock
 
     if run.settings.expected_total is not None and len(run.files) > 1:
         raise UsageError("--expect-total speaks of one file", f"{len(run.files)} files were named.")
     report = build_report(run, started, clock(), os.environ)
+    paths = [one.path for one in run.files]
+    if signer is not None:
+        from validator.attestation import refuse_foreign
+
+        refuse_foreign(signer, paths)
     for format_, path in outputs:
         write(path, _rendered(format_, report, "verbose"))
+    if signer is not None:
+        _attest(signer, paths, report, next(path for format_, path in outputs if format_ == "json"))
     return report
+
+
+def _attest(signer: Signer, paths: Sequence[str], report: Mapping[str, Any], path: str) -> None:
+    from hashlib import sha256
+
+    from validator.attestation import attest_files
+
+    written = _rendered("json", report, "verbose").encode("utf-8")
+    for left_out in attest_files(signer, report, paths, os.path.basename(path), sha256(written).hexdigest()):
+        note(f"no attestation of {left_out}: it could not be read")
 
 
 def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> None:
@@ -88,6 +113,8 @@ def _rendered(format_: str, report: Mapping[str, Any], detail: Detail) -> str:
 
 
 def _upload(options: argparse.Namespace) -> int:
+    from functools import partial
+
     from validator import upload
     from validator.addressing import Wish
     from validator.render.sending import headline, sending_line
@@ -97,15 +124,20 @@ def _upload(options: argparse.Namespace) -> int:
     outputs = wanted_outputs(options.output)
     started = clock()
     settings = _settings(options, started, policy_of("upload", "upload", "error"))
-    refuse_to_overwrite(outputs, settings)
-    wish = Wish(options.only, options.dry_run, options.resend)
+    signer = _signer(options, outputs, settings)
+    attest = None
+    if signer is not None:
+        from validator.attestation import receipt_bundle
+
+        attest = partial(receipt_bundle, signer)
+    wish = Wish(options.only, options.dry_run, options.resend, attest)
     tell = say if options.format == "text" else note
 
     def now() -> str:
         return rfc3339(clock())
 
     with upload.planned(settings, wish, os.environ, now, lambda: note("waiting for another upload to end …")) as plan:
-        report = _reported(plan.run, started, outputs) if plan.run else None
+        report = _reported(plan.run, started, outputs, signer) if plan.run else None
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was set aside, none was judged")
         if report is not None and (options.format != "text" or report["verdict"] != "pass"):
@@ -142,6 +174,17 @@ def _status(options: argparse.Namespace) -> int:
     return int(found["exit_code"])
 
 
+def _pack(options: argparse.Namespace) -> int:
+    from validator.pack import pack
+    from validator.settings import clock, policy_of
+
+    settings = _settings(options, clock(), policy_of("upload", "upload", "error"))
+    refuse_folder(options.output, settings)
+    for line in pack(options.whose, options.months, options.output, settings):
+        say(line)
+    return Exit.PASS
+
+
 def _config_of(options: argparse.Namespace) -> Config | None:
     from validator.discovery import current_folder, find_config
 
@@ -159,12 +202,6 @@ def _settings(options: argparse.Namespace, now: datetime, policy: Policy) -> Set
 
     config = _config_of(options)
     as_of = given.parse_as_of(options.as_of) if options.as_of is not None else now
-    if options.ruleset is not None:
-        ruleset = Sourced(options.ruleset, "--ruleset")
-    elif config:
-        ruleset = Sourced(_ruleset_of(config), config.shown_path)
-    else:
-        ruleset = Sourced("openai-cost", "default")
     if options.organization is not None and not options.organization.strip():
         raise UsageError("--organization is empty", "Write the id as it stands in OpenAI's settings: org-…")
     if "-" in options.files and options.second_opinion:
@@ -172,7 +209,7 @@ def _settings(options: argparse.Namespace, now: datetime, policy: Policy) -> Set
     return given.Settings(
         files=tuple(options.files),
         policy=policy,
-        ruleset=ruleset,
+        ruleset=_ruleset(options, config),
         organization=Sourced(options.organization, "--organization") if options.organization else None,
         month=given.parse_month(options.month, as_of) if options.month is not None else None,
         month_to_date=options.month_to_date,
@@ -192,21 +229,34 @@ def _settings(options: argparse.Namespace, now: datetime, policy: Policy) -> Set
             "second_opinion": _source(options.second_opinion, "--second-opinion"),
         },
         to=getattr(options, "to", None),
+        jobs=given.parse_jobs(options.jobs) if options.jobs is not None else 1,
     )
 
 
-def _ruleset_of(config: Config) -> str:
-    """The configuration's rule set: a shipped one by its name, else a folder seen from the configuration."""
-    name = config.file.ruleset
-    folder = os.path.join(os.path.dirname(config.path), name)
-    if is_shipped(name) or not os.path.isfile(os.path.join(folder, "ruleset.yaml")):
-        return name
-    relative = os.path.relpath(folder).replace(os.sep, "/")
-    return f"./{relative}" if is_shipped(relative) else relative
+def _ruleset(options: argparse.Namespace, config: Config | None) -> Sourced:
+    """The rule set that was named, else that of the configuration, else the shipped one."""
+    from validator.model import Sourced
+
+    if options.ruleset is not None:
+        return Sourced(options.ruleset, "--ruleset")
+    return Sourced(config.ruleset(), config.shown_path) if config else Sourced("openai-cost", "default")
 
 
 def _source(given: bool, flag: str) -> str:
     return flag if given else "default"
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from validator.verification import Wanted, verify
+
+    key = None
+    if options.key is not None:
+        from validator.dsse import read_public_key
+
+        key = read_public_key(options.key)
+    found = verify(Wanted(options.report, options.file, options.ruleset, key))
+    say(painted("\n".join(found.lines())))
+    return int(found.exit_code)
 
 
 def _guide(options: argparse.Namespace) -> int:
@@ -234,7 +284,8 @@ def _demo(options: argparse.Namespace) -> int:
 def _rules(options: argparse.Namespace) -> int:
     from validator import rulebook
 
-    return rulebook.run(options.action, options, say, run_command)
+    config = None if options.action == "kinds" else _config_of(options)
+    return rulebook.run(options, _ruleset(options, config).value or "", config, say, run_command)
 
 
 def _sandbox(options: argparse.Namespace) -> int:
@@ -253,5 +304,5 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 _RUN: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": _check, "upload": _upload, "guide": _guide, "init": _init, "demo": _demo, "ledger": _ledger, "status": _status,
-    "rules": _rules, "sandbox": _sandbox,
+    "verify": _verify, "pack": _pack, "rules": _rules, "sandbox": _sandbox,
 }  # fmt: skip

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from validator.checks import KINDS
@@ -26,16 +27,27 @@ FILE_NAME = "compiled.json"
 
 _NO_EXAMPLES = Examples((), ())
 _NO_CHECK = Node(None, 1)
+_KEPT: dict[str, RuleSet] = {}
 
 
 def load_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
     """The set of that name or folder, to be run; the shipped one without its examples. Raises ConfigurationError."""
-    found = read_compiled(name)
+    found = _KEPT.get(name) or read_compiled(name)
     if found is not None:
         return found
     from validator.ruleset import read_ruleset
 
     return read_ruleset(name)
+
+
+@contextmanager
+def kept(name: str, ruleset: RuleSet) -> Iterator[None]:
+    """While this lasts, `load_ruleset(name)` gives the set without reading it again: its examples are many."""
+    _KEPT[name] = ruleset
+    try:
+        yield
+    finally:
+        del _KEPT[name]
 
 
 def compile_ruleset(ruleset: RuleSet) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 An ignored configuration would pass in silence, so a file with nearly the right name is an error.
 """
 
+from __future__ import annotations
+
 import glob
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from validator.destination_settings import (
     FILL_IN,
@@ -21,18 +23,20 @@ from validator.destination_settings import (
     used_placeholders,
 )
 from validator.discovery import relative
-from validator.document import parse_document, read_small
+from validator.document import Node, parse_document, read_small
 from validator.errors import ConfigurationError, Fault
 from validator.model import Hindrance, Sourced
+from validator.record import Record
 from validator.rule import RuleSet
 from validator.rulefiles import RULE_ID
 from validator.shape import FILLED, Spec, read
+from validator.shipped import is_shipped
 from validator.values import calendar_date, is_month
 
 WAIVER_DAYS = 400
 
 
-class Integration(NamedTuple):
+class Integration(Record):
     """One OpenAI organization, as in Pelanor."""
 
     name: Annotated[str, Spec(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")]
@@ -44,7 +48,7 @@ class Integration(NamedTuple):
     line: int = 1
 
 
-class Waiver(NamedTuple):
+class Waiver(Record):
     """Somebody signs for a rule that fails: for one month, until a date, up to a number or for one file."""
 
     rule: Annotated[str, Spec(pattern=RULE_ID)]
@@ -60,7 +64,7 @@ class Waiver(NamedTuple):
     line: int = 1
 
 
-class ConfigFile(NamedTuple):
+class ConfigFile(Record):
     """`billproof.yaml` as it is written."""
 
     version: Literal[1]
@@ -69,9 +73,10 @@ class ConfigFile(NamedTuple):
     destinations: Mapping[str, DestinationSettings] = {}
     integrations: tuple[Integration, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    node: Node | None = None
 
 
-class Config(NamedTuple):
+class Config(Record):
     """A sound configuration, where it lies, and its digest."""
 
     path: Path
@@ -81,9 +86,7 @@ class Config(NamedTuple):
 
     def configured(self) -> list[tuple[str, Sourced]]:
         """Every configured organization with its place, in order."""
-        return [
-            (one.organization, Sourced(one.organization, f"{self.shown_path}:{one.line}")) for one in self.file.integrations
-        ]
+        return [(one.organization, Sourced(one.organization, f"{self.shown_path}:{one.line}")) for one in self.file.integrations]
 
     def integration_of_file(self, path: str) -> Integration | None:
         """The integration whose `files` folder holds the file."""
@@ -98,6 +101,19 @@ class Config(NamedTuple):
     def folder(self, integration: Integration) -> Path:
         """The `files` folder of an integration, from where the configuration lies."""
         return (self.path.parent / (integration.files or "")).resolve()
+
+    def ruleset(self) -> str:
+        """The rule set: a shipped one by its name, else a folder seen from here. Raises ConfigurationError if there is none."""
+        name = self.file.ruleset
+        if is_shipped(name):
+            return name
+        if not (self.path.parent / name / "ruleset.yaml").is_file():
+            from validator.soundness import line_of
+
+            text = f"`ruleset` is {name}: no shipped rule set, and no folder beside this file with a ruleset.yaml"
+            raise ConfigurationError([Fault(self.shown_path, line_of(self.file.node, "ruleset"), text)])
+        folder = self.beside(name)
+        return f"./{folder}" if is_shipped(folder) else folder
 
     def ledger(self) -> str | None:
         """The folder of the ledger, seen from the working folder."""
@@ -209,9 +225,7 @@ def _check_copies(config: Config, faults: list[Fault]) -> None:
 def check_waivers(config: Config, ruleset: RuleSet, today: date) -> None:
     """Raises ConfigurationError for waivers that the rule set does not allow; `today` bounds how far ahead they may end."""
     faults = [
-        Fault(config.shown_path, one.line, text)
-        for one in config.file.waivers
-        for text in _waiver_faults(one, ruleset, today)
+        Fault(config.shown_path, one.line, text) for one in config.file.waivers for text in _waiver_faults(one, ruleset, today)
     ]
     if faults:
         raise ConfigurationError(faults)

@@ -3,11 +3,14 @@
 FILL-IN may stand wherever only the operator knows; a check does without it, and an upload asks for it.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from validator.errors import Fault
+from validator.record import Record
 from validator.shape import Spec
 
 FILL_IN = "FILL-IN"
@@ -19,16 +22,17 @@ _OWN_HEADERS = (
     "accept-encoding", "connection", "content-digest", "content-encoding", "content-length", "expect", "host", "idempotency-key",
     "transfer-encoding",
 )  # fmt: skip
-_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+# In capitals, so that a token pasted in its place is refused, and nowhere shown as the name of a variable.
+_VARIABLE = r"[A-Z_][A-Z0-9_]*"
 
 
-class FormField(NamedTuple):
+class FormField(Record):
     """The name of a multipart form's field for the file."""
 
     form_field: str
 
 
-class DestinationSettings(NamedTuple):
+class DestinationSettings(Record):
     """Where uploads go: a folder, or an API by configuration. FILL-IN stands where only the operator knows."""
 
     kind: Literal["http", "directory"]
@@ -44,7 +48,7 @@ class DestinationSettings(NamedTuple):
     line: int = 1
 
 
-class Token(NamedTuple):
+class Token(Record):
     """Where the secret comes from: environment variables or a file, never this file itself."""
 
     env: Annotated[str | None, Spec(pattern=_VARIABLE)] = None

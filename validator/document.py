@@ -5,13 +5,16 @@ and dates as numbers, deep nesting, several documents in one file. The file is r
 can make the reader recurse.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from validator.errors import Fault
+from validator.record import Record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,10 +33,10 @@ _MISREAD = (
 Scalar = str | int | bool | None
 
 
-class Node(NamedTuple):
+class Node(Record):
     """A value of a YAML file with its 1-based line: a scalar (and its text), a list of Nodes, or a dict of Nodes by key."""
 
-    value: Scalar | list["Node"] | dict[str, "Node"]
+    value: Scalar | list[Node] | dict[str, Node]
     line: int
     ambiguous: bool = False
     text: str = ""
@@ -127,7 +130,7 @@ def _plain(text: str, line: int) -> Node:
     return Node(text, line, ambiguous=re.fullmatch(_MISREAD, text) is not None, text=text)
 
 
-def read_document(path: "Path", shown_path: str, faults: list[Fault]) -> Node | None:
+def read_document(path: Path, shown_path: str, faults: list[Fault]) -> Node | None:
     """The tree of the YAML file at `path`, or None; faults (with `shown_path` and line) are appended to `faults`."""
     try:
         data = read_small(path)
@@ -137,7 +140,7 @@ def read_document(path: "Path", shown_path: str, faults: list[Fault]) -> Node | 
     return parse_document(data, shown_path, faults)
 
 
-def read_small(path: "Path") -> bytes:
+def read_small(path: Path) -> bytes:
     """The bytes of a regular file, or one more than are allowed of a larger one. Raises OSError."""
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):

@@ -1,11 +1,14 @@
 """What state a month is in and whether anything is due: decided from its receipts, the files that lie there, and the time."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from validator.ledger import Standing
 from validator.receipt import Receipt
+from validator.record import Record
 from validator.values import in_words, instant, month_end, month_settled, shown
 from validator.verdict import Word
 
@@ -14,7 +17,7 @@ State = Literal[
 ]  # fmt: skip
 
 
-class NewFile(NamedTuple):
+class NewFile(Record):
     """A file in an integration's folder whose bytes its destination never had. `because`: what keeps it from being sent."""
 
     path: str
@@ -24,7 +27,7 @@ class NewFile(NamedTuple):
     because: tuple[str, ...]
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """The state of one month of one integration."""
 
     state: State

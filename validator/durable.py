@@ -25,7 +25,7 @@ def put_new(path: str, chunks: Iterable[bytes]) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(draft)
-    _flush_folder(path)
+    flush_folder(path)
 
 
 def replace(path: str, chunks: Iterable[bytes]) -> None:
@@ -36,7 +36,7 @@ def replace(path: str, chunks: Iterable[bytes]) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(draft)
-    _flush_folder(path)
+    flush_folder(path)
 
 
 def _draft(path: str, chunks: Iterable[bytes]) -> str:
@@ -55,7 +55,7 @@ def _draft(path: str, chunks: Iterable[bytes]) -> str:
     return draft
 
 
-def _flush_folder(path: str) -> None:
+def flush_folder(path: str) -> None:
     """Makes the name itself last, where folders can be flushed."""
     if not hasattr(os, "O_DIRECTORY"):
         return

@@ -1,7 +1,10 @@
 """Expected errors: what went wrong, what to do next, and the exit code that is documented for it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from validator.record import Record
 
 
 class BillproofError(Exception):
@@ -33,7 +36,7 @@ class Unwritable(BillproofError):
     """A result could not be written, so nobody would see it."""
 
 
-class Fault(NamedTuple):
+class Fault(Record):
     """One fault of a configuration or rule file, at a 1-based line."""
 
     path: str

@@ -1,13 +1,16 @@
 """Which export a header belongs to: told by its columns, as the rule set describes them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from validator.model import Export
+from validator.record import Record
 from validator.schema import TableSchema
 
 
-class ExportShape(NamedTuple):
+class ExportShape(Record):
     """An export is of this kind if all columns of one label are there and none of `without`; or all have one role."""
 
     export: Literal["activity", "no_usage", "legacy"]
@@ -16,7 +19,7 @@ class ExportShape(NamedTuple):
     only_role: Literal["time", "measure", "id", "code", "group", "text"] | None = None
 
 
-class Recognised(NamedTuple):
+class Recognised(Record):
     """The kind of export, its label (`completions`), and the columns that tell it."""
 
     export: Export

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import cache
 
-from validator.chain import prove
+from validator.chain import contents, known_before, prove
 from validator.errors import BillproofError
 from validator.ledger import Ledger, LedgerFault, Month, Standing, open_ledger
 from validator.model import EarlierUpload, History
@@ -12,21 +13,25 @@ from validator.receipt import Receipt
 from validator.values import cents, month_days, month_of
 
 
-def look_back(ledger: str, destination: str, organization: str, month: str) -> History:
-    """What the ledger in the folder `ledger` knows. One that cannot be relied on is told in `lacking`, never passed over."""
+def look_back(ledger: str, destination: str, organization: str, month: str, before: str | None = None) -> History:
+    """What the ledger in the folder `ledger` knows, or knew before the upload whose receipt has the digest `before`.
+
+    A ledger that cannot be relied on is told in `lacking`, never passed over.
+    """
     try:
         found = open_ledger(ledger)
         fault = _fault(ledger, found.id, tuple(found.all_files()))
         if fault is not None:
             return History(destination, lacking=fault)
-        standing = found.standing(Month(destination, organization, month))
+        known = None if before is None else known_before(contents(found).receipts, before)
+        standing = _as_known(found.standing(Month(destination, organization, month)), known)
         last = _upload(standing)
-        before = _upload(found.standing(Month(destination, organization, month_before(month))))
+        earlier = _upload(_as_known(found.standing(Month(destination, organization, month_before(month))), known))
         seen = {sha256: standing.replaced(sha256) for sha256 in standing.seen}
         replaced = {sha256: replacement(*both) for sha256, both in seen.items() if both}
     except BillproofError as error:
         return History(destination, lacking=f"{error.message}. {error.help}".strip())
-    return History(destination, last, before, replaced=replaced)
+    return History(destination, last, earlier, replaced=replaced)
 
 
 def month_before(month: str) -> str:
@@ -55,6 +60,10 @@ def replacement(mine: Receipt, since: Receipt) -> str:
 def date_of(one: Receipt) -> str:
     """When the result of an upload was known, to the minute."""
     return one.finished[:16].replace("T", " ")
+
+
+def _as_known(standing: Standing, known: Container[str] | None) -> Standing:
+    return standing if known is None else Standing(tuple(one for one in standing.receipts if one.sha256 in known))
 
 
 def _upload(standing: Standing) -> EarlierUpload | None:

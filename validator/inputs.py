@@ -3,16 +3,18 @@
 Nothing is skipped in silence: a name that leads to no file stands in the list with the reason.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
+from validator.record import Record
 from validator.source import STANDARD_INPUT
 
 NO_EXPORT = "this folder holds no file whose name ends in .csv"
 
 
-class Input(NamedTuple):
+class Input(Record):
     """A path to check, or the reason why a name leads to none."""
 
     path: str

@@ -1,29 +1,35 @@
 """The ledger: an append-only folder of receipts, `<destination>/<organization>/<month>/<n>-<sha12>.json`.
 
 Every attempt leaves two files. `<n>-<sha12>.begun` is there before the first byte goes out, the receipt once the answer is
-known; `<sha12>` is the beginning of the file's own digest. Nothing is ever changed or removed, so folders of several
+known; `<sha12>` is the beginning of the file's own digest. With a key its attestation comes after it, as
+`<n>-<sha12>.json.intoto.jsonl`. Nothing is ever changed or removed, so folders of several
 machines can be merged by copying. A ledger is made on purpose: one that is missing is not an empty one.
 """
+
+from __future__ import annotations
 
 import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from validator import durable, receipt
 from validator.errors import BillproofError, Unwritable, UsageError
 from validator.locking import PATIENCE_SECONDS, Waiting, locked
 from validator.receipt import Receipt, ReceiptFault
+from validator.record import Record
 from validator.shipment import Answer, Shipment
 
 MARKER = "ledger.json"
+ATTESTATION = "json.intoto.jsonl"
 SCHEMA = "billproof/ledger/v1"
 
 _RECEIPT = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.json")
 _BEGUN = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.begun")
+_ATTESTATION = re.compile(r"([0-9]{4,}-[0-9a-f]{12}\.json)\.intoto\.jsonl")
 _ABOUT = """Receipts of billproof: what was uploaded, where to, and what the destination said. Nothing here is ever changed or
 removed. Keep this folder as you keep accounts: docs/ci/state.md tells how. `billproof ledger verify` checks it.
 """
@@ -37,7 +43,7 @@ class LedgerFault(BillproofError):
     """The ledger is not as it was written, so it cannot be relied on."""
 
 
-class Month(NamedTuple):
+class Month(Record):
     """One month of one organization at one destination: what an upload replaces."""
 
     destination: str
@@ -45,7 +51,7 @@ class Month(NamedTuple):
     month: str
 
 
-class Standing(NamedTuple):
+class Standing(Record):
     """What the ledger knows of a month: its receipts in order, an attempt that was cut off among them as `unknown`."""
 
     receipts: tuple[Receipt, ...]
@@ -88,7 +94,11 @@ class Standing(NamedTuple):
         return {one.file_sha256 for one in self.receipts if one.holds or one.status == "unknown"}
 
 
-class Attempt(NamedTuple):
+# Makes the attestation of a receipt whose file has that name.
+Attest = Callable[[Receipt, str], bytes] | None
+
+
+class Attempt(Record):
     """An upload that was begun: its document, and the digest of the file that says so."""
 
     folder: str
@@ -97,11 +107,12 @@ class Attempt(NamedTuple):
 
 
 class Ledger:
-    """A folder with its mark. Reading needs nothing; writing goes on under `lock`."""
+    """A folder with its mark. Reading needs nothing; writing goes on under `lock`. With `attest`, receipts are attested."""
 
-    def __init__(self, root: str, id_: str) -> None:
+    def __init__(self, root: str, id_: str, attest: Attest = None) -> None:
         self.root = root
         self.id = id_
+        self._attest = attest
         self._heads: list[str] | None = None
         self._read_before: dict[str, Receipt] = {}
 
@@ -157,6 +168,9 @@ class Ledger:
         """Writes the receipt of an attempt. Raises Unwritable; that the upload was begun is on disk even then."""
         found = self._write(attempt.folder, receipt.concluded(attempt.document, attempt.sha256, answer, now), "json")
         self._heads = sorted({found.sha256, *(one for one in self.heads() if one not in found.previous)})
+        if self._attest is not None:
+            data = self._attest(found, file_name(found.n, found.sha256, "json"))
+            _put(self.path(found, ATTESTATION), data, "the receipt is written, its attestation could not be")
         return found
 
     def heads(self) -> list[str]:
@@ -224,15 +238,11 @@ class Ledger:
     def _write(self, folder: str, document: Mapping[str, Any], suffix: str) -> Receipt:
         data = receipt.encoded(document)
         found = receipt.read(data, "receipt")
-        path = os.path.join(folder, file_name(found.n, found.sha256, suffix))
-        try:
-            durable.put_new(path, [data])
-        except OSError as error:
-            raise Unwritable(f"{path}: the receipt could not be written: {error.strerror or error}") from None
+        _put(os.path.join(folder, file_name(found.n, found.sha256, suffix)), data, "the receipt could not be written")
         return found
 
 
-def open_ledger(root: str) -> Ledger:
+def open_ledger(root: str, attest: Attest = None) -> Ledger:
     """The ledger in a folder. Raises NoLedger if none was made there, LedgerFault if its mark is damaged."""
     restore = "restore the ledger from where it is kept: docs/ci/state.md tells three ways."
     try:
@@ -245,7 +255,7 @@ def open_ledger(root: str) -> Ledger:
         raise LedgerFault(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore.capitalize()) from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("id"), str):
         raise LedgerFault(f"{root}/{MARKER}: is not the mark of a ledger", restore.capitalize())
-    return Ledger(root, found["id"])
+    return Ledger(root, found["id"], attest)
 
 
 def make_ledger(root: str) -> Ledger:
@@ -276,6 +286,19 @@ def month_of(one: Receipt) -> Month:
 def file_name(n: int, sha256: str, suffix: str) -> str:
     """`0001-9f2c1b7a3d5e.json`."""
     return f"{n:04}-{sha256[:12]}.{suffix}"
+
+
+def attested_by(name: str) -> str | None:
+    """The file name of the receipt that an attestation with this name speaks of; None if it is no attestation's name."""
+    found = _ATTESTATION.fullmatch(name)
+    return found[1] if found else None
+
+
+def _put(path: str, data: bytes, fault: str) -> None:
+    try:
+        durable.put_new(path, [data])
+    except OSError as error:
+        raise Unwritable(f"{path}: {fault}: {error.strerror or error}") from None
 
 
 def _names(folder: str, pattern: re.Pattern[str]) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 
 from validator.chain import contents
 from validator.config import Config
 from validator.errors import UsageError
-from validator.ledger import Ledger, Month, make_ledger, month_of, open_ledger
+from validator.ledger import ATTESTATION, Ledger, Month, make_ledger, month_of, open_ledger
 from validator.receipt import Receipt
 from validator.shipped import shipped
 from validator.values import cents, shown
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace, config: Config | None, say: Say) -> int:
         integration = next((one for one in config.file.integrations if one.name == options.organization), None)
         say("\n".join(month_page(ledger, integration.organization if integration else options.organization, options.month)))
     else:
-        return _verify(ledger, say)
+        return _verify(ledger, say, options.key)
     return Exit.PASS
 
 
@@ -74,8 +75,8 @@ def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
             yield f"    {each.file_name}, {held}; {ledger.path(each)}"
 
 
-def _verify(ledger: Ledger, say: Say) -> int:
-    checked, faults, notes = verify(ledger)
+def _verify(ledger: Ledger, say: Say, key: str | None) -> int:
+    checked, faults, notes = verify(ledger, key)
     for text in (*faults, *notes):
         say(text)
     word = "FAIL" if faults else "PASS"
@@ -87,11 +88,34 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def verify(ledger: Ledger) -> tuple[int, list[str], list[str]]:
-    """How many receipts there are; the faults: edited, removed or foreign ones; and notes: forks."""
+def verify(ledger: Ledger, key: str | None = None) -> tuple[int, list[str], list[str]]:
+    """How many receipts there are; the faults: edited, removed or foreign ones, and, with the file of a public `key`, those
+    that were not signed with it; and notes: forks. Raises UsageError for a file that is no key.
+    """
     receipts, attempts, faults = contents(ledger)
-    faults = (*faults, *_misfits(ledger, receipts, attempts), *_unanswered(ledger, receipts, attempts))
+    misfits = list(_misfits(ledger, receipts, attempts))
+    faults = (*faults, *misfits, *_unanswered(ledger, receipts, attempts))
+    if key is not None:
+        faults = (*faults, *_unsigned(ledger, {} if misfits else receipts, key))
     return len(receipts), list(faults), list(_forks(receipts))
+
+
+def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterator[str]:
+    """Receipts without an attestation of the key, and attestations that are not of their receipts."""
+    from validator.attestation import deviations, receipt_statement
+    from validator.dsse import read_public_key
+
+    key = read_public_key(path)
+    for one in found.values():
+        beside = ledger.path(one, ATTESTATION)
+        try:
+            with open(beside, "rb") as stream:
+                data = stream.read()
+        except OSError as error:
+            yield f"{beside}: cannot be read, so nobody vouches for the receipt: {error.strerror}"
+            continue
+        for text in deviations(data, key, [receipt_statement(one, os.path.basename(ledger.path(one)))]):
+            yield f"{beside}: {text}"
 
 
 def _misfits(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:

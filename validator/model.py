@@ -1,9 +1,12 @@
 """What was found: frozen values that travel from the engine to the verdict, the diagnosis and the report."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from validator.record import Record
 from validator.values import EXACT, shown
 
 Level = Literal["error", "warning", "note"]
@@ -12,21 +15,21 @@ Export = Literal["cost", "activity", "no_usage", "legacy", "unknown"]
 DayState = Literal["charged", "empty", "missing", "outside", "open"]
 
 
-class Sourced(NamedTuple):
+class Sourced(Record):
     """A setting's value and where it came from: `--month`, `billproof.yaml:12`, `inferred`, `default`."""
 
     value: str | None
     source: str
 
 
-class Place(NamedTuple):
+class Place(Record):
     """A place in a file: physical line (1-based, None for the whole file) and column name (None for the whole line)."""
 
     line: int | None = None
     column: str | None = None
 
 
-class Spot(NamedTuple):
+class Spot(Record):
     """A fault as a check saw it, before its message is written: messages may speak of the month, known at the end only."""
 
     line: int | None = None
@@ -39,7 +42,7 @@ class Spot(NamedTuple):
     details: Mapping[str, str] = {}
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """A fault as people and programs read it; every text in it has been through `values.shown`."""
 
     line: int | None
@@ -53,7 +56,7 @@ class Finding(NamedTuple):
     key: str
 
 
-class UsedWaiver(NamedTuple):
+class UsedWaiver(Record):
     """A waiver that covered a failed rule, as it stands in the report."""
 
     reason: str
@@ -64,7 +67,7 @@ class UsedWaiver(NamedTuple):
     reference: str | None = None
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """What became of one rule on one file. `violations` is the true total, however few findings are kept."""
 
     rule: str
@@ -81,7 +84,7 @@ class Outcome(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
-class DayFacts(NamedTuple):
+class DayFacts(Record):
     """One UTC day of the file (or of its month): rows, exact amount (None where it is unknown), and its state."""
 
     date: str
@@ -90,7 +93,7 @@ class DayFacts(NamedTuple):
     amount: Decimal | None
 
 
-class Group(NamedTuple):
+class Group(Record):
     """The charges of one project or line item."""
 
     id: str
@@ -99,7 +102,7 @@ class Group(NamedTuple):
     rows: int
 
 
-class Sum(NamedTuple):
+class Sum(Record):
     """The rows and the exact amount of a day or a project."""
 
     rows: int
@@ -116,7 +119,7 @@ def sums_by_project(projects: Iterable[Group]) -> dict[str, tuple[str | None, Su
     return found
 
 
-class Totals(NamedTuple):
+class Totals(Record):
     """Control totals over all readable rows. `amount` is None when a charge could not be read or is not exact, and when the
     rule set has no role for amounts (`has_amounts` is False). `by_project` holds the largest and one for the rest, `projects`
     every one of them.
@@ -135,7 +138,7 @@ class Totals(NamedTuple):
     projects: tuple[Group, ...] = ()
 
 
-class EarlierUpload(NamedTuple):
+class EarlierUpload(Record):
     """An upload that the destination accepted, as its receipt tells it: sums by day (`2025-10-01`) and by project."""
 
     destination: str
@@ -148,7 +151,7 @@ class EarlierUpload(NamedTuple):
     projects: Mapping[str, Sum]
 
 
-class History(NamedTuple):
+class History(Record):
     """The last accepted uploads of the month and of the month before it; or, in `lacking`, why nothing is known of them.
 
     `replaced` tells of files that were there and are no more, by digest: when, and what came instead.
@@ -161,7 +164,7 @@ class History(NamedTuple):
     replaced: Mapping[str, str] = {}
 
 
-class SecondOpinion(NamedTuple):
+class SecondOpinion(Record):
     """What frictionless says of the same file with the same schema: valid or not, and where it and we disagree."""
 
     tool: str
@@ -170,7 +173,7 @@ class SecondOpinion(NamedTuple):
     disagreements: tuple[str, ...]
 
 
-class Diagnosis(NamedTuple):
+class Diagnosis(Record):
     """The cause behind the failed rules, in the words of the export dialog."""
 
     id: str
@@ -179,14 +182,14 @@ class Diagnosis(NamedTuple):
     rules: tuple[str, ...]
 
 
-class Hindrance(NamedTuple):
+class Hindrance(Record):
     """What lies outside the file and keeps an upload from sending it: a code, and the same in words."""
 
     code: Literal["no_destination", "fill_in", "replaced"]
     text: str
 
 
-class FileResult(NamedTuple):
+class FileResult(Record):
     """Everything known about one file. `error` says why it could not be read to its last byte."""
 
     path: str
@@ -211,6 +214,8 @@ class FileResult(NamedTuple):
     diagnosis: Diagnosis | None = None
     notes: tuple[str, ...] = ()
     last_upload: EarlierUpload | None = None
+    upload_before: EarlierUpload | None = None
+    destination: str | None = None
     hindrance: Hindrance | None = None
 
     def outcome(self, rule: str) -> Outcome | None:
@@ -218,7 +223,7 @@ class FileResult(NamedTuple):
         return next((one for one in self.outcomes if one.rule == rule), None)
 
 
-class RuleDuty(NamedTuple):
+class RuleDuty(Record):
     """What the verdict must know of a rule: whether a file may leave it nothing to say, or a check pass without it, and
     whether it is the one that asks for every day of the month.
     """
@@ -229,14 +234,14 @@ class RuleDuty(NamedTuple):
     covers_month: bool = False
 
 
-class RuleSetDuty(NamedTuple):
+class RuleSetDuty(Record):
     """The rules that must each have one outcome, and what makes the set weaker than the shipped one."""
 
     rules: tuple[RuleDuty, ...]
     weaker: tuple[str, ...] = ()
 
 
-class Policy(NamedTuple):
+class Policy(Record):
     """How strict the judgement is. `check`: errors fail; `upload`: everything must have passed or been signed for."""
 
     command: Literal["check", "upload"] = "check"

@@ -31,7 +31,7 @@ def _unsized(prog: str) -> argparse.HelpFormatter:
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Every command and option with its help text; only that of `command`, if it is one, for it is quicker."""
+    """Every command and option with its help text; only that of `command`, if it is one (none for `--version`): it is quicker."""
     parser = _Parser(
         prog="billproof", description="Proves that an OpenAI cost export is fit to be imported into Pelanor.",
         epilog=_EPILOG, allow_abbrev=False, formatter_class=_unsized,
@@ -40,8 +40,9 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", prog=parser.prog, required=True, parser_class=_Parser
     )
-    for add in [_COMMANDS[command]] if command and command in _COMMANDS else _COMMANDS.values():
-        add(commands)
+    for name, add in _COMMANDS.items():
+        if command not in ("--version", *_COMMANDS) or name == command:
+            add(commands)
     return parser
 
 
@@ -61,6 +62,7 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--policy", choices=("check", "upload"), default=None, help="upload: judge as an upload would")
     check.add_argument("--fail-on", choices=("error", "warning"), default=None, help="lowest level that fails (default: error)")
     _reporting_options(check)
+    check.add_argument("--attest", metavar="KEY", help="sign report and verdict: FILE.intoto.jsonl (extra: billproof[attest])")
 
 
 def _add_upload(commands: Any) -> None:
@@ -72,12 +74,13 @@ def _add_upload(commands: Any) -> None:
     upload.add_argument("--resend", action="store_true", help="send bytes that are there already, or that were replaced since")
     _judging_options(upload)
     _reporting_options(upload)
+    upload.add_argument("--attest", metavar="KEY", help="sign reports, verdicts and receipts (extra: billproof[attest])")
 
 
 def _add_guide(commands: Any) -> None:
     guide = _add(commands, "guide", "what to click in OpenAI's export dialog, with the dates filled in")
     _month_options(guide)
-    _ruleset_option(guide)
+    guide.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set (default: openai-cost)")
 
 
 def _add_init(commands: Any) -> None:
@@ -95,10 +98,27 @@ def _add_status(commands: Any) -> None:
     status.add_argument("--from", dest="first", metavar="YYYY-MM", help="the first month of a grid")
     status.add_argument("--to", dest="last", metavar="YYYY-MM", help="the last month of a grid (default: last)")
     status.add_argument("--as-of", metavar="INSTANT", help="what is due at this date or RFC 3339 instant (default: now)")
-    status.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    _config_option(status)
     status.add_argument("--format", choices=("text", "json"), default="text", help="what is printed (default: text)")
     status.set_defaults(
         files=(), organization=None, month_to_date=False, expect_total=None, ruleset=None, second_opinion=False,
+        max_findings=None, jobs=None,
+    )  # fmt: skip
+
+
+def _add_pack(commands: Any) -> None:
+    pack = _add(commands, "pack", "a folder for an auditor: export, report, receipts, rules and configuration of an upload")
+    pack.add_argument("whose", metavar="ORG", help="the organization's id, or the integration's name")
+    pack.add_argument("months", metavar="MONTH", nargs="+", help="such as 2025-10, or last for the last one that is over")
+    pack.add_argument(
+        "--output", metavar="DIR", required=True,
+        help="the folder, not there yet or empty; several months: a folder each in it",
+    )  # fmt: skip
+    pack.add_argument("--to", metavar="DESTINATION", help="where it was sent to, instead of the integration's `to:`")
+    _ruleset_option(pack)
+    pack.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    pack.set_defaults(
+        files=(), organization=None, month=None, as_of=None, month_to_date=False, expect_total=None, second_opinion=False,
         max_findings=None,
     )  # fmt: skip
 
@@ -116,8 +136,9 @@ def _judging_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--month-to-date", action="store_true", help="the month need not be over; days that ended must be there")
     parser.add_argument("--expect-total", metavar="AMOUNT", help="the month's total as you read it elsewhere, to the cent")
     _ruleset_option(parser)
-    parser.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    _config_option(parser)
     parser.add_argument("--second-opinion", action="store_true", help="ask frictionless, too (extra: billproof[frictionless])")
+    parser.add_argument("--jobs", metavar="N", help="check N files at a time, each in a process of its own (default: 1)")
 
 
 def _reporting_options(parser: argparse.ArgumentParser) -> None:
@@ -142,10 +163,20 @@ def _add_ledger(commands: Any) -> None:
     ):
         action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
         action.set_defaults(action=name)
-        action.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+        _config_option(action)
+        if name == "verify":
+            action.add_argument("--key", metavar="PUB", help="every receipt must be attested with this public key")
         if name == "show":
             action.add_argument("organization", metavar="ORG", help="the organization's id, or the integration's name")
             action.add_argument("month", metavar="MONTH", help="such as 2025-10")
+
+
+def _add_verify(commands: Any) -> None:
+    verify = _add(commands, "verify", "do again what a report says was done, and compare; 1 if anything differs")
+    verify.add_argument("report", metavar="REPORT", help="a report in JSON")
+    verify.add_argument("file", nargs="?", metavar="FILE", help="the export it speaks of; without it, all files where they lay")
+    verify.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set that was used, if it is not a shipped one")
+    verify.add_argument("--key", metavar="PUB", help="FILE.intoto.jsonl must have been signed with this public key's other half")
 
 
 def _month_options(parser: argparse.ArgumentParser) -> None:
@@ -154,7 +185,11 @@ def _month_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _ruleset_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set (default: openai-cost)")
+    parser.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set (default: billproof.yaml's, else openai-cost)")
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
 
 
 def _add_rules(commands: Any) -> None:
@@ -164,12 +199,14 @@ def _add_rules(commands: Any) -> None:
         ("list", "every rule of the set, a line each"),
         ("show", "one rule: what it asserts, why, what to do, examples"),
         ("kinds", "the kinds of check that a rule file may use"),
-        ("test", "run every example of the set through the real command"),
+        ("test", "run every example of the set through the real command; look through billproof.yaml"),
         ("docs", "write a page for each rule"),
     ):
         action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
         action.set_defaults(action=name)
         _ruleset_option(action)
+        if name != "kinds":
+            _config_option(action)
         if name == "show":
             action.add_argument("id", metavar="ID", help="such as OC304")
         if name == "docs":
@@ -184,7 +221,7 @@ def _add_sandbox(commands: Any) -> None:
         "--host", default="127.0.0.1", metavar="ADDRESS", help="another address than this machine's own 127.0.0.1"
     )
     sandbox.add_argument("--delay", default="0", metavar="SECONDS", help="until an upload is visible (default: 0)")
-    sandbox.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    _config_option(sandbox)
     sandbox.add_argument(
         "--integration", action="append", default=[], metavar="ID=ORGANIZATION",
         help="an integration beside those of the configuration; may be repeated",
@@ -200,5 +237,6 @@ def _add_sandbox(commands: Any) -> None:
 
 _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "check": _add_check, "upload": _add_upload, "guide": _add_guide, "init": _add_init, "demo": _add_demo,
-    "ledger": _add_ledger, "status": _add_status, "rules": _add_rules, "sandbox": _add_sandbox,
+    "ledger": _add_ledger, "status": _add_status, "verify": _add_verify, "pack": _add_pack, "rules": _add_rules,
+    "sandbox": _add_sandbox,
 }  # fmt: skip

@@ -35,13 +35,21 @@ def wanted_outputs(wanted: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
-def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings) -> None:
-    """A report never replaces what the run reads: an export, the configuration, a rule, or what standard streams lead to."""
+def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, key: str | None = None) -> None:
+    """A report never replaces what the run reads: an export, the configuration, a rule, a key, or what standard streams lead
+    to. Nor does an attestation, where a `key` is given to attest the exports with.
+    """
     if not outputs:
         return
     from validator.run import inputs
 
     read = [one.path for one in inputs(settings) if one.path != "-"]
+    wanted = [(f"--output {format_}={path}", path) for format_, path in outputs]
+    if key is not None:
+        from validator.attestation import attestation_path
+
+        wanted += [(f"--attest, which writes {path}", path) for path in map(attestation_path, read)]
+        read.append(key)
     if settings.config:
         read.append(str(settings.config.path))
         tokens = (one.token.file for one in settings.config.file.integrations if one.token)
@@ -51,11 +59,32 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings) 
         read += [os.path.join(folder, name) for name in os.listdir(folder)]
     taken = {found for path in read if (found := _identity(path)) is not None}
     taken |= {found for stream in (0, 1) if (found := _identity(stream)) is not None}
-    for format_, path in outputs:
+    for what, path in wanted:
         if any(os.path.realpath(path).startswith(os.path.join(os.path.realpath(one), "")) for one in _kept(settings)):
-            raise UsageError(f"--output {format_}={path}: a ledger or a folder of uploads holds nothing else")
+            raise UsageError(f"{what}: a ledger or a folder of uploads holds nothing else")
         if _identity(path) in taken:
-            raise UsageError(f"--output {format_}={path}: this would write over a file that this run uses")
+            raise UsageError(f"{what}: this would write over a file that this run uses")
+    if len({os.path.realpath(path) for _, path in wanted}) < len(wanted):
+        raise UsageError("--attest writes beside each file, where --output leads, too", "Write the report elsewhere.")
+
+
+def refuse_folder(path: str, settings: Settings) -> None:
+    """A folder that will be made must not be there or be empty, and lie where nothing else is looked for. Raises UsageError."""
+    taken = _kept(settings)
+    if settings.config:
+        taken += [settings.config.beside(one.files) for one in settings.config.file.integrations if one.files]
+    inside = os.path.join(os.path.realpath(path), "")
+    for one in taken:
+        if inside.startswith(os.path.join(os.path.realpath(one), "")):
+            text = f"--output {path}: lies in {one}, and a ledger or a folder of exports or uploads holds nothing else"
+            raise UsageError(text, f"Name a folder outside of it, such as ../{os.path.basename(os.path.abspath(path))}")
+    there = os.path.abspath(path)
+    try:
+        empty = os.path.isdir(there) and not os.path.islink(there) and not os.listdir(there)
+    except OSError:
+        empty = False
+    if not path.strip() or (os.path.lexists(there) and not empty):
+        raise UsageError(f"--output {path}: must be a folder that is not there yet, or empty", "Nothing is ever written over.")
 
 
 def _kept(settings: Settings) -> list[str]:
@@ -125,6 +154,7 @@ def say_bytes(data: bytes) -> None:
 _COLOURS: Mapping[str, str] = {
     "PASS": "\x1b[32m", "FAIL": "\x1b[31m", "UNPROVED": "\x1b[33m",
     "ALL UPLOADED": "\x1b[32m", "NOT ALL UPLOADED": "\x1b[31m", "NOTHING SENT": "\x1b[33m",
+    "AGREES": "\x1b[32m", "AGREES, BUT UNSIGNED": "\x1b[32m", "DIFFERS": "\x1b[31m",
 }  # fmt: skip
 
 

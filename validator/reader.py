@@ -4,15 +4,17 @@ One pass, a block at a time, in memory that does not grow with the file. A block
 parsed in one go; any other block is walked record by record, so that the fault gets its own line and the rest is still read.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import NamedTuple
 
 from validator.errors import Unreadable
+from validator.record import Record
 from validator.signatures import BYTE_ORDER_MARK, file_kind, is_no_utf8_text
 from validator.source import Source
 
@@ -33,7 +35,7 @@ _AFTER_QUOTE = "text stands after a closing quotation mark"
 _STRAY_QUOTE = "a quotation mark stands inside an unquoted cell"
 
 
-class Unread(NamedTuple):
+class Unread(Record):
     """A record that gives no row: `problem` says how its quoting is broken, else it has `cells` cells too few or too many."""
 
     line: int
@@ -146,7 +148,7 @@ class Batch:
         return "".join(self.text_lines[start : self.end_lines[position] - self.first_line + 1])
 
 
-class Head(NamedTuple):
+class Head(Record):
     """What the first block says about the file as a whole. `kind` is what it is instead of a CSV, `empty` how it is empty."""
 
     kind: str | None
@@ -290,7 +292,7 @@ class Reader:
             self._next_block()
 
 
-class _Record(NamedTuple):
+class _Record(Record):
     cells: list[str]
     start: int
     end: int
@@ -304,7 +306,7 @@ class _Walker:
         self._reader = csv.reader(lines, strict=True, delimiter=delimiter)
         self.incomplete = False
 
-    def __iter__(self) -> "_Walker":
+    def __iter__(self) -> _Walker:
         return self
 
     def __next__(self) -> _Record:
@@ -377,9 +379,7 @@ def _line_by_line(
     )  # fmt: skip
 
 
-def _walk(
-    text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool
-) -> tuple[Batch, str]:
+def _walk(text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool) -> tuple[Batch, str]:
     all_lines = split_lines(text)
     walker = _Walker(all_lines, delimiter)
     rows: list[list[str]] = []

@@ -4,14 +4,17 @@ A receipt is never changed. Its file is named after its own digest, and it names
 or a removed one is seen.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from validator.errors import BillproofError
 from validator.model import FileResult, Sum, sums_by_project
+from validator.record import Record
 from validator.shipment import Answer, Request, Shipment, Status
 from validator.values import decimal, money, shown
 
@@ -23,7 +26,7 @@ class ReceiptFault(BillproofError):
     """A file of a ledger is no receipt, or not the one that was written."""
 
 
-class Receipt(NamedTuple):
+class Receipt(Record):
     """A receipt as the program reads it. `sha256` is the digest of its file, `file_sha256` that of the export."""
 
     sha256: str
@@ -103,6 +106,7 @@ def concluded(document: Mapping[str, Any], attempt: str | None, answer: Answer, 
         "status": answer.status,
         "answer": {
             "text": answer.text, "id": answer.id, "time": answer.time, "code": answer.code, "attempts": answer.attempts,
+            "retry_after": answer.retry_after,
         },
         "finished": now,
     }  # fmt: skip

@@ -1,8 +1,10 @@
 """Report v1: the machine-readable record of a run, and the only writer of it (`schemas/report.v1.schema.json`).
 
 Everything outside `run` is the same byte for byte for the same input and settings, and `result_sha256` is over that.
-Money is text. Nothing here is read back by the program: what a renderer shows, it takes from this.
+Money is text. What a renderer shows, it takes from this; `recorded.py` is the only one that reads it back.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
@@ -11,10 +13,11 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator import __version__
 from validator.model import DayFacts, EarlierUpload, FileResult, Finding, Group, Outcome, Sourced, Totals
+from validator.record import Record
 from validator.rule import Rule, RuleSet
 from validator.rulefiles import Claim
 from validator.settings import CLOCK, Settings
@@ -31,7 +34,7 @@ _CI = {
 }
 
 
-class Run(NamedTuple):
+class Run(Record):
     """A finished check: what was used, what was found, and the verdict."""
 
     settings: Settings
@@ -42,8 +45,20 @@ class Run(NamedTuple):
 
 def build_report(run: Run, started: datetime, finished: datetime, environment: Mapping[str, str]) -> dict[str, Any]:
     """The report of a run as plain JSON values, in the order of the schema."""
+    files = [file_part(one, verdict) for one, verdict in zip(run.files, run.verdict.files, strict=True)]
+    report = {**whole_part(run), "files": files}
+    report["result_sha256"] = result_sha256(report)
+    report["run"] = {
+        "started": rfc3339(started), "finished": rfc3339(finished), "as_of": rfc3339(run.settings.as_of),
+        "ci": _ci(environment), "host": _host(environment),
+    }  # fmt: skip
+    return report
+
+
+def whole_part(run: Run) -> dict[str, Any]:
+    """What a report says of the run as a whole: everything in front of its files."""
     settings, ruleset = run.settings, run.ruleset
-    report: dict[str, Any] = {
+    return {
         "schema": SCHEMA,
         "verdict": run.verdict.word,
         "exit_code": int(run.verdict.exit_code),
@@ -60,14 +75,7 @@ def build_report(run: Run, started: datetime, finished: datetime, environment: M
             "rules": [_rule(one) for one in ruleset.rules],
         },
         "settings": _settings(run),
-        "files": [_file(one, verdict) for one, verdict in zip(run.files, run.verdict.files, strict=True)],
     }  # fmt: skip
-    report["result_sha256"] = result_sha256(report)
-    report["run"] = {
-        "started": rfc3339(started), "finished": rfc3339(finished), "as_of": rfc3339(settings.as_of),
-        "ci": _ci(environment), "host": _host(environment),
-    }  # fmt: skip
-    return report
 
 
 def _upload_ready(verdict: Verdict) -> dict[str, Any]:
@@ -123,7 +131,8 @@ def _settings(run: Run) -> dict[str, Any]:
     }
 
 
-def _file(one: FileResult, verdict: FileVerdict) -> dict[str, Any]:
+def file_part(one: FileResult, verdict: FileVerdict) -> dict[str, Any]:
+    """What a report says of one file."""
     found: dict[str, Any] = {
         "path": shown(one.path, None), "name": shown(one.name, None), "bytes": one.bytes, "sha256": one.sha256,
         "export": one.export, "header": [shown(name) for name in one.header[:HEADER_NAMES]], "columns": len(one.header),
@@ -141,6 +150,12 @@ def _file(one: FileResult, verdict: FileVerdict) -> dict[str, Any]:
         }  # fmt: skip
     if one.last_upload is not None:
         found["last_upload"] = _upload(one.last_upload)
+    if one.upload_before is not None:
+        found["upload_before"] = _upload(one.upload_before)
+    if one.destination is not None:
+        found["destination"] = shown(one.destination, None)
+    if one.hindrance is not None:
+        found["hindrance"] = {"code": one.hindrance.code, "text": shown(one.hindrance.text, None)}
     if one.second_opinion is not None:
         found["second_opinion"] = {
             "tool": one.second_opinion.tool, "valid": one.second_opinion.valid,
@@ -150,7 +165,7 @@ def _file(one: FileResult, verdict: FileVerdict) -> dict[str, Any]:
 
 
 def _upload(one: EarlierUpload) -> dict[str, Any]:
-    """What an accepted upload before held of the month, so that both sides can be shown."""
+    """What an accepted upload held, so that both sides can be shown and compared again."""
     return {
         "destination": shown(one.destination, None), "finished": one.finished, "sha256": one.file_sha256,
         "amount": money(one.amount), "currency": shown(one.currency),

@@ -1,18 +1,21 @@
 """A loaded rule set: rules with their kinds and parameters, ready to run."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator.checks.base import Check
 from validator.exports import ExportShape
 from validator.model import Level
+from validator.record import Record
 from validator.rulefiles import Blocker, Claim, DiagnosisRule, Off, RuleFile
 from validator.schema import TableSchema
 
 DEFAULT_RULESET = "openai-cost"
 
 
-class Rule(NamedTuple):
+class Rule(Record):
     """A rule of a set, with its kind, its parameters and everything that the set changes in it."""
 
     file: RuleFile
@@ -36,7 +39,7 @@ class Rule(NamedTuple):
         return unit if self.file.scope == "file" or unit != "file" else self.file.scope
 
 
-class RuleSet(NamedTuple):
+class RuleSet(Record):
     """All rules that speak about a file, in order of id, and what they need to know about it."""
 
     name: str

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from validator.checks import KINDS
+from validator.compiled import kept
+from validator.config import Config, check_waivers
 from validator.errors import BillproofError, Unwritable, UsageError
-from validator.rule import DEFAULT_RULESET, Rule, RuleSet
+from validator.rule import Rule, RuleSet
 from validator.rulefiles import RULE_ID, Example
 from validator.ruleset import read_ruleset
+from validator.settings import clock
 from validator.shape import parts
 from validator.shipped import shipped
 from validator.verdict import Exit
@@ -36,9 +39,9 @@ Say = Callable[[str], None]
 Command = Callable[[list[str]], int]
 
 
-def run(action: str, options: argparse.Namespace, say: Say, command: Command) -> int:
-    """`billproof rules ACTION`. `command` is the real command line, which the examples are run through."""
-    name = DEFAULT_RULESET if options.ruleset is None else options.ruleset
+def run(options: argparse.Namespace, name: str, config: Config | None, say: Say, command: Command) -> int:
+    """`billproof rules ACTION` on the set `name`. `command` is the real command line, which the examples are run through."""
+    action = options.action
     if action == "kinds":
         say("\n".join(kinds()))
         return Exit.PASS
@@ -51,7 +54,7 @@ def run(action: str, options: argparse.Namespace, say: Say, command: Command) ->
             raise UsageError(f"there is no rule {options.id} in {ruleset.name}", "See billproof rules list")
         say(page(rule, ruleset))
     elif action == "test":
-        return _test(ruleset, name, say, command)
+        return _test(ruleset, name, config, say, command)
     elif action == "docs":
         return _docs(ruleset, Path(options.output), options.check, say)
     return Exit.PASS
@@ -132,11 +135,13 @@ def _example(title: str, one: Example, rule: Rule) -> Iterator[str]:
     yield ""
 
 
-def _test(ruleset: RuleSet, name: str, say: Say, command: Command) -> int:
-    """Every YAML file against its JSON Schema, and every example through the real command."""
+def _test(ruleset: RuleSet, name: str, config: Config | None, say: Say, command: Command) -> int:
+    """The configuration's waivers, every YAML file against its JSON Schema, and every example through the real command."""
+    if config is not None:
+        check_waivers(config, ruleset, clock().date())
     red = list(_schema_faults(ruleset))
     count = 0
-    with tempfile.TemporaryDirectory(prefix="billproof-") as folder:
+    with tempfile.TemporaryDirectory(prefix="billproof-") as folder, kept(name, ruleset):
         for rule in [rule for rule in ruleset.rules if rule.off is None]:
             for passes, examples in ((True, rule.file.examples.passing), (False, rule.file.examples.failing)):
                 for number, one in enumerate(examples, 1):
@@ -148,7 +153,8 @@ def _test(ruleset: RuleSet, name: str, say: Say, command: Command) -> int:
         say(text)
     off = [rule.id for rule in ruleset.rules if rule.off is not None]
     told = f"; switched off: {', '.join(off)}" if off else ""
-    say(f"{count} examples of {len(ruleset.rules) - len(off)} rules: {len(red)} red{told}")
+    sound = f"; {config.shown_path} has no fault" if config is not None else ""
+    say(f"{count} examples of {len(ruleset.rules) - len(off)} rules of {ruleset.name}: {len(red)} red{told}{sound}")
     return Exit.FAIL if red else Exit.PASS
 
 

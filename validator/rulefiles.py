@@ -1,11 +1,14 @@
 """The YAML file of a rule as a named tuple, and what else a rule set is made of: for the loader, the engine and JSON Schemas."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from validator.checks.base import Circumstance
 from validator.document import Node
 from validator.model import Level
+from validator.record import Record
 from validator.shape import FILLED, Spec
 
 RULE_ID = r"[A-Z]{2,8}[0-9]{3}"
@@ -13,7 +16,7 @@ NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 VERSION = r"[0-9]+\.[0-9]+\.[0-9]+"
 
 
-class Blocker(NamedTuple):
+class Blocker(Record):
     """Another rule whose failure leaves this one nothing to say: about the file, the row, or the cell."""
 
     rule: Annotated[str, Spec(pattern=RULE_ID)]
@@ -25,7 +28,7 @@ class Blocker(NamedTuple):
     line: int = 1
 
 
-class Example(NamedTuple):
+class Example(Record):
     """A file on which the rule passes, or fails at the places `at` (`line:column`, `-` for none)."""
 
     csv: Annotated[str | None, Spec(doc="The file's text.")] = None
@@ -37,14 +40,14 @@ class Example(NamedTuple):
     line: int = 1
 
 
-class Examples(NamedTuple):
+class Examples(Record):
     """What passes and what fails; run as tests through the real command."""
 
     passing: Annotated[tuple[Example, ...], Spec(key="pass")]
     failing: Annotated[tuple[Example, ...], Spec(key="fail")]
 
 
-class RuleFile(NamedTuple):
+class RuleFile(Record):
     """One rule as its YAML file says it."""
 
     id: Annotated[str, Spec(pattern=RULE_ID)]
@@ -71,14 +74,14 @@ class RuleFile(NamedTuple):
     node: Node | None = None
 
 
-class Off(NamedTuple):
+class Off(Record):
     """Who switched a rule off, and why."""
 
     reason: Annotated[str, Spec(pattern=FILLED)]
     owner: Annotated[str, Spec(pattern=FILLED)]
 
 
-class Claim(NamedTuple):
+class Claim(Record):
     """A sentence that a pass proves, and what it rests on: rules that passed, all of them, or a known total."""
 
     text: str
@@ -87,14 +90,14 @@ class Claim(NamedTuple):
     total: bool = False
 
 
-class AtLeast(NamedTuple):
+class AtLeast(Record):
     """So many of these rules."""
 
     number: Annotated[int, Spec(key="count")]
     of: tuple[str, ...]
 
 
-class Condition(NamedTuple):
+class Condition(Record):
     """When a diagnosis fits; all that is given must hold."""
 
     all: tuple[str, ...] = ()
@@ -108,7 +111,7 @@ class Condition(NamedTuple):
     no_row_in_month: bool | None = None
 
 
-class DiagnosisRule(NamedTuple):
+class DiagnosisRule(Record):
     """A cause behind failed rules, and what to do."""
 
     id: Annotated[str, Spec(pattern=NAME)]

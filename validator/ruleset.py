@@ -4,14 +4,17 @@ A set is a folder with `ruleset.yaml`, one YAML file a rule, and perhaps `diagno
 it has that set's rules too, and may add rules, change their level, or switch one off with reason and owner.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator.checks import KINDS
 from validator.checks.base import Check
 from validator.digests import combined, digest_line
 from validator.document import Node, read_document
 from validator.errors import ConfigurationError, Fault, UsageError
+from validator.record import Record
 from validator.rule import DEFAULT_RULESET, Rule, RuleSet
 from validator.rulefiles import Blocker, DiagnosisRule, RuleFile
 from validator.schema import TableSchema, read_schema
@@ -22,6 +25,7 @@ from validator.soundness import Soundness, line_of, weaker_than_shipped
 
 MAX_SETS = 20
 ROLE_NAMES = ("day", "amount", "currency", "organization", "organization_name", "project", "project_name", "group")
+
 
 def find_ruleset(name: str) -> Path:
     """The folder of a shipped set's name, or of a path. Raises UsageError if there is none."""
@@ -44,7 +48,14 @@ def read_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
     return found
 
 
-class _Raw(NamedTuple):
+def ruleset_paths(name: str) -> list[Path]:
+    """The files over which the digest of that set is made: its own first, then those of each set that it extends."""
+    loader = _Loader()
+    loader.load(find_ruleset(name))
+    return list(dict.fromkeys(loader.paths))
+
+
+class _Raw(Record):
     """A rule as it was read, before the sets that extend its set have had their say."""
 
     file: RuleFile
@@ -62,6 +73,7 @@ class _Loader:
         self._unread: set[str] = set()
         self._diagnoses: tuple[DiagnosisRule, ...] = ()
         self._diagnoses_path = Path()
+        self.paths: list[Path] = []
         self._digests: list[str] = []
         self._schema: TableSchema | None = None
 
@@ -138,6 +150,7 @@ class _Loader:
         return read(shape, node, shown_path(path), self.faults)
 
     def _digest(self, path: Path) -> None:
+        self.paths.append(path)
         self._digests.append(digest_line(path))
 
     def _fault(self, path: Path, text: str, line: int = 1) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from validator.checks.base import FileContext
@@ -22,7 +22,7 @@ from validator.reader import Reader
 from validator.report import Run
 from validator.rule import Rule, RuleSet
 from validator.settings import Settings
-from validator.source import Source, open_source
+from validator.source import STANDARD_INPUT, Source, open_source
 from validator.totals import Collector
 from validator.values import calendar_date, day_of, month_days
 from validator.verdict import judge
@@ -31,11 +31,14 @@ from validator.view import Columns
 if TYPE_CHECKING:
     from validator.config import Config, Integration, Waiver
 
+# Gives the bytes behind a path.
+Opened = Callable[[str], AbstractContextManager[Source]]
+
 
 def check(settings: Settings) -> Run:
     """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file."""
     ruleset = prepare(settings)
-    return judged(settings, ruleset, (check_input(one, settings, ruleset) for one in inputs(settings)))
+    return judged(settings, ruleset, checked(inputs(settings), settings, ruleset))
 
 
 def prepare(settings: Settings) -> RuleSet:
@@ -74,10 +77,22 @@ def duty(ruleset: RuleSet) -> RuleSetDuty:
     )
 
 
-def check_input(
-    one: Input, settings: Settings, ruleset: RuleSet, opened: Callable[[str], AbstractContextManager[Source]] = open_source
-) -> FileResult:
-    """What is found in one file; one that cannot be read has an `error`. `opened` gives the bytes behind a path."""
+def checked(found: Sequence[Input], settings: Settings, ruleset: RuleSet, opened: Opened = open_source) -> list[FileResult]:
+    """What is found in each file, in their order. With `--jobs`, other processes read the paths; what only this one has,
+    such as standard input, is `opened` here.
+    """
+    elsewhere = [one for one in found if one.error is None and one.path != STANDARD_INPUT]
+    there: dict[Input, FileResult] = {}
+    if settings.jobs > 1 and len(elsewhere) > 1:
+        from validator.jobs import side_by_side
+
+        work = partial(check_input, settings=settings, ruleset=ruleset)
+        there = dict(zip(elsewhere, side_by_side(work, elsewhere, settings.jobs, _lost), strict=True))
+    return [there[one] if one in there else check_input(one, settings, ruleset, opened) for one in found]
+
+
+def check_input(one: Input, settings: Settings, ruleset: RuleSet, opened: Opened = open_source) -> FileResult:
+    """What is found in one file; one that cannot be read has an `error`."""
     if one.error is not None:
         return unread(one.path, f"{one.path}: {one.error}")
     collecting = gc.isenabled()
@@ -97,16 +112,18 @@ def check_input(
     return found
 
 
-def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResult:
-    """Everything about one file. Raises Unreadable if it cannot be read to its end."""
+def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: History | None = None) -> FileResult:
+    """Everything about one file. `earlier` is what is known of uploads before; None: what the ledger says. Raises
+    Unreadable if it cannot be read to its end.
+    """
     reader = Reader(source)
-    context = _context(source, reader, settings, ruleset)
+    context = _context(source, reader, settings, ruleset, earlier)
     engine = Engine(ruleset, context)
     engine.run(reader)
     integration = _settle(source, context, settings)
     organization, month = context.settled["organization"], context.settled["month"]
     outcomes = engine.outcomes(_waiver_for(source.sha256, organization, month, settings))
-    head = reader.head
+    head, history = reader.head, context.history()
     inexact = None if context.collector.exact else f"{source.path}: the amounts cannot be summed exactly in 200 digits"
     result = FileResult(
         path=source.path, name=source.name, bytes=source.size, sha256=source.sha256, parsed_bytes=reader.parsed_bytes,
@@ -115,7 +132,8 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
         totals=context.collector.totals() if head.parsable else None,
         days=_days(context.collector, month.value, settings), outcomes=outcomes,
         integration=integration.name if integration else None, month_to_date=settings.month_to_date,
-        error=inexact, last_upload=context.history().last,
+        error=inexact, last_upload=history.last, upload_before=history.before,
+        destination=None if history.lacking else history.destination,
         hindrance=_hindrance(source.sha256, integration, context, settings),
     )  # fmt: skip
     kind = head.kind or context.export.label
@@ -124,7 +142,9 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet) -> FileResu
     return result._replace(diagnosis=found)
 
 
-def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet) -> FileContext:
+def _context(
+    source: Source, reader: Reader, settings: Settings, ruleset: RuleSet, earlier: History | None
+) -> FileContext:
     head, schema, roles = reader.head, ruleset.schema, dict(ruleset.roles)
     columns = Columns(head.header, set(schema.names("time")), set(schema.names("measure")), roles.get("amount"))
     if ruleset.currency:
@@ -140,7 +160,7 @@ def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSe
         as_of=settings.as_of, month_to_date=settings.month_to_date, expected_total=settings.expected_total,
         max_findings=settings.max_findings,
         organizations=[given.value] if given and given.value else [organization for organization, _ in configured],
-        settled=settled, history=_history(settings, settled),
+        settled=settled, history=_history(settings, settled) if earlier is None else lambda: earlier,
     )  # fmt: skip
 
 
@@ -160,7 +180,7 @@ def _history(settings: Settings, settled: Mapping[str, Sourced]) -> Callable[[],
             return History(lacking="no destination is configured for its organization")
         from validator.history import look_back
 
-        return look_back(ledger, to, organization, month)
+        return look_back(ledger, to, organization, month, settings.before)
 
     return history
 
@@ -239,6 +259,14 @@ def _days(collector: Collector, month: str | None, settings: Settings) -> tuple[
         amount = tally.amount if tally and collector.usable else None
         facts.append(DayFacts(day_of(day).isoformat(), state, tally.rows if tally else 0, amount))  # type: ignore[arg-type]
     return tuple(facts)
+
+
+def _lost(one: Input, how: str) -> FileResult:
+    """The result for a file that ended the processes which checked it."""
+    return unread(
+        one.path, f"{one.path}: the process that checked it was {how}, and so was a second one",
+        "If memory ran out: the same command with fewer --jobs needs less.",
+    )  # fmt: skip
 
 
 def unread(path: str, error: str, help: str = "") -> FileResult:

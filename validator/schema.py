@@ -4,11 +4,14 @@ Only what billproof implements may stand in it; any other keyword is refused, be
 does not know, and a constraint that nobody checks is no constraint. Values are checked by rules, not by the schema.
 """
 
+from __future__ import annotations
+
 import json
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from validator.document import read_small
 from validator.errors import Fault
+from validator.record import Record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +25,7 @@ FIELD_KEYWORDS = ("name", "title", "description", "type", "constraints", "x-bill
 OWN_KEYWORDS = {"column": ("required", "optional"), "cell": ("always", "charged", "optional"), "role": ROLES}
 
 
-class Field(NamedTuple):
+class Field(Record):
     """One column: its type, its role, whether the file must have it, and when a cell of it must be filled."""
 
     name: str
@@ -34,7 +37,7 @@ class Field(NamedTuple):
     description: str
 
 
-class TableSchema(NamedTuple):
+class TableSchema(Record):
     """The columns that are known, in order, and the descriptor they came from (which frictionless reads as it is)."""
 
     fields: tuple[Field, ...]
@@ -54,7 +57,7 @@ class TableSchema(NamedTuple):
         return tuple(one.name for one in self.fields if one.required)
 
 
-def read_schema(path: "Path", shown_path: str, faults: list[Fault]) -> TableSchema | None:
+def read_schema(path: Path, shown_path: str, faults: list[Fault]) -> TableSchema | None:
     """The Table Schema at `path`, or None with the reasons on `faults`."""
     try:
         text = read_small(path).decode("utf-8")

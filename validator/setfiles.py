@@ -1,16 +1,19 @@
 """`ruleset.yaml` and `diagnoses.yaml` as named tuples: for the loader and for the JSON Schemas of editors only."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from validator.document import Node
 from validator.exports import ExportShape
 from validator.model import Level
+from validator.record import Record
 from validator.rulefiles import NAME, VERSION, Blocker, Claim, DiagnosisRule, Off
 from validator.shape import Spec
 
 
-class RuleChange(NamedTuple):
+class RuleChange(Record):
     """What a set changes in a rule of the set that it extends."""
 
     level: Level | None = None
@@ -18,13 +21,13 @@ class RuleChange(NamedTuple):
     blocked_by: tuple[Blocker, ...] = ()
 
 
-class Constant(NamedTuple):
+class Constant(Record):
     """A role that is the same for every row, such as a currency that has no column."""
 
     constant: str
 
 
-class Dialect(NamedTuple):
+class Dialect(Record):
     """How the files of this set are written; the rules of the set `csv` hold a file to it."""
 
     delimiter: Literal["comma"]
@@ -34,7 +37,7 @@ class Dialect(NamedTuple):
     sorted_by: Literal["day"]
 
 
-class RuleSetFile(NamedTuple):
+class RuleSetFile(Record):
     """`ruleset.yaml`."""
 
     name: Annotated[str, Spec(pattern=NAME)]
@@ -53,7 +56,7 @@ class RuleSetFile(NamedTuple):
     node: Node | None = None
 
 
-class DiagnosesFile(NamedTuple):
+class DiagnosesFile(Record):
     """`diagnoses.yaml`: the first that fits leads."""
 
     diagnoses: tuple[DiagnosisRule, ...]

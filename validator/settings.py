@@ -1,24 +1,32 @@
 """Everything that a run was told, frozen, each value with where it came from."""
 
+from __future__ import annotations
+
 import re
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from validator.errors import UsageError
 from validator.model import Policy, Sourced
+from validator.record import Record
 from validator.values import calendar_date, decimal, instant, is_month
 
 if TYPE_CHECKING:
     from validator.config import Config
 
 MAX_FINDINGS = 100
+# As many processes as Windows lets one wait for.
+MAX_JOBS = 60
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 CLOCK = "clock"
 
 
-class Settings(NamedTuple):
-    """What one `billproof check` was asked to do."""
+class Settings(Record):
+    """What one `billproof check` was asked to do.
+
+    `before` is the digest of a receipt whose upload is judged again: the ledger then counts as it was before that upload.
+    """
 
     files: tuple[str, ...]
     policy: Policy
@@ -32,9 +40,11 @@ class Settings(NamedTuple):
     expected_total: Decimal | None
     max_findings: int
     second_opinion: bool
-    config: "Config | None"
+    config: Config | None
     sources: dict[str, str]
     to: str | None = None
+    jobs: int = 1
+    before: str | None = None
 
 
 def clock() -> datetime:
@@ -49,9 +59,7 @@ def parse_as_of(text: str) -> datetime:
         return datetime.combine(day, time(0), UTC)
     moment = instant(re.sub(r"\.[0-9]+", "", text, count=1))
     if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise UsageError(
-            f"--as-of {text}: no such instant", "Write a date (2025-11-04) or RFC 3339 (2025-11-04T08:00:00Z)."
-        )
+        raise UsageError(f"--as-of {text}: no such instant", "Write a date (2025-11-04) or RFC 3339 (2025-11-04T08:00:00Z).")
     return moment
 
 
@@ -77,6 +85,13 @@ def parse_cap(text: str) -> int:
     """`--max-findings`: how many findings a rule keeps; the counts are true in any case."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000_000:
         raise UsageError(f"--max-findings {text}: expected a number from 1 to 1000000")
+    return int(text)
+
+
+def parse_jobs(text: str) -> int:
+    """`--jobs`: how many processes check files at once."""
+    if not text.isascii() or not text.isdigit() or len(text) > 2 or not 1 <= int(text) <= MAX_JOBS:
+        raise UsageError(f"--jobs {text}: expected a number from 1 to {MAX_JOBS}", "As many as the machine has cores is best.")
     return int(text)
 
 

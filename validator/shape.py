@@ -1,9 +1,11 @@
-"""Named tuples as the one description of a YAML file: read a tree into them, or write the JSON Schema that editors use.
+"""Records as the one description of a YAML file: read a tree into them, or write the JSON Schema that editors use.
 
 A field's type says what may stand there: str, int, bool, Literal, a tuple (a list), a Mapping, another shape, and any
 of them `| None`. `Annotated[type, Spec(…)]` says more: a pattern for text, a doc for the schema, a key that is no Python
 name. The fields `line` and `node` do not stand in the file: they get the place, or the tree itself.
 """
+
+from __future__ import annotations
 
 import contextlib
 import re
@@ -11,10 +13,11 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, NamedTuple, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from validator.document import Node
 from validator.errors import Fault
+from validator.record import Record
 
 T = TypeVar("T")
 
@@ -26,7 +29,7 @@ class Faulty(Exception):
     """A value could not be read; the fault is already on the list."""
 
 
-class Spec(NamedTuple):
+class Spec(Record):
     """What the annotation of a field may ask beside its type. What stands in a `secret` one is never shown in a fault."""
 
     pattern: str | None = None
@@ -35,7 +38,7 @@ class Spec(NamedTuple):
     secret: bool = False
 
 
-class Part(NamedTuple):
+class Part(Record):
     """One field of a shape: its name there, its YAML key, its type, and what is asked of it."""
 
     name: str

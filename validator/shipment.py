@@ -1,18 +1,21 @@
 """What every kind of destination is: it shows the request that it would make, and makes it, once, with bytes that passed."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
+from validator.record import Record
 from validator.tokens import Secret
 
 # What became of a request. `unknown`: it may have arrived, and nobody heard; never guessed either way.
 Status = Literal["accepted", "refused", "unknown", "already_there"]
 
 
-class Shipment(NamedTuple):
+class Shipment(Record):
     """What is sent, and as what; the bytes travel beside it. `path` is where the file lies, if not here under its name.
 
     `follows` is the digest of the last receipt of this month that may have changed what is there (empty for the first), so
@@ -31,7 +34,7 @@ class Shipment(NamedTuple):
     path: str = ""
 
 
-class Request(NamedTuple):
+class Request(Record):
     """A request as it will be made, without any secret: `shell` is what a dry run prints."""
 
     description: Mapping[str, Any]
@@ -48,8 +51,10 @@ class Request(NamedTuple):
         return str(self.description.get("url") or self.description.get("pointer"))
 
 
-class Answer(NamedTuple):
-    """What the destination said, in words that may be shown and stored; `time` is its own clock, as it wrote it."""
+class Answer(Record):
+    """What the destination said, in words that may be shown and stored; `time` is its own clock, as it wrote it.
+    `retry_after` are the seconds for which it does not want to be asked again, if it named any.
+    """
 
     status: Status
     text: str
@@ -57,12 +62,13 @@ class Answer(NamedTuple):
     time: str | None = None
     code: int | None = None
     attempts: int = 1
+    retry_after: int | None = None
 
 
 Fate = Literal["accepted", "refused", "unknown", "already_there", "current", "replaced", "would_be_sent", "not_sent"]
 
 
-class Sending(NamedTuple):
+class Sending(Record):
     """What became of one file of an upload. `verdict` is None for a file that was set aside unjudged; `signed` are the rules
     that failed and that somebody signed for.
     """

@@ -3,6 +3,8 @@
 Blocks end at a line end, so that a reader never meets half a line; only the last block of a file may.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import os
@@ -10,9 +12,10 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
 from validator.errors import Unreadable
+from validator.record import Record
 
 BLOCK_BYTES = 196_608
 MAX_LINE_BYTES = 32 * 1024 * 1024
@@ -76,7 +79,7 @@ class Source:
         return chunk
 
 
-class Copy(NamedTuple):
+class Copy(Record):
     """A file's bytes where nobody else can change them: what is checked here is what is sent from here."""
 
     path: str

@@ -4,12 +4,14 @@ The ledger says what was uploaded, the folders what lies there besides; `due.dec
 as fine that was not looked at: a file that cannot be read leaves its integration's months unproved.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator.config import Config, Integration
 from validator.due import Finding, NewFile, decide
@@ -17,6 +19,7 @@ from validator.errors import Unreadable, UsageError
 from validator.inputs import NO_EXPORT, Input, find_inputs
 from validator.ledger import Ledger, LedgerFault, Month, NoLedger, Standing, open_ledger
 from validator.receipt import Receipt
+from validator.record import Record
 from validator.rule import RuleSet
 from validator.run import check_input, judged, prepare
 from validator.settings import Settings, parse_month
@@ -27,7 +30,7 @@ from validator.verdict import Exit
 SCHEMA = "billproof/status/v1"
 
 
-class Folder(NamedTuple):
+class Folder(Record):
     """What lies in an integration's folder besides what was uploaded, and why some of it could not be read."""
 
     path: str | None = None

@@ -5,9 +5,11 @@ what was there and has been replaced is refused; of the rest all must pass. The 
 until the last receipt, so that nothing can be sent that was judged against an older state of it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator import gate, receipt
 from validator.addressing import Addresses, Parcel, Wish, destination_names
@@ -17,15 +19,25 @@ from validator.errors import Unreadable, UsageError
 from validator.inputs import Input
 from validator.ledger import Ledger, LedgerFault, NoLedger, open_ledger
 from validator.model import FileResult
+from validator.record import Record
 from validator.report import Run
-from validator.run import check_input, inputs, judged, prepare, unread
+from validator.rule import RuleSet
+from validator.run import checked, inputs, judged, prepare, unread
 from validator.settings import Settings
 from validator.shipment import Sending
-from validator.source import Copy, Source, open_source, private_copy
+from validator.source import Copy, Source, private_copy
 from validator.verdict import Exit
 
 
-class Plan(NamedTuple):
+class Taken(Record):
+    """A file to be judged, with a private copy, or with the result that says why there is none."""
+
+    input: Input
+    copy: Copy | None
+    failure: FileResult | None
+
+
+class Plan(Record):
     """What will be done: in the order of the files, what is settled already, and parcels. `run` is None if none was judged."""
 
     items: tuple[Sending | Parcel, ...]
@@ -52,7 +64,7 @@ def planned(
     """
     config = _config(settings, wish)
     ruleset = prepare(settings)
-    ledger = _ledger(config)
+    ledger = _ledger(config, wish)
     with ExitStack() as held:
         if ledger is not None:
             if not wish.dry_run:
@@ -61,22 +73,7 @@ def planned(
             if not wish.dry_run:
                 ledger.settle(now())
         addresses = Addresses(config, ledger, settings, wish)
-        items: list[Sending | Parcel] = []
-        for one in inputs(settings):
-            if not addresses.is_wanted_folder(one.path):
-                continue
-            copy, failure = _copied(one, held)
-            settled = addresses.settled(copy) if copy else None
-            if copy is not None and settled is not None:
-                copy.stream.close()
-                items.append(settled)
-                continue
-            file = failure or check_input(one, settings, ruleset, _opened(copy))
-            replaced = addresses.replaced(copy) if copy else None
-            if replaced is not None:
-                file = file._replace(hindrance=replaced)
-            if addresses.is_wanted(file):
-                items.append(Parcel(file, copy))
+        items = _parcels(_looked_at(settings, addresses, held), addresses, settings, ruleset)
         _refuse_two_of_a_month(items)
         items = [addresses.addressed(one) if isinstance(one, Parcel) else one for one in items]
         parcels = [one for one in items if isinstance(one, Parcel)]
@@ -114,9 +111,7 @@ def exit_code(plan: Plan, sendings: list[Sending]) -> Exit:
 def _sent(one: Parcel, plan: Plan, report: Mapping[str, Any], now: Callable[[], str]) -> Sending:
     assert one.proof and one.shipment and one.destination and one.request and one.copy and plan.ledger
     described = receipt.describe(one.file, report, one.shipment, one.request)
-    found = gate.upload(
-        one.proof, one.copy.stream, one.shipment, one.destination, one.token, plan.ledger, described, now
-    )
+    found = gate.upload(one.proof, one.copy.stream, one.shipment, one.destination, one.token, plan.ledger, described, now)
     answer = found.document["answer"]
     told = _told(one, found.status, answer["text"], plan)
     return told._replace(id=answer["id"], receipt=plan.ledger.path(found))
@@ -150,15 +145,68 @@ def _config(settings: Settings, wish: Wish) -> Config:
     return config
 
 
-def _ledger(config: Config) -> Ledger | None:
+def _ledger(config: Config, wish: Wish) -> Ledger | None:
     """The ledger, or None if none can be read there: then the rules that need it say so, and nothing is sent."""
     root = config.ledger()
     if root is None:
         return None
     try:
-        return open_ledger(root)
+        return open_ledger(root, wish.attest)
     except (NoLedger, LedgerFault):
         return None
+
+
+def _looked_at(settings: Settings, addresses: Addresses, held: ExitStack) -> list[Sending | Taken]:
+    """Every file that is wanted: what is settled already, or what is to be judged."""
+    found: list[Sending | Taken] = []
+    for one in inputs(settings):
+        if not addresses.is_wanted_folder(one.path):
+            continue
+        copy, failure = _copied(one, held)
+        settled = addresses.settled(copy) if copy else None
+        if copy is not None and settled is not None:
+            copy.stream.close()
+        found.append(settled or Taken(one, copy, failure))
+    return found
+
+
+def _parcels(
+    found: Sequence[Sending | Taken], addresses: Addresses, settings: Settings, ruleset: RuleSet
+) -> list[Sending | Parcel]:
+    """What was taken up with its result, as far as it is wanted."""
+    files = _checked([one for one in found if isinstance(one, Taken)], settings, ruleset)
+    items: list[Sending | Parcel] = []
+    for one in found:
+        if isinstance(one, Sending):
+            items.append(one)
+            continue
+        file = one.failure or files[one.input]
+        replaced = addresses.replaced(one.copy) if one.copy else None
+        if replaced is not None:
+            file = file._replace(hindrance=replaced)
+        if addresses.is_wanted(file):
+            items.append(Parcel(file, one.copy))
+    return items
+
+
+def _checked(taken: Sequence[Taken], settings: Settings, ruleset: RuleSet) -> dict[Input, FileResult]:
+    """What is found in each copy. Other processes read the files themselves: what they say counts if the bytes are the copy's."""
+    copies = {one.input.path: one.copy for one in taken if one.copy is not None}
+    there = [one.input for one in taken if one.copy is not None]
+
+    def opened(path: str) -> AbstractContextManager[Source]:
+        return nullcontext(copies[path].source())
+
+    found = checked(there, settings, ruleset, opened)
+    return {one: _of_copy(file, copies[one.path]) for one, file in zip(there, found, strict=True)}
+
+
+def _of_copy(file: FileResult, copy: Copy) -> FileResult:
+    """The result, if it is of the bytes that are in the copy."""
+    if file.sha256 in (None, copy.sha256):
+        return file
+    text = f"{copy.path}: the file changed while it was read"
+    return unread(copy.path, text, "Wait until the download has finished and run the same command again.")
 
 
 def _copied(one: Input, held: ExitStack) -> tuple[Copy | None, FileResult | None]:
@@ -169,11 +217,6 @@ def _copied(one: Input, held: ExitStack) -> tuple[Copy | None, FileResult | None
         return held.enter_context(private_copy(one.path)), None
     except Unreadable as error:
         return None, unread(one.path, error.message, error.help)
-
-
-def _opened(copy: Copy | None) -> Callable[[str], AbstractContextManager[Source]]:
-    """What opens the copy in place of the file that lies there."""
-    return open_source if copy is None else lambda _: nullcontext(copy.source())
 
 
 def _refuse_two_of_a_month(items: list[Sending | Parcel]) -> None:

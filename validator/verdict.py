@@ -3,11 +3,14 @@
 The lines are numbered as in DESIGN.md, section 9. Only `judge` makes a `Pass`, and only a `Pass` can be uploaded.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from validator.model import FileResult, Outcome, Policy, RuleSetDuty
+from validator.record import Record
 
 Word = Literal["pass", "fail", "unproved"]
 
@@ -29,7 +32,7 @@ class Exit(IntEnum):
 EXIT_CODES: Final[dict[Word, Exit]] = {"pass": Exit.PASS, "fail": Exit.FAIL, "unproved": Exit.UNPROVED}
 
 
-class Reason(NamedTuple):
+class Reason(Record):
     """Why a verdict is no pass, or a pass cannot be uploaded: a stable code, and the same in words."""
 
     code: str
@@ -38,7 +41,7 @@ class Reason(NamedTuple):
     rule: str | None = None
 
 
-class FileVerdict(NamedTuple):
+class FileVerdict(Record):
     """The verdict on one file, with what keeps it from being uploaded (`because`: rule ids or codes)."""
 
     word: Word
@@ -62,7 +65,7 @@ class Pass:
         raise AttributeError("a Pass cannot be changed")
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """The worst of the files' verdicts, and one Pass per file that may be uploaded."""
 
     word: Word

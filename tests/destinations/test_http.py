@@ -257,6 +257,8 @@ def test_several_attempts_in_words() -> None:
     assert answer_of([busy] * 6, 0.4).text == "503 6 times"
     assert answer_of([lost, busy, busy], 70).text == "no answer within 60 s, then 503 twice in 70 s"
     assert answer_of([busy._replace(detail="try later", after=90.0)], 5).text == "503: try later; it asks to wait 90 s"
+    assert answer_of([busy._replace(after=after) for after in (90.0, 0.2)], 5).retry_after == 1, "the last one's, never less"
+    assert answer_of([busy._replace(after=90.0), lost], 5).retry_after is None
 
 
 LOST = {
@@ -321,12 +323,13 @@ def test_every_attempt_has_its_own_connection(server: Server) -> None:
 def test_a_long_wait_is_not_waited_for(server: Server) -> None:
     found = send(server, answer(429, Retry_After="3600"))
     assert (found.status, found.text, found.attempts) == ("refused", "429; it asks to wait 3600 s", 1)
+    assert found.retry_after == 3600
 
 
 @pytest.mark.parametrize("wait", ["0", "Tue, 04 Nov 2025 08:00:00 GMT", "soon", "-1", ""])
 def test_a_short_wait_is_waited_for(server: Server, wait: str) -> None:
     found = send(server, answer(429, Retry_After=wait), answer(201))
-    assert (found.status, found.attempts) == ("accepted", 2)
+    assert (found.status, found.attempts, found.retry_after) == ("accepted", 2, None)
 
 
 def test_waits_are_as_long_as_asked_and_no_shorter_than_ours(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,13 @@
 """Kinds of check on amounts of money: rounding, sign, and a total that somebody read elsewhere."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from validator.checks.base import NUMBER, Check
+from validator.record import Record
 from validator.schema import TableSchema
 from validator.shape import Spec
 from validator.values import cents, decimal
@@ -16,7 +19,7 @@ class NotBelow(Check):
 
     kind = "not_below"
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The column and the lowest number allowed."""
 
         column: str
@@ -40,7 +43,7 @@ class Rounded(Check):
     kind = "rounded"
     placeholders = ("found",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The column, how many amounts it takes to judge, and the decimals and digits that a damaged file stays within."""
 
         column: str

@@ -4,16 +4,19 @@ A kind says what it `reads`: the `head` of the file only, its `lines`, its `reco
 read), or its `rows` by column. Rows that another fault has spoilt are taken out before a check sees them.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from validator.exports import Recognised
 from validator.model import History, Place, Sourced, Spot
 from validator.reader import Batch, Head
+from validator.record import Record
 from validator.schema import TableSchema
 from validator.values import BLANKS
 from validator.view import Columns, View
@@ -33,7 +36,7 @@ NUMBER = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?"
 KNOWN_AT_HEADER = frozenset({"whole_file", "no_header", "header_broken", "four_columns"})
 
 
-class FileContext(NamedTuple):
+class FileContext(Record):
     """What a check may know about the file besides its rows. Month and organization are settled at the end only."""
 
     name: str
@@ -42,7 +45,7 @@ class FileContext(NamedTuple):
     schema: TableSchema
     roles: Mapping[str, str | None]
     export: Recognised
-    collector: "Collector"
+    collector: Collector
     as_of: datetime
     month_to_date: bool
     expected_total: Decimal | None
@@ -83,7 +86,7 @@ class Check:
     # Whether a cell that it fails has no usable value: an amount that cannot be summed, a day that is none.
     refuses_values: ClassVar[bool] = False
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """Nothing to set."""
 
     def __init__(self, rule_id: str, scope: str, parameters: Any, file: FileContext) -> None:
@@ -140,9 +143,7 @@ class Check:
         if self.full:
             return
         number = self.file.columns.index.get(column, -1) + 1 if column is not None else 0
-        self.spots.append(
-            Spot(line, line, column, number or None, value, key=self.key(column, key or "file"), details=details)
-        )
+        self.spots.append(Spot(line, line, column, number or None, value, key=self.key(column, key or "file"), details=details))
 
     def fail_rows(
         self, view: View, rows: Sequence[int], column: str,

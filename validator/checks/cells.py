@@ -1,11 +1,14 @@
 """Kinds of check on single cells: numbers, allowed values, filled cells, blanks around them, formulas."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from validator.checks.base import NUMBER, Check, bad_rows
+from validator.record import Record
 from validator.schema import TableSchema
 from validator.shape import Spec
 from validator.values import BLANKS, calendar_date, integer
@@ -53,7 +56,7 @@ class WholeNumber(_ByValue):
     refuses_values = True
     placeholders = ("reason",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The columns, the exact form, and the lowest and highest number."""
 
         columns: tuple[str, ...]
@@ -96,7 +99,7 @@ class CalendarDate(_ByValue):
     refuses_values = True
     placeholders = ("reason",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The columns, and the first and the last date allowed."""
 
         columns: tuple[str, ...]
@@ -131,7 +134,7 @@ class DecimalNumber(_ByValue):
     refuses_values = True
     placeholders = ("reason",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The column, the exact form, the bound that it stays below, and the smallest amount that is not zero."""
 
         column: str
@@ -172,7 +175,7 @@ class OneOf(_ByValue):
     refuses_values = True
     placeholders = ("values",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The column and the values it may have, compared as they stand."""
 
         column: str
@@ -197,7 +200,7 @@ class Filled(Check):
     refuses_values = True
     raises = ("every_row",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """Either the columns, or the value of `cell` in the Table Schema."""
 
         columns: tuple[str, ...] | None = None
@@ -227,7 +230,7 @@ class Unpadded(_ByValue):
 
     kind = "unpadded"
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The roles of the columns to look at."""
 
         roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]
@@ -256,7 +259,7 @@ class Formula(_ByValue):
 
     _RUNS = r"[\r\n\t]*(?:[=@＝＠]|[+\-＋－](?:[^\W\d_]|\())"
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The roles of the columns to look at."""
 
         roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]

@@ -1,12 +1,15 @@
 """Kinds of check on who and what is charged: organization, project, line item, duplicates, people's addresses."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from validator.checks.base import Check, bad_rows
 from validator.model import Place, Spot
+from validator.record import Record
 from validator.schema import TableSchema
 from validator.values import shown
 from validator.view import View
@@ -32,9 +35,7 @@ class HasCharges(Check):
 
     def at_end(self) -> None:
         if not self._charged and not self.violations and not self.left_out:
-            self.fail_file(
-                circumstance="no_charged_row", found=f"none of its {self.evaluated:,} rows has anything but times"
-            )
+            self.fail_file(circumstance="no_charged_row", found=f"none of its {self.evaluated:,} rows has anything but times")
 
 
 class EqualsSetting(Check):
@@ -43,7 +44,7 @@ class EqualsSetting(Check):
     kind = "equals_setting"
     placeholders = ("expected",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The column and the setting."""
 
         column: str
@@ -85,7 +86,7 @@ class SingleValue(Check):
     unit = "id"
     placeholders = ("first_value",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The column."""
 
         column: str
@@ -116,7 +117,7 @@ class OneName(Check):
     unit = "id"
     placeholders = ("id", "name", "first_name")
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The columns of the id and of the name."""
 
         id: str
@@ -151,7 +152,7 @@ class Together(Check):
     kind = "together"
     placeholders = ("count", "rows")
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The columns, and whether it fails when every row lacks one, or when some do and not all."""
 
         columns: tuple[str, ...]
@@ -199,7 +200,7 @@ class UniqueRows(Check):
     kind = "unique_rows"
     placeholders = ("first_line",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The roles of the columns that may differ; and whether a file need not be sorted by day (`within: file`)."""
 
         but_roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]
@@ -281,7 +282,7 @@ class PersonalData(Check):
     unit = "row"
     placeholders = ("count",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The column."""
 
         column: str

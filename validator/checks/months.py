@@ -1,12 +1,15 @@
 """Kinds of check on days and months: is this the month, all of it, over, and named so."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from validator.checks.base import Check, bad_rows
 from validator.model import Spot
+from validator.record import Record
 from validator.schema import TableSchema
 from validator.values import calendar_date, day_number, day_of, in_words, month_days, month_end, month_of
 from validator.view import View
@@ -33,7 +36,7 @@ class InsideMonth(_OfDays):
     placeholders = ("day",)
     raises = ("no_row_in_month",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The role to read."""
 
         role: Literal["day"]
@@ -87,7 +90,7 @@ class DayCoverage(_OfDays):
     unit = "day"
     placeholders = ("missing",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The role to read, and the period to be covered."""
 
         role: Literal["day"]
@@ -144,7 +147,7 @@ class MonthSettled(_OfDays):
     kind = "month_settled"
     placeholders = ("again", "as_of")
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """Hours after the month's end."""
 
         hours: int
@@ -210,7 +213,7 @@ class FileName(_OfDays):
     pattern_groups = ("first", "last")
     placeholders = ("named_first", "named_last", "first_day", "last_day")
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The form of the name, with the groups `first` and `last`."""
 
         pattern: str

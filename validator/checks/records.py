@@ -1,11 +1,14 @@
 """Kinds of check on CSV records and the header: quoting, width, delimiter, column names."""
 
+from __future__ import annotations
+
 import re
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from validator.checks.base import Check
 from validator.model import Spot
 from validator.reader import DELIMITERS, Batch, raw_cells
+from validator.record import Record
 
 
 class Delimiter(Check):
@@ -93,9 +96,7 @@ class MinimalQuoting(Check):
                     self.violations += 1
                     if len(self.spots) < self.file.max_findings:
                         line, end_line = batch.lines[position], batch.end_lines[position]
-                        self.spots.append(
-                            Spot(line, end_line, name, index + 1, row[index], key=self.key_of_cells(row, name))
-                        )
+                        self.spots.append(Spot(line, end_line, name, index + 1, row[index], key=self.key_of_cells(row, name)))
 
 
 def _needless(cell: str, delimiter: str) -> bool:
@@ -157,7 +158,7 @@ class KnownColumns(Check):
     reads = "head"
     unit = "column"
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """A pattern of names that are known, too, beside those of the Table Schema."""
 
         also: str | None = None
@@ -198,7 +199,7 @@ class ExportKind(Check):
     reads = "head"
     placeholders = ("kind", "evidence")
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The kind of export that is a fault."""
 
         export: Literal["activity", "legacy"]

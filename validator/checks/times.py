@@ -1,12 +1,15 @@
 """Kinds of check on the times of a row: one day, UTC midnight, order, and the ISO text beside the Unix number."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from validator.checks.base import Check, bad_rows
+from validator.record import Record
 from validator.schema import TableSchema
 from validator.shape import Spec
 from validator.values import in_words, instant, integer
@@ -20,7 +23,7 @@ class Difference(Check):
     placeholders = ("seconds",)
     raises = ("every_row",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The earlier and the later column, and the seconds between them."""
 
         start: Annotated[str, Spec(key="from")]
@@ -54,7 +57,7 @@ class MultipleOf(Check):
     kind = "multiple_of"
     placeholders = ("instant",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The column and the seconds."""
 
         column: str
@@ -77,7 +80,7 @@ class Ascending(Check):
     kind = "ascending"
     placeholders = ("previous",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The column."""
 
         column: str
@@ -111,7 +114,7 @@ class SameInstant(Check):
     kind = "same_instant"
     placeholders = ("instant",)
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """ISO column to Unix column."""
 
         pairs: Mapping[str, str]

@@ -1,11 +1,14 @@
 """Kinds of check against what was uploaded before: an upload replaces a month, so what is missing now is lost there."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from validator.checks.base import NUMBER, Check
 from validator.model import EarlierUpload, Sum, sums_by_project
+from validator.record import Record
 from validator.schema import TableSchema
 from validator.shape import Spec
 from validator.values import EXACT, cents, month_days, month_name
@@ -19,7 +22,7 @@ class NotLess(Check):
     kind = "not_less"
     placeholders = ("found", "accepted", "destination")
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """By how many percent the total may fall."""
 
         percent: Annotated[str, Spec(pattern=NUMBER)]
@@ -60,7 +63,7 @@ class ProjectsKept(Check):
     unit = "project"
     placeholders = ("project", "amount", "share", "when")
 
-    class Parameters(NamedTuple):
+    class Parameters(Record):
         """The column of the project, and from which share of the total a project counts."""
 
         column: str

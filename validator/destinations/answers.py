@@ -14,15 +14,19 @@ After several attempts: accepted if the last was; else unknown if any was; else 
 said so, unknown that the month may have been replaced nonetheless. To send the same again is harmless.
 """
 
+from __future__ import annotations
+
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from validator.destination_settings import DestinationSettings
+from validator.record import Record
 from validator.shipment import Answer, Status
 from validator.tokens import Secret, redact
 from validator.values import shown
@@ -35,7 +39,7 @@ _SEARCHED = 4000
 _TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
 
 
-class Heard(NamedTuple):
+class Heard(Record):
     """An answer as it came: its code, its headers by lower-case name, and the first bytes of its body."""
 
     code: int
@@ -43,7 +47,7 @@ class Heard(NamedTuple):
     body: bytes
 
 
-class Attempt(NamedTuple):
+class Attempt(Record):
     """What one attempt came to: `said` in few words, `detail` in the server's; `after` are the seconds that it asks for."""
 
     status: Status
@@ -93,8 +97,8 @@ def answer_of(attempts: Sequence[Attempt], seconds: float) -> Answer:
         text += "; nothing was sent"
     if last.after:
         text += f"; it asks to wait {last.after:.0f} s"
-    text = shown(text, _TEXT)
-    return Answer(status, text, last.id, last.time, last.code, len(attempts))
+    wait = math.ceil(last.after) if last.after else None
+    return Answer(status, shown(text, _TEXT), last.id, last.time, last.code, len(attempts), wait)
 
 
 def _meaning(code: int, success: Sequence[int]) -> tuple[Status, bool]:

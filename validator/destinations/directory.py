@@ -54,6 +54,12 @@ class DirectoryDestination:
         except OSError:
             return True
 
+    def holding(self, shipment: Shipment) -> list[str]:
+        """The versions that hold these bytes, if their names are right. Raises OSError if the folder cannot be listed."""
+        folder = self._folder(shipment)
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        return [f"{folder}/{name}" for name in sorted(names) if _digest(name) == shipment.sha256]
+
     def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
         """Puts the version there and points to it."""
         folder = self._folder(shipment)

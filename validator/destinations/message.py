@@ -4,24 +4,27 @@ The secret stands as {token} in it until it is sent. RFC 9530 describes Content-
 draft-ietf-httpapi-idempotency-key-header-06 the key, whose quotation marks are part of it.
 """
 
+from __future__ import annotations
+
 import base64
 import re
 import shlex
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from validator import __version__
 from validator.destination_settings import PLACEHOLDERS, TOKEN, DestinationSettings, FormField, Token
 from validator.destinations.pelanor import PRESETS
+from validator.record import Record
 from validator.shipment import Request, Shipment
 from validator.values import shown
 
 _TOKEN = f"{{{TOKEN}}}"
 
 
-class Message(NamedTuple):
+class Message(Record):
     """A request as it will be sent; `before` and `after` are what a form puts around the file.
 
     `headers` has everything but Content-Digest, which for a form is known only when the file is at hand.

@@ -5,12 +5,15 @@ https://docs.pelanor.io/api-reference/getting-started. The upload's path, method
 the login; nothing here pretends to know them.
 """
 
-from typing import Final, NamedTuple
+from __future__ import annotations
+
+from typing import Final
 
 from validator.errors import UsageError
+from validator.record import Record
 
 
-class Preset(NamedTuple):
+class Preset(Record):
     """What a preset fixes: the host, and the page that shows the rest to those who log in."""
 
     base_url: str

@@ -4,6 +4,8 @@ TLS is verified, redirects are not followed, and the secret is in the request al
 and the libraries' logs are off, for an answer may quote it.
 """
 
+from __future__ import annotations
+
 import random
 import socket
 import ssl
@@ -11,13 +13,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 from validator.destination_settings import DestinationSettings
 from validator.destinations.answers import BODY_BYTES, Attempt, Heard, answer_of, attempt_of
 from validator.destinations.message import Message
 from validator.errors import BillproofError
+from validator.record import Record
 from validator.settings import clock
 from validator.shipment import Answer
 from validator.tokens import Secret
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 CHUNK: Final = 65_536
 
 
-class Patience(NamedTuple):
+class Patience(Record):
     """How long to try, in seconds: `answer` bounds one attempt, after `total` none begins; `wait` doubles up to `longest`."""
 
     attempts: int = 5
@@ -97,7 +100,7 @@ class Sending:
         with client:
             return answer_of(self._attempts(client), self._elapsed())
 
-    def _client(self) -> "httpx2.Client":
+    def _client(self) -> httpx2.Client:
         import httpx2
 
         patience = self.patience
@@ -110,7 +113,7 @@ class Sending:
             limits=httpx2.Limits(max_keepalive_connections=0),
         )
 
-    def _attempts(self, client: "httpx2.Client") -> list[Attempt]:
+    def _attempts(self, client: httpx2.Client) -> list[Attempt]:
         import stamina
 
         made: list[Attempt] = []
@@ -136,7 +139,7 @@ class Sending:
     def _elapsed(self) -> float:
         return time.monotonic() - self.started
 
-    def _attempt(self, client: "httpx2.Client") -> Attempt:
+    def _attempt(self, client: httpx2.Client) -> Attempt:
         import httpx2
 
         content = _Content(self.message, self.body)
@@ -157,7 +160,7 @@ class Sending:
                 # Whatever broke, bytes may have left: nobody knows the outcome.
                 return _lost(deadline.text or f"the request broke ({type(error).__name__})")
 
-    def _heard(self, response: "httpx2.Response", content: "_Content") -> Attempt:
+    def _heard(self, response: httpx2.Response, content: _Content) -> Attempt:
         code = response.status_code
         body = b""
         try:
@@ -222,7 +225,7 @@ class _Deadline:
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
 
-    def __enter__(self) -> "_Deadline":
+    def __enter__(self) -> _Deadline:
         self._timer.start()
         return self
 

@@ -4,12 +4,15 @@ What is unproved comes before every error, and the first finding of every rule b
 that may show only a few shows something of everything. Rules that somebody signed for are left out.
 """
 
+from __future__ import annotations
+
 import hashlib
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from validator.record import Record
 from validator.render import phrases
 from validator.render.phrases import Tree
 
@@ -21,7 +24,7 @@ MORE = "MORE"
 STANDARD_INPUT = "standard-input"
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """A fault at a place: a finding of a rule, or (`rule` is UNPROVED) the reason why nothing is known."""
 
     weight: Weight

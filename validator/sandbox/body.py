@@ -1,16 +1,19 @@
 """A request's body: counted and hashed on its way in, never longer than the limit, the file of it in a private copy."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
+from validator.record import Record
 from validator.sandbox.problems import Problem
 
 FIELD = "file"
@@ -19,7 +22,7 @@ IN_MEMORY = 1024 * 1024
 _DIGEST = re.compile(r"([a-z0-9_.*-]+)=:((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?):")
 
 
-class SentFile(NamedTuple):
+class SentFile(Record):
     """The file of an upload, at its start."""
 
     stream: BinaryIO

@@ -1,12 +1,15 @@
 """A sent file through the same engine as `billproof check`."""
 
+from __future__ import annotations
+
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from validator.compiled import load_ruleset
 from validator.config import Config, check_waivers
 from validator.errors import Unreadable
 from validator.model import Policy, Sourced
+from validator.record import Record
 from validator.report import Run, build_report
 from validator.rule import DEFAULT_RULESET, RuleSet
 from validator.run import check_file, duty, unread
@@ -20,7 +23,7 @@ from validator.verdict import judge
 _FLAGS = ("month_to_date", "expect_total", "fail_on", "policy", "max_findings", "second_opinion")
 
 
-class Result(NamedTuple):
+class Result(Record):
     """What came out: the file's figures if it passed, and the report."""
 
     file: Checked | None

@@ -1,19 +1,22 @@
 """Faults of a network and of a server, on demand: each strikes some of the uploads that come, in the order of the list."""
 
+from __future__ import annotations
+
 import asyncio
 import math
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from validator.record import Record
 from validator.sandbox.problems import Problem
 
 Name = Literal["delay", "too_many", "error", "cut_before_body", "cut_after_body", "lost_answer"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
 
-class Fault(NamedTuple):
+class Fault(Record):
     """A fault for the next `times` uploads. `seconds`: how long `delay` waits, and what `too_many` says in Retry-After."""
 
     name: Name

@@ -1,23 +1,26 @@
 """What the sandbox holds, in memory only: integrations, the current upload of each month, and the answers given for a key."""
 
+from __future__ import annotations
+
 import time
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
+from validator.record import Record
 from validator.sandbox.problems import Problem
 from validator.values import rfc3339
 
 KEYS_KEPT = 1_000
 
 
-class Integration(NamedTuple):
+class Integration(Record):
     """One OpenAI organization, as at Pelanor."""
 
     id: str
     organization: str
 
 
-class Checked(NamedTuple):
+class Checked(Record):
     """A file that passed."""
 
     sha256: str
@@ -27,7 +30,7 @@ class Checked(NamedTuple):
     currency: str | None
 
 
-class Upload(NamedTuple):
+class Upload(Record):
     """A month's file. `visible_at` is a moment of `time.monotonic`; `replaces` the upload that it took the place of."""
 
     id: str

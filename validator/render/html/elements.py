@@ -4,9 +4,13 @@ No function here takes markup, so nothing that a report says can become any. The
 those within the page, and no scripts, because nobody can ask for them: `element` knows the attributes and tags of the page.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from html import escape
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from validator.record import Record
 
 TAGS = frozenset((
     "article", "bdi", "body", "caption", "code", "dd", "details", "div", "dl", "dt", "footer", "h1", "h2", "h3", "h4", "header",
@@ -20,12 +24,12 @@ ATTRIBUTES = frozenset((
 _IN_A_LINE = frozenset(("a", "bdi", "code", "small", "span", "strong"))
 
 
-class Element(NamedTuple):
+class Element(Record):
     """A tag with its attributes and what stands in it: elements, and text as it is meant to be read."""
 
     tag: str
     attributes: tuple[tuple[str, str], ...]
-    children: tuple["Node", ...]
+    children: tuple[Node, ...]
 
 
 Node: TypeAlias = Element | str

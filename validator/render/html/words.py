@@ -1,16 +1,18 @@
 """States in plain words, each with a sign: none is told by colour alone."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce
-from typing import NamedTuple
 
+from validator.record import Record
 from validator.render.html.elements import Element, element
 from validator.render.phrases import Tree, cents, number
 from validator.values import EXACT, money
 
 
-class State(NamedTuple):
+class State(Record):
     """How something stands: the class that colours it, a sign, and the word."""
 
     kind: str

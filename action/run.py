@@ -1,0 +1,185 @@
+"""The action's one run of billproof: inputs from the environment; outputs, annotations and the job's summary; its exit code.
+
+`action.yml` starts it. Inputs are data: no shell reads them, and no name of a file is taken for an option.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+from validator.boundary import main
+from validator.config import Config, read_config
+from validator.discovery import current_folder, find_config
+from validator.errors import BillproofError, UsageError
+from validator.ledger import open_ledger
+from validator.render.markdown import fenced
+from validator.values import rfc3339, shown
+from validator.verdict import Exit
+
+COMMANDS = {"check": ("check",), "upload": ("upload",), "upload --dry-run": ("upload", "--dry-run")}
+VERDICTS: Mapping[int, str] = {Exit.PASS: "pass", Exit.FAIL: "fail", Exit.NOT_SENT: "pass"}
+NOTES_BYTES = 100_000  # beside a report of at most 900,000: GitHub shows no summary of more than 1 MiB
+
+
+class Notes(io.StringIO):
+    """What is written to it goes to a stream, and is kept."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        self.stream.write(text)
+        return super().write(text)
+
+
+def act(environment: Mapping[str, str]) -> int:
+    """Runs billproof once, tells the job what came of it, and gives its exit code."""
+    folder = Path(tempfile.mkdtemp(prefix="billproof-", dir=environment["RUNNER_TEMP"]))
+    before = receipts()
+    with contextlib.redirect_stderr(Notes(sys.stderr)) as notes:
+        code = run(environment, folder)
+    report = report_of(folder)
+    said = notes.getvalue().strip()
+    if code != Exit.PASS and (report is None or code == Exit.NOT_SENT):
+        print(f"::error title=billproof::{escaped(said)}", flush=True)
+    summarize(environment["GITHUB_STEP_SUMMARY"], folder, said)
+    nothing_new = code == Exit.PASS and report is None
+    put_out(environment["GITHUB_OUTPUT"], {
+        "verdict": "nothing-new" if nothing_new else VERDICTS.get(code, "unproved"),
+        "report": str(folder / "report.json") if report else "",
+        "sha256": "\n".join(f"{one['sha256']}  {one['path']}" for one in (report or {"files": []})["files"] if one["sha256"]),
+        "retry-after": retry_after(receipts() - before) if code == Exit.NOT_SENT else "",
+    })  # fmt: skip
+    return code
+
+
+def run(environment: Mapping[str, str], folder: Path) -> int:
+    """billproof's exit code; 2 for inputs that are refused, 3 for a check that left no report."""
+    try:
+        words = arguments(environment)
+        refuse_another_ledger(environment.get("BILLPROOF_LEDGER", ""))
+    except BillproofError as error:
+        sys.stderr.writelines(f"{shown(line, None)}\n" for line in error.lines())
+        return error.exit_code
+    own = ("--format=github", f"--output=json={folder}/report.json", f"--output=markdown={folder}/summary.md")
+    code = main([words[0], *own, *words[1:]])
+    if code == Exit.PASS and words[0] == "check" and report_of(folder) is None:
+        sys.stderr.write("UNPROVED  the check left no report\n")
+        return Exit.UNPROVED
+    return code
+
+
+def arguments(environment: Mapping[str, str]) -> list[str]:
+    """The inputs as words of the command line. Raises UsageError for those that it could misread."""
+    command, policy = environment.get("BILLPROOF_COMMAND", ""), environment.get("BILLPROOF_POLICY", "")
+    if command not in COMMANDS:
+        raise UsageError(
+            f"command: {command}: not one of the action's", f"Write one of these as it stands: {', '.join(COMMANDS)}"
+        )
+    if command != "check" and policy not in ("", "upload"):
+        raise UsageError(f"policy: {policy}: an upload is judged as an upload", "Leave policy out, or use the command check.")
+    files = lines(environment.get("BILLPROOF_FILES", ""))
+    if not files:
+        raise UsageError("files: is empty, so nothing would be checked", "Name exports or folders, one per line: exports/")
+    if "-" in files:
+        raise UsageError(
+            "files: -: a job has no standard input", "Name exports or folders, one per line. A file of that name: ./-"
+        )
+    outputs = lines(environment.get("BILLPROOF_OUTPUT", ""))
+    for one in outputs:
+        with contextlib.suppress(OSError):  # what cannot be made cannot be written either, and billproof says so
+            os.makedirs(os.path.dirname(one.partition("=")[2]) or ".", exist_ok=True)
+    words = [*COMMANDS[command], *([f"--policy={policy}"] if policy and command == "check" else [])]
+    # A path that begins with a dash is none of billproof's options.
+    return [*words, *(f"--output={one}" for one in outputs), *(f"./{one}" if one.startswith("-") else one for one in files)]
+
+
+def lines(text: str) -> list[str]:
+    """A list as an input holds it: one per line, blanks around it do not count."""
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def configuration() -> Config | None:
+    """The configuration that billproof finds from here."""
+    path = find_config(current_folder())
+    return read_config(path) if path else None
+
+
+def refuse_another_ledger(folder: str) -> None:
+    """Raises UsageError if the folder that will be saved is not the one that billproof writes to: receipts would be lost."""
+    if not folder:
+        return
+    config = configuration()
+    ledger = config.ledger() if config else None
+    if ledger is None or os.path.realpath(ledger) != os.path.realpath(folder):
+        found = f"is at {ledger}" if ledger else "has no place"
+        raise UsageError(f"ledger: {folder}: in billproof.yaml the ledger {found}", "Write the same folder in both places.")
+
+
+def report_of(folder: Path) -> dict[str, Any] | None:
+    """The report of this run, if anything was judged."""
+    path = folder / "report.json"
+    found: dict[str, Any] | None = json.loads(path.read_bytes()) if path.exists() else None
+    return found
+
+
+def receipts() -> set[tuple[str, str]]:
+    """Folder and name of every receipt; none if there is no ledger to be relied on, of which billproof speaks itself."""
+    with contextlib.suppress(BillproofError):
+        config = configuration()
+        root = config.ledger() if config else None
+        return set(open_ledger(root).files()) if root else set()
+    return set()
+
+
+def retry_after(new: set[tuple[str, str]]) -> str:
+    """The latest instant for which a destination asked in these receipts; empty if none did."""
+    found = [json.loads(Path(*place).read_bytes()) for place in new]
+    instants = [
+        rfc3339(datetime.fromisoformat(one["finished"]) + timedelta(seconds=one["answer"]["retry_after"]))
+        for one in found if one["answer"]["retry_after"]
+    ]  # fmt: skip
+    return max(instants, default="")
+
+
+def summarize(path: str, folder: Path, said: str) -> None:
+    """Adds the report to the job's summary, and what was said besides: above all what became of an upload."""
+    report = folder / "summary.md"
+    parts = [report.read_text("utf-8")] if report.exists() else []
+    if said:
+        room = said.encode("utf-8")[:NOTES_BYTES].decode("utf-8", "ignore")
+        parts.append("\n".join(("### Messages", "", *fenced(room), "")))
+    with open(path, "a", encoding="utf-8", newline="\n") as stream:
+        stream.write("\n".join(parts))
+
+
+def put_out(path: str, outputs: Mapping[str, str]) -> None:
+    """Sets the step's outputs; no value can hold the line that ends it."""
+    with open(path, "a", encoding="utf-8", newline="\n") as stream:
+        for name, value in outputs.items():
+            end = secrets.token_hex(16)
+            stream.write(f"{name}<<{end}\n{value}\n{end}\n")
+
+
+def escaped(text: str) -> str:
+    """Text for a workflow command, on one line (actions/toolkit, packages/core/src/command.ts)."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(int(act(os.environ)))
+    except Exception as error:
+        print(f"::error title=billproof::UNPROVED  unexpected error in the action: {type(error).__name__}")
+        sys.exit(int(Exit.UNPROVED))

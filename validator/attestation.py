@@ -1,0 +1,211 @@
+"""Attestations: in-toto statements about a file, its report or a receipt, signed with a key, and whether they still fit.
+
+Beside a file lies `<file>.intoto.jsonl` with two statements, an envelope a line: what became of the rules (predicate
+test-result v0.1) and a verification summary (predicate svr v0.2, which names the rule set by its digest). Beside a receipt
+lies the summary alone, for a receipt has no list of rules. Everything that is signed follows from the report or the receipt,
+byte for byte, so that whoever has these can derive it again. The predicates: github.com/in-toto/attestation, spec/predicates.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from validator import durable
+from validator.dsse import EnvelopeFault, PublicKey, Signer, opened, parsed, read_signer, sealed
+from validator.errors import Unwritable, UsageError
+from validator.receipt import Receipt
+from validator.report import canonical
+
+SUFFIX = ".intoto.jsonl"
+STATEMENT = "https://in-toto.io/Statement/v1"
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+SUMMARY = "https://in-toto.io/attestation/svr/v0.2"
+
+_NAMES = {TEST_RESULT: "test result", SUMMARY: "verification summary"}
+
+Statement = dict[str, Any]
+
+
+def file_statements(
+    report: Mapping[str, Any], file: Mapping[str, Any], report_name: str, report_sha256: str
+) -> tuple[Statement, Statement]:
+    """The test result and the summary of one `file` of a report that has these bytes on disk."""
+    subjects = [_resource(file["name"], file["sha256"]), _resource(report_name, report_sha256)]
+    policies = _policies(report["ruleset"], report["settings"]["config"])
+    tests = _tests(report, file)
+    result = "FAILED" if file["verdict"] != "pass" else "WARNED" if tests["warnedTests"] else "PASSED"
+    predicate = {"result": result, "configuration": policies, **tests}
+    url = report["run"]["ci"]["url"]
+    if url is not None:
+        predicate["url"] = url
+    # A summary without properties says that nothing was proved.
+    properties = [f"BILLPROOF_PASSED_AS_{report['policy']['policy'].upper()}"] if file["verdict"] == "pass" else []
+    summary = _summary(report["tool"], policies, report["run"]["finished"], properties)
+    return _statement(subjects, TEST_RESULT, predicate), _statement(subjects, SUMMARY, summary)
+
+
+def receipt_statement(receipt: Receipt, name: str) -> Statement:
+    """The summary of a receipt whose file has this name: what was sent, by which rules, and whether it arrived."""
+    document = receipt.document
+    subjects = [_resource(document["file"]["name"], receipt.file_sha256), _resource(name, receipt.sha256)]
+    properties = ["BILLPROOF_PASSED_AS_UPLOAD", "BILLPROOF_UPLOAD_ACCEPTED"] if receipt.holds else []
+    policies = _policies(document["ruleset"], document["config"])
+    return _statement(subjects, SUMMARY, _summary(document["tool"], policies, receipt.finished, properties))
+
+
+def _tests(report: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The rules that passed, that warned, and that failed or left the file unproved. The others are in the report alone: they
+    had nothing to speak of, lacked a setting, or could not look because another one failed.
+    """
+    decisive = {one["rule"] for one in report["reasons"] if one["file"] == file["path"]}
+    found: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
+    for one in file["outcomes"]:
+        state, name = one["state"], f"{one['rule']} {one['name']}"
+        is_error = state == "failed" and one["level"] == "error"
+        if is_error or one["rule"] in decisive:
+            found["failedTests"].append(name)
+        elif state in ("failed", "waived"):
+            found["warnedTests"].append(name)
+        elif state == "passed":
+            found["passedTests"].append(name)
+    return found
+
+
+def _statement(subjects: list[dict[str, Any]], kind: str, predicate: Mapping[str, Any]) -> Statement:
+    return {"_type": STATEMENT, "subject": subjects, "predicateType": kind, "predicate": dict(predicate)}
+
+
+def _summary(tool: Mapping[str, Any], policies: Sequence[Any], time: str, properties: Sequence[str]) -> dict[str, Any]:
+    verifier = {"id": f"pkg:generic/{tool['name']}@{tool['version']}", "policies": policies}
+    return {"verifier": verifier, "timeCreated": time, "properties": list(properties)}
+
+
+def _policies(ruleset: Mapping[str, Any], config: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """What it was judged by: the rule set, and the configuration if there was one."""
+    rules = {**_resource(ruleset["name"], ruleset["sha256"]), "annotations": {"version": ruleset["version"]}}
+    return [rules, *([_resource(config["path"], config["sha256"])] if config else [])]
+
+
+def _resource(name: str, sha256: str) -> dict[str, Any]:
+    return {"name": name, "digest": {"sha256": sha256}}
+
+
+def bundle(signer: Signer, statements: Sequence[Statement]) -> bytes:
+    """The statements, each signed, an envelope a line."""
+    return b"".join(sealed(signer, canonical(one)) for one in statements)
+
+
+def receipt_bundle(signer: Signer, receipt: Receipt, name: str) -> bytes:
+    """The attestation of a receipt whose file has this name."""
+    return bundle(signer, [receipt_statement(receipt, name)])
+
+
+def attestation_path(path: str) -> str:
+    """Where the attestation of a file lies."""
+    return f"{path}{SUFFIX}"
+
+
+def prepared(key: str, reports: Sequence[str], paths: Sequence[str]) -> Signer:
+    """The key, if there will be something to sign with it: `reports` are the JSON reports to be written, `paths` the files.
+
+    Raises UsageError, before anything is judged.
+    """
+    signer = read_signer(key)
+    if not reports:
+        text = "--attest signs a report by the sha256 of its file, so one must be written"
+        raise UsageError(text, "Add --output json=report.json, and keep the file: it is what the signature speaks of.")
+    if os.path.exists(reports[0]) and not os.path.isfile(reports[0]):
+        raise UsageError(f"--attest signs a report that can be kept, and {reports[0]} is no file", "Write it to a file.")
+    if "-" in paths:
+        raise UsageError("--attest writes beside the file, and standard input has no place", "Name the file.")
+    return signer
+
+
+def refuse_foreign(signer: Signer, paths: Sequence[str]) -> None:
+    """Raises UsageError if something lies beside one of these files that this key has not signed: it may be evidence."""
+    for path in filter(os.path.lexists, map(attestation_path, paths)):
+        try:
+            with open(path, "rb") as stream:
+                for line in stream:
+                    opened(signer.public, line)
+        except (OSError, EnvelopeFault):
+            text = f"--attest: {path} is there already, and was not signed with this key; nothing was written"
+            raise UsageError(text, "Move it to where you keep evidence, and run the same command again.") from None
+
+
+def attest_files(
+    signer: Signer, report: Mapping[str, Any], paths: Sequence[str], report_name: str, report_sha256: str
+) -> list[str]:
+    """Writes the attestation of every file of a report; `paths` are the files in its order. Gives those that have none.
+
+    What this key signed before is replaced, as the report was. Raises Unwritable.
+    """
+    left_out = []
+    for path, file in zip(paths, report["files"], strict=True):
+        if file["sha256"] is None:
+            left_out.append(path)
+            continue
+        target = attestation_path(path)
+        try:
+            durable.replace(target, [bundle(signer, file_statements(report, file, report_name, report_sha256))])
+        except OSError as error:
+            raise Unwritable(f"UNPROVED  the attestation {target} could not be written: {error.strerror or error}") from None
+    return left_out
+
+
+def deviations(data: bytes, key: PublicKey, expected: Sequence[Statement]) -> list[str]:
+    """What keeps an attestation from being exactly the expected statements, signed with the key; nothing if it is."""
+    try:
+        found = [_read(opened(key, line)) for line in data.splitlines(keepends=True)]
+    except EnvelopeFault as error:
+        return [error.message]
+    faults = []
+    for one in expected:
+        kind = one["predicateType"]
+        same = [each for each in found if each["predicateType"] == kind]
+        if not same:
+            faults.append(f"it has no {_NAMES[kind]}")
+        else:
+            faults += (f"its {_NAMES[kind]} differs: {text}" for text in _departures(same[0], one))
+    if len(found) > len(expected):
+        faults.append("it holds more than its statements")
+    return faults
+
+
+def _read(body: bytes) -> Statement:
+    """A statement, if its bytes are the only ones that say it: those of RFC 8785."""
+    found = parsed(body)
+    try:
+        is_canonical = canonical(found) == body
+    except (ValueError, RecursionError):
+        is_canonical = False
+    if not is_canonical:
+        raise EnvelopeFault("what is signed is not in the form in which billproof signs")
+    if not isinstance(found, dict) or found.keys() != {"_type", "subject", "predicateType", "predicate"}:
+        raise EnvelopeFault("what is signed is no statement of in-toto")
+    if found["_type"] != STATEMENT:
+        raise EnvelopeFault("what is signed is a statement of another type")
+    return found
+
+
+def _departures(found: Statement, expected: Statement) -> Iterator[str]:
+    if _digests(found["subject"]) != _digests(expected["subject"]):
+        yield "it speaks of other files (sha256)"
+    if not isinstance(found["predicate"], dict):
+        yield "it says nothing"
+        return
+    for key in sorted(found["predicate"].keys() | expected["predicate"].keys()):
+        if _said(found["predicate"], key) != _said(expected["predicate"], key):
+            yield f"{key} is not what follows"
+
+
+def _said(predicate: Mapping[str, Any], key: str) -> bytes | None:
+    """What a predicate says of a key, as bytes, since 1 is True for Python; None if it has no such key."""
+    return canonical(predicate[key]) if key in predicate else None
+
+
+def _digests(subjects: Any) -> list[Any] | None:
+    """The digests of what a statement speaks of, in order; None if it does not say them in the one way that is known."""
+    if not isinstance(subjects, list) or not all(isinstance(one, dict) and one.keys() == {"name", "digest"} for one in subjects):
+        return None
+    return sorted(canonical(one["digest"]) for one in subjects)

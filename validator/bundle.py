@@ -1,0 +1,86 @@
+"""A folder with the digests of all that it holds in `SHA256SUMS`: there whole or not at all.
+
+`SHA256SUMS` has the format of GNU coreutils, which `sha256sum -c` and `shasum -a 256 -c` read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO
+
+from validator.durable import flush_folder
+from validator.errors import Unwritable
+
+SUMS = "SHA256SUMS"
+CHUNK_BYTES = 1 << 20
+
+Content = bytes | BinaryIO
+
+
+def write_bundles(path: str, bundles: Mapping[str, Mapping[str, Content]]) -> list[str]:
+    """Makes the folder `path`, which must not be there or be empty, with a bundle in each folder of `bundles` (`.`: itself).
+
+    Gives the digest of each `SHA256SUMS`. Everything is written into a hidden folder beside it, which gets its name last.
+    Raises Unwritable; then `path` is as it was.
+    """
+    target = os.path.abspath(path)
+    above, name = os.path.split(target)
+    draft = os.path.join(above, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.part")
+    try:
+        os.makedirs(draft)
+        found = [_write_bundle(os.path.join(draft, folder), files) for folder, files in bundles.items()]
+        # Windows names no folder like one that is there, even if that is empty.
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(target)
+        os.rename(draft, target)
+        flush_folder(target)
+    except OSError as error:
+        raise Unwritable(f"{path} could not be written: {error.strerror or error}; nothing was packed") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return found
+
+
+def _write_bundle(folder: str, files: Mapping[str, Content]) -> str:
+    os.makedirs(folder, exist_ok=True)
+    sums = {name: _write(os.path.join(folder, *name.split("/")), content) for name, content in files.items()}
+    return _write(os.path.join(folder, SUMS), sums_of(sums))
+
+
+def _write(path: str, content: Content) -> str:
+    """Writes a file; gives the digest of what was written."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    digest = hashlib.sha256()
+    with open(path, "xb") as stream:
+        for chunk in _chunks(content):
+            digest.update(chunk)
+            stream.write(chunk)
+        stream.flush()
+        os.fsync(stream.fileno())
+    flush_folder(path)
+    return digest.hexdigest()
+
+
+def _chunks(content: Content) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        yield content
+        return
+    content.seek(0)
+    while chunk := content.read(CHUNK_BYTES):
+        yield chunk
+
+
+def sums_of(digests: Mapping[str, str]) -> bytes:
+    """`SHA256SUMS` from names and digests: a line each, in order of the names."""
+    return b"".join(_lines(digests.items()))
+
+
+def _lines(digests: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    for name, digest in sorted(digests):
+        escaped = name.replace("\\", "\\\\").replace("\n", "\\n")
+        # A backslash in front says that the name is escaped.
+        yield f"{chr(92) if escaped != name else ''}{digest}  {escaped}\n".encode("utf-8", "surrogateescape")

@@ -1,0 +1,178 @@
+"""DSSE envelopes signed with Ed25519, and the keys for it: statements in, lines of JSON out, and the way back.
+
+The protocol is DSSE 1.0.2 (github.com/secure-systems-lab/dsse, protocol.md and envelope.md). What may be read here is held
+more narrowly than there: one signature, plain base64, no key twice, so that no two programs can read one envelope differently.
+`cryptography` (extra `attest`) is loaded only when somebody attests or verifies.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from validator.errors import BillproofError, UsageError
+from validator.record import Record
+from validator.values import shown
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+_MAKE = "openssl genpkey -algorithm ed25519 -out private.pem"
+_PUBLISH = "openssl pkey -in private.pem -pubout -out public.pem"
+_PRIVATE, _PUBLIC = b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN PUBLIC KEY-----"
+
+
+class EnvelopeFault(BillproofError):
+    """An envelope is not in the form that billproof writes, or its signature is not of the key."""
+
+
+class Signer(Record):
+    """A private key at work: what signs, and the hint to the key that stands beside each signature."""
+
+    sign: Callable[[bytes], bytes]
+    keyid: str
+    public: PublicKey
+
+
+class PublicKey(Record):
+    """What tells whether a signature is of the key, by raising an error if it is not."""
+
+    verify: Callable[[bytes, bytes], None]
+    keyid: str
+
+
+def pre_authentication_encoding(body: bytes) -> bytes:
+    """The bytes that are signed: `DSSEv1`, then payload type and body, each behind its length."""
+    kind = PAYLOAD_TYPE.encode("ascii")
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
+
+
+def sealed(signer: Signer, body: bytes) -> bytes:
+    """An envelope around `body`: a line of JSON."""
+    envelope = {
+        "payload": base64.b64encode(body).decode("ascii"),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [
+            {"keyid": signer.keyid, "sig": base64.b64encode(signer.sign(pre_authentication_encoding(body))).decode("ascii")}
+        ],
+    }
+    return json.dumps(envelope).encode("ascii") + b"\n"
+
+
+def opened(key: PublicKey, line: bytes) -> bytes:
+    """The body of an envelope that was signed with the key. Raises EnvelopeFault; nothing of it may be believed then."""
+    envelope = parsed(line)
+    if not isinstance(envelope, dict) or envelope.keys() != {"payload", "payloadType", "signatures"}:
+        raise EnvelopeFault("it is no DSSE envelope of payload, payloadType and signatures")
+    if envelope["payloadType"] != PAYLOAD_TYPE:
+        raise EnvelopeFault(f"its payload is no {PAYLOAD_TYPE}")
+    signatures = envelope["signatures"]
+    if not isinstance(signatures, list) or len(signatures) != 1:
+        raise EnvelopeFault("it has not exactly one signature")
+    # The hint to the key is not signed, so it is not looked at.
+    if not isinstance(signatures[0], dict) or not {"sig"} <= signatures[0].keys() <= {"sig", "keyid"}:
+        raise EnvelopeFault("its signature is not in the form of DSSE")
+    body = _decoded(envelope["payload"])
+    try:
+        key.verify(_decoded(signatures[0]["sig"]), pre_authentication_encoding(body))
+    except EnvelopeFault:
+        raise
+    except Exception:
+        raise EnvelopeFault("its signature is not of this key, or what it signs was changed") from None
+    return body
+
+
+def parsed(data: bytes) -> Any:
+    """JSON as only one value can be read from it. Raises EnvelopeFault for a key twice, and for what is no JSON."""
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        raise EnvelopeFault("it is no JSON, or has a key twice") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key twice")
+    return found
+
+
+def _decoded(text: Any) -> bytes:
+    """Bytes from base64 in its one plain form: padded, no other letters, nothing in between."""
+    try:
+        found = base64.b64decode(text.encode("ascii"))
+    except (ValueError, AttributeError):
+        raise EnvelopeFault("it is not in plain base64") from None
+    if base64.b64encode(found).decode("ascii") != text:
+        raise EnvelopeFault("it is not in plain base64")
+    return found
+
+
+def read_signer(path: str) -> Signer:
+    """The private key in a PEM file. Raises UsageError, which never shows what the file holds."""
+    data = _pem(path, "--attest", "a private key", _MAKE)
+    if data.startswith(_PUBLIC):
+        raise UsageError(
+            f"--attest {shown(path)}: this is a public key; to sign takes the private one", f"Make one with: {_MAKE}"
+        )
+    if b" ENCRYPTED " in data.partition(b"\n")[0]:
+        text = f"--attest {shown(path)}: this key is locked with a password, and nobody is there to type it"
+        raise UsageError(text, "Unlock a copy where only the signing job can read it: openssl pkey -in KEY -out private.pem")
+    if not data.startswith(_PRIVATE):
+        raise UsageError(f"--attest {shown(path)}: this is no private key in PEM (PKCS#8)", f"Make one with: {_MAKE}")
+    serialization, ed25519 = _cryptography("--attest")
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except Exception:
+        raise UsageError(f"--attest {shown(path)}: this private key is damaged", f"Make one with: {_MAKE}") from None
+    if not isinstance(key, ed25519.Ed25519PrivateKey):
+        raise UsageError(f"--attest {shown(path)}: this is no Ed25519 key", f"Make one with: {_MAKE}")
+    public = _public_key(key.public_key(), serialization)
+    return Signer(key.sign, public.keyid, public)
+
+
+def read_public_key(path: str) -> PublicKey:
+    """The public key in a PEM file. Raises UsageError, which never shows what the file holds."""
+    data = _pem(path, "--key", "a public key", _PUBLISH)
+    if b"PRIVATE KEY" in data.partition(b"\n")[0]:
+        text = f"--key {shown(path)}: this is a private key, which only its owner should have; to verify takes the public one"
+        raise UsageError(text, f"Its owner makes it with: {_PUBLISH}")
+    if not data.startswith(_PUBLIC):
+        raise UsageError(f"--key {shown(path)}: this is no public key in PEM", f"The signer makes it with: {_PUBLISH}")
+    serialization, ed25519 = _cryptography("--key")
+    try:
+        key = serialization.load_pem_public_key(data)
+    except Exception:
+        raise UsageError(f"--key {shown(path)}: this public key is damaged", f"The signer makes it with: {_PUBLISH}") from None
+    if not isinstance(key, ed25519.Ed25519PublicKey):
+        raise UsageError(f"--key {shown(path)}: this is no Ed25519 key", f"The signer makes it with: {_PUBLISH}")
+    return _public_key(key, serialization)
+
+
+def _public_key(key: Any, serialization: Any) -> PublicKey:
+    """The key with its id: sha256 of its DER, as `openssl pkey -pubin -outform DER | sha256sum` tells it."""
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return PublicKey(key.verify, hashlib.sha256(der).hexdigest())
+
+
+def _pem(path: str, flag: str, what: str, how: str) -> bytes:
+    """The bytes of a key file. A name that leads nowhere is not shown: it may be the key itself, pasted by mistake."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(65_536).lstrip()
+    except (FileNotFoundError, ValueError):
+        found = "there is no such file"
+    except OSError as error:
+        found = f"the file cannot be read: {error.strerror}"
+    raise UsageError(f"{flag}: {found}", f"It wants the path of {what}, made with: {how}")
+
+
+def _cryptography(flag: str) -> tuple[Any, Any]:
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+    except ImportError:
+        raise UsageError(f"{flag} needs cryptography, which is not installed", "pip install 'billproof[attest]'") from None
+    return serialization, ed25519

@@ -1,0 +1,84 @@
+"""What an upload was judged by, file by file, each held to the digest that the receipt or the report has for it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from validator.bundle import Content
+from validator.config import Config
+from validator.digests import combined
+from validator.ledger import ATTESTATION, Ledger, Standing, file_name
+from validator.receipt import Receipt
+from validator.recovery import NotFound
+from validator.replay import NotAsThen
+from validator.rule import RuleSet
+from validator.settings import Settings
+
+
+def receipts_of(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str, Content]:
+    """Every attempt for the month and its receipt as they lie in the ledger, with what was signed of them."""
+    files: dict[str, Content] = {"receipt.json": _proved(ledger.path(current), current.sha256)}
+    for one in standing.receipts:
+        # One that was cut off has no receipt: that it was begun is all there is.
+        suffix = "json" if one.attempt else "begun"
+        files[f"receipts/{file_name(one.n, one.sha256, suffix)}"] = _proved(ledger.path(one, suffix), one.sha256)
+        if one.attempt:
+            begun = file_name(one.n, one.attempt, "begun")
+            files[f"receipts/{begun}"] = _proved(os.path.join(os.path.dirname(ledger.path(one)), begun), one.attempt)
+        attested = ledger.path(one, ATTESTATION)
+        if os.path.lexists(attested):
+            files[f"receipts/{file_name(one.n, one.sha256, ATTESTATION)}"] = _read(attested)
+    return files
+
+
+def ruleset_files(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:
+    """The files of a rule set under their folders' names. Raises NotAsThen if they are not those that it was read from."""
+    from validator.ruleset import ruleset_paths
+
+    files: dict[str, Content] = {}
+    homes: dict[str, str] = {}
+    lines = []
+    for path in ruleset_paths(settings.ruleset.value or ""):
+        folder, name = os.path.split(os.path.abspath(path))
+        if folder not in homes:
+            home = f"ruleset/{os.path.basename(folder)}"
+            while home in homes.values():
+                home = f"ruleset/extended/{home.removeprefix('ruleset/')}"
+            homes[folder] = home
+        data = _read(path)
+        files[f"{homes[folder]}/{name}"] = data
+        lines.append(f"{os.path.basename(folder)}/{name} {hashlib.sha256(data).hexdigest()}")
+    if combined(lines) != ruleset.sha256:
+        raise NotAsThen("the rule set changed while it was packed", "Run the same command again.")
+    return files
+
+
+def config_bytes(config: Config) -> bytes:
+    return _proved(config.path, config.sha256)
+
+
+def _proved(path: str | os.PathLike[str], sha256: str) -> bytes:
+    """The bytes of a file with that digest. Raises NotAsThen if they are others now."""
+    data = _read(path)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise NotAsThen(f"{os.fspath(path)} changed while it was packed", "Run the same command again.")
+    return data
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise NotFound(f"{os.fspath(path)} cannot be read: {error.strerror or error}") from None
+
+
+def open_values(config: Config) -> list[str]:
+    """Where the configuration, which is packed as it is, holds values that only people can tell from a secret."""
+    found = []
+    for name, one in config.file.destinations.items():
+        found += [f"{name}: base_url"] if one.base_url else []
+        for key, values in (("header", one.headers), ("query", one.query)):
+            found += [f"{name}: {key} {each}" for each, value in (values or {}).items() if "{token}" not in value]
+    return found

@@ -1,0 +1,153 @@
+"""What an upload left behind, found again by its digest: the export, the report that was written then, and what was signed.
+
+Names and dates count for nothing here. What is read was written by others, so it is data until its digest fits.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from validator.addressing import destination_of
+from validator.attestation import attestation_path
+from validator.config import Config
+from validator.destinations.directory import DirectoryDestination
+from validator.errors import BillproofError, Unreadable
+from validator.inputs import NO_EXPORT, find_inputs
+from validator.receipt import Receipt
+from validator.record import Record
+from validator.render.json import render_json
+from validator.report import SCHEMA, result_sha256
+from validator.reportfile import misfits
+from validator.shipment import Shipment
+from validator.source import Copy, open_source, private_copy
+from validator.values import shown
+
+LARGEST_REPORT = 1 << 25
+
+
+class NotFound(BillproofError):
+    """The bytes of an upload are nowhere where they would be expected."""
+
+
+class Export(Record):
+    """The bytes of an upload, and where they were found."""
+
+    copy: Copy
+    found_at: str
+
+
+def find_export(one: Receipt, config: Config, held: ExitStack) -> Export:
+    """The bytes that a receipt names; `held` closes them. Raises NotFound, which names the digest and where was looked."""
+    unread = []
+    for path in _places(one, config):
+        try:
+            if os.path.getsize(path) != one.document["file"]["bytes"]:
+                continue
+            copy = held.enter_context(private_copy(path))
+        except (OSError, ValueError) as error:
+            unread.append(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
+        except Unreadable as error:
+            unread.append(error.message)
+        else:
+            if copy.sha256 == one.file_sha256:
+                same_name = shown(os.path.basename(path), None) == one.file_name
+                # Under another name than then it is judged as what it is called in the pack.
+                return Export(copy if same_name else copy._replace(path=one.file_name), path)
+            copy.stream.close()
+    integration = config.integration_of(one.organization)
+    where = config.beside(integration.files) if integration and integration.files else "this folder"
+    more = f" ({'; '.join(unread)})" if unread else ""
+    raise NotFound(
+        f"the file that was uploaded is not found: {one.file_name}, {one.document['file']['bytes']:,} bytes, "
+        f"sha256 {one.file_sha256}{more}",
+        f"Put it into {where}. An export that OpenAI gives today may differ.",
+    )
+
+
+def _places(one: Receipt, config: Config) -> Iterator[str]:
+    """Where the bytes may be: the integration's folder, a destination that is a folder, or here under their name."""
+    integration = config.integration_of(one.organization)
+    if integration is not None and integration.files:
+        found = find_inputs([config.beside(integration.files).rstrip("/") + "/"])
+        named = [each.path for each in found if each.error != NO_EXPORT]
+        yield from sorted(named, key=lambda path: (shown(os.path.basename(path), None) != one.file_name, path))
+    if os.path.basename(one.file_name) == one.file_name and os.path.lexists(one.file_name):
+        yield one.file_name
+    destination = destination_of(config, one.destination) if one.destination in config.file.destinations else None
+    if isinstance(destination, DirectoryDestination):
+        yield from destination.holding(
+            Shipment(one.organization, one.month, None, one.file_name, one.document["file"]["bytes"], one.file_sha256)
+        )
+
+
+class Kept(Record):
+    """A report as it was written, byte for byte, and what it says."""
+
+    data: bytes
+    report: dict[str, Any]
+
+
+def find_reports(one: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
+    """The JSON reports of an upload as they were written then, each of that file alone, that lie in these folders."""
+    for folder in dict.fromkeys(os.path.realpath(folder or ".") for folder in folders):
+        try:
+            names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".json"))
+        except OSError:
+            continue
+        for name in names:
+            data = _small(os.path.join(folder, name))
+            report = None if data is None else _report(data, one.document["result_sha256"])
+            if data is not None and report is not None:
+                yield Kept(data, report)
+
+
+def _report(data: bytes, sha256: str) -> dict[str, Any] | None:
+    """The report of one file with that result, if the bytes are as billproof writes it."""
+    try:
+        found = json.loads(data)
+        if not isinstance(found, dict) or found.get("schema") != SCHEMA or found.get("result_sha256") != sha256:
+            return None
+        written = render_json(found).encode("utf-8") == data and result_sha256(found) == sha256
+        return found if written and not list(misfits(found)) and len(found["files"]) == 1 else None
+    except (ValueError, RecursionError):
+        return None
+
+
+class Signed(Record):
+    """An attestation as it lies beside a file, and the digests of what it says that it speaks of. No signature was looked at."""
+
+    data: bytes
+    subjects: tuple[set[str], ...]
+
+    def speaks_of(self, *digests: str) -> bool:
+        """Whether each of its statements is about exactly these files."""
+        return bool(self.subjects) and all(one == set(digests) for one in self.subjects)
+
+
+def find_attestation(path: str) -> Signed | None:
+    """What was signed beside a file, if anything."""
+    data = _small(attestation_path(path))
+    if data is None:
+        return None
+    try:
+        statements = [json.loads(base64.b64decode(json.loads(line)["payload"])) for line in data.splitlines()]
+        subjects = tuple({one["digest"]["sha256"] for one in each["subject"]} for each in statements)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        subjects = ()
+    return Signed(data, subjects)
+
+
+def _small(path: str) -> bytes | None:
+    """The bytes of a file that is not large, or None if there is none that can be read."""
+    try:
+        if os.path.getsize(path) > LARGEST_REPORT:
+            return None
+        with open_source(path) as source:
+            return b"".join(source.blocks())
+    except (OSError, ValueError, Unreadable):
+        return None

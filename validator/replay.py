@@ -1,0 +1,129 @@
+"""An upload judged once more, with what it was judged by: its instant, rule set, configuration, and the ledger before it.
+
+Which options were given then stands in no receipt. So a report that is made again may differ from that of the upload; what
+the receipt says of the file, its sums, waivers and rules may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from validator import receipt as receipts
+from validator.config import Config
+from validator.errors import BillproofError
+from validator.inputs import Input
+from validator.model import Sourced
+from validator.receipt import Receipt
+from validator.record import Record
+from validator.report import Run, build_report
+from validator.rule import RuleSet
+from validator.run import check_input, judged, prepare
+from validator.settings import CLOCK, Settings, parse_as_of, policy_of
+from validator.shipment import Request, Shipment
+from validator.source import Copy
+
+# What a receipt says that follows from the file and from what it was judged by.
+_FOLLOWS = ("integration", "file", "totals", "waivers", "ruleset", "config", "as_of", "month_to_date")
+
+
+class NotAsThen(BillproofError):
+    """What is here now is not what an upload was judged by, or does not give what its receipt says."""
+
+
+class Replay(Record):
+    """A report that was made again, with the rule set; `same` if its result is, to the last byte, that of the upload."""
+
+    report: dict[str, Any]
+    same: bool
+    ruleset: RuleSet
+
+
+def replay(copy: Copy, one: Receipt, settings: Settings) -> Replay:
+    """The report of an upload, made again from its bytes. Raises NotAsThen if it is no pass, or not what the receipt says.
+
+    Its `run` is what the receipt knows of the upload's, so that the same upload gives the same bytes wherever it is packed.
+    """
+    settings = _as_then(one, settings)
+    ruleset = _ruleset_then(one, settings)
+    report: dict[str, Any] = {}
+    for run in _runs(copy, one, settings, ruleset):
+        report = build_report(run, run.settings.now, settings.now, {})
+        same = report["result_sha256"] == one.document["result_sha256"]
+        if same:
+            break
+    report["run"] |= {"ci": one.document["ci"], "host": one.document["host"]}
+    _hold_to(one, run, report, copy)
+    return Replay(report, same, ruleset)
+
+
+def _as_then(one: Receipt, settings: Settings) -> Settings:
+    """The settings of a plain upload at that time. Raises NotAsThen if the configuration is another one now."""
+    assert settings.config is not None
+    config, named = settings.config, settings.config.shown_path
+    then, to_date = one.document["config"], bool(one.document["month_to_date"])
+    if config.sha256 != then["sha256"]:
+        raise _other_config(config, one)
+    config = config._replace(shown_path=then["path"])
+    integration = config.integration_of(one.organization)
+    ruleset = settings.ruleset
+    return settings._replace(
+        policy=policy_of("upload", "upload", "error"), config=config, before=one.sha256, month_to_date=to_date,
+        as_of=parse_as_of(one.as_of), as_of_source=CLOCK, now=parse_as_of(one.document["started"]),
+        ruleset=ruleset._replace(source=then["path"]) if ruleset.source == named else ruleset,
+        sources={**settings.sources, "month_to_date": "--month-to-date" if to_date else "default"},
+        to=None if integration is not None and integration.to == one.destination else one.destination,
+    )  # fmt: skip
+
+
+def _other_config(config: Config, one: Receipt) -> NotAsThen:
+    then = one.document["config"]
+    commit = one.document["ci"].get("commit")
+    return NotAsThen(
+        f"{config.shown_path} is not the configuration of that upload (sha256 {then['sha256'][:12]}… then, "
+        f"{config.sha256[:12]}… now)",
+        f"Put the one of then beside it and name that: git show {commit or 'COMMIT'}:./billproof.yaml > then.yaml; "
+        "billproof pack … --config then.yaml",
+    )
+
+
+def _ruleset_then(one: Receipt, settings: Settings) -> RuleSet:
+    """The rule set of the upload. Raises NotAsThen if it is another one now."""
+    ruleset, then = prepare(settings), one.document["ruleset"]
+    if ruleset.sha256 != then["sha256"]:
+        version = one.document["tool"]["version"]
+        raise NotAsThen(
+            f"the rule set is not the one of that upload ({then['name']} {then['version']}, sha256 {then['sha256'][:12]}… "
+            f"then; {ruleset.name} {ruleset.version}, {ruleset.sha256[:12]}… now)",
+            f"Pack it with the billproof of then, {version} (pip install billproof=={version}); a set of your own: --ruleset DIR",
+        )
+    return ruleset
+
+
+def _runs(copy: Copy, one: Receipt, settings: Settings, ruleset: RuleSet) -> Iterator[Run]:
+    """The upload as it may have been told: nothing; the month; and either with `--as-of`. Said in full last."""
+    for month in (None, Sourced(one.month, "--month")):
+        # By the clock a run is judged as of its start. Else nobody knows when it started, shortly before the sending.
+        for source, start in ((CLOCK, settings.as_of), ("--as-of", settings.now)):
+            told = settings._replace(month=month, as_of_source=source, now=start)
+            file = check_input(Input(copy.path), told, ruleset, lambda _: nullcontext(copy.source()))
+            yield judged(told, ruleset, [file])
+
+
+def _hold_to(one: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) -> None:
+    """Raises NotAsThen if the file does not pass any more, or not with what its receipt says."""
+    if run.verdict.word != "pass":
+        texts = "; ".join(reason.text for reason in run.verdict.reasons[:3])
+        raise NotAsThen(f"judged again as of {one.as_of}, the file does not pass: {texts}", "See billproof ledger verify.")
+    (file,) = run.files
+    config = run.settings.config
+    integration = config.integration_of(one.organization) if config else None
+    shipment = Shipment(
+        one.organization, one.month, integration.integration if integration else None, one.file_name, copy.size, copy.sha256
+    )
+    found = receipts.describe(file, report, shipment, Request({}, ""))
+    unlike = [key for key in _FOLLOWS if found[key] != one.document.get(key)]
+    unlike += [key for key in ("organization", "month") if getattr(file, key).value != getattr(one, key)]
+    if unlike:
+        raise NotAsThen(f"judged again, the file does not give what its receipt says: {', '.join(unlike)}")

@@ -1,0 +1,78 @@
+"""A report as it lies on disk, read strictly: what a loose reader accepts can be made to say two things."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from validator.errors import BillproofError
+from validator.record import Record
+from validator.report import SCHEMA, result_sha256
+from validator.shipped import shipped_folder
+from validator.source import open_source
+from validator.values import shown
+
+MAX_BYTES = 256 * 1024 * 1024
+
+
+class NoReport(BillproofError):
+    """A file is no report that this version can read: nothing is known about it."""
+
+
+class ReportFile(Record):
+    """A report as it was read, the digest that its content has now, and that of the file's bytes."""
+
+    path: str
+    document: dict[str, Any]
+    sha256_now: str
+    file_sha256: str
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the report still has the digest that it names."""
+        return self.document.get("result_sha256") == self.sha256_now
+
+
+def read_report(path: str) -> ReportFile:
+    """The report in a file. Raises Unreadable if it cannot be read, NoReport if it is none."""
+    parts: list[bytes] = []
+    with open_source(path) as source:
+        for block in source.blocks():
+            parts.append(block)
+            if source.size > MAX_BYTES:
+                raise NoReport(f"{path}: is larger than {MAX_BYTES // 2**20} MiB; no report is")
+    try:
+        document = json.loads(
+            b"".join(parts).decode("utf-8"), object_pairs_hook=_object, parse_float=_refuse, parse_constant=_refuse
+        )
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+            raise ValueError(f"its `schema` is not {SCHEMA}")
+        return ReportFile(path, document, result_sha256(document), source.sha256)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else shown(str(error))
+        help = "First the report, as `check --output json=report.json` writes it, then the file: billproof verify REPORT FILE"
+        raise NoReport(f"{path}: is no report of billproof: {reason}", help) from None
+
+
+def misfits(document: dict[str, Any]) -> Iterator[str]:
+    """Where a report is not as its schema has it."""
+    import os
+
+    import jsonschema
+
+    with open(os.path.join(shipped_folder("schemas"), "report.v1.schema.json"), "rb") as stream:
+        schema = json.loads(stream.read())
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(document):
+        yield shown(error.json_path)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(f"{text[:20]} stands in it, and a report has whole numbers only")

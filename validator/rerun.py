@@ -1,0 +1,117 @@
+"""A file of a report looked for and checked again, with the settings of the report; and what comes out, compared."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from validator.config import check_waivers
+from validator.differences import Difference, differences
+from validator.errors import ConfigurationError, UsageError
+from validator.model import FileResult, History, Outcome
+from validator.record import Record
+from validator.recorded import hindrance_of, history_of, settings_for
+from validator.report import file_part
+from validator.rule import RuleSet
+from validator.run import check_file, judged
+from validator.settings import Settings
+from validator.source import STANDARD_INPUT, Copy, Source
+from validator.values import rfc3339, shown
+
+State = Literal["same", "differs", "unproved"]
+Tree = dict[str, Any]
+
+
+class Step(Record):
+    """One thing that was looked at: what, how it came out, the same in words, and more of it line by line."""
+
+    label: str
+    state: State
+    text: str
+    more: tuple[str, ...] = ()
+
+
+def look_for(one: Tree, report: str) -> str | Step:
+    """Where a file of the report in the file `report` lies, if nobody said: in the working folder or in that of the report,
+    at the path that it names, or beside it. What a report names elsewhere is not even looked at.
+    """
+    beside = os.path.dirname(os.path.abspath(report))
+    roots = [os.path.realpath(root) for root in (os.curdir, beside)]
+    candidates: list[str] = [one["path"], os.path.join(beside, one["path"]), os.path.join(beside, one["name"])]
+    inside = [path for path in candidates if any(_is_in(os.path.realpath(path), root) for root in roots)]
+    found = list(dict.fromkeys(path for path in inside if os.path.isfile(path)))
+    sizes = {path: os.path.getsize(path) for path in found}
+    fitting = [path for path in found if sizes[path] == one["bytes"]]
+    if fitting:
+        return fitting[0]
+    if found:
+        text = f"{shown(one['path'])} has {sizes[found[0]]:,} bytes; the report says {one['bytes']:,}"
+        return Step("file", "differs", text)
+    text = f"{shown(one['path'])} is not here. Say where it is:"
+    return Step("file", "unproved", text, (f"billproof verify {shown(report, None)} FILE",))
+
+
+def _is_in(path: str, root: str) -> bool:
+    return path.startswith(os.path.join(root, ""))
+
+
+def check_again(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet) -> Step:
+    """Runs every rule again over the bytes of one file, with what the report says the run was told, and compares the two."""
+    try:
+        given, earlier = settings_for(settings, one), history_of(one, ruleset)
+    except (ValueError, ArithmeticError):
+        return Step("re-run", "differs", "no ledger can have said what the report says of earlier uploads")
+    try:
+        if given.config is not None:
+            check_waivers(given.config, ruleset, max(given.as_of, given.now).date())
+        result = _checked(one, copy, given, ruleset, earlier)
+    except ConfigurationError as error:
+        return Step("re-run", "differs", "its waivers cannot have been used", tuple(shown(str(each)) for each in error.faults))
+    except UsageError as error:
+        return Step("re-run", "unproved", shown(error.message, None), (shown(error.help, None),) if error.help else ())
+    if result.second_opinion and one.get("second_opinion") and result.second_opinion.tool != one["second_opinion"]["tool"]:
+        text = f"{shown(one['second_opinion']['tool'])} was asked, and here is {result.second_opinion.tool}"
+        return Step("re-run", "unproved", text)
+    found = list(differences(one, file_part(result, judged(given, ruleset, [result]).verdict.files[0])))
+    return _compared(one, found, settings)
+
+
+def _checked(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History) -> FileResult:
+    copy.stream.seek(0)
+    source = Source(copy.stream, one["path"], copy.size)
+    found = check_file(source, settings, ruleset, earlier if settings.config else None)
+    if settings.second_opinion:
+        if copy.path == STANDARD_INPUT:
+            raise UsageError("a second opinion was asked, and needs a file; standard input can be read only once")
+        from validator.second_opinion import second_opinion
+
+        found = found._replace(second_opinion=second_opinion(found._replace(path=copy.path), ruleset))
+    if settings.config is not None:
+        told = {each["rule"]: each for each in one["outcomes"]}
+        outcomes = tuple(_with_reason(each, told.get(each.rule), settings) for each in found.outcomes)
+        found = found._replace(outcomes=outcomes, hindrance=hindrance_of(one))
+    return found
+
+
+def _with_reason(found: Outcome, told: Tree | None, settings: Settings) -> Outcome:
+    """Two reasons tell of the configuration: that it lacks the organization, and that a waiver in it does not count."""
+    assert settings.config is not None
+    reason = told.get("reason") if told and told["state"] == found.state else None
+    place = re.escape(settings.config.shown_path)
+    refused = rf"the waiver at {place}:[0-9]+ does not count: it (?:expired|covers) [\w (),-]+"
+    lacks = "no integration of the configuration is for this organization; add one, or say --organization ID"
+    known = (found.state == "failed" and re.fullmatch(refused, reason or "")) or (found.state == "not_run" and reason == lacks)
+    return found._replace(reason=reason) if known else found
+
+
+def _compared(one: Tree, found: Sequence[Difference], settings: Settings) -> Step:
+    count = len(one["outcomes"])
+    differing = len({each.rule for each in found if each.rule is not None})
+    as_of = f"(as of {rfc3339(settings.as_of)})"
+    if found:
+        text = f"{count - differing} of {count} rules come out the same with the report's settings {as_of}; not the same are"
+        return Step("re-run", "differs", text, tuple(each.text for each in found))
+    text = f"{one['verdict'].upper()}: {count} of {count} rules come out the same with the report's settings {as_of}"
+    return Step("re-run", "same", text)

@@ -1,0 +1,284 @@
+"""`billproof verify`: a report held against the file and the rules that it speaks of, by doing all of it again.
+
+The digests are computed again, the verdict is judged again from the outcomes, and every rule runs again over the same
+bytes with the settings that the report has. What comes out must be the report, value by value. What a run knows from
+elsewhere (the configuration, the ledger, the clock) is taken on the report's word, and that is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Literal
+
+from validator import __version__
+from validator.compiled import load_ruleset
+from validator.differences import differences
+from validator.dsse import PublicKey
+from validator.errors import BillproofError, Unreadable, UsageError
+from validator.record import Record
+from validator.recorded import file_of, settings_of
+from validator.report import Run, whole_part
+from validator.reportfile import ReportFile, misfits, read_report
+from validator.rerun import State, Step, Tree, check_again, look_for
+from validator.rule import DEFAULT_RULESET, RuleSet
+from validator.run import judged
+from validator.settings import CLOCK, Settings
+from validator.shipped import is_shipped
+from validator.source import Copy, open_source, private_copy
+from validator.values import rfc3339, shown
+from validator.verdict import Exit
+
+MAX_TOLD = 20
+ATTESTED = "attested"
+
+Word = Literal["AGREES", "AGREES, BUT UNSIGNED", "DIFFERS", "UNPROVED"]
+
+
+class Signature(Record):
+    """Whether somebody signed the report and that signature holds, and the same in words."""
+
+    holds: bool
+    text: str
+
+
+UNSIGNED = Signature(False, "none. Report and file belong together; who made them, and when, is not shown. See docs/audit.md")
+
+
+class Wanted(Record):
+    """What is to be verified: the report, the file if it was named, the rule set if it is not a shipped one, and the key with
+    which they must have been attested, if any.
+    """
+
+    report: str
+    file: str | None = None
+    ruleset: str | None = None
+    key: PublicKey | None = None
+
+
+class Verification(Record):
+    """What came of it, step by step."""
+
+    steps: tuple[Step, ...]
+    signature: Signature
+
+    @property
+    def word(self) -> Word:
+        """The first line. A difference weighs more than what could not be looked at."""
+        states = {one.state for one in self.steps}
+        if "differs" in states:
+            return "DIFFERS"
+        if "unproved" in states:
+            return "UNPROVED"
+        return "AGREES" if self.signature.holds else "AGREES, BUT UNSIGNED"
+
+    @property
+    def exit_code(self) -> Exit:
+        """0 agrees, 1 differs, 3 unproved."""
+        return {"DIFFERS": Exit.FAIL, "UNPROVED": Exit.UNPROVED}.get(self.word, Exit.PASS)
+
+    def lines(self) -> Iterator[str]:
+        """The screen: the word, and a line for each thing that was looked at."""
+        yield self.word
+        alike: Counter[tuple[str, State]] = Counter()
+        for one in self.steps:
+            alike[one.label, one.state] += 1
+            if alike[one.label, one.state] > MAX_TOLD:
+                continue
+            state = "" if one.state == "same" else f"{one.state}: "
+            yield f"  {one.label:<10} {state}{one.text}"
+            for text in one.more[:MAX_TOLD]:
+                yield f"             {text}"
+            if len(one.more) > MAX_TOLD:
+                yield f"             and {len(one.more) - MAX_TOLD:,} more"
+        for (label, state), count in alike.items():
+            if count > MAX_TOLD:
+                yield f"  {label:<10} {count - MAX_TOLD:,} more: {state}"
+        yield f"  {'signature':<10} {self.signature.text}"
+
+
+def verify(wanted: Wanted) -> Verification:
+    """Does everything again that the report says was done. Raises Unreadable or NoReport if the report cannot be read,
+    UsageError or ConfigurationError for a rule set that was named and is none.
+    """
+    steps = tuple(_steps(read_report(wanted.report), wanted))
+    return Verification(*_signed_by(wanted.key, steps)) if wanted.key else Verification(steps, UNSIGNED)
+
+
+def _signed_by(key: PublicKey, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], Signature]:
+    """What the attestations come to. Where a key was given and none was looked at, nothing agrees."""
+    looked_at = [one for one in steps if one.label == ATTESTED]
+    if not looked_at:
+        steps = (*steps, Step(ATTESTED, "unproved", "no attestation was looked at"))
+    holds = bool(looked_at) and all(one.state == "same" for one in looked_at)
+    return steps, Signature(holds, f"{'of' if holds else 'not shown to be of'} the key {key.keyid}")
+
+
+def _steps(report: ReportFile, wanted: Wanted) -> Iterator[Step]:
+    document = report.document
+    if not report.is_sealed:
+        yield Step("digest", "differs", "the report was changed: its result_sha256 is not the digest of what it says")
+    elsewhere = _other_version(document)
+    if elsewhere is not None:
+        yield elsewhere
+        return
+    faults = list(dict.fromkeys(misfits(document)))
+    if faults:
+        yield Step("report", "differs", "billproof writes no such report; it is not as its schema has it at", tuple(faults))
+        return
+    ruleset = _ruleset(document, wanted.ruleset)
+    if ruleset is None:
+        yield _other_rules(document, wanted)
+        return
+    try:
+        settings = settings_of(document)
+        files = [file_of(one, document, ruleset) for one in document["files"]]
+        told = _verdict(document, judged(settings, ruleset, files))
+    except (UsageError, ValueError, ArithmeticError) as error:
+        text = error.message if isinstance(error, BillproofError) else "a value that none can have"
+        yield Step("report", "differs", f"no run can have had its settings: {shown(text, None)}")
+        return
+    yield told
+    yield Step("rules", "same", f"{shown(ruleset.name)} {shown(ruleset.version)}, same digest as here: {ruleset.sha256}")
+    yield from _files(report, wanted, settings, ruleset)
+
+
+def _other_version(document: Tree) -> Step | None:
+    """Another version may judge otherwise, and its reports may say more: only it can do again what it did."""
+    tool = document.get("tool")
+    version = tool.get("version") if isinstance(tool, dict) else None
+    if version == __version__ or not isinstance(version, str) or not re.fullmatch(r"[0-9][0-9a-z.+-]{0,30}", version):
+        return None
+    text = f"billproof {version} wrote it, and this is {__version__}. Run the one that was used:"
+    return Step("version", "unproved", text, (f"pip install billproof=={version}",))
+
+
+def _ruleset(document: Tree, name: str | None) -> RuleSet | None:
+    """The rule set that the report used: the one that was named, or a shipped one; None if its digest is another."""
+    used = document["settings"]["ruleset"]["value"]
+    shipped_name = used if is_shipped(used) else DEFAULT_RULESET
+    named = load_ruleset(name) if name is not None else None
+    if named is not None and named.sha256 != document["ruleset"]["sha256"]:
+        return None
+    # A copy of the shipped set has its digest, and is it.
+    shipped_set = load_ruleset(shipped_name)
+    return shipped_set if shipped_set.sha256 == document["ruleset"]["sha256"] else named
+
+
+def _other_rules(document: Tree, wanted: Wanted) -> Step:
+    used = document["ruleset"]
+    here = "not the one that is shipped here" if wanted.ruleset is None else f"not the one in {shown(wanted.ruleset)}"
+    text = f"the report used {shown(used['name'])} {shown(used['version'])}, sha256 {used['sha256']}, and that is {here}."
+    command = "billproof verify REPORT FILE --ruleset FOLDER"
+    return Step("rules", "unproved", f"{text} Run it with the rule set that has this digest:", (command,))
+
+
+def _verdict(document: Tree, run: Run) -> Step:
+    """Whether the verdict, and all that the report says of the run as a whole, follows from its own outcomes."""
+    told = {key: value for key, value in document.items() if key not in ("files", "result_sha256", "run")}
+    found = [one.text for one in differences(told, whole_part(run))]
+    for one, verdict in zip(document["files"], run.verdict.files, strict=True):
+        if one["verdict"] != verdict.word:
+            found.append(f"{shown(one['path'])}: the report says {one['verdict']}; its outcomes say {verdict.word}")
+    at = document["run"]
+    as_of, of_run = rfc3339(run.settings.as_of), at["started"] if run.settings.as_of_source == CLOCK else at["as_of"]
+    if not as_of == of_run == at["as_of"]:
+        found.append(f"as_of: the run was started at {at['started']} and judged as of {at['as_of']}; the settings say {as_of}")
+    count = sum(len(one["outcomes"]) for one in document["files"])
+    if found:
+        return Step("report", "differs", f"its verdict does not follow from its {count} outcomes and settings", tuple(found))
+    return Step("report", "same", f"valid; its verdict, {document['verdict'].upper()}, follows from its {count} outcomes")
+
+
+def _files(report: ReportFile, wanted: Wanted, settings: Settings, ruleset: RuleSet) -> Iterator[Step]:
+    """Every file of the report, or the one that was named; and what of them is taken on the report's word."""
+    files = mine = report.document["files"]
+    if not files:
+        yield Step("file", "unproved", "the report speaks of no file, so there is nothing to be done again")
+    with ExitStack() as held:
+        named = None
+        if wanted.file is not None:
+            try:
+                named = held.enter_context(private_copy(wanted.file))
+            except Unreadable as error:
+                yield Step("file", "unproved", shown(error.message, None))
+                return
+            mine = [one for one in files if one["sha256"] == named.sha256]
+            if not mine:
+                yield _foreign(named, files)
+        for one in mine:
+            yield from _file(one, named, report, settings, ruleset, wanted.key)
+    if 0 < len(mine) < len(files):
+        yield Step("scope", "same", f"{len(mine)} of {len(files)} files; the others and the verdict on all were not looked at")
+    yield from _on_its_word(mine, report.document)
+
+
+def _foreign(named: Copy, files: Sequence[Tree]) -> Step:
+    text = f"{shown(named.path)} is not what the report speaks of: it has {named.size:,} bytes, sha256 {named.sha256};"
+    known = [f"{shown(one['path'])}: {one['bytes']:,} bytes, sha256 {one['sha256'] or '(could not be read)'}" for one in files]
+    return Step("file", "differs", f"{text} the report says", tuple(known))
+
+
+def _file(
+    one: Tree, named: Copy | None, report: ReportFile, settings: Settings, ruleset: RuleSet, key: PublicKey | None
+) -> Iterator[Step]:
+    path = shown(one["path"])
+    if one["sha256"] is None:
+        yield Step("file", "unproved", f"{path} could not be read then, so there is nothing to compare")
+        return
+    with ExitStack() as held:
+        try:
+            found = named or look_for(one, report.path)
+            copy = held.enter_context(private_copy(found)) if isinstance(found, str) else found
+        except Unreadable as error:
+            copy = Step("file", "unproved", shown(error.message, None))
+        if isinstance(copy, Step):
+            yield copy
+        elif (copy.sha256, copy.size) != (one["sha256"], one["bytes"]):
+            more = (f"{one['bytes']:,} bytes, sha256 {one['sha256']}",)
+            yield Step("file", "differs", f"{path} has {copy.size:,} bytes, sha256 {copy.sha256}; the report says", more)
+        else:
+            yield Step("file", "same", f"{path}: {copy.size:,} bytes, same sha256 as in the report")
+            yield check_again(one, copy, settings, ruleset)
+            if key is not None:
+                yield _attested(one, copy.path, report, key)
+
+
+def _attested(one: Tree, path: str, report: ReportFile, key: PublicKey) -> Step:
+    """Whether the attestation beside a file was signed with the key, and says what follows from the report."""
+    from validator.attestation import attestation_path, deviations, file_statements
+
+    beside = attestation_path(path)
+    try:
+        with open_source(beside) as source:
+            data = b"".join(source.blocks())
+    except Unreadable as error:
+        return Step(ATTESTED, "unproved", shown(error.message, None))
+    expected = file_statements(report.document, one, report.path, report.file_sha256)
+    found = deviations(data, key, expected)
+    if found:
+        return Step(ATTESTED, "differs", f"{shown(beside)} is not what this key signs for this report and file", tuple(found))
+    return Step(ATTESTED, "same", f"{shown(beside)} says {expected[0]['predicate']['result']} of this file and this report")
+
+
+def _on_its_word(files: Sequence[Tree], document: Tree) -> Iterator[Step]:
+    """What was not found again, for it is neither in the files nor in the rules: it is as the report says."""
+    signed = [_signed(one) for file in files for one in file["outcomes"] if "waiver" in one]
+    yield Step("waivers", "same", f"{len(signed)} used, as the report says:" if signed else "none used", tuple(signed))
+    config = document["settings"]["config"]
+    if config is not None:
+        text = f"{shown(config['path'])} was not looked at (sha256 {config['sha256']}): whose export it is, the integration, "
+        yield Step("config", "same", f"{text}waivers and whether it can be sent are as the report says")
+    if any("destination" in one for one in files):
+        yield Step("ledger", "same", "was not looked at: earlier uploads are as the report says")
+
+
+def _signed(one: Tree) -> str:
+    waiver = one["waiver"]
+    unit = one["unit"] + ("s" if one["violations"] != 1 else "")
+    text = f"{one['rule']}, {one['violations']:,} {unit}: signed by {shown(waiver['owner'])} until {waiver['expires']}"
+    text += f", approved by {shown(waiver['approved_by'])}" if "approved_by" in waiver else ""
+    text += f", {shown(waiver['reference'])}" if "reference" in waiver else ""
+    return f"{text}: {shown(waiver['reason'])}"
