@@ -123,7 +123,8 @@ def generations(found: Found) -> str:
     """Our time on each generation of the header."""
     at_large = found["processes"].get(str(LARGE), {})
     names = {"check of H1": "H1", "check of H2": "H2", "check of H3": "H3", "check": "H4"}
-    return ", ".join(f"{short} {at_large[name]['seconds']:.2f}" for name, short in names.items() if name in at_large)
+    told = [f"{short} {at_large[name]['seconds']:.2f}" for name, short in names.items() if name in at_large]
+    return ", ".join(told) or "not measured"
 
 
 def tallies(found: Found) -> str:
