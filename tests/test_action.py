@@ -344,7 +344,8 @@ def test_receipts_that_cannot_be_saved_make_it_red(tmp_path: Path, checkout: Pat
     runner = Runner(tmp_path, checkout, PATH=search, HOME=str(tmp_path))
     (tmp_path / "origin.git").rename(tmp_path / "away")
     found = runner.use(command="upload", files="exports/", ledger=".ledger")
-    assert (found.code, found.outputs["verdict"]) == (1, "pass")
+    assert (found.code, found.outputs["verdict"]) == (3, "pass")
+    assert found.errors[-1].startswith("::error title=billproof::UNPROVED  the ledger was not saved")
     assert "not pushed after 8 attempts; .ledger is the only copy of what it holds" in found.log
 
 

@@ -652,13 +652,15 @@ def test_a_receipt_is_attested_by_its_summary_alone(world: World, keys: Keys) ->
 
 
 def test_a_receipt_in_another_form_is_told_and_not_tripped_over(world: World, keys: Keys) -> None:
-    sent(world, keys)
+    (beside,) = sent(world, keys)
     (path,) = world.files()
     document = json.loads(path.read_text("utf-8"))
     del document["ruleset"]
     data = json.dumps(document).encode()
     path.unlink()
-    path.with_name(f"0001-{sha256(data).hexdigest()[:12]}.json").write_bytes(data)
+    other = path.with_name(f"0001-{sha256(data).hexdigest()[:12]}.json")
+    other.write_bytes(data)
+    beside.rename(f"{other}.intoto.jsonl")
     code, out = verified_with(keys)
     assert (code, "is not in the form of a receipt" in out) == (1, True)
 

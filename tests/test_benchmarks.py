@@ -22,6 +22,7 @@ from benchmarks.goals import Goal, figures, read, verdicts
 from benchmarks.measure import NotMeasured, Process, Sample, measure
 from benchmarks.page import DECISION, FIGURES, PAGE, decision, missed, page, with_figures
 from benchmarks.tools import AS_OF, PEERS, UPLOAD_CONFIG, Peer
+from fixtures.exports import HEADERS
 from tests.support import ROOT, check, fixture, run
 
 REQUIREMENTS = ROOT / "benchmarks" / "requirements-peers.txt"
@@ -47,6 +48,16 @@ def test_the_good_file_has_the_rows_asked_for_all_charged_and_passes(good: Path)
     assert all(row[HEADER.index("amount_value")] for row in rows)
     assert len(set(map(tuple, rows))) == ROWS
     assert check(good).code == 0
+
+
+@pytest.mark.parametrize("generation", HEADERS)
+def test_the_good_file_of_each_generation_passes_and_has_no_row_twice(generation: str, tmp_path: Path) -> None:
+    path = tmp_path / "good.csv"
+    write_good(path, 20_000, generation)
+    header, *rows = table(path)
+    assert tuple(header) == HEADERS[generation]
+    assert len(rows) == 20_000
+    assert check(path).code == 0
 
 
 @pytest.mark.parametrize("fault, rule", list(zip(FAULTS, ("OC201", "OC202", "CSV008", "CSV011", "OC203"), strict=True)))

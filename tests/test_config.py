@@ -185,6 +185,7 @@ def test_a_named_configuration_must_be_there(project: Path) -> None:
     [
         "billproof.yml", "Billproof.yaml", "BILLPROOF.YAML", ".billproof.yaml", "billproof.json", "billproof.toml",
         "bill-proof.yaml", "bill_proof.yml", "billprof.yaml", "billproof.config.yaml", "billproof.yaml.txt",
+        "bilproof.yaml", "bilproof.yml", "billporof.yaml", "billproo.yaml", "billpoof.yaml", "billprooof.json",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside the right one"])
@@ -200,7 +201,10 @@ def test_other_spellings_are_refused(project: Path, name: str, beside: bool, mon
     assert f"{name}:1  " in fault
 
 
-@pytest.mark.parametrize("name", ["billing.yaml", "billproof.md", "billproof-report.json", "compose.yaml"])
+@pytest.mark.parametrize("name", [
+    "billing.yaml", "billproof.md", "billproof-report.json", "compose.yaml", "billproof2.yaml", "billproof-eu.yaml",
+    "bullproof.yaml", "bilproof.md", "proof.yaml",
+])  # fmt: skip
 def test_other_files_are_left_alone(project: Path, name: str) -> None:
     (project / name).write_text("version: 1\n")
     (project / ".billproof").mkdir()

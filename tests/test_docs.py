@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
@@ -165,6 +166,18 @@ def test_the_upload_in_the_readme_is_what_happens(folder: Path, monkeypatch: pyt
         (month,) = sandbox.client(token).months("int-EXAMPLE1").values()
     assert (month["id"], month["bytes"]) == ("upload-000001", (folder / "exports/cost_2025-10-01_2025-10-31.csv").stat().st_size)
     assert shell("billproof ledger verify", folder)[0] == 0
+
+
+@pytest.mark.parametrize("tool", ["sha256sum", "shasum"])
+def test_an_auditor_s_digest_is_that_of_the_report(tool: str, folder: Path) -> None:
+    """docs/audit.md: the table of commands that need no billproof. That for Windows runs on Windows only."""
+    rows = table((ROOT / "docs" / "audit.md").read_text("utf-8"), "on")
+    (line,) = (row[1].strip("`") for row in rows if row[1].startswith(f"`{tool} "))
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    code, out = shell(line, folder)
+    export = folder / line.split()[-1]
+    assert (code, out.split()[0]) == (0, hashlib.sha256(export.read_bytes()).hexdigest())
 
 
 def expected_code(shown: str) -> int:

@@ -105,7 +105,13 @@ def test_a_ledger_needs_to_be_configured(world: World) -> None:
 def test_the_list_has_a_line_for_every_attempt(kept: World) -> None:
     code, out, _ = run("ledger", "list")
     assert code == 0
-    words = [line.split() for line in out.splitlines()]
+    titles, *lines = out.splitlines()
+    assert titles.split() == ["destination", "organization", "month", "no.", "finished", "(UTC)", "result", "amount", "file"]
+    assert [line.index(" 2025-1") + 1 for line in lines] == [titles.index("month")] * 4
+    assert [line.index("accepted") for line in lines] == [titles.index("result")] * 4
+    assert {line.index("sha256") for line in lines} == {titles.index("file")}
+    assert {line.index(" USD") for line in lines} == {titles.index("amount") + len("amount")}
+    words = [line.split() for line in lines]
     assert [(one[0], one[1], one[2], one[3], one[6], one[7]) for one in words] == [
         ("archive", ACME, "2025-10", "0001", "accepted", "100.00"),
         ("archive", ACME, "2025-10", "0002", "accepted", "110.00"),
@@ -113,6 +119,37 @@ def test_the_list_has_a_line_for_every_attempt(kept: World) -> None:
         ("archive", LABS, "2025-10", "0001", "accepted", "70.00"),
     ]
     assert words[0][-1] == f"{sha256(export('100'))[:12]}…"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (["--month", "2025-11"], [(ACME, "2025-11", "50")]),
+        (["--month", "2025-10"], [(ACME, "2025-10", "100"), (ACME, "2025-10", "110"), (LABS, "2025-10", "70")]),
+        (["--organization", LABS], [(LABS, "2025-10", "70")]),
+        (["--organization", "research", "--month", "2025-11"], [(ACME, "2025-11", "50")]),
+        (["--organization", LABS, "--month", "2025-11"], []),
+        (["--organization", "nobody"], []),
+    ],
+)  # fmt: skip
+def test_the_list_of_one_organization_or_month(kept: World, wanted: list[str], expected: list[tuple[str, str, str]]) -> None:
+    code, out, _ = run("ledger", "list", *wanted, "--format", "json")
+    assert code == 0
+    documents = json.loads(out)
+    assert [(one["organization"], one["month"], one["totals"]["amount"]) for one in documents] == expected
+    for one in documents:
+        jsonschema.Draft202012Validator(FORM).validate(one)
+    code, text, _ = run("ledger", "list", *wanted)
+    lines = text.splitlines()
+    assert (code, len(lines[1:])) == (0, len(expected))
+    assert expected or lines == ["no upload yet"]
+
+
+@pytest.mark.parametrize("month", ["last", "2025-13", "2025-1", ""])
+def test_the_list_of_no_month_is_refused(kept: World, month: str) -> None:
+    code, out, err = run("ledger", "list", "--month", month)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == "Write it as 2025-10."
 
 
 @pytest.mark.parametrize("name", ["research", ACME])

@@ -72,6 +72,7 @@ def test_the_wheel_holds_rules_schemas_and_demo_files(wheel: Path) -> None:
     assert demo <= names
     assert "validator/sandbox/openapi.json" in names
     assert "validator/render/html/style.css" in names
+    assert {f"validator/completions/billproof.{shell}" for shell in ("bash", "zsh", "fish")} <= names
     assert not [name for name in names if name.startswith(("tests/", "fixtures/", "benchmarks/")) or "__pycache__" in name]
 
 

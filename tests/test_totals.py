@@ -179,6 +179,18 @@ def test_the_expected_total_is_compared_to_the_cent(given_: str, same: bool, tmp
     assert ("OC603" in found.failed) is not same
 
 
+@pytest.mark.parametrize(
+    "given_, same",
+    [
+        ("1537.87", True), ("$1537.87", True), ("1,537.87", True), ("$1,537.87", True), ("$1,537.8700000001", True),
+        ("$1,537.88", False), ("-$1,537.87", False), ("$1,001,537.87", False), ("$153.787", False),
+    ],
+)  # fmt: skip
+def test_the_expected_total_may_be_written_as_the_dashboard_has_it(given_: str, same: bool, tmp_path: Path) -> None:
+    found = checked(tmp_path, table(row(0, "1537"), row(1, "0.8699")), f"--expect-total={given_}")
+    assert ("OC603" in found.failed) is not same
+
+
 def test_states_of_days(tmp_path: Path) -> None:
     """A month to date: charged, empty, missing, not ended, and a day of another month."""
     body = [[*row(-1, "1")], row(0, "1"), empty(1), row(3, "1")]

@@ -875,6 +875,22 @@ def test_a_month_at_another_address_is_not_there(world: World) -> None:
     assert len(list((world.root / "elsewhere").rglob("*.csv"))) == 1
 
 
+def test_after_a_pass_the_last_upload_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_still(monkeypatch, "2025-11-05T07:12:00Z")
+    world.send(export("1537.5"))
+    later = world.put(export("1600.25"), "later.csv")
+    found = check(later)
+    assert found.code == 0
+    assert "\n  Last upload   1,537.50 USD, 31 days, accepted by archive on 2025-11-05\n" in found.out
+    markdown = check(later, "--format", "markdown").out
+    assert "| Last upload | 1,537.50 USD, 31 days, accepted by archive on 2025-11-05 |" in markdown
+    assert "<dt>Last upload</dt>" in check(later, "--format", "html").out
+
+
+def test_before_the_first_upload_none_is_named(world: World) -> None:
+    assert "Last upload" not in check(world.put(export("1537.5"))).out
+
+
 def test_a_month_that_shrinks_shows_both_sides_by_day_and_by_project(world: World) -> None:
     world.send(export(projects={"proj_EXAMPLE1": "60", "proj_EXAMPLE2": "40"}))
     found = world.upload(world.put(export(projects={"proj_EXAMPLE1": "55.5"})))

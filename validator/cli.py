@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from validator.errors import BillproofError, UsageError
 from validator.options import build_parser
-from validator.output import note, painted, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
+from validator.output import note, painted, progress, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
 from validator.render import render
 from validator.verdict import Exit
 
@@ -49,8 +50,8 @@ def _check(options: argparse.Namespace) -> int:
     started = clock()
     settings = _settings(options, started, policy_of("check", options.policy or "check", options.fail_on or "error"))
     signer = _signer(options, outputs, settings)
-    run = check(settings)
-    _print_report(_reported(run, started, outputs, signer), options)
+    run = check(settings, nullcontext if options.quiet else progress)
+    _print_report(_reported(run, started, outputs, signer, options.explain), options)
     return int(run.verdict.exit_code)
 
 
@@ -66,7 +67,9 @@ def _signer(options: argparse.Namespace, outputs: Sequence[tuple[str, str]], set
     return prepared(options.attest, reports, [one.path for one in inputs(settings)])
 
 
-def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]], signer: Signer | None) -> dict[str, Any]:
+def _reported(
+    run: Run, started: datetime, outputs: Sequence[tuple[str, str]], signer: Signer | None, explain: bool
+) -> dict[str, Any]:
     """The report of a run, written to where it was asked for, and attested if it was."""
     from validator.report import build_report
     from validator.settings import clock
@@ -80,7 +83,7 @@ def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]], s
 
         refuse_foreign(signer, paths)
     for format_, path in outputs:
-        write(path, _rendered(format_, report, "verbose"))
+        write(path, _rendered(format_, report, "verbose", explain))
     if signer is not None:
         _attest(signer, paths, report, next(path for format_, path in outputs if format_ == "json"))
     return report
@@ -91,24 +94,25 @@ def _attest(signer: Signer, paths: Sequence[str], report: Mapping[str, Any], pat
 
     from validator.attestation import attest_files
 
-    written = _rendered("json", report, "verbose").encode("utf-8")
+    written = _rendered("json", report, "verbose", False).encode("utf-8")
     for left_out in attest_files(signer, report, paths, os.path.basename(path), sha256(written).hexdigest()):
         note(f"no attestation of {left_out}: it could not be read")
 
 
 def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> None:
-    found = _rendered(options.format, report, "quiet" if options.quiet else "verbose" if options.verbose else "normal")
+    detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
+    found = _rendered(options.format, report, detail, options.explain)
     if options.format == "text":
         say(painted(found), end="")
     else:
         say_bytes(found.encode("utf-8"))
 
 
-def _rendered(format_: str, report: Mapping[str, Any], detail: Detail) -> str:
+def _rendered(format_: str, report: Mapping[str, Any], detail: Detail, explain: bool) -> str:
     if format_ == "text":
         from validator.render.text import render_text
 
-        return render_text(report, detail)
+        return render_text(report, detail, explain)
     return render(format_, report)
 
 
@@ -132,12 +136,16 @@ def _upload(options: argparse.Namespace) -> int:
         attest = partial(receipt_bundle, signer)
     wish = Wish(options.only, options.dry_run, options.resend, attest)
     tell = say if options.format == "text" else note
+    watching = nullcontext if options.quiet else progress
 
     def now() -> str:
         return rfc3339(clock())
 
-    with upload.planned(settings, wish, os.environ, now, lambda: note("waiting for another upload to end …")) as plan:
-        report = _reported(plan.run, started, outputs, signer) if plan.run else None
+    def waiting() -> None:
+        note("waiting for another upload to end …")
+
+    with upload.planned(settings, wish, os.environ, now, waiting, watching) as plan:
+        report = _reported(plan.run, started, outputs, signer, options.explain) if plan.run else None
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was set aside, none was judged")
         if report is not None and (options.format != "text" or report["verdict"] != "pass"):
@@ -288,6 +296,13 @@ def _rules(options: argparse.Namespace) -> int:
     return rulebook.run(options, _ruleset(options, config).value or "", config, say, run_command)
 
 
+def _completion(options: argparse.Namespace) -> int:
+    from validator.completions import script
+
+    say_bytes(script(options.shell))
+    return Exit.PASS
+
+
 def _sandbox(options: argparse.Namespace) -> int:
     try:
         import python_multipart  # noqa: F401
@@ -305,4 +320,5 @@ def _sandbox(options: argparse.Namespace) -> int:
 _RUN: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": _check, "upload": _upload, "guide": _guide, "init": _init, "demo": _demo, "ledger": _ledger, "status": _status,
     "verify": _verify, "pack": _pack, "rules": _rules, "sandbox": _sandbox,
+    "completion": _completion,
 }  # fmt: skip

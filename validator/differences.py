@@ -33,6 +33,9 @@ def differences(told: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[D
 
 def _walk(here: Any, there: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
     if isinstance(here, Mapping) and isinstance(there, Mapping):
+        if len(place) == 2 and place[0] == "outcomes" and here["state"] != there["state"]:
+            # All else about a rule follows from its state.
+            here, there = {"state": here["state"]}, {"state": there["state"]}
         for key in dict.fromkeys((*here, *there)):
             yield from _walk(here.get(key, _NOTHING), there.get(key, _NOTHING), (*place, key))
     elif isinstance(here, list) and isinstance(there, list):

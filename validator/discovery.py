@@ -10,7 +10,8 @@ from validator.errors import ConfigurationError, Fault, Unreadable
 FILE_NAME = "billproof.yaml"
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
-_NEAR = {"billproof", "billprof", "billproofs", "billproofconfig", "billproof.config", "billproofrc", "billprooof"}
+_WORD = "billproof"
+_NEAR = {_WORD, "billproofs", "billproofconfig", "billproof.config", "billproofrc"}
 
 
 def find_config(start: str) -> str | None:
@@ -47,7 +48,17 @@ def is_near(name: str) -> bool:
     if name != FILE_NAME and plain in (FILE_NAME, f"{FILE_NAME}.yaml"):
         return True
     stem, suffix = os.path.splitext(plain)
-    return plain == FILE_NAME or suffix in _SUFFIXES and stem.replace("-", "").replace("_", "") in _NEAR
+    stem = stem.replace("-", "").replace("_", "")
+    return plain == FILE_NAME or suffix in _SUFFIXES and (stem in _NEAR or _is_misspelt(stem))
+
+
+def _is_misspelt(stem: str) -> bool:
+    """A letter left out or doubled, or two letters swapped. `billproof2` is no mistake: somebody may keep two."""
+    splits = [(_WORD[:cut], _WORD[cut:]) for cut in range(len(_WORD))]
+    return (
+        any(stem in (left + right[1:], left + right[0] + right) for left, right in splits)
+        or any(stem == left + right[1] + right[0] + right[2:] for left, right in splits[:-1])
+    )  # fmt: skip
 
 
 def current_folder() -> str:

@@ -39,16 +39,18 @@ class _Worker(Record):
 
 
 def side_by_side(
-    work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, lost: Callable[[Task, str], Result]
-) -> list[Result]:
+    work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, lost: Callable[[Task, str], Result],
+    ended: Callable[[int], None] | None = None,
+) -> list[Result]:  # fmt: skip
     """What `work` gives for each task, done in up to `jobs` processes; for one that ended them, what `lost` gives, told how.
+    `ended` is told how many have ended.
 
     What is worked with and what comes out must be picklable. Raises what `work` raises, and BillproofError if no process can
     be started. Whatever is raised, no process is left behind.
     """
     workers: list[_Worker] = []
     try:
-        found = _results(work, tasks, jobs, lost, workers)
+        found = _results(work, tasks, jobs, lost, workers, ended)
     finally:
         _end(workers)
     return [found[at] if at in found else work(task) for at, task in enumerate(tasks)]
@@ -56,7 +58,7 @@ def side_by_side(
 
 def _results(
     work: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, lost: Callable[[Task, str], Result],
-    workers: list[_Worker],
+    workers: list[_Worker], ended: Callable[[int], None] | None,
 ) -> dict[int, Result]:  # fmt: skip
     """The results by the number of their task: of all, or of those that had ended when one raised."""
     found: dict[int, Result] = {}
@@ -88,6 +90,8 @@ def _results(
                     found[at] = lost(tasks[at], _how(worker.process))
                 if todo:
                     worker = _start(work, workers)
+            if ended is not None and at in found:
+                ended(len(found))
             if todo:
                 begin(worker)
     return found

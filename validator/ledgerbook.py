@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from validator.chain import contents
 from validator.config import Config
@@ -13,7 +13,7 @@ from validator.errors import UsageError
 from validator.ledger import ATTESTATION, Ledger, Month, make_ledger, month_of, open_ledger
 from validator.receipt import Receipt
 from validator.shipped import shipped
-from validator.values import cents, shown
+from validator.values import cents, is_month, shown
 from validator.verdict import Exit
 
 Say = Callable[[str], None]
@@ -34,26 +34,51 @@ def run(options: argparse.Namespace, config: Config | None, say: Say) -> int:
         return Exit.PASS
     ledger = open_ledger(root)
     if options.action == "list":
-        say("\n".join(listing(ledger)) or "no upload yet")
+        receipts = _wanted(ledger, _organization(config, options.organization), options.month)
+        say("\n".join(listing(receipts)) if options.format == "text" else _json(receipts))
     elif options.action == "show":
-        integration = next((one for one in config.file.integrations if one.name == options.organization), None)
-        say("\n".join(month_page(ledger, integration.organization if integration else options.organization, options.month)))
+        say("\n".join(month_page(ledger, _organization(config, options.organization) or "", options.month)))
     else:
         return _verify(ledger, say, options.key)
     return Exit.PASS
 
 
-def listing(ledger: Ledger) -> Iterator[str]:
-    """Every attempt, a line each, in the order of destination, organization and month."""
-    for month in ledger.months():
-        for one in ledger.standing(month).receipts:
-            yield _line(one)
+def _organization(config: Config, name: str | None) -> str | None:
+    """The id of an organization that is named by its integration or by itself."""
+    return next((one.organization for one in config.file.integrations if one.name == name), name)
 
 
-def _line(one: Receipt) -> str:
+def _wanted(ledger: Ledger, organization: str | None, month: str | None) -> list[Receipt]:
+    """Every attempt, or those of one organization or month, in the order of destination, organization and month."""
+    if month is not None and not is_month(month):
+        raise UsageError(f"--month {month}: no such month", "Write it as 2025-10.")
+    months = [one for one in ledger.months() if organization in (None, one.organization) and month in (None, one.month)]
+    return [receipt for one in months for receipt in ledger.standing(one).receipts]
+
+
+def listing(receipts: Sequence[Receipt]) -> Iterator[str]:
+    """A line for each attempt below a line of titles."""
+    if not receipts:
+        yield "no upload yet"
+        return
+    to = max(len("destination"), *(len(shown(one.destination)) for one in receipts))
+    of = max(len("organization"), *(len(shown(one.organization)) for one in receipts))
+    titles = f"{'destination':<{to}}  {'organization':<{of}}  month    no.   finished (UTC)    result                 amount"
+    yield f"{titles}      file"
+    for one in receipts:
+        yield _line(one, to, of)
+
+
+def _json(receipts: Sequence[Receipt]) -> str:
+    """The documents of receipts (`schemas/receipt.v1.schema.json`), as a list."""
+    return json.dumps([one.document for one in receipts], indent=2, ensure_ascii=False)
+
+
+def _line(one: Receipt, to: int = 0, of: int = 0) -> str:
     return (
-        f"{shown(one.destination)}  {shown(one.organization)}  {one.month}  {one.n:04}  {one.finished[:16].replace('T', ' ')}  "
-        f"{_WORDS[one.status]:<13}  {cents(one.amount):>14,f} {shown(one.currency)}  sha256 {one.file_sha256[:12]}…"
+        f"{shown(one.destination):<{to}}  {shown(one.organization):<{of}}  {one.month}  {one.n:04}  "
+        f"{one.finished[:16].replace('T', ' ')}  {_WORDS[one.status]:<13}  {cents(one.amount):>14,f} {shown(one.currency)}  "
+        f"sha256 {one.file_sha256[:12]}…"
     )
 
 

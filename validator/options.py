@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from validator import __version__
 from validator.errors import UsageError
 from validator.render import FORMATS
+
+SHELLS = ("bash", "zsh", "fish")
 
 _EPILOG = """exit codes: 0 pass; 1 fail: the file is at fault; 2 wrong usage, configuration or rule set;
 3 unproved: nothing to check, unreadable, or something broke; 4 passed, but not sent; 130 interrupted"""
@@ -22,7 +24,32 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}", f"See {self.prog} --help")
+        raise UsageError(f"{self.prog}: {message}", f"{self._meant(message)}See {self.prog} --help")
+
+    def _meant(self, message: str) -> str:
+        """The known word that is nearest to a misspelt one, as a question; nothing if none is near."""
+        import re
+        from difflib import get_close_matches
+
+        option = re.match(r"unrecognized arguments: (?:.*? )??(--[\w-]+)", message)
+        choice = re.search(r"invalid choice: '(.+?)' \(choose from (.*)\)", message)
+        word, known = "", set[str]()
+        if option:
+            word, known = option[1], {one for action in arguments_of(self) for one in action.option_strings}
+        elif choice:
+            word, known = choice[1], set(re.findall(r"[\w-]+", choice[2]))
+        near = get_close_matches(word, sorted(known), 1)
+        return f"Did you mean {near[0]}? " if near else ""
+
+
+def arguments_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Every argument of a parser and of the commands below it."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from arguments_of(inner)
+        else:
+            yield action
 
 
 def _unsized(prog: str) -> argparse.HelpFormatter:
@@ -116,10 +143,10 @@ def _add_pack(commands: Any) -> None:
     )  # fmt: skip
     pack.add_argument("--to", metavar="DESTINATION", help="where it was sent to, instead of the integration's `to:`")
     _ruleset_option(pack)
-    pack.add_argument("--config", metavar="FILE", help="the configuration, instead of the billproof.yaml above this folder")
+    _config_option(pack)
     pack.set_defaults(
         files=(), organization=None, month=None, as_of=None, month_to_date=False, expect_total=None, second_opinion=False,
-        max_findings=None,
+        max_findings=None, jobs=None,
     )  # fmt: skip
 
 
@@ -150,6 +177,7 @@ def _reporting_options(parser: argparse.ArgumentParser) -> None:
     volume = parser.add_mutually_exclusive_group()
     volume.add_argument("--quiet", action="store_true", help="only the verdicts")
     volume.add_argument("--verbose", action="store_true", help="every place")
+    parser.add_argument("--explain", action="store_true", help="in the text: why each failed rule matters, and what to do")
 
 
 def _add_ledger(commands: Any) -> None:
@@ -164,6 +192,12 @@ def _add_ledger(commands: Any) -> None:
         action = actions.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
         action.set_defaults(action=name)
         _config_option(action)
+        if name == "list":
+            action.add_argument("--organization", metavar="ORG", help="only this one: its id, or the integration's name")
+            action.add_argument("--month", metavar="YYYY-MM", help="only this month")
+            action.add_argument(
+                "--format", choices=("text", "json"), default="text", help="json: the receipts themselves (default: text)"
+            )
         if name == "verify":
             action.add_argument("--key", metavar="PUB", help="every receipt must be attested with this public key")
         if name == "show":
@@ -208,10 +242,15 @@ def _add_rules(commands: Any) -> None:
         if name != "kinds":
             _config_option(action)
         if name == "show":
-            action.add_argument("id", metavar="ID", help="such as OC304")
+            action.add_argument("id", metavar="RULE", help="its id, such as OC304")
         if name == "docs":
             action.add_argument("--output", metavar="DIR", default="docs/rules", help="where to (default: docs/rules)")
             action.add_argument("--check", action="store_true", help="write nothing; fail if a page is stale")
+
+
+def _add_completion(commands: Any) -> None:
+    completion = _add(commands, "completion", "print the script with which a shell completes commands, options and files")
+    completion.add_argument("shell", choices=SHELLS, help="the shell; docs/completion.md says where the script goes")
 
 
 def _add_sandbox(commands: Any) -> None:
@@ -238,5 +277,5 @@ def _add_sandbox(commands: Any) -> None:
 _COMMANDS: Mapping[str, Callable[[Any], None]] = {
     "check": _add_check, "upload": _add_upload, "guide": _add_guide, "init": _add_init, "demo": _add_demo,
     "ledger": _add_ledger, "status": _add_status, "verify": _add_verify, "pack": _add_pack, "rules": _add_rules,
-    "sandbox": _add_sandbox,
+    "sandbox": _add_sandbox, "completion": _add_completion,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where results go: standard output, files that are written whole or not at all, and notes beside them on standard error."""
+"""Where results go: standard output, files that are written whole or not at all, notes and progress on standard error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import os
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from validator.discovery import is_near
@@ -15,7 +16,12 @@ from validator.render import FORMATS
 from validator.shipped import is_shipped
 
 if TYPE_CHECKING:
+    from validator.progress import Line
+    from validator.run import Watch
     from validator.settings import Settings
+
+PATIENCE_SECONDS = 1.0
+PAUSE_SECONDS = 0.1
 
 
 def wanted_outputs(wanted: Sequence[str]) -> list[tuple[str, str]]:
@@ -149,6 +155,52 @@ def say_bytes(data: bytes) -> None:
         # What is left in the buffer would be written, and fail, once more when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise Unwritable(f"UNPROVED  standard output cannot be written: {error.strerror or error}") from None
+
+
+class _Progress:
+    """How far a run is, on a terminal. Nothing is loaded or shown before it has taken a second."""
+
+    def __init__(self) -> None:
+        self._line: Line | None = None
+        self._due = time.monotonic() + PATIENCE_SECONDS
+
+    def __call__(self, number: int, count: int, path: str, read: int, size: int | None) -> None:
+        now = time.monotonic()
+        if now < self._due:
+            return
+        if self._line is None:
+            from validator.progress import Line
+
+            self._line = Line(sys.stderr)
+        self._line.draw(number, count, path, read, size)
+        self._due = now + PAUSE_SECONDS
+
+    def wipe(self) -> None:
+        if self._line is not None:
+            self._line.wipe()
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Watch]:
+    """What is told how far the files are read, None where nobody would see it. Whatever ends the reading, nothing stays."""
+    if not _is_watched():
+        yield None
+        return
+    found = _Progress()
+    try:
+        yield found
+    finally:
+        found.wipe()
+
+
+def _is_watched() -> bool:
+    """Whether standard error is a terminal on which a line can be drawn again, with somebody before it."""
+    if os.environ.get("TERM") == "dumb" or os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        return False
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False  # standard error is closed
 
 
 _COLOURS: Mapping[str, str] = {

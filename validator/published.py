@@ -1,4 +1,4 @@
-"""What is generated from the code and committed: JSON Schemas for editors, the help of every command, the pages of the rules.
+"""What is generated from the code and committed: JSON Schemas for editors, help, scripts for shells, the pages of the rules.
 
 `python -m validator.published` writes them, `--check` says which are stale.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from validator.compiled import FILE_NAME, compile_ruleset
+from validator.completions.making import scripts
 from validator.config import ConfigFile
 from validator.options import build_parser
 from validator.rulebook import pages, rule_schema
@@ -63,6 +64,7 @@ def generated() -> dict[str, str]:
     made = {f"schemas/{name}": json.dumps(one, indent=2, ensure_ascii=False) + "\n" for name, one in schemas().items()}
     made[f"rules/{FILE_NAME}"] = json.dumps(compile_ruleset(read_ruleset()), ensure_ascii=False, separators=(",", ":")) + "\n"
     made["docs/help.txt"] = help_text()
+    made |= {f"validator/completions/{name}": text for name, text in scripts().items()}
     made |= {f"docs/rules/{name}": text for name, text in pages(read_ruleset()).items()}
     return made
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from validator.config import Config, ConfigFile, Integration, Waiver
+from validator.errors import UsageError
 from validator.history import month_before
 from validator.model import (
     EarlierUpload,
@@ -34,6 +35,8 @@ Tree = Mapping[str, Any]
 def settings_of(report: Tree) -> Settings:
     """What the run was told, as its report has it. Raises UsageError for what no run can have been told."""
     given, run, policy = report["settings"], report["run"], report["policy"]
+    if policy["command"] == "upload" and policy["policy"] != "upload":
+        raise UsageError("an upload judges as an upload")
     total, month = given["expect_total"]["value"], given["month"]["value"]
     return Settings(
         files=(),
@@ -61,7 +64,7 @@ def settings_for(settings: Settings, file: Tree) -> Settings:
     told = {"path": settings.config.shown_path, "sha256": settings.config.sha256}
     organization = Sourced(**file["organization"])
     configured = ConfigFile(1, integrations=_integrations(file, told), waivers=tuple(_waivers(file, told)))
-    if _line(organization.source, told):
+    if settings.organization is None and _line(organization.source, told):
         settings = settings._replace(organization=organization)
     return settings._replace(config=_config(told, configured))
 

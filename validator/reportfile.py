@@ -56,13 +56,16 @@ def read_report(path: str) -> ReportFile:
 
 
 def misfits(document: dict[str, Any]) -> Iterator[str]:
-    """Where a report is not as its schema has it."""
+    """Where a report is not as its schema has it; its list of rules is left out, which is only compared and never read."""
     import os
 
     import jsonschema
 
     with open(os.path.join(shipped_folder("schemas"), "report.v1.schema.json"), "rb") as stream:
         schema = json.loads(stream.read())
+    ruleset = document.get("ruleset")
+    if isinstance(ruleset, dict) and isinstance(ruleset.get("rules"), list):
+        document = {**document, "ruleset": {**ruleset, "rules": []}}
     for error in jsonschema.Draft202012Validator(schema).iter_errors(document):
         yield shown(error.json_path)
 

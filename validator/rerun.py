@@ -111,7 +111,8 @@ def _compared(one: Tree, found: Sequence[Difference], settings: Settings) -> Ste
     differing = len({each.rule for each in found if each.rule is not None})
     as_of = f"(as of {rfc3339(settings.as_of)})"
     if found:
+        first = sorted(found, key=lambda each: each.rule is None)
         text = f"{count - differing} of {count} rules come out the same with the report's settings {as_of}; not the same are"
-        return Step("re-run", "differs", text, tuple(each.text for each in found))
+        return Step("re-run", "differs", text, tuple(each.text for each in first))
     text = f"{one['verdict'].upper()}: {count} of {count} rules come out the same with the report's settings {as_of}"
     return Step("re-run", "same", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from validator.reader import Reader
 from validator.report import Run
 from validator.rule import Rule, RuleSet
 from validator.settings import Settings
-from validator.source import STANDARD_INPUT, Source, open_source
+from validator.source import STANDARD_INPUT, Seen, Source, open_source
 from validator.totals import Collector
 from validator.values import calendar_date, day_of, month_days
 from validator.verdict import judge
@@ -33,12 +33,21 @@ if TYPE_CHECKING:
 
 # Gives the bytes behind a path.
 Opened = Callable[[str], AbstractContextManager[Source]]
+# Which file of how many is read, and how much of it (Seen); None where nobody watches.
+Watch = Callable[[int, int, str, int, int | None], None] | None
+Watching = Callable[[], AbstractContextManager[Watch]]
 
 
-def check(settings: Settings) -> Run:
-    """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file."""
+def check(settings: Settings, watching: Watching = nullcontext) -> Run:
+    """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file.
+
+    While files are read, `watching` is open and is told how far they are.
+    """
     ruleset = prepare(settings)
-    return judged(settings, ruleset, checked(inputs(settings), settings, ruleset))
+    found = inputs(settings)
+    with watching() as watch:
+        files = checked(found, settings, ruleset, watch=watch)
+    return judged(settings, ruleset, files)
 
 
 def prepare(settings: Settings) -> RuleSet:
@@ -77,7 +86,9 @@ def duty(ruleset: RuleSet) -> RuleSetDuty:
     )
 
 
-def checked(found: Sequence[Input], settings: Settings, ruleset: RuleSet, opened: Opened = open_source) -> list[FileResult]:
+def checked(
+    found: Sequence[Input], settings: Settings, ruleset: RuleSet, opened: Opened = open_source, watch: Watch = None
+) -> list[FileResult]:
     """What is found in each file, in their order. With `--jobs`, other processes read the paths; what only this one has,
     such as standard input, is `opened` here.
     """
@@ -87,11 +98,26 @@ def checked(found: Sequence[Input], settings: Settings, ruleset: RuleSet, opened
         from validator.jobs import side_by_side
 
         work = partial(check_input, settings=settings, ruleset=ruleset)
-        there = dict(zip(elsewhere, side_by_side(work, elsewhere, settings.jobs, _lost), strict=True))
-    return [there[one] if one in there else check_input(one, settings, ruleset, opened) for one in found]
+        there = dict(zip(elsewhere, side_by_side(work, elsewhere, settings.jobs, _lost, _ended(watch, len(found))), strict=True))
+    return [
+        there[one] if one in there else check_input(one, settings, ruleset, opened, seen(watch, number, len(found)))
+        for number, one in enumerate(found, 1)
+    ]
 
 
-def check_input(one: Input, settings: Settings, ruleset: RuleSet, opened: Opened = open_source) -> FileResult:
+def seen(watch: Watch, number: int, count: int) -> Seen | None:
+    """What a source tells when file `number` of `count` is read."""
+    return None if watch is None else partial(watch, number, count)
+
+
+def _ended(watch: Watch, count: int) -> Callable[[int], None] | None:
+    """What other processes' results tell: nobody sees how much of a file they have read."""
+    return None if watch is None else lambda ended: watch(ended, count, "", 0, None)
+
+
+def check_input(
+    one: Input, settings: Settings, ruleset: RuleSet, opened: Opened = open_source, seen: Seen | None = None
+) -> FileResult:
     """What is found in one file; one that cannot be read has an `error`."""
     if one.error is not None:
         return unread(one.path, f"{one.path}: {one.error}")
@@ -99,6 +125,7 @@ def check_input(one: Input, settings: Settings, ruleset: RuleSet, opened: Opened
     gc.disable()
     try:
         with opened(one.path) as source:
+            source.seen = seen
             found = check_file(source, settings, ruleset)
     except Unreadable as error:
         return unread(one.path, error.message, error.help)

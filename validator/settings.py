@@ -74,10 +74,13 @@ def parse_month(text: str, as_of: datetime, flag: str = "--month") -> Sourced:
 
 
 def parse_total(text: str) -> Decimal:
-    """`--expect-total`: an amount such as 18402.17, in US dollars."""
-    found = decimal(text)
+    """`--expect-total`: an amount such as 18402.17 or $18,402.17, in US dollars. `1,537` could be 1.537 elsewhere: refused."""
+    plain = re.sub(r"^(-?)\$", r"\1", text)
+    if re.fullmatch(r"-?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+", plain, re.ASCII):
+        plain = plain.replace(",", "")
+    found = decimal(plain)
     if found is None or abs(found) >= Decimal("1e15"):
-        raise UsageError(f"--expect-total {text}: no amount", "Write it with a point and without separators: 18402.17")
+        raise UsageError(f"--expect-total {text}: no amount", "Write it with a point before the cents: 18402.17 or 18,402.17")
     return found
 
 

@@ -10,7 +10,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
@@ -22,6 +22,9 @@ MAX_LINE_BYTES = 32 * 1024 * 1024
 COPY_IN_MEMORY_BYTES = 8 * 1024 * 1024
 STANDARD_INPUT = "-"
 
+# Path, bytes read so far, bytes in all where they are known: told after each block.
+Seen = Callable[[str, int, int | None], None]
+
 
 class Source:
     """The bytes of one file. `size` and `sha256` speak of what was handed out so far; `complete` once the end was met."""
@@ -31,6 +34,7 @@ class Source:
         self.name = "standard input" if path == STANDARD_INPUT else os.path.basename(path.rstrip("/\\")) or path
         self.size = 0
         self.complete = False
+        self.seen: Seen | None = None
         self._stream = stream
         self._size_on_disk = size_on_disk
         self._hash = hashlib.sha256()
@@ -76,6 +80,8 @@ class Source:
             raise Unreadable(f"{self.path}: cannot be read: {error.strerror or error}") from None
         self._hash.update(chunk)
         self.size += len(chunk)
+        if self.seen is not None:
+            self.seen(self.path, self.size, self._size_on_disk)
         return chunk
 
 
@@ -94,11 +100,12 @@ class Copy(Record):
 
 
 @contextmanager
-def private_copy(path: str) -> Iterator[Copy]:
+def private_copy(path: str, seen: Seen | None = None) -> Iterator[Copy]:
     """A copy of `path`, or of standard input, in memory or in a file without a name. Raises Unreadable."""
     stream: BinaryIO = io.BytesIO()
     try:
         with open_source(path) as source:
+            source.seen = seen
             for block in source.blocks():
                 if stream.tell() <= COPY_IN_MEMORY_BYTES < stream.tell() + len(block):
                     stream = _on_disk(stream)

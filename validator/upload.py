@@ -22,10 +22,10 @@ from validator.model import FileResult
 from validator.record import Record
 from validator.report import Run
 from validator.rule import RuleSet
-from validator.run import checked, inputs, judged, prepare, unread
+from validator.run import Watch, Watching, checked, inputs, judged, prepare, seen, unread
 from validator.settings import Settings
 from validator.shipment import Sending
-from validator.source import Copy, Source, private_copy
+from validator.source import Copy, Seen, Source, private_copy
 from validator.verdict import Exit
 
 
@@ -55,9 +55,10 @@ class Plan(Record):
 
 @contextmanager
 def planned(
-    settings: Settings, wish: Wish, environment: Mapping[str, str], now: Callable[[], str], waiting: Callable[[], None]
-) -> Iterator[Plan]:
-    """Judges the files; while the plan is open, its copies and the ledger's lock are held.
+    settings: Settings, wish: Wish, environment: Mapping[str, str], now: Callable[[], str], waiting: Callable[[], None],
+    watching: Watching = nullcontext,
+) -> Iterator[Plan]:  # fmt: skip
+    """Judges the files; while the plan is open, its copies and the ledger's lock are held. `watching` is as in `run.check`.
 
     Raises UsageError or ConfigurationError for what only the configuration can mend, BillproofError with code 3 for a
     token that is missing, a ledger that cannot be relied on or that is busy.
@@ -73,7 +74,8 @@ def planned(
             if not wish.dry_run:
                 ledger.settle(now())
         addresses = Addresses(config, ledger, settings, wish)
-        items = _parcels(_looked_at(settings, addresses, held), addresses, settings, ruleset)
+        with watching() as watch:
+            items = _parcels(_looked_at(settings, addresses, held, watch), addresses, settings, ruleset, watch)
         _refuse_two_of_a_month(items)
         items = [addresses.addressed(one) if isinstance(one, Parcel) else one for one in items]
         parcels = [one for one in items if isinstance(one, Parcel)]
@@ -156,13 +158,12 @@ def _ledger(config: Config, wish: Wish) -> Ledger | None:
         return None
 
 
-def _looked_at(settings: Settings, addresses: Addresses, held: ExitStack) -> list[Sending | Taken]:
+def _looked_at(settings: Settings, addresses: Addresses, held: ExitStack, watch: Watch) -> list[Sending | Taken]:
     """Every file that is wanted: what is settled already, or what is to be judged."""
     found: list[Sending | Taken] = []
-    for one in inputs(settings):
-        if not addresses.is_wanted_folder(one.path):
-            continue
-        copy, failure = _copied(one, held)
+    wanted = [one for one in inputs(settings) if addresses.is_wanted_folder(one.path)]
+    for number, one in enumerate(wanted, 1):
+        copy, failure = _copied(one, held, seen(watch, number, len(wanted)))
         settled = addresses.settled(copy) if copy else None
         if copy is not None and settled is not None:
             copy.stream.close()
@@ -171,10 +172,10 @@ def _looked_at(settings: Settings, addresses: Addresses, held: ExitStack) -> lis
 
 
 def _parcels(
-    found: Sequence[Sending | Taken], addresses: Addresses, settings: Settings, ruleset: RuleSet
+    found: Sequence[Sending | Taken], addresses: Addresses, settings: Settings, ruleset: RuleSet, watch: Watch
 ) -> list[Sending | Parcel]:
     """What was taken up with its result, as far as it is wanted."""
-    files = _checked([one for one in found if isinstance(one, Taken)], settings, ruleset)
+    files = _checked([one for one in found if isinstance(one, Taken)], settings, ruleset, watch)
     items: list[Sending | Parcel] = []
     for one in found:
         if isinstance(one, Sending):
@@ -189,7 +190,7 @@ def _parcels(
     return items
 
 
-def _checked(taken: Sequence[Taken], settings: Settings, ruleset: RuleSet) -> dict[Input, FileResult]:
+def _checked(taken: Sequence[Taken], settings: Settings, ruleset: RuleSet, watch: Watch) -> dict[Input, FileResult]:
     """What is found in each copy. Other processes read the files themselves: what they say counts if the bytes are the copy's."""
     copies = {one.input.path: one.copy for one in taken if one.copy is not None}
     there = [one.input for one in taken if one.copy is not None]
@@ -197,7 +198,7 @@ def _checked(taken: Sequence[Taken], settings: Settings, ruleset: RuleSet) -> di
     def opened(path: str) -> AbstractContextManager[Source]:
         return nullcontext(copies[path].source())
 
-    found = checked(there, settings, ruleset, opened)
+    found = checked(there, settings, ruleset, opened, watch)
     return {one: _of_copy(file, copies[one.path]) for one, file in zip(there, found, strict=True)}
 
 
@@ -209,12 +210,12 @@ def _of_copy(file: FileResult, copy: Copy) -> FileResult:
     return unread(copy.path, text, "Wait until the download has finished and run the same command again.")
 
 
-def _copied(one: Input, held: ExitStack) -> tuple[Copy | None, FileResult | None]:
+def _copied(one: Input, held: ExitStack, seen: Seen | None) -> tuple[Copy | None, FileResult | None]:
     """A private copy of a file, or the result that says why there is none."""
     if one.error is not None:
         return None, unread(one.path, f"{one.path}: {one.error}")
     try:
-        return held.enter_context(private_copy(one.path)), None
+        return held.enter_context(private_copy(one.path, seen)), None
     except Unreadable as error:
         return None, unread(one.path, error.message, error.help)
 

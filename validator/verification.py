@@ -27,24 +27,14 @@ from validator.rule import DEFAULT_RULESET, RuleSet
 from validator.run import judged
 from validator.settings import CLOCK, Settings
 from validator.shipped import is_shipped
-from validator.source import Copy, open_source, private_copy
+from validator.signed import UNSIGNED, Signature, attested, signed_by
+from validator.source import Copy, private_copy
 from validator.values import rfc3339, shown
 from validator.verdict import Exit
 
 MAX_TOLD = 20
-ATTESTED = "attested"
 
 Word = Literal["AGREES", "AGREES, BUT UNSIGNED", "DIFFERS", "UNPROVED"]
-
-
-class Signature(Record):
-    """Whether somebody signed the report and that signature holds, and the same in words."""
-
-    holds: bool
-    text: str
-
-
-UNSIGNED = Signature(False, "none. Report and file belong together; who made them, and when, is not shown. See docs/audit.md")
 
 
 class Wanted(Record):
@@ -104,16 +94,7 @@ def verify(wanted: Wanted) -> Verification:
     UsageError or ConfigurationError for a rule set that was named and is none.
     """
     steps = tuple(_steps(read_report(wanted.report), wanted))
-    return Verification(*_signed_by(wanted.key, steps)) if wanted.key else Verification(steps, UNSIGNED)
-
-
-def _signed_by(key: PublicKey, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], Signature]:
-    """What the attestations come to. Where a key was given and none was looked at, nothing agrees."""
-    looked_at = [one for one in steps if one.label == ATTESTED]
-    if not looked_at:
-        steps = (*steps, Step(ATTESTED, "unproved", "no attestation was looked at"))
-    holds = bool(looked_at) and all(one.state == "same" for one in looked_at)
-    return steps, Signature(holds, f"{'of' if holds else 'not shown to be of'} the key {key.keyid}")
+    return Verification(*signed_by(wanted.key, steps)) if wanted.key else Verification(steps, UNSIGNED)
 
 
 def _steps(report: ReportFile, wanted: Wanted) -> Iterator[Step]:
@@ -182,6 +163,8 @@ def _verdict(document: Tree, run: Run) -> Step:
     for one, verdict in zip(document["files"], run.verdict.files, strict=True):
         if one["verdict"] != verdict.word:
             found.append(f"{shown(one['path'])}: the report says {one['verdict']}; its outcomes say {verdict.word}")
+    paths = Counter(one["path"] for one in document["files"])
+    found += [f"{shown(path)} stands in it {count} times" for path, count in paths.items() if count > 1]
     at = document["run"]
     as_of, of_run = rfc3339(run.settings.as_of), at["started"] if run.settings.as_of_source == CLOCK else at["as_of"]
     if not as_of == of_run == at["as_of"]:
@@ -243,24 +226,7 @@ def _file(
             yield Step("file", "same", f"{path}: {copy.size:,} bytes, same sha256 as in the report")
             yield check_again(one, copy, settings, ruleset)
             if key is not None:
-                yield _attested(one, copy.path, report, key)
-
-
-def _attested(one: Tree, path: str, report: ReportFile, key: PublicKey) -> Step:
-    """Whether the attestation beside a file was signed with the key, and says what follows from the report."""
-    from validator.attestation import attestation_path, deviations, file_statements
-
-    beside = attestation_path(path)
-    try:
-        with open_source(beside) as source:
-            data = b"".join(source.blocks())
-    except Unreadable as error:
-        return Step(ATTESTED, "unproved", shown(error.message, None))
-    expected = file_statements(report.document, one, report.path, report.file_sha256)
-    found = deviations(data, key, expected)
-    if found:
-        return Step(ATTESTED, "differs", f"{shown(beside)} is not what this key signs for this report and file", tuple(found))
-    return Step(ATTESTED, "same", f"{shown(beside)} says {expected[0]['predicate']['result']} of this file and this report")
+                yield attested(one, copy.path, report, key)
 
 
 def _on_its_word(files: Sequence[Tree], document: Tree) -> Iterator[Step]:
@@ -269,8 +235,10 @@ def _on_its_word(files: Sequence[Tree], document: Tree) -> Iterator[Step]:
     yield Step("waivers", "same", f"{len(signed)} used, as the report says:" if signed else "none used", tuple(signed))
     config = document["settings"]["config"]
     if config is not None:
-        text = f"{shown(config['path'])} was not looked at (sha256 {config['sha256']}): whose export it is, the integration, "
-        yield Step("config", "same", f"{text}waivers and whether it can be sent are as the report says")
+        text = (
+            f"{shown(config['path'])} was not looked at: organization, integration, waivers and `upload` are as the report says"
+        )
+        yield Step("config", "same", text, (f"sha256 {config['sha256']}",))
     if any("destination" in one for one in files):
         yield Step("ledger", "same", "was not looked at: earlier uploads are as the report says")
 

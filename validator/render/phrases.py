@@ -106,8 +106,16 @@ def facts(one: Tree) -> Iterator[tuple[str, str]]:
         exact = f"   exactly {amount}" if amount is not None and cents(amount).replace(",", "") != amount else ""
         yield "Total", f"{cents(amount)} {totals['currency'] or ''}{exact}"
         yield "Rows", _rows(totals)
+    if "last_upload" in one:
+        yield "Last upload", _last_upload(one["last_upload"])
     if one["sha256"]:
         yield "File", f"{one['bytes']:,} bytes, sha256 {one['sha256'][:12]}…"
+
+
+def _last_upload(last: Tree) -> str:
+    """What the destination accepted before, which this file is compared with and would replace."""
+    amount = f"{cents(last['amount'])} {last['currency']}"
+    return f"{amount}, {number(len(last['days']), 'day')}, accepted by {last['destination']} on {last['finished'][:10]}"
 
 
 def _organization(one: Tree) -> str:

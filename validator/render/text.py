@@ -21,9 +21,12 @@ RULE_LINES = 12
 WAIVER_DAYS = 90
 
 
-def render_text(report: Tree, detail: Detail = "normal") -> str:
-    """The report as text for a terminal or a log. `quiet` keeps the verdicts, `verbose` adds every place."""
-    blocks = [list(_file(one, report, detail)) for one in report["files"]]
+def render_text(report: Tree, detail: Detail = "normal", explain: bool = False) -> str:
+    """The report as text for a terminal or a log. `quiet` keeps the verdicts, `verbose` adds every place.
+
+    `explain` adds to each failed rule why it matters, what to do, and where that is from; it adds nothing to a verdict alone.
+    """
+    blocks = [list(_file(one, report, detail, explain)) for one in report["files"]]
     if not blocks:
         blocks = [[f"UNPROVED  {report['reasons'][0]['text']}", "", phrases.NO_FILE]]
     if len(blocks) > 1:
@@ -32,7 +35,7 @@ def render_text(report: Tree, detail: Detail = "normal") -> str:
     return "\n".join((joined, *_ending(report))) + "\n"
 
 
-def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
+def _file(one: Tree, report: Tree, detail: Detail, explain: bool) -> Iterator[str]:
     yield phrases.headline(one, report)
     if detail == "quiet":
         return
@@ -51,7 +54,7 @@ def _file(one: Tree, report: Tree, detail: Detail) -> Iterator[str]:
     if days:
         yield ""
         yield from days
-    rules = list(_rules(one, detail))
+    rules = list(_rules(one, report, detail, explain))
     if rules:
         yield ""
         yield from rules
@@ -82,12 +85,13 @@ def _facts(one: Tree) -> Iterator[str]:
         yield f"  {label:<14}{text}"
 
 
-def _rules(one: Tree, detail: Detail) -> Iterator[str]:
+def _rules(one: Tree, report: Tree, detail: Detail, explain: bool) -> Iterator[str]:
     failed = phrases.by_level(phrases.failed(one))
-    explained = one.get("diagnosis", {}).get("rules", [])
-    for outcome in failed if detail == "verbose" else failed[:RULE_LINES]:
+    behind = one.get("diagnosis", {}).get("rules", [])
+    whole = detail == "verbose" or explain
+    for outcome in failed if whole else failed[:RULE_LINES]:
         line = f"  {outcome['rule']} {outcome['name']}  {outcome['level']}  {phrases.first_message(outcome)}"
-        folded = detail != "verbose" and outcome["rule"] in explained
+        folded = not whole and outcome["rule"] in behind
         if folded:
             yield line if len(line) <= WIDTH else line[: WIDTH - 2].rpartition(" ")[0] + " …"
         else:
@@ -99,11 +103,21 @@ def _rules(one: Tree, detail: Detail) -> Iterator[str]:
         places = outcome["findings"] if detail == "verbose" else outcome["findings"][:1]
         if detail == "verbose" or len(failed) <= 4:
             yield from (f"        {line}" for finding in places if (line := _place(finding, one)))
-    if detail != "verbose" and len(failed) > RULE_LINES:
+        if explain:
+            yield from _explanation(outcome, one, report)
+    if not whole and len(failed) > RULE_LINES:
         yield f"  and {len(failed) - RULE_LINES} more rules: --verbose"
     for outcome in one["outcomes"]:
         if outcome["state"] == "waived":
             yield from _wrap(f"  {outcome['rule']} {outcome['name']}  {phrases.signature(outcome)}", " " * 8)
+
+
+def _explanation(outcome: Tree, one: Tree, report: Tree) -> Iterator[str]:
+    """Why a failed rule matters, what to do unless that is said above, and where it is from."""
+    rule = next(rule for rule in report["ruleset"]["rules"] if rule["id"] == outcome["rule"])
+    fix = rule["fix"] if rule["fix"] != phrases.what_to_do(one, report) else ""
+    for label, text in (("Why", rule["why"]), ("What to do", fix), ("See", "\n".join(rule["refs"]))):
+        yield from _labelled(label, text, keep_lines=label == "See", margin=" " * 8)
 
 
 def _wrap(text: str, indent: str) -> list[str]:
@@ -199,20 +213,20 @@ def _ending(report: Tree) -> Iterator[str]:
         yield from _wrap(text, "  ")
 
 
-def _labelled(label: str, text: str, keep_lines: bool = False) -> Iterator[str]:
-    """`Cause      text`, wrapped under itself."""
+def _labelled(label: str, text: str, keep_lines: bool = False, margin: str = "") -> Iterator[str]:
+    """`Cause      text`, wrapped under itself; nothing if there is no text."""
     indent = " " * 11
-    lines = text.splitlines() if keep_lines else [text]
+    lines = text.splitlines() if keep_lines else [text] if text else []
     wrapped = [
         part
         for line in lines
         for part in textwrap.wrap(
-            line, WIDTH - 11, break_long_words=False, break_on_hyphens=False, drop_whitespace=not line.startswith(" "),
-            subsequent_indent=" " * (len(line) - len(line.lstrip())),
+            line, WIDTH - 11 - len(margin), break_long_words=False, break_on_hyphens=False,
+            drop_whitespace=not line.startswith(" "), subsequent_indent=" " * (len(line) - len(line.lstrip())),
         ) or [""]
     ]  # fmt: skip
     for number, line in enumerate(wrapped):
-        yield (f"{label:<11}" if number == 0 else indent) + line
+        yield margin + (f"{label:<11}" if number == 0 else indent) + line
 
 
 def _quoted(path: str) -> str:

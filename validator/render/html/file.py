@@ -108,6 +108,8 @@ def _facts(one: Tree) -> Iterator[tuple[str, list[Node]]]:
         yield "Total", [total] if exact else [total, " exactly ", element("span", totals["amount"], class_="exact")]
     if totals is not None:
         yield "Rows", [known["Rows"]]
+    if "Last upload" in known:
+        yield "Last upload", [known["Last upload"]]
     if one["unread_lines"]:
         yield "Not readable", [number(one["unread_lines"], "line")]
     yield "File", [f"{one['bytes']:,} bytes", "" if one["complete"] else ", not read to the end"]

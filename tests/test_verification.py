@@ -1,0 +1,599 @@
+"""`billproof verify`: what was done is done again; a report that was edited, by one value or consistently, never agrees."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import FIXTURES, READY, ROOT, fixture, make_ready, process, run
+from tests.uploading import PROJECT, export, sha256
+from validator import rerun, verification
+from validator.report import result_sha256
+from validator.verification import Wanted, verify
+
+Report = dict[str, Any]
+Place = tuple[str | int, ...]
+
+GOOD = fixture("good-h1")
+CASES = sorted({path.parent.name for path in FIXTURES.glob("*/*.csv")})
+OTHER = "proj_EXAMPLE2"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one's own to work in, with one good export."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+    shutil.copy(GOOD, tmp_path / "export.csv")
+    return tmp_path
+
+
+def reported(*arguments: str, as_of: str = "2025-12-01") -> Report:
+    """The report of a check, as it lies in report.json."""
+    _, _, err = run("check", *arguments, "--as-of", as_of, "--output", "json=report.json")
+    assert Path("report.json").is_file(), err
+    found: Report = json.loads(Path("report.json").read_text("utf-8"))
+    return found
+
+
+def write(report: Report, seal: bool = True) -> None:
+    """Puts a report in the place of report.json; `seal` gives it the digest of what it says now."""
+    if seal:
+        report["result_sha256"] = result_sha256(report)
+    Path("report.json").write_text(json.dumps(report), "utf-8")
+
+
+def verified(*arguments: str) -> tuple[int, str]:
+    """`billproof verify report.json …`: exit code and what it printed."""
+    code, out, err = run("verify", "report.json", *arguments)
+    assert err == "" and "Traceback" not in out
+    return code, out
+
+
+def value(tree: Any, place: Place) -> Any:
+    for key in place:
+        tree = tree[key]
+    return tree
+
+
+def edited(report: Report, place: Place, to: Any) -> Report:
+    found = copy.deepcopy(report)
+    value(found, place[:-1])[place[-1]] = to
+    return found
+
+
+# --- what agrees ---
+
+
+def test_a_report_and_its_file_agree() -> None:
+    reported("export.csv")
+    code, out = verified("export.csv")
+    lines = out.splitlines()
+    assert (code, lines[0]) == (0, "AGREES, BUT UNSIGNED")
+    assert [line[2:12].rstrip() for line in lines[1:]] == ["report", "rules", "file", "re-run", "waivers", "signature"]
+    assert "PASS: 48 of 48 rules come out the same with the report's settings (as of 2025-12-01T00:00:00Z)" in out
+    assert f"export.csv: {GOOD.stat().st_size:,} bytes, same sha256 as in the report" in out
+    assert verified() == (code, out), "without FILE it finds the one beside it"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_fixture_agrees_with_its_report(case: str) -> None:
+    found = FIXTURES / case / "args.txt"
+    reported(str(FIXTURES / case), *(found.read_text("utf-8").split() if found.is_file() else []))
+    for path in sorted((FIXTURES / case).glob("*.csv")):
+        code, out = verified(str(path))
+        assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--month", "2025-10", "--organization", "org-EXAMPLEother"],
+        ["--month-to-date", "--expect-total", "1038.5600", "--policy", "upload"],
+        ["--fail-on", "warning", "--max-findings", "1", "--month", "last"],
+        ["--second-opinion"],
+    ],
+    ids=lambda one: one[0],
+)  # fmt: skip
+def test_the_settings_of_the_report_are_used(arguments: list[str]) -> None:
+    reported("export.csv", *arguments)
+    assert verified()[0] == 0
+
+
+def test_the_clock_of_the_run_is_used_and_not_that_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as then:
+        then.setattr("validator.settings.clock", lambda: datetime(2025, 11, 2, tzinfo=UTC))
+        run("check", "export.csv", "--output", "json=report.json")
+    report = json.loads(Path("report.json").read_text("utf-8"))
+    assert report["settings"]["as_of"]["source"] == "clock"
+    assert next(one["state"] for one in report["files"][0]["outcomes"] if one["rule"] == "OC309") == "failed"
+    code, out, _ = run("verify", str(Path("report.json").resolve()), str(GOOD))
+    assert (code, "as of 2025-11-02T00:00:00Z" in out) == (0, True), out
+
+
+def test_the_file_may_have_another_name_and_the_run_may_have_read_standard_input(folder: Path) -> None:
+    done = process("check", "-", "--output", f"json={folder}/report.json", "--as-of", "2025-12-01", stdin=GOOD.read_bytes())
+    assert done.returncode == 0
+    Path("export.csv").rename("elsewhere.txt")
+    assert verified()[0] == 3
+    assert verified("elsewhere.txt")[0] == 0
+
+
+# --- the configuration and the ledger ---
+
+
+def rich(folder: Path) -> Report:
+    """The report of a file that got smaller, which somebody signed for, and in which a project of September is gone."""
+    september, october = (
+        export(month="2025-09", projects={OTHER: "60", PROJECT: "50"}),
+        export(projects={OTHER: "50", PROJECT: "50"}),
+    )
+    smaller = export(projects={PROJECT: "50"})
+    waivers = (
+        'waivers:\n  - {rule: OC601, organization: org-EXAMPLEacme01, month: "2025-10", reason: credits, owner: finops, '
+        f'expires: "2026-06-30", approved_by: controlling, reference: FIN-812, sha256: "{sha256(smaller)}"}}\n'
+    )
+    make_ready(folder, waivers)
+    for name, data in (("september.csv", september), ("october.csv", october), ("smaller.csv", smaller)):
+        Path(name).write_bytes(data)
+    for name in ("september.csv", "october.csv"):
+        code, out, err = run("upload", name, "--month", "2025-09" if name[0] == "s" else "2025-10")
+        assert code == 0, out + err
+    return reported("smaller.csv")
+
+
+def test_waivers_are_taken_and_told_and_earlier_uploads_compared_again(folder: Path) -> None:
+    report = rich(folder)
+    states = {one["rule"]: one["state"] for one in report["files"][0]["outcomes"]}
+    assert (states["OC401"], states["OC601"], states["OC602"]) == ("passed", "waived", "failed")
+    shutil.rmtree(".billproof")
+    Path("billproof.yaml").unlink()
+    code, out = verified()
+    assert (code, "48 of 48" in out) == (0, True), out
+    assert "OC601, 1 file: signed by finops until 2026-06-30, approved by controlling, FIN-812: credits" in out
+    for line in ("config", "ledger"):
+        assert next(one for one in out.splitlines() if one.startswith(f"  {line} "))
+
+
+def test_a_month_that_the_ledger_had_not_yet(folder: Path) -> None:
+    make_ready(folder)
+    report = reported("export.csv")
+    assert report["files"][0]["destination"] == "archive"
+    assert "last_upload" not in report["files"][0]
+    assert report["upload"]["ready"]
+    shutil.rmtree(".billproof")
+    assert verified()[0] == 0
+
+
+def test_what_was_in_the_way_of_an_upload_is_in_the_report(folder: Path) -> None:
+    make_ready(folder)
+    target = '{kind: http, preset: pelanor-eu, method: POST, path: "/FILL-IN/{integration}", file: {form_field: FILL-IN}}'
+    text = READY.replace("{kind: directory, path: .billproof/archive}", target)
+    (folder / "billproof.yaml").write_text(text, "utf-8")
+    report = reported("export.csv", "--policy", "upload")
+    assert report["files"][0]["hindrance"]["code"] == "fill_in"
+    assert report["verdict"] == "unproved"
+    assert verified()[0] == 0
+
+
+@pytest.mark.parametrize(
+    "integrations",
+    ["[]", "[{name: other, organization: org-EXAMPLEother1}]", "[{name: f, organization: org-EXAMPLEother1, files: .}]"],
+)
+def test_a_configuration_that_knows_another_organization(folder: Path, integrations: str) -> None:
+    (folder / "billproof.yaml").write_text(f"version: 1\nintegrations: {integrations}\n", "utf-8")
+    reported("export.csv")
+    code, out = verified("export.csv")
+    assert code == 0, out
+
+
+def test_a_waiver_that_did_not_count(folder: Path) -> None:
+    shutil.copy(fixture("middle-gap"), folder / "export.csv")
+    waiver = (
+        'rule: OC304, organization: org-EXAMPLEacme01, month: "2025-10", reason: x, owner: me, at_most: 1, expires: "2025-11-30"'
+    )
+    make_ready(folder, f"waivers:\n  - {{{waiver}}}\n")
+    report = reported("export.csv")
+    told = next(one for one in report["files"][0]["outcomes"] if one["rule"] == "OC304")
+    assert "it expired on 2025-11-30" in told["reason"]
+    assert verified()[0] == 0
+
+
+@pytest.mark.parametrize(
+    "case, rule, expires, state",
+    [
+        ("middle-gap", "OC304", "2026-01-01", "same"),
+        ("middle-gap", "OC304", "2025-11-30", "differs"),
+        ("middle-gap", "OC304", "2027-12-31", "differs"),
+        ("duplicate-row", "OC504", "2026-01-01", "differs"),
+    ],
+    ids=["one that the report may have", "expired", "too far ahead", "not waivable"],
+)
+def test_a_waiver_that_nobody_could_have_given_is_seen(folder: Path, case: str, rule: str, expires: str, state: str) -> None:
+    make_ready(folder)
+    shutil.copy(fixture(case), folder / "export.csv")
+    report = reported("export.csv")
+    (outcome,) = (one for one in report["files"][0]["outcomes"] if one["state"] == "failed" and one["level"] == "error")
+    assert outcome["rule"] == rule
+    outcome |= {"state": "waived", "waiver": {"reason": "x", "owner": "x", "expires": expires, "at": "billproof.yaml:9"}}
+    report["files"][0]["verdict"] = "pass"
+    report["files"][0].pop("diagnosis", None)
+    write(report)
+    found = verify(Wanted("report.json"))
+    assert [one.state for one in found.steps if one.label == "re-run"] == [state], list(found.lines())
+
+
+# --- several files ---
+
+
+def test_every_file_of_a_report_or_the_one_that_is_named(folder: Path) -> None:
+    shutil.copy(fixture("middle-gap"), folder / "gap.csv")
+    reported("export.csv", "gap.csv")
+    code, out = verified()
+    assert (code, out.count("48 of 48"), "scope" in out) == (0, 2, False), out
+    code, out = verified("gap.csv")
+    assert (code, out.count("48 of 48")) == (0, 1)
+    assert "scope      1 of 2 files; the others and the verdict on all were not looked at" in out
+    Path("export.csv").unlink()
+    code, out = verified()
+    assert (code, out.splitlines()[0]) == (3, "UNPROVED")
+    assert "export.csv is not here" in out
+
+
+def test_many_files_are_counted_and_not_listed(folder: Path) -> None:
+    for number in range(25):
+        (folder / f"{number:02}.csv").write_bytes(export(str(number)))
+    reported(*(f"{number:02}.csv" for number in range(25)))
+    code, out = verified()
+    assert code == 0
+    assert len(out.splitlines()) < 60
+    assert "re-run     5 more: same" in out
+
+
+def test_a_file_that_is_none_of_the_report_s_differs(folder: Path) -> None:
+    reported("export.csv")
+    (folder / "other.csv").write_bytes(GOOD.read_bytes() + b"\n")
+    code, out = verified("other.csv")
+    assert (code, out.splitlines()[0]) == (1, "DIFFERS")
+    assert sha256((folder / "other.csv").read_bytes()) in out
+    assert sha256(GOOD.read_bytes()) in out
+
+
+@pytest.mark.parametrize("change", [lambda data: data + b"\n", lambda data: data.replace(b"usd", b"eur", 1)])
+def test_an_edited_file_differs(folder: Path, change: Callable[[bytes], bytes]) -> None:
+    reported("export.csv")
+    (folder / "export.csv").write_bytes(change(GOOD.read_bytes()))
+    for arguments in ((), ("export.csv",)):
+        code, out = verified(*arguments)
+        assert (code, out.splitlines()[0]) == (1, "DIFFERS"), out
+
+
+def test_an_edited_file_with_a_report_made_to_fit_differs(folder: Path) -> None:
+    report = reported("export.csv")
+    data = GOOD.read_bytes().replace(b"usd", b"eur", 1)
+    (folder / "export.csv").write_bytes(data)
+    report["files"][0]["sha256"] = sha256(data)
+    write(report)
+    code, out = verified()
+    assert code == 1
+    assert 'OC203 currency-not-usd, state: the report says "passed"; now it is "failed"' in out
+
+
+# --- edited reports ---
+
+# What no re-run can find again: it stands in the configuration, in the ledger, or was typed.
+ON_ITS_WORD = {
+    "policy.command", "settings.*.source", "settings.ruleset.value", "settings.to.value", "settings.max_findings.value",
+    "settings.config.sha256", "settings.config.path",
+    "files.*.integration", "files.*.organization.source", "files.*.destination", "files.*.hindrance.text",
+    "files.*.outcomes.*.waiver.reason", "files.*.outcomes.*.waiver.owner", "files.*.outcomes.*.waiver.expires",
+    "files.*.outcomes.*.waiver.at", "files.*.outcomes.*.waiver.approved_by", "files.*.outcomes.*.waiver.reference",
+    "files.*.outcomes.*.waiver",
+}  # fmt: skip
+
+
+def places(tree: Any, place: Place = ()) -> Iterator[Place]:
+    """Every value of a report but its form, its digest and `run`; whole parts, too."""
+    if place:
+        yield place
+    if isinstance(tree, dict):
+        for key, inner in tree.items():
+            if place or key not in ("run", "result_sha256", "schema"):
+                yield from places(inner, (*place, key))
+    elif isinstance(tree, list):
+        for number, inner in enumerate(tree):
+            yield from places(inner, (*place, number))
+
+
+def words(place: Place) -> str:
+    """A place without its numbers: `files.*.outcomes.*.state`."""
+    return ".".join("*" if isinstance(one, int) else one for one in place)
+
+
+def edits(report: Report) -> Iterator[tuple[Place, Report]]:
+    """The report with each of its values changed alone; of values alike in lists the first, of states the first four."""
+    seen: Counter[str] = Counter()
+    for place in places(report):
+        seen[words(place)] += 1
+        if seen[words(place)] <= (4 if place[-1] == "state" else 1):
+            for other in other_values(value(report, place)):
+                yield place, edited(report, place, other)
+
+
+def other_values(old: Any) -> Iterator[Any]:
+    """Values that could stand there instead, most of them such as the schema allows."""
+    if isinstance(old, bool):
+        yield not old
+    elif isinstance(old, int):
+        yield old + 1
+    elif isinstance(old, str):
+        yield {"passed": "not_applicable", "pass": "fail", "check": "upload", "error": "warning"}.get(
+            old, old[:-1] + ("1" if old[-1:] != "1" else "2")
+        )
+    elif isinstance(old, list):
+        yield [*old, *(old[-1:] or ["x"])]
+        yield old[1:] or ["x"]
+    elif isinstance(old, dict):
+        for key in list(old)[:3]:
+            yield {name: inner for name, inner in old.items() if name != key}
+    else:
+        yield "x"
+
+
+def test_every_value_is_under_the_digest(folder: Path) -> None:
+    report = rich(folder)
+    changed = list(edits(report))
+    assert len(changed) > 200
+    for place, one in changed:
+        assert result_sha256(one) != report["result_sha256"], place
+    write(edited(report, ("files", 0, "outcomes", 3, "evaluated"), 7), seal=False)
+    code, out = verified()
+    assert (code, out.splitlines()[:2]) == (
+        1, ["DIFFERS", "  digest     differs: the report was changed: its result_sha256 is not the digest of what it says"]
+    )  # fmt: skip
+    assert "evaluated: the report says 7; now it is" in out, "and the value is found as well"
+
+
+def test_no_value_can_be_edited_consistently(folder: Path) -> None:
+    """Each is changed alone and the digest made to fit. What agrees all the same stands on the report's word, and is listed."""
+    report = rich(folder)
+    agreeing: set[str] = set()
+    for place, one in edits(report):
+        write(one)
+        if verify(Wanted("report.json")).word.startswith("AGREES") and not {"last_upload", "upload_before"} & set(place):
+            agreeing.add("settings.*.source" if place[0] == "settings" and place[-1] == "source" else words(place))
+    assert agreeing <= ON_ITS_WORD, agreeing - ON_ITS_WORD
+    assert "settings.*.source" in agreeing
+
+
+def test_a_report_that_is_another_s_in_every_word_is_seen(folder: Path) -> None:
+    """A failing file with the report of a passing one, every digest and name made to fit."""
+    shutil.copy(fixture("bad-amount"), folder / "export.csv")
+    bad = reported("export.csv")
+    shutil.copy(GOOD, folder / "export.csv")
+    good = reported("export.csv")
+    shutil.copy(fixture("bad-amount"), folder / "export.csv")
+    for key in ("bytes", "sha256"):
+        good["files"][0][key] = bad["files"][0][key]
+    write(good)
+    code, out = verified()
+    assert (code, out.splitlines()[0]) == (1, "DIFFERS")
+    assert 'OC202 bad-amount, state: the report says "passed"; now it is "failed"' in out
+    assert len(out.splitlines()) < 40
+
+
+def test_a_verdict_that_does_not_follow_is_seen(folder: Path) -> None:
+    shutil.copy(fixture("bad-amount"), folder / "export.csv")
+    report = reported("export.csv")
+    report |= {"verdict": "pass", "exit_code": 0, "reasons": []}
+    report["files"][0]["verdict"] = "pass"
+    write(report)
+    code, out = verified()
+    assert code == 1
+    assert "report     differs: its verdict does not follow from its 48 outcomes and settings" in out
+    assert "export.csv: the report says pass; its outcomes say fail" in out
+
+
+def test_a_file_that_stands_in_a_report_twice_is_seen() -> None:
+    report = reported("export.csv")
+    report["files"] *= 2
+    write(report)
+    assert verified()[0] == 1
+
+
+@pytest.mark.parametrize(
+    "place, to",
+    [
+        (("run", "as_of"), "2025-11-04T00:00:00Z"),
+        (("run", "as_of"), "2025-02-31T00:00:00Z"),
+        (("run", "started"), "2025-02-31T00:00:00Z"),
+        (("settings", "as_of", "value"), "9999-12-31T23:59:59Z"),
+        (("settings", "expect_total", "value"), "1" + "0" * 400),
+        (("settings", "max_findings", "value"), 10**30),
+        (("settings", "month", "value"), "0000-01"),
+        (("files", 0, "month", "value"), "0000-01"),
+        (("files", 0, "bytes"), -1),
+        (("settings", "config"), {"path": "x" * 5000, "sha256": "0" * 64}),
+    ],
+    ids=str,
+)
+def test_values_that_no_run_can_have_differ(place: Place, to: Any) -> None:
+    report = reported("export.csv")
+    write(edited(report, place, to))
+    code, out = verified()
+    assert (code, out.splitlines()[0]) == (1, "DIFFERS"), out
+
+
+# --- what cannot be done again ---
+
+
+def test_a_file_that_is_not_there_is_unproved(folder: Path) -> None:
+    reported("export.csv")
+    Path("export.csv").unlink()
+    for arguments in ((), ("missing.csv",), (".",)):
+        code, out = verified(*arguments)
+        assert (code, out.splitlines()[0]) == (3, "UNPROVED"), out
+        assert "valid; its verdict, PASS" in out
+
+
+@pytest.mark.parametrize("arguments", [[], ["missing.csv"], ["export.csv", "missing.csv"]])
+def test_a_report_of_no_file_or_of_one_that_could_not_be_read_is_unproved(folder: Path, arguments: list[str]) -> None:
+    (folder / "empty").mkdir()
+    reported(*(arguments or ["empty"]))
+    code, out = verified()
+    assert (code, out.splitlines()[0]) == (3, "UNPROVED"), out
+
+
+def test_another_version_is_unproved_and_told(folder: Path) -> None:
+    report = reported("export.csv")
+    report["tool"]["version"] = "9.9.9"
+    report["files"][0]["of_the_future"] = True
+    write(report)
+    code, out = verified()
+    assert (code, out.splitlines()[0]) == (3, "UNPROVED")
+    assert "pip install billproof==9.9.9" in out
+    report["tool"]["version"] = "9.9.9; rm -rf x"
+    write(report)
+    code, out = verified()
+    assert (code, "rm -rf" in out) == (1, False)
+
+
+def test_a_rule_set_of_one_s_own_is_named_and_proved_by_its_digest(folder: Path) -> None:
+    stricter = str(ROOT / "tests" / "rulesets" / "stricter")
+    report = reported("export.csv", "--ruleset", stricter)
+    code, out = verified()
+    assert (code, out.splitlines()[0]) == (3, "UNPROVED")
+    assert report["ruleset"]["sha256"] in out
+    assert "billproof verify REPORT FILE --ruleset FOLDER" in out
+    assert verified("--ruleset", stricter)[0] == 0
+    assert verified("--ruleset", "openai-cost")[0] == 3
+    assert run("verify", "report.json", "--ruleset", "nowhere")[0] == 2
+
+
+def test_a_copy_of_the_shipped_rules_is_the_shipped_set(folder: Path) -> None:
+    reported("export.csv")
+    for name in ("csv", "openai-cost"):
+        shutil.copytree(ROOT / "rules" / name, folder / "rules" / name)
+    assert verified("--ruleset", "rules/openai-cost")[0] == 0
+    changed = folder / "rules" / "openai-cost" / "OC304-missing-day.yaml"
+    changed.write_text(changed.read_text("utf-8").replace("level: error", "level: warning", 1), "utf-8")
+    assert verified("--ruleset", "rules/openai-cost")[0] == 3
+    assert verified()[0] == 0
+
+
+def test_another_frictionless_is_unproved(folder: Path) -> None:
+    report = reported("export.csv", "--second-opinion")
+    report["files"][0]["second_opinion"]["tool"] = "frictionless 1.0.0"
+    write(report)
+    code, out = verified()
+    assert (code, "frictionless 1.0.0 was asked" in out) == (3, True)
+
+
+# --- hostile reports ---
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"\xff\xfe{}", b"[]", b"{}", b'{"schema": "billproof/report/v2"}', b"null", GOOD.read_bytes(), b"[" * 100_000,
+        b'{"schema": "billproof/report/v1", "schema": "billproof/report/v1"}',
+        b'{"schema": "billproof/report/v1", "files": [NaN]}', b'{"schema": "billproof/report/v1", "files": [1.0]}',
+        b'{"schema": "billproof/report/v1", "files": ["\\ud800"]}', b'{"schema": "billproof/report/v1"} {}',
+        b'{"schema": "billproof/report/v1", "files": ' + b"9" * 5_000 + b"}",
+        b'{"schema": "billproof/report/v1", "a": ' + b'{"a":' * 3_000 + b"1" + b"}" * 3_001,
+    ],
+    ids=lambda data: repr(data[:50]),
+)  # fmt: skip
+def test_what_is_no_report_is_refused(folder: Path, data: bytes) -> None:
+    (folder / "report.json").write_bytes(data)
+    code, out, err = run("verify", "report.json", "export.csv")
+    assert (code, out) == (3, "")
+    assert err.startswith("report.json: is no report of billproof")
+    assert len(err) < 500
+
+
+@pytest.mark.parametrize("path", ["missing.json", ".", "/dev/zero"])
+def test_a_report_that_cannot_be_read_is_refused(path: str) -> None:
+    code, out, err = run("verify", path)
+    assert (code, out) == (3, "")
+    assert "unexpected" not in err
+
+
+def test_a_key_that_stands_twice_is_refused(folder: Path) -> None:
+    """One reader would see a pass where another sees a fail."""
+    reported("export.csv")
+    text = Path("report.json").read_text("utf-8").replace('"verdict": "pass"', '"verdict": "fail", "verdict": "pass"', 1)
+    Path("report.json").write_text(text, "utf-8")
+    assert run("verify", "report.json")[0] == 3
+
+
+@pytest.mark.parametrize("path", ["../secret.csv", "{}/secret.csv", "a/../../secret.csv", "link.csv", "/dev/zero", "/etc/passwd"])
+def test_only_what_lies_here_is_opened_unasked(folder: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """A report may name any path; without FILE, nothing outside the working folder and that of the report is read."""
+    report = reported("export.csv")
+    (folder / "inner").mkdir()
+    shutil.copy(GOOD, folder / "secret.csv")
+    monkeypatch.chdir(folder / "inner")
+    Path("link.csv").symlink_to("../secret.csv")
+    path = path.format(folder)
+    report["files"][0] |= {"path": path, "name": path.rpartition("/")[2]}
+    write(report)
+    opened: list[str] = []
+    monkeypatch.setattr(verification, "private_copy", lambda path: opened.append(path))
+    code, out = verified()
+    assert (code, opened) == (3, []), out
+    assert "is not here. Say where it is:" in out
+
+
+def test_text_of_a_report_cannot_write_on_the_terminal(folder: Path) -> None:
+    evil = "\x1b[2J\u202eAGREES\n::error::x"
+    report = reported("export.csv")
+    for place in ((("files", 0, "path")), ("files", 0, "outcomes", 0, "name"), ("ruleset", "name"), ("tool", "version")):
+        write(edited(report, place, evil))
+        code, out = verified()
+        assert code == 1
+        assert not {"\x1b", "\u202e"} & set(out)
+        assert out.count("AGREES") == 0 or "\nAGREES" not in out
+        assert "\n::" not in out
+    for key in list(report):
+        write({**report, key: evil}, seal=False)
+        code, out, err = run("verify", "report.json")
+        assert code in (1, 3)
+        assert "unexpected" not in err
+        assert not {"\x1b", "\u202e"} & set(out + err)
+
+
+@pytest.mark.parametrize("junk", [None, 0, "x", [], {}, [[]], True], ids=repr)
+def test_a_part_of_another_type_is_never_a_crash(junk: Any) -> None:
+    report = reported("export.csv")
+    for key in [key for key in report if report[key] != junk]:
+        write({**report, key: junk}, seal=key != "result_sha256")
+        code, out, err = run("verify", "report.json")
+        assert code == (3 if key == "schema" else 1), (key, out)
+        assert "unexpected" not in err
+
+
+def test_the_order_of_the_arguments_is_told(folder: Path) -> None:
+    reported("export.csv")
+    code, _, err = run("verify", "export.csv", "report.json")
+    assert (code, "billproof verify REPORT FILE" in err) == (3, True)
+
+
+def test_look_for_prefers_the_file_that_fits(folder: Path) -> None:
+    """Where another file lies at the path that the report names, the one beside the report is taken."""
+    (folder / "reports").mkdir()
+    reported("export.csv")
+    Path("report.json").rename("reports/report.json")
+    Path("export.csv").rename("reports/export.csv")
+    Path("export.csv").write_bytes(b"x\n")
+    found = json.loads(Path("reports/report.json").read_text("utf-8"))["files"][0]
+    assert rerun.look_for(found, "reports/report.json") == str((folder / "reports" / "export.csv").resolve())
+    assert run("verify", "reports/report.json")[0] == 0

@@ -1,0 +1,48 @@
+"""`billproof verify --key`: whether the attestation beside each file is of the key, and says what follows from the report."""
+
+from __future__ import annotations
+
+from validator.attestation import attestation_path, deviations, file_statements
+from validator.dsse import PublicKey
+from validator.errors import Unreadable
+from validator.record import Record
+from validator.reportfile import ReportFile
+from validator.rerun import Step, Tree
+from validator.source import open_source
+from validator.values import shown
+
+_ATTESTED = "attested"
+
+
+class Signature(Record):
+    """Whether somebody signed the report and that signature holds, and the same in words."""
+
+    holds: bool
+    text: str
+
+
+UNSIGNED = Signature(False, "none. Report and file belong together; who made them, and when, is not shown. See docs/audit.md")
+
+
+def attested(one: Tree, path: str, report: ReportFile, key: PublicKey) -> Step:
+    """Whether the attestation beside a file was signed with the key, and says what follows from the report."""
+    beside = attestation_path(path)
+    try:
+        with open_source(beside) as source:
+            data = b"".join(source.blocks())
+    except Unreadable as error:
+        return Step(_ATTESTED, "unproved", shown(error.message, None))
+    expected = file_statements(report.document, one, report.path, report.file_sha256)
+    found = deviations(data, key, expected)
+    if found:
+        return Step(_ATTESTED, "differs", f"{shown(beside)} is not what this key signs for this report and file", tuple(found))
+    return Step(_ATTESTED, "same", f"{shown(beside)} says {expected[0]['predicate']['result']} of this file and this report")
+
+
+def signed_by(key: PublicKey, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], Signature]:
+    """What the attestations come to. Where a key was given and none was looked at, nothing agrees."""
+    looked_at = [one for one in steps if one.label == _ATTESTED]
+    if not looked_at:
+        steps = (*steps, Step(_ATTESTED, "unproved", "no attestation was looked at"))
+    holds = bool(looked_at) and all(one.state == "same" for one in looked_at)
+    return steps, Signature(holds, f"{'of' if holds else 'not shown to be of'} the key {key.keyid}")
