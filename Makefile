@@ -1,6 +1,7 @@
 # Two commands do everything: `make demo` and `make test`.
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 
 .PHONY: demo test lint generate screenshots bench multitool clean
@@ -29,7 +30,7 @@ generate: $(VENV)/.dev
 screenshots: $(VENV)/.dev
 	BILLPROOF_SCREENSHOTS=1 $(BIN)/python -m pytest -p no:xdist tests/render/test_pictures.py -k taken
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev $(PEERS)/.ready
 	$(BIN)/python -m benchmarks.run
 
 # npm may refuse to run the package's own script, which makes the program executable.
@@ -40,7 +41,7 @@ multitool: $(VENV)/.dev
 		$(BIN)/python -m pytest tests/test_formats.py -k multitool
 
 clean:
-	rm -rf $(VENV) dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -52,3 +53,8 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install -q -e ".[dev]"
 	touch $@ $(VENV)/.core
+
+$(PEERS)/.ready: benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install -q --compile -r $<
+	touch $@

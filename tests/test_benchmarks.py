@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
+import subprocess
+import sys
+import tomllib
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from benchmarks.contest import Match, hopeless
+from benchmarks.corpus import Case, faulty_cases, good_cases, silent_cases
+from benchmarks.detection import Answer, saw
 from benchmarks.files import FAULTS, HEADER, Fault, write_damaged, write_folder, write_good
-from benchmarks.run import AS_OF, UPLOAD_CONFIG, Goal, Sample, figures, verdicts
-from tests.support import check, run
+from benchmarks.goals import Goal, figures, read, verdicts
+from benchmarks.measure import NotMeasured, Process, Sample, measure
+from benchmarks.page import DECISION, FIGURES, PAGE, decision, missed, page, with_figures
+from benchmarks.tools import AS_OF, PEERS, UPLOAD_CONFIG, Peer
+from fixtures.exports import HEADERS
+from tests.support import ROOT, check, fixture, run
 
+REQUIREMENTS = ROOT / "benchmarks" / "requirements-peers.txt"
 ROWS = 62
 
 
@@ -33,6 +48,16 @@ def test_the_good_file_has_the_rows_asked_for_all_charged_and_passes(good: Path)
     assert all(row[HEADER.index("amount_value")] for row in rows)
     assert len(set(map(tuple, rows))) == ROWS
     assert check(good).code == 0
+
+
+@pytest.mark.parametrize("generation", HEADERS)
+def test_the_good_file_of_each_generation_passes_and_has_no_row_twice(generation: str, tmp_path: Path) -> None:
+    path = tmp_path / "good.csv"
+    write_good(path, 20_000, generation)
+    header, *rows = table(path)
+    assert tuple(header) == HEADERS[generation]
+    assert len(rows) == 20_000
+    assert check(path).code == 0
 
 
 @pytest.mark.parametrize("fault, rule", list(zip(FAULTS, ("OC201", "OC202", "CSV008", "CSV011", "OC203"), strict=True)))
@@ -79,7 +104,7 @@ SAMPLES = {
 def test_a_ratio_is_the_median_of_the_rounds_and_not_that_of_the_medians() -> None:
     slow_round = {"check": [Sample(2, 1), Sample(8, 1), Sample(3, 1)], "pass": [Sample(1, 1), Sample(4, 1), Sample(1, 1)]}
     assert Goal("", "check", "pass", 2).ratios(slow_round) == [2, 2, 3]
-    assert "2.00x" in verdicts([Goal("", "check", "pass", 2)], slow_round)
+    assert "2.00x" in verdicts([read(Goal("", "check", "pass", 2), slow_round)])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +118,7 @@ def test_a_ratio_is_the_median_of_the_rounds_and_not_that_of_the_medians() -> No
     ],
 )
 def test_each_goal_is_a_line_with_what_was_wanted_measured_and_whether_it_is_met(goal: Goal, line: list[str]) -> None:
-    head, found = verdicts([goal], SAMPLES).splitlines()
+    head, found = verdicts([read(goal, SAMPLES)]).splitlines()
     assert head.split() == ["goal", "wanted", "measured", "(rounds)"]
     assert found.split() == line
 
@@ -105,3 +130,152 @@ def test_each_process_is_a_line_of_median_lowest_and_highest_time_and_memory() -
         ["check", "0.375", "0.250", "0.750", "31.0"],
         ["pass", "0.125", "0.125", "0.125", "10.0"],
     ]
+
+
+def peer(script: str, file: Path) -> tuple[int, list[dict[str, Any]]]:
+    """A script of `benchmarks/peers/` that needs nothing but the standard library: exit code and lines."""
+    path = ROOT / "benchmarks" / "peers" / f"{script}.py"
+    words = [sys.executable, str(path), str(file), "2025-10", "org-EXAMPLEacme01"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_peer_tells_rows_and_columns_and_the_digest() -> None:
+    code, lines = peer("csv_loop", fixture("bad-amount"))
+    assert code == 1
+    assert lines[:-1] == [{"rule": "bad-amount", "row": row, "column": "amount_value"} for row in (19, 20, 21)]
+    assert lines[-1]["sha256"] == hashlib.sha256(fixture("bad-amount").read_bytes()).hexdigest()
+
+
+def test_a_peer_passes_a_good_file_with_its_exact_total() -> None:
+    code, lines = peer("csv_loop", fixture("good-h4"))
+    assert code == 0
+    assert Decimal(lines[0]["total"]) == Decimal(check(fixture("good-h4")).file["totals"]["amount"])
+
+
+def test_a_peer_answers_for_several_files_one_after_the_other() -> None:
+    file, broken = fixture("good-h1"), ROOT / "nowhere.csv"
+    words = [word for path in (file, broken, fixture("eur")) for word in (str(path), "2025-10", "org-EXAMPLEacme01")]
+    script = ROOT / "benchmarks" / "peers" / "csv_loop.py"
+    out = subprocess.run([sys.executable, str(script), *words], capture_output=True, text=True, check=True).stdout
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["exit"] for line in lines if "exit" in line] == [0, 1, 1]
+    assert "rule" not in lines[0] | lines[1] | lines[2]
+    assert {line["rule"] for line in lines if "rule" in line} == {"currency-not-usd"}
+
+
+def test_the_corpus_has_every_sort_of_damage_and_no_case_twice() -> None:
+    every = [*good_cases(), *faulty_cases(), *silent_cases()]
+    assert len({case.name for case in every}) == len(every)
+    assert len({(case.data, case.month, case.organization) for case in every}) == len(every)
+    assert len(faulty_cases()) >= 60
+
+
+@pytest.mark.parametrize("case", faulty_cases(), ids=lambda case: case.name)
+def test_every_damage_of_the_corpus_is_seen_at_its_place(case: Case, tmp_path: Path) -> None:
+    """The places were worked out by hand: here they are held to the engine, which finds them by itself."""
+    path = tmp_path / "export.csv"
+    path.write_bytes(case.data)
+    found = check(path, "--month", case.month, "--organization", case.organization)
+    places = {
+        (one["line"], one["column"])
+        for outcome in found.file["outcomes"]
+        if outcome["state"] == "failed" and outcome["level"] != "note"
+        for one in outcome["findings"]
+    }
+    assert places
+    if case.row:
+        assert case.row + 1 in {line for line, _ in places}
+    if case.column:
+        assert case.column in {column for line, column in places if not case.row or line == case.row + 1}
+
+
+def test_damage_that_leaves_a_perfect_file_is_seen_by_nobody(tmp_path: Path) -> None:
+    for case in silent_cases():
+        path = tmp_path / f"{case.name}.csv"
+        path.write_bytes(case.data)
+        assert check(path).code == 0
+
+
+PLACED = Case("x", "x", b"", 19, "amount_value")
+
+
+@pytest.mark.parametrize(
+    "answer, sight",
+    [
+        (Answer([(3, None), (19, "amount_value")], 1, ""), "row+col"),
+        (Answer([(19, "line_item"), (20, "amount_value")], 1, ""), "row"),
+        (Answer([(20, "amount_value")], 1, ""), "seen"),
+        (Answer([(None, None)], 0, ""), "seen"),
+        (Answer([], 1, ""), "abort"),
+        (Answer([], 0, ""), "missed"),
+    ],
+)
+def test_how_well_a_tool_saw_the_damage(answer: Answer, sight: str) -> None:
+    assert saw(PLACED, answer) == sight
+    assert saw(PLACED._replace(row=None, column=None), answer) == (sight if sight in ("abort", "missed") else "seen")
+
+
+def test_a_process_that_ends_otherwise_is_not_measured(tmp_path: Path) -> None:
+    done = Process("x", (sys.executable, "-c", "import sys; sys.exit(3)"), 3)
+    assert measure(done, tmp_path).seconds > 0
+    with pytest.raises(NotMeasured, match="ended with 3, not 0"):
+        measure(Process("x", done.command), tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is watched on Linux only")
+@pytest.mark.parametrize(
+    "limit, value, code",
+    [("SECONDS_LIMIT", 1, "while True: pass"), ("MEMORY_LIMIT", 64, "x = bytearray(2**28)\nwhile True: pass")],
+)
+def test_a_process_over_a_limit_is_stopped(
+    limit: str, value: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"benchmarks.measure.{limit}", value)
+    with pytest.raises(NotMeasured, match="stopped at"):
+        measure(Process("endless", (sys.executable, "-c", code)), tmp_path)
+
+
+def match(rows: int, *seconds: float, why_not: str = "") -> Match:
+    return Match("DuckDB screen", rows, True, [Sample(one, 9) for one in seconds], [Sample(1, 9)] * len(seconds), why_not)
+
+
+@pytest.mark.parametrize(
+    "before, rows, why",
+    [
+        ([], 5_000_000, ""),
+        ([match(100_000, 9)], 1_000_000, ""),
+        ([match(100_000, 13)], 1_000_000, "not tried: about 130 s"),
+        ([match(100_000, 130)], 100_000, ""),
+        ([match(1_000_000, why_not="stopped at 120 s")], 5_000_000, "stopped at 120 s"),
+    ],
+)
+def test_a_tool_that_would_be_stopped_is_not_tried(before: list[Match], rows: int, why: str) -> None:
+    assert hopeless(before, Peer("DuckDB screen", "duckdb_screen"), rows) == why
+
+
+FOUND = json.loads(FIGURES.read_text("utf-8"))
+
+
+def test_the_page_is_what_the_figures_make_of_it() -> None:
+    assert PAGE.read_text("utf-8") == page(FOUND), "python -m benchmarks.run --only-page"
+    assert DECISION.read_text("utf-8") == with_figures(DECISION.read_text("utf-8"), decision(FOUND))
+
+
+def test_a_goal_that_is_missed_tells_by_how_much_and_what_is_needed() -> None:
+    goal = {"text": "time", "missed_by": 0.125, "needed": "fewer modules", "met": False}
+    assert missed([goal, {**goal, "text": "memory", "met": True}]) == "Missed:\n\n- time: missed by 12%. Needed: fewer modules."
+    assert missed([]) == "All are met."
+    samples = {"check": [Sample(9, 1)], "pass": [Sample(1, 1)]}
+    assert read(Goal("", "check", "pass", 8), samples).missed_by == 0.125
+    assert read(Goal("", "check", "pass", 12, at_least=True), samples).missed_by == 0.25
+
+
+def test_every_peer_has_its_script_and_every_package_its_version() -> None:
+    pinned = dict(line.split("==") for line in REQUIREMENTS.read_text("utf-8").splitlines() if not line.startswith("#"))
+    for one in PEERS:
+        assert (ROOT / "benchmarks" / "peers" / f"{one.script}.py").is_file()
+        assert set(one.packages) <= set(pinned)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    ours = " ".join((*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)))
+    assert [name for name in pinned if name in ours] == ["frictionless"]  # the second opinion

@@ -30,7 +30,8 @@ from validator.verdict import Exit
 
 README = ROOT / "README.md"
 GUIDES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "ci").glob("*.md"))]
-DOCUMENTS = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *GUIDES]
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+DOCUMENTS = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *GUIDES, *DECISIONS]
 SANDBOX = ROOT / "docs" / "sandbox.md"  # its commands need a server: tests/sandbox/test_docs.py
 SANDBOX_ADDRESS = "127.0.0.1:8765"
 LEFT_OUT = "…"
