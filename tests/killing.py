@@ -208,8 +208,8 @@ def look_again(world: World, scenario: Scenario, cut_off: int, killed: Sequence[
 
 def unattested(world: World) -> set[int]:
     """Which receipts have no attestation. Those that have one have their own."""
-    from validator.attestation import deviations, receipt_statement
-    from validator.dsse import read_public_key
+    from validator.signing.attestation import deviations, receipt_statement
+    from validator.signing.dsse import read_public_key
 
     key, lacking = read_public_key("key.pub.pem"), set()
     for number, path in enumerate(world.files()):

@@ -28,9 +28,9 @@ from tests.signing import Keys, canonical, envelope, make_keys, pem, signed, sta
 from tests.support import FIXTURES, make_ready, process, run
 from tests.support import fixture as whole_file
 from tests.uploading import World, export, stand_still, verified
-from validator.attestation import STATEMENT, SUMMARY, TEST_RESULT, deviations, file_statements
 from validator.checks import KINDS
-from validator.dsse import read_public_key
+from validator.signing.attestation import STATEMENT, SUMMARY, TEST_RESULT, deviations, file_statements
+from validator.signing.dsse import read_public_key
 
 GOOD = FIXTURES / "demo" / "cost_2025-10-01_2025-10-31.csv"
 NO_SUCH = "there is no such file"
@@ -331,7 +331,8 @@ def test_cryptography_is_loaded_by_those_who_sign_only(tmp_path: Path) -> None:
     code = (
         "import sys; from validator.boundary import main;"
         f"code = main(['check', {str(GOOD)!r}, '--quiet', '--output', {'json=' + str(tmp_path / 'r.json')!r}]);"
-        "print(code, [one for one in ('cryptography', 'validator.dsse', 'validator.attestation') if one in sys.modules])"
+        "signs = ('cryptography', 'validator.signing.dsse', 'validator.signing.attestation');"
+        "print(code, [one for one in signs if one in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"

@@ -18,8 +18,8 @@ import pytest
 from tests.sandbox.running import INTEGRATION, TOKEN, running_sandbox
 from tests.support import ROOT, run
 from tests.uploading import ACME, LABS, export, stand_still
-from validator.bundle import SUMS, sums_of
-from validator.pack import _packed_name
+from validator.pack.bundle import SUMS, sums_of
+from validator.pack.command import _packed_name
 from validator.receipt import encoded
 from validator.settings import parse_as_of
 

@@ -15,9 +15,9 @@ import pytest
 
 from tests.support import FIXTURES, READY, ROOT, fixture, make_ready, process, run
 from tests.uploading import PROJECT, export, sha256
-from validator import rerun, verification
 from validator.report import result_sha256
-from validator.verification import Wanted, verify
+from validator.verify import command, rerun
+from validator.verify.command import Wanted, verify
 
 Report = dict[str, Any]
 Place = tuple[str | int, ...]
@@ -601,7 +601,7 @@ def test_only_what_lies_here_is_opened_unasked(folder: Path, monkeypatch: pytest
     report["files"][0] |= {"path": path, "name": path.rpartition("/")[2]}
     write(report)
     opened: list[str] = []
-    monkeypatch.setattr(verification, "private_copy", lambda path: opened.append(path))
+    monkeypatch.setattr(command, "private_copy", lambda path: opened.append(path))
     code, out = verified()
     assert (code, opened) == (3, []), out
     assert "is not here. Say where it is:" in out

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from validator.config import Config
-    from validator.dsse import Signer
     from validator.model import Policy, Sourced
     from validator.render.text import Detail
     from validator.report import Run
     from validator.settings import Settings
+    from validator.signing.dsse import Signer
 
 _START = """Three commands to start with:
   billproof guide         what to click in OpenAI's export dialog, with the dates filled in
@@ -60,8 +60,8 @@ def _signer(options: argparse.Namespace, outputs: Sequence[tuple[str, str]], set
     refuse_to_overwrite(outputs, settings, options.attest)
     if options.attest is None:
         return None
-    from validator.attestation import prepared
     from validator.run import inputs
+    from validator.signing.attestation import prepared
 
     reports = [path for format_, path in outputs if format_ == "json"]
     return prepared(options.attest, reports, [one.path for one in inputs(settings)])
@@ -79,7 +79,7 @@ def _reported(
     report = build_report(run, started, clock(), os.environ)
     paths = [one.path for one in run.files]
     if signer is not None:
-        from validator.attestation import refuse_foreign
+        from validator.signing.attestation import refuse_foreign
 
         refuse_foreign(signer, paths)
     for format_, path in outputs:
@@ -92,7 +92,7 @@ def _reported(
 def _attest(signer: Signer, paths: Sequence[str], report: Mapping[str, Any], path: str) -> None:
     from hashlib import sha256
 
-    from validator.attestation import attest_files
+    from validator.signing.attestation import attest_files
 
     written = _rendered("json", report, "verbose", False).encode("utf-8")
     for left_out in attest_files(signer, report, paths, os.path.basename(path), sha256(written).hexdigest()):
@@ -131,7 +131,7 @@ def _upload(options: argparse.Namespace) -> int:
     signer = _signer(options, outputs, settings)
     attest = None
     if signer is not None:
-        from validator.attestation import receipt_bundle
+        from validator.signing.attestation import receipt_bundle
 
         attest = partial(receipt_bundle, signer)
     wish = Wish(options.only, options.dry_run, options.resend, attest)
@@ -183,7 +183,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    from validator.pack import pack
+    from validator.pack.command import pack
     from validator.settings import clock, policy_of
 
     settings = _settings(options, clock(), policy_of("upload", "upload", "error"))
@@ -255,11 +255,11 @@ def _source(given: bool, flag: str) -> str:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from validator.verification import Wanted, verify
+    from validator.verify.command import Wanted, verify
 
     key = None
     if options.key is not None:
-        from validator.dsse import read_public_key
+        from validator.signing.dsse import read_public_key
 
         key = read_public_key(options.key)
     found = verify(Wanted(options.report, options.file, options.ruleset, options.config, key))

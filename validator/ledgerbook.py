@@ -127,8 +127,8 @@ def verify(ledger: Ledger, key: str | None = None) -> tuple[int, list[str], list
 
 def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterator[str]:
     """Receipts without an attestation of the key, and attestations that are not of their receipts."""
-    from validator.attestation import deviations, receipt_statement
-    from validator.dsse import read_public_key
+    from validator.signing.attestation import deviations, receipt_statement
+    from validator.signing.dsse import read_public_key
 
     key = read_public_key(path)
     for one in found.values():

@@ -52,7 +52,7 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, 
     read = [one.path for one in inputs(settings) if one.path != "-"]
     wanted = [(f"--output {format_}={path}", path) for format_, path in outputs]
     if key is not None:
-        from validator.attestation import attestation_path
+        from validator.signing.attestation import attestation_path
 
         wanted += [(f"--attest, which writes {path}", path) for path in map(attestation_path, read)]
         read.append(key)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 
-from validator.bundle import Content
 from validator.config import Config
 from validator.digests import combined
 from validator.ledger import ATTESTATION, Ledger, Standing, file_name
+from validator.pack.bundle import Content
+from validator.pack.recovery import NotFound
+from validator.pack.replay import NotAsThen
 from validator.receipt import Receipt
-from validator.recovery import NotFound
-from validator.replay import NotAsThen
 from validator.rule import RuleSet
 from validator.settings import Settings
 

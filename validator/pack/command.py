@@ -12,21 +12,21 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from validator.attestation import SUFFIX
-from validator.bundle import Content, write_bundles
 from validator.chain import contents, prove
 from validator.config import Config, Integration
 from validator.errors import BillproofError, UsageError
-from validator.exhibits import config_bytes, open_values, receipts_of, ruleset_files
 from validator.ledger import Ledger, Month, NoLedger, Standing, open_ledger
+from validator.pack.bundle import Content, write_bundles
+from validator.pack.exhibits import config_bytes, open_values, receipts_of, ruleset_files
+from validator.pack.recovery import Export, Kept, NotFound, Signed, find_attestation, find_export, find_reports
+from validator.pack.replay import NotAsThen, replay
 from validator.receipt import Receipt
 from validator.record import Record
-from validator.recovery import Export, Kept, NotFound, Signed, find_attestation, find_export, find_reports
 from validator.render import render
 from validator.render.readme import Contents, render_readme
-from validator.replay import NotAsThen, replay
 from validator.settings import Settings, parse_month
 from validator.shipped import is_shipped
+from validator.signing.attestation import SUFFIX
 from validator.values import cents, month_name, shown
 
 # What no file system takes, or takes for a path.

@@ -16,23 +16,23 @@ from typing import Literal
 from validator import __version__
 from validator.compiled import load_ruleset
 from validator.config import Config
-from validator.differences import differences
-from validator.dsse import PublicKey
 from validator.errors import BillproofError, Unreadable, UsageError
-from validator.hearsay import hearsay
 from validator.record import Record
-from validator.recorded import config_at, file_of, settings_of
 from validator.report import Run, whole_part
-from validator.reportfile import ReportFile, misfits, read_report
-from validator.rerun import State, Step, Tree, check_again, look_for
 from validator.rule import DEFAULT_RULESET, RuleSet
 from validator.run import judged
 from validator.settings import CLOCK, Settings
 from validator.shipped import is_shipped
-from validator.signed import UNSIGNED, Signature, attested, signed_by
+from validator.signing.dsse import PublicKey
 from validator.source import Copy, private_copy
 from validator.values import rfc3339, shown
 from validator.verdict import Exit
+from validator.verify.differences import differences
+from validator.verify.hearsay import hearsay
+from validator.verify.recorded import config_at, file_of, settings_of
+from validator.verify.reportfile import ReportFile, misfits, read_report
+from validator.verify.rerun import State, Step, Tree, check_again, look_for
+from validator.verify.signed import UNSIGNED, Signature, attested, signed_by
 
 MAX_TOLD = 20
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from validator.attestation import attestation_path, deviations, file_statements
-from validator.dsse import PublicKey
 from validator.errors import Unreadable
 from validator.record import Record
-from validator.reportfile import ReportFile
-from validator.rerun import Step, Tree
+from validator.signing.attestation import attestation_path, deviations, file_statements
+from validator.signing.dsse import PublicKey
 from validator.source import open_source
 from validator.values import shown
+from validator.verify.reportfile import ReportFile
+from validator.verify.rerun import Step, Tree
 
 _ATTESTED = "attested"
 

@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from typing import Any
 
 from validator.addressing import destination_of
-from validator.attestation import attestation_path
 from validator.config import Config
 from validator.destinations.directory import DirectoryDestination
 from validator.errors import BillproofError, Unreadable
@@ -22,10 +21,11 @@ from validator.receipt import Receipt
 from validator.record import Record
 from validator.render.json import render_json
 from validator.report import SCHEMA, result_sha256
-from validator.reportfile import misfits
 from validator.shipment import Shipment
+from validator.signing.attestation import attestation_path
 from validator.source import STANDARD_INPUT, Copy, open_source, private_copy
 from validator.values import shown
+from validator.verify.reportfile import misfits
 
 LARGEST_REPORT = 1 << 25
 

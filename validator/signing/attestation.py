@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from validator import durable
-from validator.dsse import EnvelopeFault, PublicKey, Signer, opened, parsed, read_signer, sealed
 from validator.errors import Unwritable, UsageError
 from validator.receipt import Receipt
 from validator.report import canonical
+from validator.signing.dsse import EnvelopeFault, PublicKey, Signer, opened, parsed, read_signer, sealed
 
 SUFFIX = ".intoto.jsonl"
 STATEMENT = "https://in-toto.io/Statement/v1"

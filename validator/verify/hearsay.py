@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from validator.rerun import Step, Tree
 from validator.values import shown
+from validator.verify.rerun import Step, Tree
 
 
 def hearsay(files: Sequence[Tree], document: Tree, has_config: bool) -> Iterator[Step]:

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from validator.config import Config, check_waivers
-from validator.differences import Difference, differences
 from validator.errors import ConfigurationError, UsageError
 from validator.model import FileResult, History, Outcome
 from validator.record import Record
-from validator.recorded import hindrance_of, history_of, settings_for
 from validator.report import file_part
 from validator.rule import RuleSet
 from validator.run import check_file, judged
 from validator.settings import Settings
 from validator.source import STANDARD_INPUT, Copy, Source
 from validator.values import rfc3339, shown
+from validator.verify.differences import Difference, differences
+from validator.verify.recorded import hindrance_of, history_of, settings_for
 
 State = Literal["same", "differs", "unproved"]
 Tree = dict[str, Any]

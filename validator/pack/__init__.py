@@ -1,0 +1,1 @@
+"""`billproof pack`: the evidence of an upload in one folder."""

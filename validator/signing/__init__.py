@@ -1,0 +1,1 @@
+"""Attestations: what is signed, how it is wrapped, and the keys."""
