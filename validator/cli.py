@@ -17,8 +17,6 @@ from validator.verdict import Exit
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from validator.config import Config
-    from validator.model import Policy, Sourced
     from validator.render.text import Detail
     from validator.report import Run
     from validator.settings import Settings
@@ -43,12 +41,13 @@ def run_command(arguments: Sequence[str]) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from validator.arguments import settings_of
     from validator.run import check
     from validator.settings import clock, policy_of
 
     outputs = wanted_outputs(options.output)
     started = clock()
-    settings = _settings(options, started, policy_of("check", options.policy or "check", options.fail_on or "error"))
+    settings = settings_of(options, started, policy_of("check", options.policy or "check", options.fail_on or "error"))
     signer = _signer(options, outputs, settings)
     run = check(settings, nullcontext if options.quiet else progress)
     _print_report(_reported(run, started, outputs, signer, options.explain), options)
@@ -121,13 +120,14 @@ def _upload(options: argparse.Namespace) -> int:
 
     from validator import upload
     from validator.addressing import Wish
+    from validator.arguments import settings_of
     from validator.render.sending import headline, sending_line
     from validator.settings import clock, policy_of
     from validator.values import rfc3339
 
     outputs = wanted_outputs(options.output)
     started = clock()
-    settings = _settings(options, started, policy_of("upload", "upload", "error"))
+    settings = settings_of(options, started, policy_of("upload", "upload", "error"))
     signer = _signer(options, outputs, settings)
     attest = None
     if signer is not None:
@@ -161,17 +161,19 @@ def _upload(options: argparse.Namespace) -> int:
 
 def _ledger(options: argparse.Namespace) -> int:
     from validator import ledgerbook
+    from validator.arguments import config_of
 
-    return ledgerbook.run(options, _config_of(options), say)
+    return ledgerbook.run(options, config_of(options), say)
 
 
 def _status(options: argparse.Namespace) -> int:
     from validator import status
+    from validator.arguments import settings_of
     from validator.render.json import render_json
     from validator.render.status import render_status
     from validator.settings import clock, policy_of
 
-    settings = _settings(options, clock(), policy_of("upload", "upload", "error"))
+    settings = settings_of(options, clock(), policy_of("upload", "upload", "error"))
     months = status.wanted_months(options.month, options.first, options.last, settings.as_of)
     # Each file is of the month that its rows say, whichever months were asked for.
     found = status.survey(settings._replace(month=None), months)
@@ -183,75 +185,15 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _pack(options: argparse.Namespace) -> int:
+    from validator.arguments import settings_of
     from validator.pack.command import pack
     from validator.settings import clock, policy_of
 
-    settings = _settings(options, clock(), policy_of("upload", "upload", "error"))
+    settings = settings_of(options, clock(), policy_of("upload", "upload", "error"))
     refuse_folder(options.output, settings)
     for line in pack(options.whose, options.months, options.output, settings):
         say(line)
     return Exit.PASS
-
-
-def _config_of(options: argparse.Namespace) -> Config | None:
-    from validator.discovery import current_folder, find_config
-
-    path = find_config(current_folder()) if options.config is None else options.config
-    if path is None:
-        return None
-    from validator.config import read_config
-
-    return read_config(path)
-
-
-def _settings(options: argparse.Namespace, now: datetime, policy: Policy) -> Settings:
-    from validator import settings as given
-    from validator.model import Sourced
-
-    config = _config_of(options)
-    as_of = given.parse_as_of(options.as_of) if options.as_of is not None else now
-    if options.organization is not None and not options.organization.strip():
-        raise UsageError("--organization is empty", "Write the id as it stands in OpenAI's settings: org-…")
-    if "-" in options.files and options.second_opinion:
-        raise UsageError("--second-opinion needs a file", "Standard input can be read only once.")
-    return given.Settings(
-        files=tuple(options.files),
-        policy=policy,
-        ruleset=_ruleset(options, config),
-        organization=Sourced(options.organization, "--organization") if options.organization else None,
-        month=given.parse_month(options.month, as_of) if options.month is not None else None,
-        month_to_date=options.month_to_date,
-        as_of=as_of,
-        as_of_source="--as-of" if options.as_of is not None else given.CLOCK,
-        now=now,
-        expected_total=given.parse_total(options.expect_total) if options.expect_total is not None else None,
-        max_findings=given.parse_cap(options.max_findings) if options.max_findings is not None else given.MAX_FINDINGS,
-        second_opinion=options.second_opinion,
-        config=config,
-        sources={
-            "month_to_date": _source(options.month_to_date, "--month-to-date"),
-            "expect_total": _source(options.expect_total is not None, "--expect-total"),
-            "fail_on": _source(getattr(options, "fail_on", None) is not None, "--fail-on"),
-            "policy": _source(getattr(options, "policy", None) is not None, "--policy"),
-            "max_findings": _source(options.max_findings is not None, "--max-findings"),
-            "second_opinion": _source(options.second_opinion, "--second-opinion"),
-        },
-        to=getattr(options, "to", None),
-        jobs=given.parse_jobs(options.jobs) if options.jobs is not None else 1,
-    )
-
-
-def _ruleset(options: argparse.Namespace, config: Config | None) -> Sourced:
-    """The rule set that was named, else that of the configuration, else the shipped one."""
-    from validator.model import Sourced
-
-    if options.ruleset is not None:
-        return Sourced(options.ruleset, "--ruleset")
-    return Sourced(config.ruleset(), config.shown_path) if config else Sourced("openai-cost", "default")
-
-
-def _source(given: bool, flag: str) -> str:
-    return flag if given else "default"
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -291,9 +233,10 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _rules(options: argparse.Namespace) -> int:
     from validator import rulebook
+    from validator.arguments import config_of, ruleset_of
 
-    config = None if options.action == "kinds" else _config_of(options)
-    return rulebook.run(options, _ruleset(options, config).value or "", config, say, run_command)
+    config = None if options.action == "kinds" else config_of(options)
+    return rulebook.run(options, ruleset_of(options, config).value or "", config, say, run_command)
 
 
 def _completion(options: argparse.Namespace) -> int:
