@@ -45,6 +45,9 @@ _FISH_FORMATS = """function _billproof_formats
 end"""
 
 
+_NOTICE = "# Its helper functions are shtab's, under the Mozilla Public License 2.0: https://mozilla.org/MPL/2.0/"
+
+
 def scripts() -> dict[str, str]:
     """Every script by its file name."""
     parser = build_parser()
@@ -53,7 +56,13 @@ def scripts() -> dict[str, str]:
     made["billproof.bash"] += _BASH_MORE
     # As shtab writes it, zsh completes the first of many files only.
     made["billproof.zsh"] = made["billproof.zsh"].replace('"(*)::', '"*:')
-    return {name: "\n".join(line.rstrip() for line in text.split("\n")) for name, text in made.items()}
+    return {name: "\n".join(line.rstrip() for line in _noticed(text).split("\n")) for name, text in made.items()}
+
+
+def _noticed(text: str) -> str:
+    """The script with the licence of what shtab wrote into it, below the line that names shtab."""
+    made_by, below = text.split("https://github.com/tqdm/shtab\n", 1)
+    return f"{made_by}https://github.com/tqdm/shtab\n{_NOTICE}\n{below}"
 
 
 def _mark(parser: argparse.ArgumentParser, candidates: dict[str, Any]) -> None:
