@@ -360,6 +360,27 @@ def test_an_interrupted_check(format_: str) -> None:
     assert err == b"interrupted; running the same command again is safe\n"
 
 
+_INTERRUPTED_WHILE_LOADING = """
+import sys
+module = sys.argv.pop(1)
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from validator.boundary import console
+console()
+"""
+
+
+@pytest.mark.parametrize("module", ["validator.cli", "validator.errors", "argparse", "validator.engine", "validator.render.text"])
+def test_an_interrupt_while_the_program_is_still_loading(module: str) -> None:
+    command = [sys.executable, "-c", _INTERRUPTED_WHILE_LOADING, module, "check", str(GOOD), "--as-of", AS_OF]
+    done = subprocess.run(command, capture_output=True)
+    assert (done.returncode, done.stdout) == (130, b"")
+    assert done.stderr == b"interrupted; running the same command again is safe\n"
+
+
 # --- standard input, consoles, terminals ---
 
 

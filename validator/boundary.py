@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
 
-from validator.errors import BillproofError
-from validator.values import shown
-from validator.verdict import Exit
+# Nothing more is loaded before `main` stands ready for Ctrl-C, not even typing.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,21 +22,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
-    except BillproofError as error:
-        for line in error.lines():
-            _say(line)
-        return error.exit_code
     except KeyboardInterrupt:
         _say("interrupted; running the same command again is safe")
-        return Exit.INTERRUPTED
+        return 130
     except BrokenPipeError:
         # Nobody reads the result any more: it was not told, so it does not count as a pass.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.UNPROVED
+        return 3
     except Exception as error:
-        _say(f"UNPROVED  unexpected error: {type(error).__name__} at {_origin(error)}; nothing was proved")
-        _say("Please report it with this line and the command, not with the file: it may hold what is yours alone.")
-        return Exit.UNPROVED
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """Says what went wrong; gives the exit code."""
+    from validator.errors import BillproofError
+    from validator.values import shown
+
+    if isinstance(error, BillproofError):
+        for line in error.lines():
+            _say(shown(line, None))
+        return error.exit_code
+    _say(f"UNPROVED  unexpected error: {type(error).__name__} at {_origin(error)}; nothing was proved")
+    _say("Please report it with this line and the command, not with the file: it may hold what is yours alone.")
+    return 3
 
 
 def console() -> NoReturn:
@@ -46,8 +53,10 @@ def console() -> NoReturn:
     gc.disable()
     code = main()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
+        try:
             stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue  # it is closed: the exit code still speaks
     os._exit(code)
 
 
@@ -62,8 +71,7 @@ def _origin(error: Exception) -> str:
 
 def _say(text: str) -> None:
     try:
-        safe = shown(text, None)
         encoding = sys.stderr.encoding or "utf-8"
-        sys.stderr.write(safe.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     except (OSError, ValueError, AttributeError):
         pass  # standard error is closed: the exit code still speaks
