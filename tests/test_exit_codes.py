@@ -179,6 +179,7 @@ USAGE = {
     "level": ["--fail-on", "note"],
     "no findings": ["--max-findings", "0"],
     "some findings": ["--max-findings", "some"],
+    "a number of findings beyond all reading": ["--max-findings", "9" * 5000],
     "rule set": ["--ruleset", "nothing"],
     "missing configuration": ["--config", "missing.yaml"],
     "output without a path": ["--output", "json"],

@@ -86,7 +86,7 @@ def parse_total(text: str) -> Decimal:
 
 def parse_cap(text: str) -> int:
     """`--max-findings`: how many findings a rule keeps; the counts are true in any case."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000_000:
+    if not text.isascii() or not text.isdigit() or len(text) > 7 or not 1 <= int(text) <= 1_000_000:
         raise UsageError(f"--max-findings {text}: expected a number from 1 to 1000000")
     return int(text)
 
