@@ -11,7 +11,6 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
 
 from validator.errors import Unreadable
 from validator.record import Record
@@ -227,9 +226,12 @@ class Reader:
 
     def _parse_header(self, head: Head) -> Head:
         """Header names and place, or how its quoting is broken (then there are no names)."""
-        delimiter = _delimiter(io.StringIO(self._text, newline="").readline())
+        line = _first_line(self._text)
+        delimiter = _delimiter(line)
         while True:
-            walker = _Walker(io.StringIO(self._text, newline=""), delimiter)
+            # A header without quotation marks ends with its line, and the rest need not be looked at.
+            lines = split_lines(self._text) if '"' in line else [line]
+            walker = _Walker(lines, delimiter)
             record = next(walker)
             if not walker.incomplete or self._final:
                 break
@@ -238,7 +240,7 @@ class Reader:
             wanted = 2 * len(self._text)
             while len(self._text) < wanted and not self._final:
                 self._append_block()
-        self._header_text = "".join(islice(io.StringIO(self._text, newline=""), record.end))
+        self._header_text = "".join(lines[: record.end])
         self._text = self._text[len(self._header_text) :]
         problem = record.problem or _stray_quote(self._header_text, delimiter)
         first = len(self._before_header) + 1
@@ -455,6 +457,11 @@ def _decode(block: bytes) -> tuple[str, bool]:
         return block.decode("utf-8"), False
     except UnicodeDecodeError:
         return block.decode("utf-8", "surrogateescape"), True
+
+
+def _first_line(text: str) -> str:
+    """The first physical line of a text, with its line end."""
+    return split_lines(text[: text.find("\n") + 1] or text)[0]
 
 
 def split_lines(text: str) -> list[str]:
