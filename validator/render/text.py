@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Literal
@@ -122,7 +121,11 @@ def _explanation(outcome: Tree, one: Tree, report: Tree) -> Iterator[str]:
 
 def _wrap(text: str, indent: str) -> list[str]:
     """Lines of at most WIDTH characters; ids are never broken."""
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    if len(text) <= WIDTH:
+        return [text]
+    from textwrap import wrap
+
+    return wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _place(finding: Tree, one: Tree) -> str:
@@ -215,12 +218,14 @@ def _ending(report: Tree) -> Iterator[str]:
 
 def _labelled(label: str, text: str, keep_lines: bool = False, margin: str = "") -> Iterator[str]:
     """`Cause      text`, wrapped under itself; nothing if there is no text."""
+    from textwrap import wrap
+
     indent = " " * 11
     lines = text.splitlines() if keep_lines else [text] if text else []
     wrapped = [
         part
         for line in lines
-        for part in textwrap.wrap(
+        for part in wrap(
             line, WIDTH - 11 - len(margin), break_long_words=False, break_on_hyphens=False,
             drop_whitespace=not line.startswith(" "), subsequent_indent=" " * (len(line) - len(line.lstrip())),
         ) or [""]
