@@ -17,6 +17,7 @@ from validator import __version__
 from validator.compiled import load_ruleset
 from validator.config import Config
 from validator.errors import BillproofError, Unreadable, UsageError
+from validator.model import FileResult
 from validator.record import Record
 from validator.report import Run, whole_part
 from validator.rule import DEFAULT_RULESET, RuleSet
@@ -130,7 +131,7 @@ def _steps(report: ReportFile, wanted: Wanted) -> Iterator[Step]:
     if wanted.config is not None and config is None:
         yield _other_config(wanted.config, document)
         return
-    yield from _files(report, wanted, settings, ruleset, config)
+    yield from _files(report, wanted, settings, ruleset, config, files)
 
 
 def _other_version(document: Tree) -> Step | None:
@@ -188,7 +189,9 @@ def _verdict(document: Tree, run: Run) -> Step:
     return Step("report", "same", f"valid; its verdict, {document['verdict'].upper()}, follows from its {count} outcomes")
 
 
-def _files(report: ReportFile, wanted: Wanted, settings: Settings, ruleset: RuleSet, config: Config | None) -> Iterator[Step]:
+def _files(
+    report: ReportFile, wanted: Wanted, settings: Settings, ruleset: RuleSet, config: Config | None, told: Sequence[FileResult]
+) -> Iterator[Step]:
     """Every file of the report, or the one that was named; and what of them is taken on the report's word."""
     files = mine = report.document["files"]
     if not files:
@@ -209,7 +212,8 @@ def _files(report: ReportFile, wanted: Wanted, settings: Settings, ruleset: Rule
                 if isinstance(found, Step):
                     yield found
                     continue
-                yield check_again(one, found, settings, ruleset, config)
+                others = [each for each, tree in zip(told, files, strict=True) if tree is not one]
+                yield check_again(one, found, settings, ruleset, config, others)
                 if wanted.key is not None:
                     yield attested(one, found.path, report, wanted.key)
     if 0 < len(mine) < len(files):
