@@ -456,6 +456,16 @@ def test_a_verdict_that_does_not_follow_is_seen(folder: Path) -> None:
     assert "export.csv: the report says pass; its outcomes say fail" in out
 
 
+def test_two_names_that_are_shown_as_one_agree(folder: Path) -> None:
+    shutil.copy(FIXTURES / "demo" / "cost_2025-10-04_2025-11-03.csv", folder / "anna@example.com.csv")
+    shutil.copy(GOOD, folder / "bob@example.com.csv")
+    report = reported("anna@example.com.csv", "bob@example.com.csv")
+    assert [(one["path"], one["verdict"]) for one in report["files"]] == [("<e-mail>", "fail"), ("<e-mail>", "pass")]
+    for named in ("anna@example.com.csv", "bob@example.com.csv"):
+        code, out = verified(named)
+        assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+
+
 def test_a_file_that_stands_in_a_report_twice_is_seen() -> None:
     report = reported("export.csv")
     report["files"] *= 2
