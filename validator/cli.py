@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from validator.errors import BillproofError, UsageError
-from validator.options import build_parser
+from validator.options import parsed
 from validator.output import note, painted, progress, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
 from validator.render import render
 from validator.verdict import Exit
@@ -34,9 +34,9 @@ def run_command(arguments: Sequence[str]) -> int:
     if not arguments:
         say(_START)
         return Exit.USAGE
-    if arguments[0] not in _RUN and os.path.exists(arguments[0]):
+    if arguments[0] not in _RUN and not arguments[0].startswith("-") and os.path.exists(arguments[0]):
         raise UsageError(f"billproof {arguments[0]}: no command", f'Did you mean: billproof check "{arguments[0]}"')
-    options = build_parser(arguments[0]).parse_args(arguments)
+    options = parsed(arguments)
     return _RUN[options.command](options)
 
 
