@@ -54,9 +54,7 @@ def test_a_word_that_is_right_costs_nothing() -> None:
 
 @pytest.mark.parametrize("command", ["check", "upload"])
 @pytest.mark.parametrize("name", ["-h.csv", "--help", "-h", "--organization=x.csv", "--month-to-date", "--quiet", "--"])
-def test_a_file_is_never_taken_for_an_option(
-    command: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_is_never_taken_for_an_option(command: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hook gives the names of a commit as they are, so one of them could ask for the help, which ends with 0."""
     monkeypatch.chdir(tmp_path)
     Path("bad.csv").write_bytes(BAD)
