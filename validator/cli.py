@@ -12,6 +12,7 @@ from validator.errors import BillproofError, UsageError
 from validator.options import parsed
 from validator.output import note, painted, progress, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
 from validator.render import render
+from validator.values import shown
 from validator.verdict import Exit
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _attest(signer: Signer, paths: Sequence[str], report: Mapping[str, Any], pat
 
     written = _rendered("json", report, "verbose", False).encode("utf-8")
     for left_out in attest_files(signer, report, paths, os.path.basename(path), sha256(written).hexdigest()):
-        note(f"no attestation of {left_out}: it could not be read")
+        note(f"no attestation of {shown(left_out, None)}: it could not be read")
 
 
 def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> None:
@@ -192,7 +193,7 @@ def _pack(options: argparse.Namespace) -> int:
     settings = settings_of(options, clock(), policy_of("upload", "upload", "error"))
     refuse_folder(options.output, settings)
     for line in pack(options.whose, options.months, options.output, settings):
-        say(line)
+        say(shown(line, None))
     return Exit.PASS
 
 
