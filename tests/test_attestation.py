@@ -202,6 +202,14 @@ def test_each_of_several_files_has_its_own(tmp_path: Path, keys: Keys) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*.jsonl")) == [f"{good.name}.intoto.jsonl", f"{bad.name}.intoto.jsonl"]
 
 
+def test_the_name_of_a_file_without_an_attestation_is_escaped(tmp_path: Path, keys: Keys) -> None:
+    put(tmp_path)
+    found = signed(keys, put(tmp_path), str(tmp_path / "exports" / "x\x1b[31m\nPASS  a@example.com.csv"))
+    assert found.code == 3
+    (line,) = found.err.splitlines()
+    assert line.endswith("exports/x\\u001B[31m\\u000APASS  <e-mail>: it could not be read")
+
+
 # --- others can verify it ---
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from validator import __version__
 from validator.errors import UsageError
 from validator.render import FORMATS
+from validator.values import shown
 
 SHELLS = ("bash", "zsh", "fish")
 
 _EPILOG = """exit codes: 0 pass; 1 fail: the file is at fault; 2 wrong usage, configuration or rule set;
 3 unproved: nothing to check, unreadable, or something broke; 4 passed, but not sent; 130 interrupted"""
-
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}", f"{self._meant(message)}See {self.prog} --help")
+        raise UsageError(f"{self.prog}: {_masked(message)}", f"{self._meant(message)}See {self.prog} --help")
 
     def _meant(self, message: str) -> str:
         """The known word that is nearest to a misspelt one, as a question; nothing if none is near."""
@@ -40,6 +42,37 @@ class _Parser(argparse.ArgumentParser):
             word, known = choice[1], set(re.findall(r"[\w-]+", choice[2]))
         near = get_close_matches(word, sorted(known), 1)
         return f"Did you mean {near[0]}? " if near else ""
+
+
+def _masked(message: str) -> str:
+    """A message without what may be a secret: of unknown options only the first one's name, and nothing of a key."""
+    import re
+
+    start, unrecognized, rest = message.partition("unrecognized arguments: ")
+    if unrecognized:
+        option = re.search(r"(?:^|\s)(-\S*)", rest)
+        name = re.match(r"--?[A-Za-z][\w-]{0,40}", option[1]) if option else None
+        message = start + unrecognized + (name[0] if name else "…" if option else shown(rest))
+    return re.sub(r"-----BEGIN[^']*", "…", message)
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """A command line, of one word at least, as its options. Raises UsageError for what cannot be meant, among it a file that
+    would be taken for an option, and an option that would be taken for a file.
+    """
+    parser = build_parser(arguments[0])
+    words = list(takewhile(lambda word: word != "--" or os.path.lexists(word), arguments))
+    for word in words:
+        if word.startswith("-") and word != "-" and os.path.lexists(word):
+            text = f"{word}: begins as an option does, and a file here has this name"
+            raise UsageError(text, f"If the file is meant, write ./{word}; if an option, rename the file.")
+    # argparse takes an unknown option for a file if it has a blank, as its value may have.
+    known = {name: one.nargs != 0 for one in arguments_of(parser) for name in one.option_strings}
+    for before, word in zip(("", *words), words, strict=False):
+        is_unknown = word.startswith("--") and word.partition("=")[0] not in known and not known.get(before)
+        if is_unknown and words[0] in _COMMANDS:
+            parser.error(f"unrecognized arguments: {word}")
+    return parser.parse_args(arguments)
 
 
 def arguments_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
@@ -64,9 +97,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         epilog=_EPILOG, allow_abbrev=False, formatter_class=_unsized,
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"billproof {__version__}")
-    commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", prog=parser.prog, required=True, parser_class=_Parser
-    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=parser.prog, required=True, parser_class=_Parser)
     for name, add in _COMMANDS.items():
         if command not in ("--version", *_COMMANDS) or name == command:
             add(commands)
