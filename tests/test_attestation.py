@@ -610,7 +610,7 @@ def test_a_ledger_with_attestations_goes_on(world: World, keys: Keys) -> None:
     assert verified() == (0, "PASS  3 receipts, 0 faults\n")
     code, out = verified_with(keys)
     assert code == 1
-    assert f"{world.files()[-1].name}.intoto.jsonl: cannot be read, so nobody vouches for the receipt" in out
+    assert f"{world.files()[-1].name}.intoto.jsonl: is not there, so nobody vouches for the receipt" in out
     assert out.endswith("FAIL  3 receipts, 1 fault\n")
     assert run("ledger", "list")[0] == run("status", "--month", "2025-10")[0] == 0
 

@@ -474,6 +474,52 @@ def test_what_only_looks_like_a_signature_is_left_out(project: Path, data: bytes
     assert "signed   no" in out
 
 
+def receipt_attestation() -> Path:
+    (found,) = Path(".ledger/archive").rglob("*.json.intoto.jsonl")
+    return found
+
+
+@pytest.mark.parametrize("how", ["link", "pipe", "endless"])
+def test_a_link_in_the_ledger_leads_nowhere(key: Path, how: str) -> None:
+    """Whoever may write into the ledger could have any file packed that the packer may read: a private key."""
+    upload(put(), "--attest", str(key), "--output", "json=report.json")
+    attested = receipt_attestation()
+    attested.unlink()
+    if how == "pipe":
+        os.mkfifo(attested)
+    else:
+        attested.symlink_to(key.resolve() if how == "link" else "/dev/zero")
+    code, out, _ = run("ledger", "verify", "--key", "../public-key.pem")
+    assert (code, f"{attested}: is a link" in out) == (1, True), out
+    assert f"{attested}: is a link" in refused()
+
+
+def unsigned(path: Path, data: bytes) -> bytes:
+    return b"not even JSON\n"
+
+
+def of_another_receipt(path: Path, data: bytes) -> bytes:
+    """An attestation as it should be, of the export and not of the receipt."""
+    return Path(EXPORTS, f"{NAME}.intoto.jsonl").read_bytes()
+
+
+def without_signature(path: Path, data: bytes) -> bytes:
+    envelope = json.loads(data) | {"signatures": [{"sig": ""}]}
+    return json.dumps(envelope).encode() + b"\n"
+
+
+def with_more(path: Path, data: bytes) -> bytes:
+    return data + Path("../private.pem").read_bytes()
+
+
+@pytest.mark.parametrize("spoil", [unsigned, of_another_receipt, without_signature, with_more], ids=lambda one: one.__name__)
+def test_only_an_attestation_of_the_receipt_is_packed_as_one(key: Path, spoil: Callable[[Path, bytes], bytes]) -> None:
+    upload(put(), "--attest", str(key), "--output", "json=report.json")
+    attested = receipt_attestation()
+    attested.write_bytes(spoil(attested, attested.read_bytes()))
+    assert f"{attested} is no attestation of its receipt: " in refused()
+
+
 # --- checked without billproof ---
 
 

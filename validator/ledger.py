@@ -17,15 +17,17 @@ from typing import Any
 from urllib.parse import quote
 
 from validator import durable, receipt
-from validator.errors import BillproofError, Unwritable, UsageError
+from validator.errors import BillproofError, Unreadable, Unwritable, UsageError
 from validator.locking import PATIENCE_SECONDS, Waiting, locked
 from validator.receipt import Receipt, ReceiptFault
 from validator.record import Record
 from validator.shipment import Answer, Shipment
+from validator.source import Missing, own_bytes
 
 MARKER = "ledger.json"
 ATTESTATION = "json.intoto.jsonl"
 SCHEMA = "billproof/ledger/v1"
+LARGEST_FILE = 1 << 25
 
 _RECEIPT = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.json")
 _BEGUN = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.begun")
@@ -206,6 +208,15 @@ class Ledger:
         """The file of a receipt."""
         return os.path.join(self.folder(month_of(one)), file_name(one.n, one.sha256, suffix))
 
+    def attestation(self, one: Receipt) -> bytes | None:
+        """What was signed of a receipt, as it lies there; None if nothing was. Raises LedgerFault if it is no small file."""
+        try:
+            return own_bytes(self.path(one, ATTESTATION), LARGEST_FILE)
+        except Missing:
+            return None
+        except Unreadable as error:
+            raise LedgerFault(error.message, "Restore it from where the ledger is kept; see billproof ledger verify.") from None
+
     def read(self, folder: str, name: str) -> Receipt:
         """A receipt or an attempt. Raises LedgerFault if it is none, or not as it was written, or not where."""
         path = os.path.join(folder, name)
@@ -215,11 +226,9 @@ class Ledger:
 
     def _read_once(self, path: str, folder: str, name: str) -> Receipt:
         try:
-            with open(path, "rb") as stream:
-                found = receipt.read(stream.read(), path)
-        except (OSError, ReceiptFault) as error:
-            text = error.message if isinstance(error, ReceiptFault) else f"{path}: cannot be read: {error.strerror}"
-            raise LedgerFault(text, "Nothing can be sent before this is cleared up: billproof ledger verify") from None
+            found = receipt.read(own_bytes(path, LARGEST_FILE), path)
+        except (Unreadable, ReceiptFault) as error:
+            raise LedgerFault(error.message, "Nothing can be sent before this is cleared up: billproof ledger verify") from None
         fault = self._fault(found, folder, name)
         if fault:
             raise LedgerFault(f"{path}: {fault}", "Restore it from where the ledger is kept; see billproof ledger verify.")
@@ -246,12 +255,13 @@ def open_ledger(root: str, attest: Attest = None) -> Ledger:
     """The ledger in a folder. Raises NoLedger if none was made there, LedgerFault if its mark is damaged."""
     restore = "restore the ledger from where it is kept: docs/ci/state.md tells three ways."
     try:
-        with open(os.path.join(root, MARKER), "rb") as stream:
-            found = json.loads(stream.read())
-    except FileNotFoundError:
+        found = json.loads(own_bytes(os.path.join(root, MARKER), LARGEST_FILE))
+    except Missing:
         state = "is no ledger" if os.path.exists(root) else "does not exist"
         raise NoLedger(f"the ledger {root} {state}", f"First upload ever? billproof ledger init   Otherwise {restore}") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except Unreadable as error:
+        raise LedgerFault(error.message, restore.capitalize()) from None
+    except (ValueError, RecursionError) as error:
         raise LedgerFault(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore.capitalize()) from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("id"), str):
         raise LedgerFault(f"{root}/{MARKER}: is not the mark of a ledger", restore.capitalize())

@@ -7,14 +7,15 @@ byte for byte, so that whoever has these can derive it again. The predicates: gi
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from validator import durable
 from validator.errors import Unwritable, UsageError
 from validator.receipt import Receipt
 from validator.report import canonical
-from validator.signing.dsse import EnvelopeFault, PublicKey, Signer, opened, parsed, read_signer, sealed
+from validator.signing.dsse import SIGNATURE_BYTES, EnvelopeFault, PublicKey, Signer, opened, parsed, read_signer, sealed, unverified
 
 SUFFIX = ".intoto.jsonl"
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -155,8 +156,26 @@ def attest_files(
 
 def deviations(data: bytes, key: PublicKey, expected: Sequence[Statement]) -> list[str]:
     """What keeps an attestation from being exactly the expected statements, signed with the key; nothing if it is."""
+    return _deviations(data, partial(opened, key), expected)
+
+
+def deviations_of_form(data: bytes, expected: Sequence[Statement]) -> list[str]:
+    """What keeps a file from being an attestation of the expected statements by its form. No signature is looked at: that it
+    deviates in nothing shows what it speaks of, and not that anybody signed it.
+    """
+    return _deviations(data, _unverified, expected)
+
+
+def _unverified(line: bytes) -> bytes:
+    body, signature = unverified(line)
+    if len(signature) != SIGNATURE_BYTES:
+        raise EnvelopeFault("its signature has not the length of one")
+    return body
+
+
+def _deviations(data: bytes, open_: Callable[[bytes], bytes], expected: Sequence[Statement]) -> list[str]:
     try:
-        found = [_read(opened(key, line)) for line in data.splitlines(keepends=True)]
+        found = [_read(open_(line)) for line in data.splitlines(keepends=True)]
     except EnvelopeFault as error:
         return [error.message]
     faults = []

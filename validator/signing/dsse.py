@@ -18,6 +18,8 @@ from validator.record import Record
 from validator.values import shown
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+# RFC 8032, section 5.1.6.
+SIGNATURE_BYTES = 64
 
 _MAKE = "openssl genpkey -algorithm ed25519 -out private.pem"
 _PUBLISH = "openssl pkey -in private.pem -pubout -out public.pem"
@@ -63,6 +65,16 @@ def sealed(signer: Signer, body: bytes) -> bytes:
 
 def opened(key: PublicKey, line: bytes) -> bytes:
     """The body of an envelope that was signed with the key. Raises EnvelopeFault; nothing of it may be believed then."""
+    body, signature = unverified(line)
+    try:
+        key.verify(signature, pre_authentication_encoding(body))
+    except Exception:
+        raise EnvelopeFault("its signature is not of this key, or what it signs was changed") from None
+    return body
+
+
+def unverified(line: bytes) -> tuple[bytes, bytes]:
+    """The body of an envelope and what stands there as its signature: nobody looked whether it is one. Raises EnvelopeFault."""
     envelope = parsed(line)
     if not isinstance(envelope, dict) or envelope.keys() != {"payload", "payloadType", "signatures"}:
         raise EnvelopeFault("it is no DSSE envelope of payload, payloadType and signatures")
@@ -74,14 +86,7 @@ def opened(key: PublicKey, line: bytes) -> bytes:
     # The hint to the key is not signed, so it is not looked at.
     if not isinstance(signatures[0], dict) or not {"sig"} <= signatures[0].keys() <= {"sig", "keyid"}:
         raise EnvelopeFault("its signature is not in the form of DSSE")
-    body = _decoded(envelope["payload"])
-    try:
-        key.verify(_decoded(signatures[0]["sig"]), pre_authentication_encoding(body))
-    except EnvelopeFault:
-        raise
-    except Exception:
-        raise EnvelopeFault("its signature is not of this key, or what it signs was changed") from None
-    return body
+    return _decoded(envelope["payload"]), _decoded(signatures[0]["sig"])
 
 
 def parsed(data: bytes) -> Any:
