@@ -23,6 +23,7 @@ from validator.receipt import Receipt, ReceiptFault
 from validator.record import Record
 from validator.shipment import Answer, Shipment
 from validator.source import Missing, own_bytes
+from validator.values import shown
 
 MARKER = "ledger.json"
 ATTESTATION = "json.intoto.jsonl"
@@ -162,17 +163,26 @@ class Ledger:
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
-            raise Unwritable(f"the ledger {self.root} cannot be written: {error.strerror or error}") from None
-        found = self._write(folder, document, "begun")
+            text = f"the ledger {self.root} cannot be written, so {shown(shipment.name)} was not sent: {error.strerror or error}"
+            raise Unwritable(text) from None
+        fault = f"that an upload begins could not be written down, so {shown(shipment.name)} was not sent"
+        found = self._write(folder, document, "begun", fault, "Mend it, and run the same command again.")
         return Attempt(folder, found.sha256, document)
 
     def conclude(self, attempt: Attempt, answer: Answer, now: str) -> Receipt:
-        """Writes the receipt of an attempt. Raises Unwritable; that the upload was begun is on disk even then."""
-        found = self._write(attempt.folder, receipt.concluded(attempt.document, attempt.sha256, answer, now), "json")
+        """Writes the receipt of an attempt. Raises Unwritable, which says whether the file was sent; that the upload was begun
+        is on disk even then.
+        """
+        document = receipt.concluded(attempt.document, attempt.sha256, answer, now)
+        found = self._write(attempt.folder, document, "json", *_unrecorded(document["file"]["name"], answer))
         self._heads = sorted({found.sha256, *(one for one in self.heads() if one not in found.previous)})
         if self._attest is not None:
             data = self._attest(found, file_name(found.n, found.sha256, "json"))
-            _put(self.path(found, ATTESTATION), data, "the receipt is written, its attestation could not be")
+            _put(
+                self.path(found, ATTESTATION), data, "the receipt is written, its attestation could not be",
+                f"The receipt says what became of {found.file_name}: {answer.text}. No later run signs it, so "
+                "billproof ledger verify --key will call the missing attestation a fault.",
+            )  # fmt: skip
         return found
 
     def heads(self) -> list[str]:
@@ -244,10 +254,10 @@ class Ledger:
             return f"is a receipt of {one.destination}, {one.organization}, {one.month}, and was moved here"
         return None
 
-    def _write(self, folder: str, document: Mapping[str, Any], suffix: str) -> Receipt:
+    def _write(self, folder: str, document: Mapping[str, Any], suffix: str, fault: str, help: str) -> Receipt:
         data = receipt.encoded(document)
         found = receipt.read(data, "receipt")
-        _put(os.path.join(folder, file_name(found.n, found.sha256, suffix)), data, "the receipt could not be written")
+        _put(os.path.join(folder, file_name(found.n, found.sha256, suffix)), data, fault, help)
         return found
 
 
@@ -304,11 +314,21 @@ def attested_by(name: str) -> str | None:
     return found[1] if found else None
 
 
-def _put(path: str, data: bytes, fault: str) -> None:
+def _put(path: str, data: bytes, fault: str, help: str) -> None:
     try:
         durable.put_new(path, [data])
     except OSError as error:
-        raise Unwritable(f"{path}: {fault}: {error.strerror or error}") from None
+        raise Unwritable(f"{path}: {fault}: {error.strerror or error}", help) from None
+
+
+def _unrecorded(name: str, answer: Answer) -> tuple[str, str]:
+    """What to say if the receipt of an answer cannot be written, and what to do: the file may be there all the same."""
+    again = "Mend it, keep the ledger with its .begun file, and run the same command again: that is safe."
+    words = {
+        "accepted": "WAS SENT", "unknown": "MAY HAVE BEEN SENT", "refused": "was refused", "already_there": "was there already",
+    }  # fmt: skip
+    sent = words[answer.status] if answer.attempts else "was not sent now"
+    return f"{name} {sent} ({answer.text}), and its receipt could not be written", again
 
 
 def _names(folder: str, pattern: re.Pattern[str]) -> list[str]:

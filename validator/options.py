@@ -16,7 +16,6 @@ _EPILOG = """exit codes: 0 pass; 1 fail: the file is at fault; 2 wrong usage, co
 3 unproved: nothing to check, unreadable, or something broke; 4 passed, but not sent; 130 interrupted"""
 
 
-
 class _Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         if self.formatter_class is _unsized:
@@ -64,9 +63,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         epilog=_EPILOG, allow_abbrev=False, formatter_class=_unsized,
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"billproof {__version__}")
-    commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", prog=parser.prog, required=True, parser_class=_Parser
-    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=parser.prog, required=True, parser_class=_Parser)
     for name, add in _COMMANDS.items():
         if command not in ("--version", *_COMMANDS) or name == command:
             add(commands)

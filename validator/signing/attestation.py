@@ -15,7 +15,17 @@ from validator import durable
 from validator.errors import Unwritable, UsageError
 from validator.receipt import Receipt
 from validator.report import canonical
-from validator.signing.dsse import SIGNATURE_BYTES, EnvelopeFault, PublicKey, Signer, opened, parsed, read_signer, sealed, unverified
+from validator.signing.dsse import (
+    SIGNATURE_BYTES,
+    EnvelopeFault,
+    PublicKey,
+    Signer,
+    opened,
+    parsed,
+    read_signer,
+    sealed,
+    unverified,
+)
 
 SUFFIX = ".intoto.jsonl"
 STATEMENT = "https://in-toto.io/Statement/v1"
