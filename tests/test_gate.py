@@ -312,7 +312,7 @@ def test_a_ledger_that_cannot_be_written_after(world: World, monkeypatch: pytest
         (Answer("unknown", "no answer"), "october.csv MAY HAVE BEEN SENT (no answer), and its receipt could not be written"),
         (Answer("refused", "no"), "october.csv was refused (no), and its receipt could not be written"),
         (Answer("already_there", "had it"), "october.csv was there already (had it), and its receipt could not be written"),
-        (Answer("refused", "no line", attempts=0), "october.csv was not sent now (no line), and its receipt could not be written"),
+        (Answer("refused", "down", attempts=0), "october.csv was not sent now (down), and its receipt could not be written"),
     ],
     ids=lambda one: one.status if isinstance(one, Answer) else "",
 )  # fmt: skip
