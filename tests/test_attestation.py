@@ -523,7 +523,8 @@ def test_more_or_fewer_statements_never_agree(case: Case) -> None:
     other = json.dumps(envelope(case.keys.key, canonical({"_type": "x"}))).encode() + b"\n"
     for data in (
         b"", b"\n", first, second, first + first, first + second + second, first + second + b"\n", first + second + other,
-        first + second + b"{}\n", first.strip() + second, first.strip() + b"\r" + second, b"[" + first.strip() + b"," + second.strip() + b"]",
+        first + second + b"{}\n", first.strip() + second, first.strip() + b"\r" + second,
+        b"[" + first.strip() + b"," + second.strip() + b"]",
         b"\xef\xbb\xbf" + first + second, (first + second)[:-20],
     ):  # fmt: skip
         assert case.deviations(data), data
@@ -666,7 +667,7 @@ def test_a_ledger_with_attestations_goes_on(world: World, keys: Keys) -> None:
     assert verified() == (0, "PASS  3 receipts, 0 faults\n")
     code, out = verified_with(keys)
     assert code == 1
-    assert f"{world.files()[-1].name}.intoto.jsonl: cannot be read, so nobody vouches for the receipt" in out
+    assert f"{world.files()[-1].name}.intoto.jsonl: is not there, so nobody vouches for the receipt" in out
     assert out.endswith("FAIL  3 receipts, 1 fault\n")
     assert run("ledger", "list")[0] == run("status", "--month", "2025-10")[0] == 0
 
@@ -753,6 +754,7 @@ def test_the_receipt_is_there_before_its_attestation(world: World, keys: Keys, m
     found = world.upload(world.put(export()), "--attest", str(keys.private))
     assert found.code == 3
     assert "the receipt is written, its attestation could not be: No space left" in found.err
+    assert "so billproof ledger verify --key will call the missing attestation a fault" in found.err
     assert world.statuses() == ["accepted"]
     assert verified()[0] == 0
     assert verified_with(keys)[0] == 1

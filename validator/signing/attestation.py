@@ -7,14 +7,26 @@ byte for byte, so that whoever has these can derive it again. The predicates: gi
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from validator import durable
 from validator.errors import Unreadable, Unwritable, UsageError
 from validator.receipt import Receipt
 from validator.report import canonical
-from validator.signing.dsse import EnvelopeFault, PublicKey, Signer, all_opened, parsed, read_signer, sealed
+from validator.signing.dsse import (
+    SIGNATURE_BYTES,
+    EnvelopeFault,
+    PublicKey,
+    Signer,
+    lines_of,
+    opened,
+    parsed,
+    read_signer,
+    sealed,
+    unverified,
+)
 from validator.source import small_file
 
 SUFFIX = ".intoto.jsonl"
@@ -140,7 +152,8 @@ def refuse_foreign(signer: Signer, paths: Sequence[str]) -> None:
     """Raises UsageError if something lies beside one of these files that this key has not signed: it may be evidence."""
     for path in filter(os.path.lexists, map(attestation_path, paths)):
         try:
-            all_opened(signer.public, small_file(path, MAX_BYTES))
+            for line in lines_of(small_file(path, MAX_BYTES)):
+                opened(signer.public, line)
         except (Unreadable, EnvelopeFault):
             text = f"--attest: {path} is there already, and was not signed with this key; nothing was written"
             raise UsageError(text, "Move it to where you keep evidence, and run the same command again.") from None
@@ -168,8 +181,26 @@ def attest_files(
 
 def deviations(data: bytes, key: PublicKey, expected: Sequence[Statement]) -> list[str]:
     """What keeps an attestation from being exactly the expected statements, signed with the key; nothing if it is."""
+    return _deviations(data, partial(opened, key), expected)
+
+
+def deviations_of_form(data: bytes, expected: Sequence[Statement]) -> list[str]:
+    """What keeps a file from being an attestation of the expected statements by its form. No signature is looked at: that it
+    deviates in nothing shows what it speaks of, and not that anybody signed it.
+    """
+    return _deviations(data, _unverified, expected)
+
+
+def _unverified(line: bytes) -> bytes:
+    body, signature = unverified(line)
+    if len(signature) != SIGNATURE_BYTES:
+        raise EnvelopeFault("its signature has not the length of one")
+    return body
+
+
+def _deviations(data: bytes, open_: Callable[[bytes], bytes], expected: Sequence[Statement]) -> list[str]:
     try:
-        found = [_read(body) for body in all_opened(key, data)]
+        found = [_read(open_(line)) for line in lines_of(data)]
     except EnvelopeFault as error:
         return [error.message]
     faults = []

@@ -21,6 +21,8 @@ from validator.values import shown
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_KEY_BYTES = 65_536
+# RFC 8032, section 5.1.6.
+SIGNATURE_BYTES = 64
 
 _MAKE = "openssl genpkey -algorithm ed25519 -out private.pem"
 _PUBLISH = "openssl pkey -in private.pem -pubout -out public.pem"
@@ -66,6 +68,16 @@ def sealed(signer: Signer, body: bytes) -> bytes:
 
 def opened(key: PublicKey, line: bytes) -> bytes:
     """The body of an envelope that was signed with the key. Raises EnvelopeFault; nothing of it may be believed then."""
+    body, signature = unverified(line)
+    try:
+        key.verify(signature, pre_authentication_encoding(body))
+    except Exception:
+        raise EnvelopeFault("its signature is not of this key, or what it signs was changed") from None
+    return body
+
+
+def unverified(line: bytes) -> tuple[bytes, bytes]:
+    """The body of an envelope and what stands there as its signature: nobody looked whether it is one. Raises EnvelopeFault."""
     envelope = parsed(line)
     if not isinstance(envelope, dict) or envelope.keys() != {"payload", "payloadType", "signatures"}:
         raise EnvelopeFault("it is no DSSE envelope of payload, payloadType and signatures")
@@ -79,19 +91,12 @@ def opened(key: PublicKey, line: bytes) -> bytes:
         raise EnvelopeFault("its signature is not in the form of DSSE")
     if not isinstance(signatures[0].get("keyid", ""), str):
         raise EnvelopeFault("its signature is not in the form of DSSE")
-    body = _decoded(envelope["payload"])
-    try:
-        key.verify(_decoded(signatures[0]["sig"]), pre_authentication_encoding(body))
-    except EnvelopeFault:
-        raise
-    except Exception:
-        raise EnvelopeFault("its signature is not of this key, or what it signs was changed") from None
-    return body
+    return _decoded(envelope["payload"]), _decoded(signatures[0]["sig"])
 
 
-def all_opened(key: PublicKey, data: bytes) -> list[bytes]:
-    """The bodies of envelopes, one a line; there is at least one. Raises EnvelopeFault as `opened` does."""
-    return [opened(key, line) for line in data.removesuffix(b"\n").split(b"\n")]
+def lines_of(data: bytes) -> list[bytes]:
+    """The envelopes of an attestation, one a line; there is at least one."""
+    return data.removesuffix(b"\n").split(b"\n")
 
 
 def parsed(data: bytes) -> Any:
