@@ -523,8 +523,8 @@ def test_more_or_fewer_statements_never_agree(case: Case) -> None:
     other = json.dumps(envelope(case.keys.key, canonical({"_type": "x"}))).encode() + b"\n"
     for data in (
         b"", b"\n", first, second, first + first, first + second + second, first + second + b"\n", first + second + other,
-        first + second + b"{}\n", first.strip() + second, first.strip() + b"\r" + second,
-        b"[" + first.strip() + b"," + second.strip() + b"]",
+        first + second + b"{}\n", first.strip() + second,
+        first.strip() + b"\r" + second, b"[" + first.strip() + b"," + second.strip() + b"]",
         b"\xef\xbb\xbf" + first + second, (first + second)[:-20],
     ):  # fmt: skip
         assert case.deviations(data), data

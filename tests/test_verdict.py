@@ -334,7 +334,8 @@ def test_the_worst_file_wins(words: tuple[Word, ...]) -> None:
         "fail": outcome("AA013", "failed", **FAILED)(GOOD).file,
         "unproved": of_file(complete=False)(GOOD).file,
     }
-    verdict = judge(GOOD.ruleset, [files[word] for word in words], CHECK)
+    of_months = [files[word]._replace(month=Sourced(f"2025-0{n}", "--month")) for n, word in enumerate(words, 1)]
+    verdict = judge(GOOD.ruleset, of_months, CHECK)
     worst = "unproved" if "unproved" in words else "fail" if "fail" in words else "pass"
     assert tuple(one.word for one in verdict.files) == words
     assert verdict.word == worst

@@ -16,7 +16,7 @@ import pytest
 from tests.support import FIXTURES, READY, ROOT, fixture, make_ready, process, run
 from tests.uploading import PROJECT, export, sha256
 from validator.report import result_sha256
-from validator.verify import command, rerun
+from validator.verify import command
 from validator.verify.command import Wanted, verify
 
 Report = dict[str, Any]
@@ -699,13 +699,19 @@ def test_the_order_of_the_arguments_is_told(folder: Path) -> None:
     assert (code, "billproof verify REPORT FILE" in err) == (3, True)
 
 
-def test_look_for_prefers_the_file_that_fits(folder: Path) -> None:
-    """Where another file lies at the path that the report names, the one beside the report is taken."""
+def test_the_file_beside_the_report_is_the_one_whatever_it_holds(folder: Path) -> None:
+    """A pack is looked at where its export was made, too: the good one there must not stand in for the one in the pack."""
     (folder / "reports").mkdir()
     reported("export.csv")
     Path("report.json").rename("reports/report.json")
+    good = Path("export.csv").read_bytes()
     Path("export.csv").rename("reports/export.csv")
     Path("export.csv").write_bytes(b"x\n")
-    found = json.loads(Path("reports/report.json").read_text("utf-8"))["files"][0]
-    assert rerun.look_for(found, "reports/report.json") == str((folder / "reports" / "export.csv").resolve())
-    assert run("verify", "reports/report.json")[0] == 0
+    code, out, _ = run("verify", "reports/report.json")
+    assert (code, out.count("  file       reports/export.csv: ")) == (0, 1)
+    for damaged in (good.replace(b"usd", b"eur", 1), b"x\n"):
+        Path("export.csv").write_bytes(good)
+        Path("reports/export.csv").write_bytes(damaged)
+        code, out, _ = run("verify", "reports/report.json")
+        assert (code, out.splitlines()[0]) == (1, "DIFFERS")
+        assert f"file       differs: reports/export.csv has {len(damaged):,} bytes" in out

@@ -242,9 +242,8 @@ def _foreign(named: Copy, files: Sequence[Tree]) -> Step:
 
 def _file(one: Tree, named: Copy | None, report: ReportFile) -> Iterator[Step | Copy]:
     """Whether the file is the one that the report speaks of; and then the file, while it is open."""
-    path = shown(one["path"])
     if one["sha256"] is None:
-        yield Step("file", "unproved", f"{path} could not be read then, so there is nothing to compare")
+        yield Step("file", "unproved", f"{shown(one['path'])} could not be read then, so there is nothing to compare")
         return
     with ExitStack() as held:
         try:
@@ -256,7 +255,8 @@ def _file(one: Tree, named: Copy | None, report: ReportFile) -> Iterator[Step | 
             yield copy
         elif (copy.sha256, copy.size) != (one["sha256"], one["bytes"]):
             more = (f"{one['bytes']:,} bytes, sha256 {one['sha256']}",)
-            yield Step("file", "differs", f"{path} has {copy.size:,} bytes, sha256 {copy.sha256}; the report says", more)
+            text = f"{shown(copy.path)} has {copy.size:,} bytes, sha256 {copy.sha256}; the report says"
+            yield Step("file", "differs", text, more)
         else:
-            yield Step("file", "same", f"{path}: {copy.size:,} bytes, same sha256 as in the report")
+            yield Step("file", "same", f"{shown(copy.path)}: {copy.size:,} bytes, same sha256 as in the report")
             yield copy

@@ -34,21 +34,19 @@ class Step(Record):
 
 
 def look_for(one: Tree, report: str) -> str | Step:
-    """Where a file of the report in the file `report` lies, if nobody said: in the working folder or in that of the report,
-    at the path that it names, or beside it. What a report names elsewhere is not even looked at.
+    """Where a file of the report in the file `report` lies, if nobody said: beside the report, else at the path that it names
+    from the working folder. The first that is there is the one, whatever it holds. What a report names elsewhere is not even
+    looked at.
     """
-    beside = os.path.dirname(os.path.abspath(report))
-    roots = [os.path.realpath(root) for root in (os.curdir, beside)]
-    candidates: list[str] = [one["path"], os.path.join(beside, one["path"]), os.path.join(beside, one["name"])]
-    inside = [path for path in candidates if any(_is_in(os.path.realpath(path), root) for root in roots)]
-    found = list(dict.fromkeys(path for path in inside if os.path.isfile(path)))
-    sizes = {path: os.path.getsize(path) for path in found}
-    fitting = [path for path in found if sizes[path] == one["bytes"]]
-    if fitting:
-        return fitting[0]
-    if found:
-        text = f"{shown(one['path'])} has {sizes[found[0]]:,} bytes; the report says {one['bytes']:,}"
-        return Step("file", "differs", text)
+    beside = os.path.dirname(report)
+    roots = [os.path.realpath(root) for root in (os.curdir, beside or os.curdir)]
+    for path in (os.path.join(beside, one["path"]), os.path.join(beside, one["name"]), one["path"]):
+        if not any(_is_in(os.path.realpath(path), root) for root in roots) or not os.path.isfile(path):
+            continue
+        size = os.path.getsize(path)
+        if size == one["bytes"]:
+            return path
+        return Step("file", "differs", f"{shown(path)} has {size:,} bytes; the report says {one['bytes']:,}")
     text = f"{shown(one['path'])} is not here. Say where it is:"
     return Step("file", "unproved", text, (f"billproof verify {shown(report, None)} FILE",))
 
