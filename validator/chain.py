@@ -27,7 +27,7 @@ def contents(ledger: Ledger) -> Contents:
     """Everything in a ledger, all of it read. Raises LedgerFault if a folder cannot be listed."""
     receipts: dict[str, Receipt] = {}
     attempts: dict[str, Receipt] = {}
-    faults = []
+    faults: list[str] = []
     files = ledger.all_files()
     there = set(files)
     for folder, name in files:
