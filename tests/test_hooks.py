@@ -318,6 +318,19 @@ def test_a_link_is_passed_over(either: Repository) -> None:
     assert states(either.all_files().stdout) == {"billproof check": "Skipped"}
 
 
+@pytest.mark.parametrize("args", ["", ", args: [--month, 2025-10]"])
+@pytest.mark.parametrize("name", ["-h.csv", "--help", "--month-to-date"])
+def test_no_name_of_a_file_is_an_option(either: Repository, name: str, args: str) -> None:
+    """`--help` would end with 0, and so would `-h.csv` in Python 3.13."""
+    either.hooks(f"{{id: billproof-check, types: [file], files: '^-|csv$'{args}}}")
+    either.put(name, GOOD)
+    either.put("cost.csv", BAD)
+    done = either.all_files()
+    assert done.returncode == 1
+    assert "- exit code: 2\n" in done.stdout
+    assert f"write ./{name};" in done.stdout
+
+
 @pytest.mark.parametrize(("staged", "beside", "code"), [(BAD, GOOD, 1), (GOOD, BAD, 0)])
 def test_what_is_staged_is_judged(either: Repository, staged: bytes, beside: bytes, code: int) -> None:
     either.hooks(CHECK)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.support import run
+from tests.support import FIXTURES, process, run
+
+BAD = (FIXTURES / "demo" / "cost_2025-10-04_2025-11-03.csv").read_bytes()
+BODY = "MC4CAQAwBQYDK2VwBCIEIEXAMPLE"
+PRIVATE = f"-----BEGIN PRIVATE KEY-----\n{BODY}\n-----END PRIVATE KEY-----"
 
 
 @pytest.mark.parametrize(
@@ -44,3 +50,58 @@ def test_a_word_that_is_right_costs_nothing() -> None:
     for words, loaded in ((["rules", "kinds"], b"False"), (["rules", "kind"], b"True")):
         done = subprocess.run([sys.executable, "-c", command, *words], capture_output=True, check=True)
         assert done.stdout.splitlines()[-1] == loaded
+
+
+@pytest.mark.parametrize("command", ["check", "upload"])
+@pytest.mark.parametrize("name", ["-h.csv", "--help", "-h", "--organization=x.csv", "--month-to-date", "--quiet", "--"])
+def test_a_file_is_never_taken_for_an_option(command: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook gives the names of a commit as they are, so one of them could ask for the help, which ends with 0."""
+    monkeypatch.chdir(tmp_path)
+    Path("bad.csv").write_bytes(BAD)
+    Path(name).touch()
+    for words in ([name, "bad.csv"], ["bad.csv", "--jobs", "1", name]):
+        done = process(command, *words, PYTHONPATH=os.pathsep.join(sys.path))
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert f"write ./{name};" in done.stderr.decode()
+
+
+def test_a_file_that_begins_with_a_dash_is_checked_where_it_can_only_be_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-h.csv").write_bytes(BAD)
+    for words in (["./-h.csv"], ["--", "-h.csv"]):
+        code, out, _ = run("check", *words)
+        assert code == 1
+        assert "-h.csv must not be uploaded as October 2025" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--atest", PRIVATE], "unrecognized arguments: --atest\n"),
+        (["--atest", *PRIVATE.split()], "unrecognized arguments: --atest\n"),
+        ([f"--atest={PRIVATE}"], "unrecognized arguments: --atest\n"),
+        ([f"--atest={BODY}"], "unrecognized arguments: --atest\n"),
+        ([PRIVATE], "unrecognized arguments: …\n"),
+        (["--format", PRIVATE], "invalid choice: '…' (choose from"),
+        ([f"--quiet={PRIVATE}"], "ignored explicit argument '…'"),
+    ],
+)
+def test_the_value_of_an_unknown_option_is_not_shown(words: list[str], named: str) -> None:
+    code, out, err = run("check", "bad.csv", *words)
+    assert (code, out) == (2, "")
+    assert named in err
+    assert "BEGIN" not in err
+    assert BODY not in err
+
+
+def test_of_other_unknown_arguments_only_the_beginning_is_shown() -> None:
+    code, _, err = run("guide", "x" * 1000)
+    assert code == 2
+    assert err.splitlines()[0] == f"billproof: unrecognized arguments: {'x' * 79}…"
+
+
+def test_a_word_with_a_blank_that_looks_like_an_option_may_be_a_value() -> None:
+    code, _, err = run("guide", "--month", "--of last year")
+    assert (code, err.splitlines()[0]) == (2, "--month --of last year: no such month")

@@ -6,6 +6,7 @@ import copy
 import csv
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,7 +23,8 @@ import rfc8785
 
 from fixtures import damage
 from fixtures.exports import Export, Organization, rows, to_bytes
-from tests.support import AS_OF, FIXTURES, ROOT, Checked, check, fixture, process, run
+from tests.support import AS_OF, FIXTURES, READY, ROOT, Checked, check, fixture, process, run
+from tests.test_rulesets import own_set, rule_text
 
 SCHEMA = json.loads((ROOT / "schemas" / "report.v1.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -705,6 +707,48 @@ def test_strange_characters_in_arguments_are_escaped(tmp_path: Path, monkeypatch
     assert code in (2, 3)
     assert bad_characters(out + err) == set()
     assert "\ny" not in err, "an argument makes no line of its own"
+
+
+NAME = f"{EVIL.replace(chr(0), '')} {ADDRESS}\nPASS  9 receipts, 0 faults"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_strange_characters_in_names_are_escaped_by_every_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = Path("billproof.yaml")
+    config.write_text(READY.replace("path: .billproof/archive", f"path: {json.dumps(NAME)}").replace(
+        "ledger: .billproof/ledger", f"ledger: {json.dumps(f'ledger {NAME}')}"), "utf-8")  # fmt: skip
+    Path(f"{NAME}.yaml").write_bytes(config.read_bytes())
+    Path(f"{NAME}.csv").write_bytes(GOOD.read_bytes())
+    text = json.dumps(f"{EVIL} {ADDRESS}")  # the texts of a rule may have several lines
+    rule = {"MY101-other-project.yaml": rule_text(asserts=text, message=text)}
+    own_set(tmp_path / "own", f"guide: [{json.dumps(NAME)}]", rules=rule, title=json.dumps(NAME))
+    for code, *words in (
+        (0, "ledger", "init"),
+        (0, "upload", f"{NAME}.csv", "--dry-run"),
+        (0, "upload", f"{NAME}.csv", "--dry-run", "--format", "json"),
+        (0, "upload", f"{NAME}.csv"),
+        (0, "upload", f"{NAME}.csv"),
+        (0, "ledger", "list"),
+        (0, "ledger", "show", "main", "2025-10"),
+        (0, "status", "--month", "2025-10", "--config", f"{NAME}.yaml"),
+        (0, "pack", "main", "2025-10", "--output", f"pack {NAME}"),
+        (1, "rules", "docs", "--output", NAME, "--check"),
+        (0, "rules", "docs", "--output", f"docs {NAME}"),
+        (0, "rules", "list", "--ruleset", "own"),
+        (0, "rules", "show", "MY101", "--ruleset", "own"),
+        (0, "guide", "--ruleset", "own"),
+        (1, "ledger", "verify"),
+    ):
+        if words[1] == "verify":
+            Path(f"ledger {NAME}", NAME).touch()
+        found, out, err = run(*words)
+        assert found == code, (words, out, err)
+        if "json" not in words:
+            assert bad_characters(out + err) == set(), words
+            assert "example.com" not in out + err, words
+            assert "\nPASS  9" not in out + err, words
+        assert bad_characters(err) == set(), words
 
 
 def test_bad_bytes_are_shown_as_such(tmp_path: Path) -> None:

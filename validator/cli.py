@@ -9,9 +9,10 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from validator.errors import BillproofError, UsageError
-from validator.options import build_parser
+from validator.options import parsed
 from validator.output import note, painted, progress, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
 from validator.render import render
+from validator.values import shown
 from validator.verdict import Exit
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def run_command(arguments: Sequence[str]) -> int:
     if not arguments:
         say(_START)
         return Exit.USAGE
-    if arguments[0] not in _RUN and os.path.exists(arguments[0]):
+    if arguments[0] not in _RUN and not arguments[0].startswith("-") and os.path.exists(arguments[0]):
         raise UsageError(f"billproof {arguments[0]}: no command", f'Did you mean: billproof check "{arguments[0]}"')
-    options = build_parser(arguments[0]).parse_args(arguments)
+    options = parsed(arguments)
     return _RUN[options.command](options)
 
 
@@ -92,10 +93,11 @@ def _attest(signer: Signer, paths: Sequence[str], report: Mapping[str, Any], pat
     from hashlib import sha256
 
     from validator.signing.attestation import attest_files
+    from validator.values import shown
 
     written = _rendered("json", report, "verbose", False).encode("utf-8")
-    for left_out in attest_files(signer, report, paths, os.path.basename(path), sha256(written).hexdigest()):
-        note(f"no attestation of {left_out}: it could not be read")
+    for left_out in attest_files(signer, report, paths, shown(os.path.basename(path), None), sha256(written).hexdigest()):
+        note(f"no attestation of {shown(left_out, None)}: it could not be read")
 
 
 def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> None:
@@ -192,7 +194,7 @@ def _pack(options: argparse.Namespace) -> int:
     settings = settings_of(options, clock(), policy_of("upload", "upload", "error"))
     refuse_folder(options.output, settings)
     for line in pack(options.whose, options.months, options.output, settings):
-        say(line)
+        say(shown(line, None))
     return Exit.PASS
 
 

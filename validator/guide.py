@@ -44,7 +44,7 @@ def guide(month: str | None, as_of: str | None, ruleset_name: str | None) -> str
         "first": f"{wanted}-01", "last": f"{wanted}-{len(month_days(wanted)):02d}", "organization": "the organization",
     }  # fmt: skip
     lines = [f"Export {month_name(wanted)}"]
-    lines += [f"  {number}  {step.format_map(texts)}" for number, step in enumerate(ruleset.guide, 1)]
+    lines += [shown(f"  {number}  {step.format_map(texts)}", None) for number, step in enumerate(ruleset.guide, 1)]
     settled = month_settled(wanted)
     if now < month_end(wanted):
         lines.append(f"  The month is not over before {in_words(month_end(wanted))}.")

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, config: Config | None, say: Say) -> int:
         raise UsageError("no ledger is configured", "Add `ledger: .billproof/ledger` to billproof.yaml.")
     if options.action == "init":
         make_ledger(root)
-        say(f"{root} is an empty ledger now. Keep it between runs: docs/ci/state.md tells three ways.")
+        say(f"{shown(root, None)} is an empty ledger now. Keep it between runs: docs/ci/state.md tells three ways.")
         return Exit.PASS
     ledger = open_ledger(root)
     if options.action == "list":
@@ -97,13 +97,13 @@ def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
                 text = f"    {waiver['rule']} signed for by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
                 yield shown(text, None)
             held = f"{_count(len(each.days), 'day')}, {_count(len(each.projects), 'project')}"
-            yield f"    {each.file_name}, {held}; {ledger.path(each)}"
+            yield shown(f"    {each.file_name}, {held}; {ledger.path(each)}", None)
 
 
 def _verify(ledger: Ledger, say: Say, key: str | None) -> int:
     checked, faults, notes = verify(ledger, key)
     for text in (*faults, *notes):
-        say(text)
+        say(shown(text, None))
     word = "FAIL" if faults else "PASS"
     say(f"{word}  {_count(checked, 'receipt')}, {_count(len(faults), 'fault')}")
     return Exit.FAIL if faults else Exit.PASS

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from validator import __version__
 from validator.errors import UsageError
 from validator.render import FORMATS
+from validator.values import shown
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -23,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}", f"{self._meant(message)}See {self.prog} --help")
+        raise UsageError(f"{self.prog}: {_masked(message)}", f"{self._meant(message)}See {self.prog} --help")
 
     def _meant(self, message: str) -> str:
         """The known word that is nearest to a misspelt one, as a question; nothing if none is near."""
@@ -39,6 +42,37 @@ class _Parser(argparse.ArgumentParser):
             word, known = choice[1], set(re.findall(r"[\w-]+", choice[2]))
         near = get_close_matches(word, sorted(known), 1)
         return f"Did you mean {near[0]}? " if near else ""
+
+
+def _masked(message: str) -> str:
+    """A message without what may be a secret: of unknown options only the first one's name, and nothing of a key."""
+    import re
+
+    start, unrecognized, rest = message.partition("unrecognized arguments: ")
+    if unrecognized:
+        option = re.search(r"(?:^|\s)(-\S*)", rest)
+        name = re.match(r"--?[A-Za-z][\w-]{0,40}", option[1]) if option else None
+        message = start + unrecognized + (name[0] if name else "…" if option else shown(rest))
+    return re.sub(r"-----BEGIN[^']*", "…", message)
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """A command line, of one word at least, as its options. Raises UsageError for what cannot be meant, among it a file that
+    would be taken for an option, and an option that would be taken for a file.
+    """
+    parser = build_parser(arguments[0])
+    words = list(takewhile(lambda word: word != "--" or os.path.lexists(word), arguments))
+    for word in words:
+        if word.startswith("-") and word != "-" and os.path.lexists(word):
+            text = f"{word}: begins as an option does, and a file here has this name"
+            raise UsageError(text, f"If the file is meant, write ./{word}; if an option, rename the file.")
+    # argparse takes an unknown option for a file if it has a blank, as its value may have.
+    known = {name: one.nargs != 0 for one in arguments_of(parser) for name in one.option_strings}
+    for before, word in zip(("", *words), words, strict=False):
+        is_unknown = word.startswith("--") and word.partition("=")[0] not in known and not known.get(before)
+        if is_unknown and words[0] in _COMMANDS:
+            parser.error(f"unrecognized arguments: {word}")
+    return parser.parse_args(arguments)
 
 
 def arguments_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
@@ -70,9 +104,17 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
+_OF_VERIFY = """exit codes: 0 agrees; 1 differs; 2 wrong usage, configuration or rule set;
+3 unproved: it could not be done again; 130 interrupted"""
+_OF_PACK = """exit codes: 0 packed; 2 wrong usage, configuration or rule set; 3 not proved, or not found:
+there is no pack then; 130 interrupted"""
+_OF_STATUS = """exit codes: 0 nothing is due; 1 something is; 2 wrong usage, configuration or rule set;
+3 unproved: the ledger or a file could not be read; 130 interrupted"""
+
+
+def _add(commands: Any, name: str, help: str, epilog: str = _EPILOG) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=help, description=help[0].upper() + help[1:] + ".", epilog=_EPILOG, allow_abbrev=False,
+        name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog, allow_abbrev=False,
         formatter_class=_unsized,
     )  # fmt: skip
     parser.set_defaults(command=name)
@@ -117,7 +159,7 @@ def _add_demo(commands: Any) -> None:
 
 
 def _add_status(commands: Any) -> None:
-    status = _add(commands, "status", "what was accepted, month by month, and what is due; 1 if anything is")
+    status = _add(commands, "status", "what was accepted, month by month, and what is due; 1 if anything is", _OF_STATUS)
     status.add_argument("--month", metavar="YYYY-MM|last", help="one month (default: last, the last one that is over)")
     status.add_argument("--from", dest="first", metavar="YYYY-MM", help="the first month of a grid")
     status.add_argument("--to", dest="last", metavar="YYYY-MM", help="the last month of a grid (default: last)")
@@ -131,7 +173,7 @@ def _add_status(commands: Any) -> None:
 
 
 def _add_pack(commands: Any) -> None:
-    pack = _add(commands, "pack", "a folder for an auditor: export, report, receipts, rules and configuration of an upload")
+    pack = _add(commands, "pack", "a folder for auditors: export, report, receipts, rules, configuration of an upload", _OF_PACK)
     pack.add_argument("whose", metavar="ORG", help="the organization's id, or the integration's name")
     pack.add_argument("months", metavar="MONTH", nargs="+", help="such as 2025-10, or last for the last one that is over")
     pack.add_argument(
@@ -203,7 +245,7 @@ def _add_ledger(commands: Any) -> None:
 
 
 def _add_verify(commands: Any) -> None:
-    verify = _add(commands, "verify", "do again what a report says was done, and compare; 1 if anything differs")
+    verify = _add(commands, "verify", "do again what a report says was done, and compare; 1 if anything differs", _OF_VERIFY)
     verify.add_argument("report", metavar="REPORT", help="a report in JSON")
     verify.add_argument("file", nargs="?", metavar="FILE", help="the export it speaks of; without it, all files where they lay")
     verify.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set that was used, if it is not a shipped one")
@@ -225,7 +267,7 @@ def _config_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_rules(commands: Any) -> None:
-    rules = _add(commands, "rules", "list, show, explain, test and document the rules")
+    rules = _add(commands, "rules", "list, show, test and document the rules")
     actions = rules.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=_Parser)
     for name, help in (
         ("list", "every rule of the set, a line each"),

@@ -130,13 +130,13 @@ def write(path: str, text: str) -> None:
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Something of the result, for standard output, in letters that it can show."""
+    """Something of the result, for standard output, in letters that it can show; names stand in it as `values.shown` has them."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     say_bytes((text + end).encode(encoding, "backslashreplace"))
 
 
 def note(text: str) -> None:
-    """Something beside the result, for standard error."""
+    """Something beside the result, for standard error; names stand in it as `values.shown` has them."""
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 

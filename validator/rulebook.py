@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from validator.ruleset import read_ruleset
 from validator.settings import clock
 from validator.shape import parts
 from validator.shipped import shipped
+from validator.values import shown
 from validator.verdict import Exit
 
 MARK = "Made by `billproof rules docs`; do not edit."
@@ -47,17 +48,22 @@ def run(options: argparse.Namespace, name: str, config: Config | None, say: Say,
         return Exit.PASS
     ruleset = read_ruleset(name)
     if action == "list":
-        say("\n".join(listing(ruleset)))
+        say(_shown(listing(ruleset)))
     elif action == "show":
         rule = ruleset.rule(options.id.upper())
         if rule is None:
             raise UsageError(f"there is no rule {options.id} in {ruleset.name}", "See billproof rules list")
-        say(page(rule, ruleset))
+        say(_shown(page(rule, ruleset).split("\n")))
     elif action == "test":
         return _test(ruleset, name, config, say, command)
     elif action == "docs":
         return _docs(ruleset, Path(options.output), options.check, say)
     return Exit.PASS
+
+
+def _shown(lines: Iterable[str]) -> str:
+    """Lines for a terminal: what stands in a rule file may be anything."""
+    return "\n".join(shown(line, None) for line in lines)
 
 
 def listing(ruleset: RuleSet) -> Iterator[str]:
@@ -150,11 +156,12 @@ def _test(ruleset: RuleSet, name: str, config: Config | None, say: Say, command:
                     if wrong:
                         red.append(f"{rule.id} {rule.file.name}, {'pass' if passes else 'fail'} example {number}: {wrong}")
     for text in red:
-        say(text)
+        say(shown(text, None))
     off = [rule.id for rule in ruleset.rules if rule.off is not None]
     told = f"; switched off: {', '.join(off)}" if off else ""
     sound = f"; {config.shown_path} has no fault" if config is not None else ""
-    say(f"{count} examples of {len(ruleset.rules) - len(off)} rules of {ruleset.name}: {len(red)} red{told}{sound}")
+    text = f"{count} examples of {len(ruleset.rules) - len(off)} rules of {ruleset.name}: {len(red)} red{told}{sound}"
+    say(shown(text, None))
     return Exit.FAIL if red else Exit.PASS
 
 
@@ -238,7 +245,7 @@ def _docs(ruleset: RuleSet, folder: Path, check_only: bool, say: Say) -> int:
     stale = [name for name, text in made.items() if not _same(folder / name, text)] + sorted(present - made.keys())
     if check_only:
         for name in stale:
-            say(f"stale: {(folder / name).as_posix()}")
+            say(shown(f"stale: {(folder / name).as_posix()}", None))
         return Exit.FAIL if stale else Exit.PASS
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -248,7 +255,7 @@ def _docs(ruleset: RuleSet, folder: Path, check_only: bool, say: Say) -> int:
             (folder / name).unlink()
     except OSError as error:
         raise Unwritable(f"{folder} could not be written: {error.strerror or error}") from None
-    say(f"{len(made)} pages in {folder.as_posix()}")
+    say(shown(f"{len(made)} pages in {folder.as_posix()}", None))
     return Exit.PASS
 
 

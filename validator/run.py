@@ -21,7 +21,7 @@ from validator.model import DayFacts, FileResult, Hindrance, History, RuleDuty, 
 from validator.reader import Reader
 from validator.report import Run
 from validator.rule import Rule, RuleSet
-from validator.settings import Settings
+from validator.settings import Settings, refuse_later_than_the_clock
 from validator.source import STANDARD_INPUT, Seen, Source, open_source
 from validator.totals import Collector
 from validator.values import calendar_date, day_of, month_days
@@ -39,10 +39,12 @@ Watching = Callable[[], AbstractContextManager[Watch]]
 
 
 def check(settings: Settings, watching: Watching = nullcontext) -> Run:
-    """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file.
+    """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver, UsageError for what an
+    upload refuses; never for a file.
 
     While files are read, `watching` is open and is told how far they are.
     """
+    refuse_later_than_the_clock(settings)
     ruleset = prepare(settings)
     found = inputs(settings)
     with watching() as watch:

@@ -161,6 +161,23 @@ def open_source(path: str) -> Iterator[Source]:
             raise Unreadable("standard input is closed")
         yield Source(sys.stdin.buffer, path, None)
         return
+    with _open_file(path) as source:
+        yield source
+
+
+def small_file(path: str, limit: int) -> bytes:
+    """A file that is read for itself, whole. Raises Unreadable, also for what has more than `limit` bytes."""
+    parts = []
+    with _open_file(path) as source:
+        for block in source.blocks():
+            parts.append(block)
+            if source.size > limit:
+                raise Unreadable(f"{path}: is larger than {limit:,} bytes; no file of its kind is")
+    return b"".join(parts)
+
+
+@contextmanager
+def _open_file(path: str) -> Iterator[Source]:
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):

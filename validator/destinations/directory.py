@@ -43,7 +43,8 @@ class DirectoryDestination:
             "put": f"{place}/N-{shipment.sha256}.csv", "pointer": f"{place}/{POINTER}", "sha256": shipment.sha256,
             "bytes": shipment.size,
         }  # fmt: skip
-        return Request(description, f"cp {shlex.quote(shown(shipment.name, None))} {shlex.quote(target)}   # N: the next number")
+        names = " ".join(shlex.quote(shown(one, None)) for one in (shipment.path or shipment.name, target))
+        return Request(description, f"cp {names}   # N: the next number")
 
     def lacks(self, shipment: Shipment) -> bool:
         """Whether the folder has no version of these bytes as its current one."""

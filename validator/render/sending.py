@@ -24,7 +24,7 @@ def sending_line(one: Sending, width: int) -> str:
     if one.id:
         parts.append(f"id {shown(one.id)}")
     if one.text and one.fate not in ("accepted", "would_be_sent"):
-        parts.append(one.text)
+        parts.append(shown(one.text, None))
     if one.signed:
         parts.append(f"signed for: {', '.join(one.signed)}")
     if one.receipt and one.fate != "current":

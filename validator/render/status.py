@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from validator.values import cents, in_words, instant
+from validator.values import cents, in_words, instant, shown
 
 Tree = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ def render_status(status: Tree) -> str:
         lines += [_line(one["name"], month, width) for month in one["months"] if month["due"] or not several]
     lines += _notes(status, width)
     lines += [_headline(status), f"Configuration: {status['config']['path']}"]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return "\n".join(shown(line.rstrip(), None) for line in lines) + "\n"
 
 
 def _grid(status: Tree, width: int) -> Iterator[str]:

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> int:
     with listen(options.host, _whole(options.port, "--port", 0, 65_535)) as listener:
         if not is_loopback(listener):
             sys.stderr.write(
-                f"WARNING  the sandbox listens on {options.host}: whoever reaches this machine reaches it, and without TLS\n"
+                f"WARNING  the sandbox listens on {shown(options.host)}: whoever reaches this machine reaches it, without TLS\n"
             )
         server = make_server(sandbox.application(), log=True)
         signal.signal(signal.SIGTERM, _end)
@@ -140,7 +140,7 @@ Its paths and answers are its own; nothing about Pelanor's API follows from them
 
 Token          {token}
 Integrations   {integrations}
-An upload is visible after {delay} seconds. Everything is kept in memory, until Ctrl-C.
+An upload is visible after {delay.strip()} seconds. Everything is kept in memory, until Ctrl-C.
 
 For billproof.yaml:
 destinations:
