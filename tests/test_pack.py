@@ -358,7 +358,7 @@ def test_the_report_of_the_upload_is_taken_if_it_is_found(project: Path) -> None
 Tree = dict[str, Any]
 EDITS: dict[str, Callable[[Tree], object]] = {
     "actor": lambda run: run["ci"].update(actor="nobody"),
-    "host": lambda run: run.update(host="elsewhere.example.com"),
+    "host": lambda run: run["host"].update(name="elsewhere"),
     "as_of": lambda run: run.update(as_of="2025-11-05T08:00:00Z", started="2025-11-05T08:00:00Z"),
     "started": lambda run: run.update(started="1999-01-01T00:00:00Z"),
     "finished before it began": lambda run: run.update(finished="2025-11-04T07:59:59Z"),
@@ -828,6 +828,19 @@ def test_a_folder_that_somebody_fills_meanwhile_is_left_alone(project: Path, mon
     assert not [name for name in os.listdir("..") if name.endswith(".part")]
 
 
+def test_a_pack_that_is_told_to_end_leaves_nothing(project: Path) -> None:
+    upload(put())
+    before = sorted(os.listdir(".."))
+    script = (
+        "import os, signal, sys; from validator.boundary import main; steps = iter(range(30))\n"
+        "os.fsync = lambda _: None if next(steps, None) is not None else os.kill(os.getpid(), signal.SIGTERM)\n"
+        "main(['pack', 'research', '2025-10', '--output', '../evidence'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert sorted(os.listdir("..")) == before
+
+
 def test_a_pack_that_was_killed_never_looks_finished(project: Path) -> None:
     upload(put())
     script = (
@@ -847,11 +860,16 @@ def test_a_pack_that_was_killed_never_looks_finished(project: Path) -> None:
 
 
 def test_open_values_of_the_configuration_are_named_and_not_shown(project: Path) -> None:
-    api = "  api: {kind: http, base_url: 'https://api.example.com', method: PUT, path: /x, file: raw, headers: {X-A: hush}}\n"
+    headers = "{X-A: hush, X-B: 'Bearer {token} hush', X-C: 'Bearer {token}', X-D: '{token}', X-E: 'Basic {token}'}"
+    api = (
+        "  api: {kind: http, base_url: 'https://api.example.com', method: PUT, path: /x, file: raw, query: {q: 'hush'}, "
+        f"headers: {headers}}}  # hush\n"
+    )
     Path("billproof.yaml").write_text(CONFIGURATION.replace("integrations:", f"{api}integrations:"), "utf-8")
     upload(put())
     _, out = packed()
-    assert "look that none of these values is a secret: api: base_url; api: header X-A" in out
+    found = "its comments; api: base_url; api: path; api: header X-A; api: header X-B; api: query q"
+    assert f"look that none of these holds a secret: {found}\n" in out
     assert "hush" not in out
 
 

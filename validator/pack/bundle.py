@@ -9,6 +9,8 @@ import contextlib
 import hashlib
 import os
 import shutil
+import signal
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO
 
@@ -25,11 +27,12 @@ def write_bundles(path: str, bundles: Mapping[str, Mapping[str, Content]]) -> li
     """Makes the folder `path`, which must not be there or be empty, with a bundle in each folder of `bundles` (`.`: itself).
 
     Gives the digest of each `SHA256SUMS`. Everything is written into a hidden folder beside it, which gets its name last.
-    Raises Unwritable; then `path` is as it was.
+    Raises Unwritable, and ends the program at SIGTERM; then `path` is as it was, and nothing lies beside it.
     """
     target = os.path.abspath(path)
     above, name = os.path.split(target)
     draft = os.path.join(above, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.part")
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         os.makedirs(draft)
         found = [_write_bundle(os.path.join(draft, folder), files) for folder, files in bundles.items()]
@@ -42,6 +45,7 @@ def write_bundles(path: str, bundles: Mapping[str, Mapping[str, Content]]) -> li
         raise Unwritable(f"{path} could not be written: {error.strerror or error}; nothing was packed") from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        signal.signal(signal.SIGTERM, before)
     return found
 
 

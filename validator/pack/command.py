@@ -75,6 +75,7 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
     wanted = list(dict.fromkeys(parse_month(one, settings.now, "pack").value or "" for one in months))
     ledger = _ledger(config)
     prove(ledger)
+    values = open_values(config)
     with ExitStack() as held:
         found, refused = [], []
         for month in wanted:
@@ -88,9 +89,8 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
         sums = write_bundles(output, {folder: one.files for folder, one in zip(folders, found, strict=True)})
     for folder, one, digest in zip(folders, found, sums, strict=True):
         yield from _summary(os.path.normpath(os.path.join(output, folder)), one, digest)
-    values = open_values(config)
     if values:
-        text = f"config/billproof.yaml is packed as it is; look that none of these values is a secret: {'; '.join(values)}"
+        text = f"config/billproof.yaml is packed as it is; look that none of these holds a secret: {'; '.join(values)}"
         yield f"  look     {shown(text, None)}"
 
 

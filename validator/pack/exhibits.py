@@ -6,6 +6,7 @@ import hashlib
 import os
 
 from validator.config import Config
+from validator.destination_settings import FILL_IN
 from validator.digests import combined
 from validator.ledger import ATTESTATION, Ledger, Standing, file_name
 from validator.pack.bundle import Content
@@ -15,6 +16,8 @@ from validator.receipt import Receipt
 from validator.rule import RuleSet
 from validator.settings import Settings
 from validator.signing.attestation import deviations_of_form, receipt_statement
+
+_NOTHING_BUT_TOKEN = {"{token}", "Bearer {token}", "Basic {token}"}
 
 
 def receipts_of(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str, Content]:
@@ -91,9 +94,10 @@ def _read(path: str | os.PathLike[str]) -> bytes:
 
 def open_values(config: Config) -> list[str]:
     """Where the configuration, which is packed as it is, holds values that only people can tell from a secret."""
-    found = []
+    found = ["its comments"] if b"#" in config_bytes(config) else []
     for name, one in config.file.destinations.items():
         found += [f"{name}: base_url"] if one.base_url else []
+        found += [f"{name}: path"] if one.kind == "http" and one.path and FILL_IN not in one.path else []
         for key, values in (("header", one.headers), ("query", one.query)):
-            found += [f"{name}: {key} {each}" for each, value in (values or {}).items() if "{token}" not in value]
+            found += [f"{name}: {key} {each}" for each, value in (values or {}).items() if value not in _NOTHING_BUT_TOKEN]
     return found
