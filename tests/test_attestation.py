@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from google.protobuf import json_format
 from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
 from in_toto_attestation.v1 import statement_pb2
@@ -25,7 +27,7 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from tests.signing import Keys, canonical, envelope, make_keys, pem, signed, statements
-from tests.support import FIXTURES, make_ready, process, run
+from tests.support import AS_OF, FIXTURES, make_ready, process, run
 from tests.support import fixture as whole_file
 from tests.uploading import World, export, stand_still, verified
 from validator.checks import KINDS
@@ -168,6 +170,28 @@ def test_two_runs_at_one_instant_sign_the_same_bytes(tmp_path: Path, keys: Keys,
     assert signed(keys, path).beside.read_bytes() == first
 
 
+def test_two_names_that_are_shown_as_one_are_told_apart(tmp_path: Path, keys: Keys) -> None:
+    bad = put(tmp_path, FIXTURES / "demo" / "cost_2025-10-04_2025-11-03.csv", "anna@example.com.csv")
+    good = put(tmp_path, GOOD, "bob@example.com.csv")
+    found = signed(keys, bad, str(good))
+    assert len({one["path"] for one in found.document["files"]}) == 1
+    assert "OC303 outside-month" in found.test_result["predicate"]["failedTests"]
+    (test, summary) = statements(Path(f"{good}.intoto.jsonl").read_bytes())
+    assert (test["predicate"]["result"], test["predicate"]["failedTests"]) == ("PASSED", [])
+    assert summary["predicate"]["properties"] == ["BILLPROOF_PASSED_AS_CHECK"]
+    code, out, _ = run("verify", str(found.report), str(good), "--key", str(keys.public))
+    assert (code, out.splitlines()[0]) == (0, "AGREES"), out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_report_may_have_a_name_that_is_no_text(tmp_path: Path, keys: Keys) -> None:
+    path, report = put(tmp_path), f"{tmp_path}/rep\udcff.json"
+    code, _, err = run("check", str(path), "--as-of", AS_OF, "--attest", str(keys.private), "--output", f"json={report}")
+    assert (code, err) == (0, "")
+    assert statements(Path(f"{path}.intoto.jsonl").read_bytes())[0]["subject"][1]["name"] == r"rep\xFF.json"
+    assert run("verify", report, str(path), "--key", str(keys.public))[1].splitlines()[0] == "AGREES"
+
+
 def test_each_of_several_files_has_its_own(tmp_path: Path, keys: Keys) -> None:
     good, bad = put(tmp_path), put(tmp_path, FIXTURES / "demo" / "cost_2025-10-04_2025-11-03.csv")
     found = signed(keys, good, str(bad), str(tmp_path / "exports" / "nowhere.csv"))
@@ -256,7 +280,7 @@ def test_files_that_are_no_key_are_told_apart_and_never_shown(tmp_path: Path, ke
         assert text in err
         assert "openssl" in err
         assert inner[16:32] not in err
-    assert "Is a directory" in refused(tmp_path, *with_report(tmp_path, tmp_path))
+    assert "is a folder, not a file" in refused(tmp_path, *with_report(tmp_path, tmp_path))
     assert NO_SUCH in refused(tmp_path, *with_report(tmp_path, tmp_path / "nowhere"))
 
 
@@ -306,7 +330,7 @@ def test_what_another_has_signed_or_written_is_kept(tmp_path: Path, keys: Keys) 
     beside = Path(f"{path}.intoto.jsonl")
     theirs = signed(make_keys(tmp_path, "other"), path).beside.read_bytes()
     (tmp_path / "exports" / "report.json").unlink()
-    for data in (theirs, theirs.replace(b'"', b" ", 1), b"anything"):
+    for data in (theirs, theirs.replace(b'"', b" ", 1), b"anything", b"", b"\n", b" " * 20_000_000):
         beside.write_bytes(data)
         code, _, err = run("check", str(path), *with_report(tmp_path, keys.private))
         assert (code, "was not signed with this key" in err) == (2, True)
@@ -463,6 +487,7 @@ ENVELOPES: dict[str, Callable[[dict[str, Any]], object]] = {
     "an empty signature": lambda one: signature(one).update(sig=""),
     "a changed signature": lambda one: signature(one).update(sig=flipped(signature(one)["sig"])),
     "a short signature": lambda one: signature(one).update(sig=base64.b64encode(b"x" * 63).decode()),
+    "no text as hint to the key": lambda one: signature(one).update(keyid={"sig": ""}),
     "no text as signature": lambda one: signature(one).update(sig=7),
     "a signature in base64 without its end": lambda one: signature(one).update(sig=signature(one)["sig"].rstrip("=")),
     "blanks in base64": lambda one: one.update(payload=one["payload"][:4] + "\n" + one["payload"][4:]),
@@ -498,7 +523,8 @@ def test_more_or_fewer_statements_never_agree(case: Case) -> None:
     other = json.dumps(envelope(case.keys.key, canonical({"_type": "x"}))).encode() + b"\n"
     for data in (
         b"", b"\n", first, second, first + first, first + second + second, first + second + b"\n", first + second + other,
-        first + second + b"{}\n", first.strip() + second, b"[" + first.strip() + b"," + second.strip() + b"]",
+        first + second + b"{}\n", first.strip() + second, first.strip() + b"\r" + second,
+        b"[" + first.strip() + b"," + second.strip() + b"]",
         b"\xef\xbb\xbf" + first + second, (first + second)[:-20],
     ):  # fmt: skip
         assert case.deviations(data), data
@@ -561,6 +587,9 @@ def test_files_that_are_no_public_key_are_told_apart(tmp_path: Path, keys: Keys,
         (ec, "no Ed25519 key"),
         (keys.public.read_bytes().replace(b"MCow", b"MC0w"), "damaged"),
         (b"x", "no public key in PEM"),
+        (keys.public.read_bytes() + keys.private.read_bytes(), "holds more than one key"),
+        (keys.public.read_bytes() + make_public(Ed25519PrivateKey.generate()), "holds more than one key"),
+        (b" " * 65_537, "is larger than 65,536 bytes"),
     ):
         wrong.write_bytes(data)
         code, out, err = run("ledger", "verify", "--key", str(wrong))
@@ -575,6 +604,26 @@ def make_public(key: Any) -> bytes:
 
     found: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return found
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are of POSIX")
+def test_a_pipe_or_a_device_is_no_key_and_no_attestation(tmp_path: Path, keys: Keys) -> None:
+    """Read like files, the first would wait for ever and the second never end."""
+    path = put(tmp_path)
+    found = signed(keys, path)
+    pipe, device = tmp_path / "pipe", tmp_path / "device"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    for odd in (pipe, device):
+        code, _, err = run("verify", str(found.report), "--key", str(odd))
+        assert (code, err.splitlines()[0]) == (2, f"--key: {odd}: is a device or pipe, not a file")
+        code, _, err = run("check", str(path), *with_report(tmp_path, odd))
+        assert (code, err.splitlines()[0]) == (2, f"--attest: {odd}: is a device or pipe, not a file")
+        found.beside.unlink()
+        found.beside.symlink_to(odd)
+        code, _, err = run("check", str(path), *with_report(tmp_path, keys.private))
+        assert (code, "was not signed with this key" in err) == (2, True)
+        assert found.beside.is_symlink()
 
 
 # --- receipts ---
@@ -618,7 +667,7 @@ def test_a_ledger_with_attestations_goes_on(world: World, keys: Keys) -> None:
     assert verified() == (0, "PASS  3 receipts, 0 faults\n")
     code, out = verified_with(keys)
     assert code == 1
-    assert f"{world.files()[-1].name}.intoto.jsonl: cannot be read, so nobody vouches for the receipt" in out
+    assert f"{world.files()[-1].name}.intoto.jsonl: is not there, so nobody vouches for the receipt" in out
     assert out.endswith("FAIL  3 receipts, 1 fault\n")
     assert run("ledger", "list")[0] == run("status", "--month", "2025-10")[0] == 0
 
@@ -705,6 +754,7 @@ def test_the_receipt_is_there_before_its_attestation(world: World, keys: Keys, m
     found = world.upload(world.put(export()), "--attest", str(keys.private))
     assert found.code == 3
     assert "the receipt is written, its attestation could not be: No space left" in found.err
+    assert "so billproof ledger verify --key will call the missing attestation a fault" in found.err
     assert world.statuses() == ["accepted"]
     assert verified()[0] == 0
     assert verified_with(keys)[0] == 1

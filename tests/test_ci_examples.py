@@ -69,6 +69,21 @@ def test_the_two_lines_of_the_page(origin: Path, tmp_path: Path) -> None:
     assert "NOTHING SENT  2 files there already" in done(upload, job(tmp_path, "later"))
 
 
+def test_another_ledger_than_the_one_that_is_saved_is_refused(origin: Path, tmp_path: Path) -> None:
+    folder = job(tmp_path, "main")
+    config = folder / "billproof.yaml"
+    config.write_text(config.read_text("utf-8").replace("ledger: .ledger", "ledger: .billproof/ledger"), "utf-8")
+    for line in (f"{SCRIPT} --dry-run", SCRIPT):
+        ended = shell(line, folder)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert "billproof.yaml must say `ledger: .ledger`" in ended.stderr
+    assert not (folder / ".ledger").exists()
+    for spelling in ('ledger: ".ledger"', "ledger: ./.ledger/   # its branch"):
+        config.write_text(config.read_text("utf-8").replace("ledger: .billproof/ledger", spelling), "utf-8")
+        assert "NOTHING SENT  a dry run: 2 files would be sent" in done(f"{SCRIPT} --dry-run", folder)
+        config.write_text(config.read_text("utf-8").replace(spelling, "ledger: .billproof/ledger"), "utf-8")
+
+
 def test_a_file_at_fault_stops_both(origin: Path, tmp_path: Path) -> None:
     folder = job(tmp_path, "main")
     put_bad(folder)

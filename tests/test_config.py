@@ -305,8 +305,13 @@ def test_a_fault_with_its_line(project: Path, text: str, line: int, told: str) -
 @pytest.mark.parametrize(
     "token",
     [
-        "hunter2-hunter2", "{env: hunter2-hunter2}", "{env: hunter2Hunter2}", "{secret: hunter2}", "{id_env: hunter2-x}",
-        "[hunter2]", '"hunter2"',
+        "hunter2-hunter2",
+        "{env: hunter2-hunter2}",
+        "{env: hunter2Hunter2}",
+        "{secret: hunter2}",
+        "{id_env: hunter2-x}",
+        "[hunter2]",
+        '"hunter2"',
     ],
 )
 def test_a_secret_in_the_wrong_place_is_not_shown(project: Path, token: str) -> None:

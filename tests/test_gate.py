@@ -277,7 +277,8 @@ def test_a_ledger_that_cannot_be_written_before(world: World, monkeypatch: pytes
         cannot_write(patch, ".begun")
         found = world.upload("export.csv")
     assert found.code == 3
-    assert "the receipt could not be written: No space left on device" in found.err
+    assert "so export.csv was not sent: No space left on device\n" in found.err
+    assert "SENT" not in found.err
     assert world.place.current() is None
     assert world.files() == world.files(".begun") == []
     assert world.upload("export.csv").code == 0
@@ -289,7 +290,9 @@ def test_a_ledger_that_cannot_be_written_after(world: World, monkeypatch: pytest
         cannot_write(patch, ".json")
         found = world.upload("export.csv")
     assert (found.code, found.out) == (3, "")
-    assert "the receipt could not be written" in found.err
+    text = "export.csv WAS SENT (written and pointed to), and its receipt could not be written: No space left on device\n"
+    assert text in found.err
+    assert "keep the ledger with its .begun file" in found.err
     assert world.place.current() == OCTOBER, "it was sent"
     assert world.files() == []
     assert len(world.files(".begun")) == 1
@@ -301,6 +304,31 @@ def test_a_ledger_that_cannot_be_written_after(world: World, monkeypatch: pytest
     assert world.statuses() == ["unknown", "already_there"]
     assert world.place.versions() == [OCTOBER]
     assert verified() == (0, "PASS  2 receipts, 0 faults\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer("unknown", "no answer"), "october.csv MAY HAVE BEEN SENT (no answer), and its receipt could not be written"),
+        (Answer("refused", "no"), "october.csv was refused (no), and its receipt could not be written"),
+        (Answer("already_there", "had it"), "october.csv was there already (had it), and its receipt could not be written"),
+        (Answer("refused", "down", attempts=0), "october.csv was not sent now (down), and its receipt could not be written"),
+    ],
+    ids=lambda one: one.status if isinstance(one, Answer) else "",
+)  # fmt: skip
+def test_what_became_of_a_file_is_told_without_its_receipt(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: Answer, told: str
+) -> None:
+    world.put(OCTOBER, "october.csv")
+    monkeypatch.setattr(DirectoryDestination, "send", lambda *_: answer)
+    cannot_write(monkeypatch, ".json")
+    found = world.upload("october.csv")
+    assert (found.code, found.out) == (3, "")
+    assert f"{told}: No space left on device" in found.err
+
+    again = world.upload("october.csv")
+    text = "october.csv was not sent now (the command ended before the destination had answered), and its receipt could not be"
+    assert (again.code, again.out, text in again.err) == (3, "", True), again.err
 
 
 @pytest.mark.parametrize("what", ["lock", "month"])

@@ -340,10 +340,68 @@ def attempt_removed(folder: Path, files: Sequence[Path]) -> Path:
     return path
 
 
+def receipt_a_link(folder: Path, files: Sequence[Path]) -> Path:
+    """To the same bytes elsewhere: whoever may write there may change them."""
+    elsewhere = folder.parent / "elsewhere.json"
+    files[1].rename(elsewhere)
+    files[1].symlink_to(elsewhere)
+    return files[1]
+
+
+def receipt_a_pipe(folder: Path, files: Sequence[Path]) -> Path:
+    files[1].unlink()
+    os.mkfifo(files[1])
+    return files[1]
+
+
+def receipt_without_end(folder: Path, files: Sequence[Path]) -> Path:
+    """A hole of 64 MiB, which takes no room on the disk."""
+    os.truncate(files[1], 1 << 26)
+    return files[1]
+
+
+def attestation_a_link(folder: Path, files: Sequence[Path]) -> Path:
+    path = files[1].with_name(f"{files[1].name}.intoto.jsonl")
+    path.symlink_to("/dev/zero")
+    return path
+
+
+def attestation_a_pipe(folder: Path, files: Sequence[Path]) -> Path:
+    path = files[1].with_name(f"{files[1].name}.intoto.jsonl")
+    os.mkfifo(path)
+    return path
+
+
+def numbered(n: object, first: Path) -> Path:
+    """A copy of a receipt with another number, under the name that fits."""
+    data = receipt.encoded(json.loads(first.read_bytes()) | {"n": n})
+    path = first.with_name(f"{n:04}-{sha256(data)[:12]}.json")
+    path.write_bytes(data)
+    return path
+
+
+def number_far_ahead(folder: Path, files: Sequence[Path]) -> Path:
+    """No memory holds a list of all the numbers between."""
+    return numbered(99_999_999_999, files[0])
+
+
+def number_below_one(folder: Path, files: Sequence[Path]) -> Path:
+    return numbered(-5, files[0])
+
+
+def number_without_end(folder: Path, files: Sequence[Path]) -> Path:
+    data = files[0].read_bytes().replace(b'"n": 1', b'"n": 1e999')
+    path = files[0].with_name(f"0001-{sha256(data)[:12]}.json")
+    path.write_bytes(data)
+    return path
+
+
 DAMAGES: tuple[Callable[[Path, Sequence[Path]], Path], ...] = (
     edited, one_bit, edited_and_renamed, truncated, emptied, not_json, line_ends_changed, first_removed,
     first_removed_with_attempt, middle_removed, month_removed, moved, copied_elsewhere, foreign, extra_file,
     extra_at_the_root, conflict_copy, renamed, attempt_edited, attempt_removed,
+    receipt_a_link, receipt_a_pipe, receipt_without_end, attestation_a_link, attestation_a_pipe, number_far_ahead,
+    number_below_one, number_without_end,
 )  # fmt: skip
 
 
@@ -364,6 +422,24 @@ def test_damage_is_named_and_nothing_is_sent(kept: World, damage: Callable[[Path
         assert found.err.splitlines()[-1].endswith("billproof ledger verify")
         assert kept.everything() == before
     assert kept.place.versions() == versions
+
+
+def test_status_of_a_ledger_with_a_number_far_ahead(kept: World) -> None:
+    number_far_ahead(kept.ledger, kept.files())
+    assert "there are no receipts with numbers 3 to 99999999998 before it" in verified()[1]
+    kept.put(export("120"), "exports/new.csv")
+    kept.configure(BOTH.replace("archive}", "archive, files: exports}", 1))
+    code, out, _ = run("status", "--month", MONTH)
+    assert (code, "newer file exports/new.csv is not proved: OC601, OC602" in out) == (1, True), out
+
+
+def test_the_mark_of_a_ledger_is_no_link(kept: World) -> None:
+    mark = kept.ledger / "ledger.json"
+    mark.rename(kept.root / "mark.json")
+    mark.symlink_to(kept.root / "mark.json")
+    code, out, err = run("ledger", "verify")
+    assert (code, out) == (3, "")
+    assert err.startswith(f"{LEDGER}/ledger.json: is a link")
 
 
 def test_a_last_receipt_that_was_removed_is_as_if_the_command_was_cut_off(kept: World) -> None:
@@ -676,9 +752,8 @@ def test_a_cut_off_attempt_counts_as_unknown_before_it_is_settled(world: World) 
     assert [(one.n, one.status) for one in found.receipts] == [(1, "accepted"), (2, "unknown")]
     assert not found.is_current(sha256(export("100")))
     with pytest.raises(BillproofError, match="receipt could not be written"):
-        same = receipt.concluded(begun.document, begun.sha256, Answer("accepted", "yes"), "2026-01-01T00:00:00Z")
-        for _ in range(2):
-            again._write(begun.folder, same, "json")  # what is there already is never written over
+        for _ in range(2):  # what is there already is never written over
+            again.conclude(begun, Answer("accepted", "yes"), "2026-01-01T00:00:00Z")
 
 
 def test_the_lock_is_waited_for_and_given_up(world: World) -> None:

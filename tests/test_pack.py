@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.uploading import ACME, LABS, export, stand_still
 from validator.pack.bundle import SUMS, sums_of
 from validator.pack.command import _packed_name
 from validator.receipt import encoded
+from validator.render.json import render_json
 from validator.settings import parse_as_of
 
 NAME = "cost_2025-10-01_2025-10-31.csv"
@@ -348,8 +351,56 @@ def test_the_report_of_the_upload_is_taken_if_it_is_found(project: Path) -> None
     Path("3.json").write_text(json.dumps(json.loads(Path("october.json").read_bytes())))
     Path("4.json").write_bytes(Path("october.json").read_bytes().replace(b'"run": {', b'"run": {\n    "x": 1,'))
     folder, out = packed()
-    assert "written at the upload, byte for byte" in out
+    assert "report   found in a file: its result_sha256" in out
     assert (folder / "report.json").read_bytes() == Path("october.json").read_bytes()
+
+
+Tree = dict[str, Any]
+EDITS: dict[str, Callable[[Tree], object]] = {
+    "actor": lambda run: run["ci"].update(actor="nobody"),
+    "host": lambda run: run.update(host="elsewhere.example.com"),
+    "as_of": lambda run: run.update(as_of="2025-11-05T08:00:00Z", started="2025-11-05T08:00:00Z"),
+    "started": lambda run: run.update(started="1999-01-01T00:00:00Z"),
+    "finished before it began": lambda run: run.update(finished="2025-11-04T07:59:59Z"),
+    "finished after the sending": lambda run: run.update(finished="2025-11-04T08:00:01Z"),
+}
+
+
+def edited(source: str, target: str, edit: Callable[[Tree], object]) -> bytes:
+    """A report whose `run`, which no digest is over, was edited; otherwise as billproof writes it."""
+    report = json.loads(Path(source).read_bytes())
+    edit(report["run"])
+    Path(target).write_text(render_json(report), "utf-8")
+    return Path(target).read_bytes()
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_report_whose_run_is_not_that_of_the_receipt_is_not_taken(project: Path, edit: str) -> None:
+    upload(put(), "--output", "json=october.json")
+    before = Path("october.json").read_bytes()
+    assert edited("october.json", "october.json", EDITS[edit]) != before
+    folder, out = packed()
+    assert "report   made again when this was packed; its result is that of the upload" in out
+    assert (folder / "report.json").read_bytes() != Path("october.json").read_bytes()
+
+
+def test_two_reports_of_an_upload_that_differ_are_refused(project: Path) -> None:
+    """With --as-of no receipt knows when the run was started. Nothing that is not proved may choose."""
+    upload(put(), "--as-of", "2025-11-03", "--output", "json=october.json")
+    shutil.copy("october.json", "copy.json")
+    assert "report   found in a file" in packed(output="../one")[1]
+    data = edited("october.json", "another.json", lambda run: run.update(started="1999-01-01T00:00:00Z"))
+    subjects = [{"name": "", "digest": {"sha256": hashlib.sha256(one).hexdigest()}} for one in (OCTOBER, data)]
+    statement = base64.b64encode(json.dumps({"subject": subjects}).encode()).decode()
+    Path(EXPORTS, f"{NAME}.intoto.jsonl").write_text(json.dumps({"payload": statement}) + "\n")
+    err = refused()
+    assert "two reports fit that upload, and they differ: " in err
+    assert "another.json and " in err and "billproof verify REPORT FILE --key PUB" in err
+    for name in ("copy.json", "october.json"):
+        os.remove(name)
+    folder, out = packed()
+    assert "signed   no: what lies beside the export is no attestation of this report" in out
+    assert not list(folder.glob("*.intoto.jsonl"))
 
 
 def test_waivers_count_as_they_did_though_they_have_expired(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -442,9 +493,11 @@ def test_signatures_are_packed_with_what_they_speak_of(key: Path) -> None:
     assert (folder / f"{NAME}.intoto.jsonl").read_bytes() == Path(EXPORTS, f"{NAME}.intoto.jsonl").read_bytes()
     assert len(list((folder / "receipts").glob("*.json.intoto.jsonl"))) == 1
     assert (folder / "report.json").read_bytes() == Path("report.json").read_bytes()
-    assert "the export with this report" in out
+    checks = "billproof verify report.json --key public-key.pem"
+    assert f"signed   not checked, for pack has no public key; in the pack: {checks}" in out
     assert "nobody signed it" not in readme(folder)
-    assert "Whose signatures these are" in readme(folder)
+    assert f"Whose signatures these are: pack has no public key and checked none. In this folder: {checks}" in readme(folder)
+    assert "the signature was not checked when this was packed" in readme(folder)
     shutil.copy("../public-key.pem", folder)
     commands = of_section(folder, "The signatures")
     assert "Signature Verified Successfully" in shell(folder, commands)
@@ -459,7 +512,7 @@ def test_a_signature_over_another_report_is_left_out_and_that_is_told(key: Path)
     os.remove("report.json")
     folder, out = packed()
     assert not (folder / f"{NAME}.intoto.jsonl").exists()
-    assert "speaks of another report" in out
+    assert "signed   no: what lies beside the export is no attestation of this report" in out
     assert "nobody signed it" in readme(folder)
     shutil.copy("../public-key.pem", folder)
     assert "Signature Verified Successfully" in shell(folder, of_section(folder, "The signatures"))  # that of the receipt
@@ -472,6 +525,52 @@ def test_what_only_looks_like_a_signature_is_left_out(project: Path, data: bytes
     folder, out = packed()
     assert not list(folder.glob("*.intoto.jsonl"))
     assert "signed   no" in out
+
+
+def receipt_attestation() -> Path:
+    (found,) = Path(".ledger/archive").rglob("*.json.intoto.jsonl")
+    return found
+
+
+@pytest.mark.parametrize("how", ["link", "pipe", "endless"])
+def test_a_link_in_the_ledger_leads_nowhere(key: Path, how: str) -> None:
+    """Whoever may write into the ledger could have any file packed that the packer may read: a private key."""
+    upload(put(), "--attest", str(key), "--output", "json=report.json")
+    attested = receipt_attestation()
+    attested.unlink()
+    if how == "pipe":
+        os.mkfifo(attested)
+    else:
+        attested.symlink_to(key.resolve() if how == "link" else "/dev/zero")
+    code, out, _ = run("ledger", "verify", "--key", "../public-key.pem")
+    assert (code, f"{attested}: is a link" in out) == (1, True), out
+    assert f"{attested}: is a link" in refused()
+
+
+def unsigned(path: Path, data: bytes) -> bytes:
+    return b"not even JSON\n"
+
+
+def of_another_receipt(path: Path, data: bytes) -> bytes:
+    """An attestation as it should be, of the export and not of the receipt."""
+    return Path(EXPORTS, f"{NAME}.intoto.jsonl").read_bytes()
+
+
+def without_signature(path: Path, data: bytes) -> bytes:
+    envelope = json.loads(data) | {"signatures": [{"sig": ""}]}
+    return json.dumps(envelope).encode() + b"\n"
+
+
+def with_more(path: Path, data: bytes) -> bytes:
+    return data + Path("../private.pem").read_bytes()
+
+
+@pytest.mark.parametrize("spoil", [unsigned, of_another_receipt, without_signature, with_more], ids=lambda one: one.__name__)
+def test_only_an_attestation_of_the_receipt_is_packed_as_one(key: Path, spoil: Callable[[Path, bytes], bytes]) -> None:
+    upload(put(), "--attest", str(key), "--output", "json=report.json")
+    attested = receipt_attestation()
+    attested.write_bytes(spoil(attested, attested.read_bytes()))
+    assert f"{attested} is no attestation of its receipt: " in refused()
 
 
 # --- checked without billproof ---

@@ -866,6 +866,34 @@ def test_a_check_says_of_replaced_bytes_what_an_upload_would(world: World) -> No
     assert check(old, as_of=None).code == 0, "nothing is wrong with the file itself"
 
 
+def test_a_check_says_of_two_files_of_a_month_what_an_upload_would(world: World) -> None:
+    one, other = world.put(export("100"), "one.csv"), world.put(export("110"), "other.csv")
+    found = check(one, other, "--policy", "upload", as_of=None)
+    assert found.report is not None
+    assert (found.code, found.report["verdict"]) == (3, "unproved")
+    assert found.report["upload"] == {"ready": False, "because": ["two_files"]}
+    assert [(reason["code"], reason["file"]) for reason in found.report["reasons"]] == [
+        ("two_files", "one.csv"), ("two_files", "other.csv"),
+    ]  # fmt: skip
+    assert "UNPROVED  one.csv: two files for 2025-10 of research: one.csv and other.csv\n" in found.out
+    told = check(one, other, as_of=None)
+    assert told.code == 0, "each of them is good"
+    assert told.report is not None and told.report["upload"] == {"ready": False, "because": ["two_files"]}
+    assert told.out.endswith("Would be uploaded: no: two files of one month\n")
+
+
+def test_a_check_judges_no_later_than_the_clock_what_an_upload_would(world: World) -> None:
+    path, later = world.put(export("100")), "2026-01-05T12:00:01Z"
+    found = check(path, "--policy", "upload", as_of=later)
+    message = "--as-of is later than the clock; an upload judges by what is over\nLeave it out.\n"
+    assert (found.code, found.out, found.err, found.report) == (2, "", message, None)
+    told = check(path, as_of=later)
+    assert told.code == 0, "a check may ask what will be"
+    assert told.report is not None and told.report["upload"] == {"ready": False, "because": ["later_than_clock"]}
+    assert told.out.endswith("Would be uploaded: no: --as-of is later than the clock\n")
+    assert check(path, "--policy", "upload", as_of="2026-01-05T12:00:00Z").code == 0
+
+
 def test_a_month_at_another_address_is_not_there(world: World) -> None:
     world.send(export("100"))
     text = (world.root / "billproof.yaml").read_text("utf-8")

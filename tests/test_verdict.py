@@ -287,6 +287,32 @@ def test_line_12_an_inferred_month_without_a_waiver_goes_on() -> None:
     assert GOOD.with_file(month=Sourced("2025-10", "inferred")).judged(UPLOAD).word == "pass"
 
 
+def test_line_12_two_files_of_one_month_keep_each_other_from_an_upload() -> None:
+    one, other = (GOOD.with_file(path=path, sha256=letter * 64).file for path, letter in (("one.csv", "1"), ("other.csv", "2")))
+    later = one._replace(path="later.csv", month=Sourced("2025-11", "--month"))
+    checked = judge(GOOD.ruleset, [one, later, other], CHECK)
+    assert [(each.word, each.because) for each in checked.files] == [
+        ("pass", ("two_files",)),
+        ("pass", ()),
+        ("pass", ("two_files",)),
+    ]
+    assert [each is not None for each in checked.passes] == [False, True, False]
+    verdict = judge(GOOD.ruleset, [one, later, other], UPLOAD)
+    assert [each.word for each in verdict.files] == ["unproved", "pass", "unproved"]
+    assert [(each.code, each.file, each.text) for each in verdict.reasons] == [
+        ("two_files", "one.csv", "two files for 2025-10 of research: one.csv and other.csv"),
+        ("two_files", "other.csv", "two files for 2025-10 of research: other.csv and one.csv"),
+    ]
+
+
+@pytest.mark.parametrize("change", [{"integration": None}, {"month": Sourced(None, "inferred")}, {"integration": "platform"}])
+def test_line_12_files_of_which_nobody_knows_that_they_are_of_one_month(change: dict[str, Any]) -> None:
+    one = GOOD.with_file(**change).file
+    others = [one] if change != {"integration": "platform"} else [GOOD.file]
+    verdict = judge(GOOD.ruleset, [one, *others], CHECK)
+    assert "two_files" not in {code for each in verdict.files for code in each.because}
+
+
 def test_line_14_warnings_fail_where_they_are_asked_to() -> None:
     warned = outcome("AA014", "failed", **FAILED)(GOOD)
     verdict = warned.judged(CHECK._replace(fail_on="warning"))

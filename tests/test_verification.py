@@ -456,11 +456,65 @@ def test_a_verdict_that_does_not_follow_is_seen(folder: Path) -> None:
     assert "export.csv: the report says pass; its outcomes say fail" in out
 
 
+def test_two_names_that_are_shown_as_one_agree(folder: Path) -> None:
+    shutil.copy(FIXTURES / "demo" / "cost_2025-10-04_2025-11-03.csv", folder / "anna@example.com.csv")
+    shutil.copy(GOOD, folder / "bob@example.com.csv")
+    report = reported("anna@example.com.csv", "bob@example.com.csv")
+    assert [(one["path"], one["verdict"]) for one in report["files"]] == [("<e-mail>", "fail"), ("<e-mail>", "pass")]
+    for named in ("anna@example.com.csv", "bob@example.com.csv"):
+        code, out = verified(named)
+        assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+
+
 def test_a_file_that_stands_in_a_report_twice_is_seen() -> None:
     report = reported("export.csv")
     report["files"] *= 2
     write(report)
     assert verified()[0] == 1
+
+
+def two_of_a_month(folder: Path) -> tuple[str, ...]:
+    """Two good exports of one month, and the arguments of their check."""
+    make_ready(folder)
+    (folder / "other.csv").write_bytes(export("100"))
+    return "export.csv", "other.csv", "--month", "2025-10"
+
+
+@pytest.mark.parametrize("policy", ["check", "upload"])
+def test_two_files_of_a_month_agree(folder: Path, policy: str) -> None:
+    report = reported(*two_of_a_month(folder), "--policy", policy)
+    assert report["upload"]["because"] == ["two_files"]
+    assert {one["verdict"] for one in report["files"]} == {"pass" if policy == "check" else "unproved"}
+    for named in ((), ("other.csv",), ("--config", "billproof.yaml")):
+        code, out = verified(*named)
+        assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+
+
+@pytest.mark.parametrize("policy", ["check", "upload"])
+def test_two_files_of_a_month_that_are_said_to_be_ready_differ(folder: Path, policy: str) -> None:
+    report = reported(*two_of_a_month(folder), "--policy", policy)
+    report["upload"] = {"ready": True, "because": []}
+    report |= {"verdict": "pass", "exit_code": 0, "reasons": []}
+    for one in report["files"]:
+        one["verdict"] = "pass"
+    write(report)
+    code, out = verified()
+    assert (code, out.splitlines()[0]) == (1, "DIFFERS"), out
+    assert "upload, ready: the report says true; now it is false" in out
+
+
+@pytest.mark.parametrize("command", ["check", "upload"])
+def test_an_upload_that_was_judged_later_than_its_clock_differs(folder: Path, command: str) -> None:
+    make_ready(folder)
+    report = reported("export.csv", "--policy", "upload")
+    report["policy"]["command"] = command
+    write(report)
+    assert verified()[0] == 0
+    report["settings"]["as_of"]["value"] = report["run"]["as_of"] = "2025-12-01T00:00:01Z"
+    write(report)
+    code, out = verified()
+    assert (code, out.splitlines()[0]) == (1, "DIFFERS"), out
+    assert "--as-of is later than the clock" in out
 
 
 @pytest.mark.parametrize(

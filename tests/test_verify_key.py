@@ -143,6 +143,34 @@ def test_every_file_of_a_report_must_be_attested(tmp_path: Path, keys: Keys) -> 
     assert verified(found, *key)[:2] == (0, "AGREES")
 
 
+def test_two_files_of_the_same_bytes_are_each_signed(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their statements differ: in its integration's folder the one is another's, and fails."""
+    monkeypatch.chdir(tmp_path)
+    path = put(tmp_path)
+    for folder in ("own", "foreign"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(path, tmp_path / folder)
+    (tmp_path / "billproof.yaml").write_text(
+        "version: 1\nintegrations:\n"
+        "  - {name: own, organization: org-EXAMPLEacme01, files: own/}\n"
+        "  - {name: foreign, organization: org-EXAMPLEother1, files: foreign/}\n"
+    )
+    own, foreign = tmp_path / "own" / path.name, tmp_path / "foreign" / path.name
+    found = signed(keys, own, str(foreign), "--config", str(tmp_path / "billproof.yaml"))
+    assert [one["verdict"] for one in found.document["files"]] == ["pass", "fail"]
+    key = ("--key", str(keys.public))
+    for named, result in ((), ""), ((str(own),), "PASSED"), ((str(foreign),), "FAILED"):
+        code, word, attested = verified(found, *named, *key)
+        assert (code, word) == (0, "AGREES")
+        assert result in attested
+    moved = tmp_path / "moved.csv"
+    shutil.copy(foreign, moved)
+    shutil.copy(f"{foreign}.intoto.jsonl", f"{moved}.intoto.jsonl")
+    assert verified(found, str(moved), *key)[:2] == (0, "AGREES")
+    shutil.copy(found.beside, f"{foreign}.intoto.jsonl")
+    assert verified(found, str(foreign), *key)[:2] == (1, "DIFFERS"), "what was signed of the other one"
+
+
 def test_a_file_that_is_not_the_one_in_the_report_differs_whatever_is_beside_it(tmp_path: Path, keys: Keys) -> None:
     found = signed(keys, put(tmp_path))
     other = tmp_path / "other.csv"

@@ -6,7 +6,9 @@ What nobody can see from the ledger alone is the loss of its last upload, all fi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import stat
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from validator.ledger import Ledger, LedgerFault, Month, attested_by, file_name, month_of
 from validator.receipt import Receipt
@@ -25,14 +27,13 @@ def contents(ledger: Ledger) -> Contents:
     """Everything in a ledger, all of it read. Raises LedgerFault if a folder cannot be listed."""
     receipts: dict[str, Receipt] = {}
     attempts: dict[str, Receipt] = {}
-    faults = []
+    faults: list[str] = []
     files = ledger.all_files()
     there = set(files)
     for folder, name in files:
         attested = attested_by(name)
         if attested is not None:
-            if (folder, attested) not in there:
-                faults.append(f"{os.path.join(folder, name)}: attests a receipt that is not there: it was removed or edited")
+            faults += _attestation_faults(os.path.join(folder, name), (folder, attested) in there)
             continue
         try:
             one = ledger.read(folder, name)
@@ -40,7 +41,7 @@ def contents(ledger: Ledger) -> Contents:
             faults.append(error.message)
         else:
             (attempts if name.endswith(".begun") else receipts)[one.sha256] = one
-    faults += (*_missing(ledger, receipts, attempts), *_gaps([*receipts.values(), *attempts.values()]))
+    faults += (*_missing(ledger, receipts, attempts), *_gaps(ledger, receipts, attempts))
     return Contents(receipts, attempts, tuple(faults))
 
 
@@ -79,11 +80,23 @@ def _missing(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[
             yield f"{path}: its attempt {file_name(one.n, one.attempt, 'begun')} is not there: removed or edited"
 
 
-def _gaps(found: Iterable[Receipt]) -> Iterator[str]:
-    """Numbers of a month that are left out."""
-    months: dict[Month, set[int]] = {}
-    for one in found:
-        months.setdefault(month_of(one), set()).add(one.n)
-    for month, numbers in sorted(months.items()):
-        for n in sorted(set(range(1, max(numbers))) - numbers):
-            yield f"{' '.join(month)}: there is no receipt with number {n}: it was removed"
+def _attestation_faults(path: str, has_receipt: bool) -> Iterator[str]:
+    """What is wrong with the attestation of a receipt as a file; what it says takes a key."""
+    if not has_receipt:
+        yield f"{path}: attests a receipt that is not there: it was removed or edited"
+    elif not stat.S_ISREG(os.lstat(path).st_mode):
+        yield f"{path}: is a link, device or pipe, and no file of a ledger is"
+
+
+def _gaps(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:
+    """Numbers of a month that are left out, each gap once, however wide."""
+    months: dict[Month, dict[int, str]] = {}
+    for suffix, found in (("begun", attempts), ("json", receipts)):
+        for one in found.values():
+            months.setdefault(month_of(one), {})[one.n] = ledger.path(one, suffix)
+    for _, paths in sorted(months.items()):
+        for before, n in pairwise((0, *sorted(paths))):
+            if n - before == 2:
+                yield f"{paths[n]}: there is no receipt with number {n - 1} before it: it was removed"
+            elif n - before > 2:
+                yield f"{paths[n]}: there are no receipts with numbers {before + 1} to {n - 1} before it: they were removed"

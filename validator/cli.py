@@ -93,9 +93,10 @@ def _attest(signer: Signer, paths: Sequence[str], report: Mapping[str, Any], pat
     from hashlib import sha256
 
     from validator.signing.attestation import attest_files
+    from validator.values import shown
 
     written = _rendered("json", report, "verbose", False).encode("utf-8")
-    for left_out in attest_files(signer, report, paths, os.path.basename(path), sha256(written).hexdigest()):
+    for left_out in attest_files(signer, report, paths, shown(os.path.basename(path), None), sha256(written).hexdigest()):
         note(f"no attestation of {shown(left_out, None)}: it could not be read")
 
 

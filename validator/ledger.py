@@ -17,15 +17,18 @@ from typing import Any
 from urllib.parse import quote
 
 from validator import durable, receipt
-from validator.errors import BillproofError, Unwritable, UsageError
+from validator.errors import BillproofError, Unreadable, Unwritable, UsageError
 from validator.locking import PATIENCE_SECONDS, Waiting, locked
 from validator.receipt import Receipt, ReceiptFault
 from validator.record import Record
 from validator.shipment import Answer, Shipment
+from validator.source import Missing, own_bytes
+from validator.values import shown
 
 MARKER = "ledger.json"
 ATTESTATION = "json.intoto.jsonl"
 SCHEMA = "billproof/ledger/v1"
+LARGEST_FILE = 1 << 25
 
 _RECEIPT = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.json")
 _BEGUN = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.begun")
@@ -160,17 +163,26 @@ class Ledger:
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
-            raise Unwritable(f"the ledger {self.root} cannot be written: {error.strerror or error}") from None
-        found = self._write(folder, document, "begun")
+            text = f"the ledger {self.root} cannot be written, so {shown(shipment.name)} was not sent: {error.strerror or error}"
+            raise Unwritable(text) from None
+        fault = f"that an upload begins could not be written down, so {shown(shipment.name)} was not sent"
+        found = self._write(folder, document, "begun", fault, "Mend it, and run the same command again.")
         return Attempt(folder, found.sha256, document)
 
     def conclude(self, attempt: Attempt, answer: Answer, now: str) -> Receipt:
-        """Writes the receipt of an attempt. Raises Unwritable; that the upload was begun is on disk even then."""
-        found = self._write(attempt.folder, receipt.concluded(attempt.document, attempt.sha256, answer, now), "json")
+        """Writes the receipt of an attempt. Raises Unwritable, which says whether the file was sent; that the upload was begun
+        is on disk even then.
+        """
+        document = receipt.concluded(attempt.document, attempt.sha256, answer, now)
+        found = self._write(attempt.folder, document, "json", *_unrecorded(document["file"]["name"], answer))
         self._heads = sorted({found.sha256, *(one for one in self.heads() if one not in found.previous)})
         if self._attest is not None:
             data = self._attest(found, file_name(found.n, found.sha256, "json"))
-            _put(self.path(found, ATTESTATION), data, "the receipt is written, its attestation could not be")
+            _put(
+                self.path(found, ATTESTATION), data, "the receipt is written, its attestation could not be",
+                f"The receipt says what became of {found.file_name}: {answer.text}. No later run signs it, so "
+                "billproof ledger verify --key will call the missing attestation a fault.",
+            )  # fmt: skip
         return found
 
     def heads(self) -> list[str]:
@@ -206,6 +218,15 @@ class Ledger:
         """The file of a receipt."""
         return os.path.join(self.folder(month_of(one)), file_name(one.n, one.sha256, suffix))
 
+    def attestation(self, one: Receipt) -> bytes | None:
+        """What was signed of a receipt, as it lies there; None if nothing was. Raises LedgerFault if it is no small file."""
+        try:
+            return own_bytes(self.path(one, ATTESTATION), LARGEST_FILE)
+        except Missing:
+            return None
+        except Unreadable as error:
+            raise LedgerFault(error.message, "Restore it from where the ledger is kept; see billproof ledger verify.") from None
+
     def read(self, folder: str, name: str) -> Receipt:
         """A receipt or an attempt. Raises LedgerFault if it is none, or not as it was written, or not where."""
         path = os.path.join(folder, name)
@@ -215,11 +236,9 @@ class Ledger:
 
     def _read_once(self, path: str, folder: str, name: str) -> Receipt:
         try:
-            with open(path, "rb") as stream:
-                found = receipt.read(stream.read(), path)
-        except (OSError, ReceiptFault) as error:
-            text = error.message if isinstance(error, ReceiptFault) else f"{path}: cannot be read: {error.strerror}"
-            raise LedgerFault(text, "Nothing can be sent before this is cleared up: billproof ledger verify") from None
+            found = receipt.read(own_bytes(path, LARGEST_FILE), path)
+        except (Unreadable, ReceiptFault) as error:
+            raise LedgerFault(error.message, "Nothing can be sent before this is cleared up: billproof ledger verify") from None
         fault = self._fault(found, folder, name)
         if fault:
             raise LedgerFault(f"{path}: {fault}", "Restore it from where the ledger is kept; see billproof ledger verify.")
@@ -235,10 +254,10 @@ class Ledger:
             return f"is a receipt of {one.destination}, {one.organization}, {one.month}, and was moved here"
         return None
 
-    def _write(self, folder: str, document: Mapping[str, Any], suffix: str) -> Receipt:
+    def _write(self, folder: str, document: Mapping[str, Any], suffix: str, fault: str, help: str) -> Receipt:
         data = receipt.encoded(document)
         found = receipt.read(data, "receipt")
-        _put(os.path.join(folder, file_name(found.n, found.sha256, suffix)), data, "the receipt could not be written")
+        _put(os.path.join(folder, file_name(found.n, found.sha256, suffix)), data, fault, help)
         return found
 
 
@@ -246,12 +265,13 @@ def open_ledger(root: str, attest: Attest = None) -> Ledger:
     """The ledger in a folder. Raises NoLedger if none was made there, LedgerFault if its mark is damaged."""
     restore = "restore the ledger from where it is kept: docs/ci/state.md tells three ways."
     try:
-        with open(os.path.join(root, MARKER), "rb") as stream:
-            found = json.loads(stream.read())
-    except FileNotFoundError:
+        found = json.loads(own_bytes(os.path.join(root, MARKER), LARGEST_FILE))
+    except Missing:
         state = "is no ledger" if os.path.exists(root) else "does not exist"
         raise NoLedger(f"the ledger {root} {state}", f"First upload ever? billproof ledger init   Otherwise {restore}") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except Unreadable as error:
+        raise LedgerFault(error.message, restore.capitalize()) from None
+    except (ValueError, RecursionError) as error:
         raise LedgerFault(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore.capitalize()) from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("id"), str):
         raise LedgerFault(f"{root}/{MARKER}: is not the mark of a ledger", restore.capitalize())
@@ -294,11 +314,21 @@ def attested_by(name: str) -> str | None:
     return found[1] if found else None
 
 
-def _put(path: str, data: bytes, fault: str) -> None:
+def _put(path: str, data: bytes, fault: str, help: str) -> None:
     try:
         durable.put_new(path, [data])
     except OSError as error:
-        raise Unwritable(f"{path}: {fault}: {error.strerror or error}") from None
+        raise Unwritable(f"{path}: {fault}: {error.strerror or error}", help) from None
+
+
+def _unrecorded(name: str, answer: Answer) -> tuple[str, str]:
+    """What to say if the receipt of an answer cannot be written, and what to do: the file may be there all the same."""
+    again = "Mend it, keep the ledger with its .begun file, and run the same command again: that is safe."
+    words = {
+        "accepted": "WAS SENT", "unknown": "MAY HAVE BEEN SENT", "refused": "was refused", "already_there": "was there already",
+    }  # fmt: skip
+    sent = words[answer.status] if answer.attempts else "was not sent now"
+    return f"{name} {sent} ({answer.text}), and its receipt could not be written", again
 
 
 def _names(folder: str, pattern: re.Pattern[str]) -> list[str]:

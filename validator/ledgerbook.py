@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from validator.chain import contents
 from validator.config import Config
 from validator.errors import UsageError
-from validator.ledger import ATTESTATION, Ledger, Month, make_ledger, month_of, open_ledger
+from validator.ledger import ATTESTATION, Ledger, LedgerFault, Month, make_ledger, month_of, open_ledger
 from validator.receipt import Receipt
 from validator.shipped import shipped
 from validator.values import cents, is_month, shown
@@ -134,10 +134,12 @@ def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterat
     for one in found.values():
         beside = ledger.path(one, ATTESTATION)
         try:
-            with open(beside, "rb") as stream:
-                data = stream.read()
-        except OSError as error:
-            yield f"{beside}: cannot be read, so nobody vouches for the receipt: {error.strerror}"
+            data = ledger.attestation(one)
+        except LedgerFault as error:
+            yield error.message
+            continue
+        if data is None:
+            yield f"{beside}: is not there, so nobody vouches for the receipt"
             continue
         for text in deviations(data, key, [receipt_statement(one, os.path.basename(ledger.path(one)))]):
             yield f"{beside}: {text}"

@@ -183,9 +183,12 @@ class Diagnosis(Record):
 
 
 class Hindrance(Record):
-    """What lies outside the file and keeps an upload from sending it: a code, and the same in words."""
+    """What lies outside the file and keeps an upload from sending it: a code, and the same in words.
 
-    code: Literal["no_destination", "fill_in", "replaced"]
+    `two_files` speaks of the other files of a run, so only the verdict knows of it.
+    """
+
+    code: Literal["no_destination", "fill_in", "replaced", "two_files"]
     text: str
 
 

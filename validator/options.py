@@ -104,9 +104,17 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
+_OF_VERIFY = """exit codes: 0 agrees; 1 differs; 2 wrong usage, configuration or rule set;
+3 unproved: it could not be done again; 130 interrupted"""
+_OF_PACK = """exit codes: 0 packed; 2 wrong usage, configuration or rule set; 3 not proved, or not found:
+there is no pack then; 130 interrupted"""
+_OF_STATUS = """exit codes: 0 nothing is due; 1 something is; 2 wrong usage, configuration or rule set;
+3 unproved: the ledger or a file could not be read; 130 interrupted"""
+
+
+def _add(commands: Any, name: str, help: str, epilog: str = _EPILOG) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=help, description=help[0].upper() + help[1:] + ".", epilog=_EPILOG, allow_abbrev=False,
+        name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog, allow_abbrev=False,
         formatter_class=_unsized,
     )  # fmt: skip
     parser.set_defaults(command=name)
@@ -152,7 +160,7 @@ def _add_demo(commands: Any) -> None:
 
 
 def _add_status(commands: Any) -> None:
-    status = _add(commands, "status", "what was accepted, month by month, and what is due; 1 if anything is")
+    status = _add(commands, "status", "what was accepted, month by month, and what is due; 1 if anything is", _OF_STATUS)
     status.add_argument("--month", metavar="YYYY-MM|last", help="one month (default: last, the last one that is over)")
     status.add_argument("--from", dest="first", metavar="YYYY-MM", help="the first month of a grid")
     status.add_argument("--to", dest="last", metavar="YYYY-MM", help="the last month of a grid (default: last)")
@@ -166,7 +174,7 @@ def _add_status(commands: Any) -> None:
 
 
 def _add_pack(commands: Any) -> None:
-    pack = _add(commands, "pack", "a folder for an auditor: export, report, receipts, rules and configuration of an upload")
+    pack = _add(commands, "pack", "a folder for auditors: export, report, receipts, rules, configuration of an upload", _OF_PACK)
     pack.add_argument("whose", metavar="ORG", help="the organization's id, or the integration's name")
     pack.add_argument("months", metavar="MONTH", nargs="+", help="such as 2025-10, or last for the last one that is over")
     pack.add_argument(
@@ -238,7 +246,7 @@ def _add_ledger(commands: Any) -> None:
 
 
 def _add_verify(commands: Any) -> None:
-    verify = _add(commands, "verify", "do again what a report says was done, and compare; 1 if anything differs")
+    verify = _add(commands, "verify", "do again what a report says was done, and compare; 1 if anything differs", _OF_VERIFY)
     verify.add_argument("report", metavar="REPORT", help="a report in JSON")
     verify.add_argument("file", nargs="?", metavar="FILE", help="the export it speaks of; without it, all files where they lay")
     verify.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set that was used, if it is not a shipped one")
@@ -260,7 +268,7 @@ def _config_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_rules(commands: Any) -> None:
-    rules = _add(commands, "rules", "list, show, explain, test and document the rules")
+    rules = _add(commands, "rules", "list, show, test and document the rules")
     actions = rules.add_subparsers(title="actions", metavar="ACTION", required=True, parser_class=_Parser)
     for name, help in (
         ("list", "every rule of the set, a line each"),

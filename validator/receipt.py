@@ -129,8 +129,10 @@ def read(data: bytes, name: str) -> Receipt:
         texts += [document["file"]["name"], document["file"]["sha256"], totals["currency"], *document["previous"]]
         if not all(isinstance(one, str) for one in texts):
             raise TypeError("a text was expected")
+        if type(document["n"]) is not int or document["n"] < 1:
+            raise ValueError("a number from 1 was expected")
         return Receipt(
-            sha256=hashlib.sha256(data).hexdigest(), n=int(document["n"]), ledger=document["ledger"],
+            sha256=hashlib.sha256(data).hexdigest(), n=document["n"], ledger=document["ledger"],
             destination=document["destination"], organization=document["organization"], month=document["month"],
             status=cast(Status, document["status"]), finished=document["finished"], as_of=document["as_of"],
             file_name=document["file"]["name"], file_sha256=document["file"]["sha256"],

@@ -63,7 +63,7 @@ def whole_part(run: Run) -> dict[str, Any]:
         "verdict": run.verdict.word,
         "exit_code": int(run.verdict.exit_code),
         "reasons": [_reason(one) for one in run.verdict.reasons],
-        "upload": _upload_ready(run.verdict),
+        "upload": _upload_ready(run),
         "policy": {
             "command": settings.policy.command, "policy": settings.policy.policy, "fail_on": settings.policy.fail_on,
         },
@@ -78,10 +78,13 @@ def whole_part(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _upload_ready(verdict: Verdict) -> dict[str, Any]:
+def _upload_ready(run: Run) -> dict[str, Any]:
     """Whether an upload would send every file as it is, and what keeps it from that: rule ids, or codes."""
+    verdict, settings = run.verdict, run.settings
     found = [one.because or tuple(reason.rule or reason.code for reason in one.reasons) for one in verdict.files]
     because = list(dict.fromkeys(code for each in found for code in each)) or [one.code for one in verdict.reasons]
+    if settings.as_of > settings.now:
+        because.append("later_than_clock")
     return {"ready": not because, "because": because}
 
 

@@ -177,9 +177,7 @@ def _schema_faults(ruleset: RuleSet) -> Iterator[str]:
             yield f"{Path(rule.path).name}: {error.json_path}: {error.message}"
 
 
-def _example_fault(
-    rule: Rule, one: Example, passes: bool, ruleset: str, folder: Path, command: Command
-) -> str | None:
+def _example_fault(rule: Rule, one: Example, passes: bool, ruleset: str, folder: Path, command: Command) -> str | None:
     outcome = run_example(one, rule, ruleset, folder, command)
     wanted = "passed" if passes else "failed"
     if outcome["state"] != wanted:

@@ -21,7 +21,7 @@ from validator.model import DayFacts, FileResult, Hindrance, History, RuleDuty, 
 from validator.reader import Reader
 from validator.report import Run
 from validator.rule import Rule, RuleSet
-from validator.settings import Settings
+from validator.settings import Settings, refuse_later_than_the_clock
 from validator.source import STANDARD_INPUT, Seen, Source, open_source
 from validator.totals import Collector
 from validator.values import calendar_date, day_of, month_days
@@ -39,10 +39,12 @@ Watching = Callable[[], AbstractContextManager[Watch]]
 
 
 def check(settings: Settings, watching: Watching = nullcontext) -> Run:
-    """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver; never for a file.
+    """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver, UsageError for what an
+    upload refuses; never for a file.
 
     While files are read, `watching` is open and is told how far they are.
     """
+    refuse_later_than_the_clock(settings)
     ruleset = prepare(settings)
     found = inputs(settings)
     with watching() as watch:
@@ -169,9 +171,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Hi
     return result._replace(diagnosis=found)
 
 
-def _context(
-    source: Source, reader: Reader, settings: Settings, ruleset: RuleSet, earlier: History | None
-) -> FileContext:
+def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet, earlier: History | None) -> FileContext:
     head, schema, roles = reader.head, ruleset.schema, dict(ruleset.roles)
     columns = Columns(head.header, set(schema.names("time")), set(schema.names("measure")), roles.get("amount"))
     if ruleset.currency:
@@ -228,9 +228,7 @@ def _settle(source: Source, context: FileContext, settings: Settings) -> Integra
     return config.integration_of(organization.value) if config else None
 
 
-def _hindrance(
-    sha256: str, integration: Integration | None, context: FileContext, settings: Settings
-) -> Hindrance | None:
+def _hindrance(sha256: str, integration: Integration | None, context: FileContext, settings: Settings) -> Hindrance | None:
     """What an upload would meet besides the rules. The upload itself asks the ledger before, for it may be told to resend."""
     replaced = context.history().replaced.get(sha256) if settings.policy.command == "check" else None
     if replaced is not None:
@@ -251,9 +249,7 @@ def _waiver_for(sha256: str, organization: Sourced, month: Sourced, settings: Se
             assert config is not None
             refusal = _refusal(one, violations, sha256, today)
             if refusal is None:
-                return UsedWaiver(
-                    one.reason, one.owner, one.expires, config.place(one.line), one.approved_by, one.reference
-                )
+                return UsedWaiver(one.reason, one.owner, one.expires, config.place(one.line), one.approved_by, one.reference)
             told = f"the waiver at {config.place(one.line)} does not count: {refusal}"
         return told
 

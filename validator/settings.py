@@ -47,6 +47,12 @@ class Settings(Record):
     before: str | None = None
 
 
+def refuse_later_than_the_clock(settings: Settings) -> None:
+    """Raises UsageError if an upload, or what is judged as one, is to speak of an instant that has not come."""
+    if settings.policy.policy == "upload" and settings.as_of > settings.now:
+        raise UsageError("--as-of is later than the clock; an upload judges by what is over", "Leave it out.")
+
+
 def clock() -> datetime:
     """The one place where the time is read, to the second."""
     return datetime.now(UTC).replace(microsecond=0)

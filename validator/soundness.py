@@ -130,9 +130,7 @@ class Soundness:
                 self._check_template(path, one.line, key, text, _DIAGNOSIS_PLACEHOLDERS)
 
 
-def weaker_than_shipped(
-    sets: Sequence[tuple[Path, RuleSetFile]], rules: Sequence[Rule], shipped_set: Path
-) -> tuple[str, ...]:
+def weaker_than_shipped(sets: Sequence[tuple[Path, RuleSetFile]], rules: Sequence[Rule], shipped_set: Path) -> tuple[str, ...]:
     """What keeps a set from standing in for the shipped one when it comes to an upload; nothing if it is as strict."""
     position = next((number for number, (folder, _) in enumerate(sets) if folder == shipped_set), None)
     if position is None:

@@ -26,6 +26,10 @@ STANDARD_INPUT = "-"
 Seen = Callable[[str, int, int | None], None]
 
 
+class Missing(Unreadable):
+    """There is no such file."""
+
+
 class Source:
     """The bytes of one file. `size` and `sha256` speak of what was handed out so far; `complete` once the end was met."""
 
@@ -140,6 +144,28 @@ def _on_disk(stream: BinaryIO) -> BinaryIO:
     return found
 
 
+def own_bytes(path: str, limit: int) -> bytes:
+    """The bytes of a file of our own, which is small and no link. Raises Unreadable, Missing if there is none; a pipe or device
+    is never waited for.
+    """
+    # Windows knows neither; a link is seen by `lstat` there.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        if stat.S_ISLNK(os.lstat(path).st_mode):
+            raise Unreadable(f"{path}: is a link, and what it leads to is not read")
+        with open(os.open(path, flags), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise Unreadable(f"{path}: is a folder, device or pipe, not a file")
+            data = stream.read(limit + 1)
+    except FileNotFoundError:
+        raise Missing(f"{path}: is not there") from None
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(data) > limit:
+        raise Unreadable(f"{path}: is larger than {limit // 2**20} MiB; nothing that billproof writes there is")
+    return data
+
+
 @contextmanager
 def open_source(path: str) -> Iterator[Source]:
     """`path`, or standard input for `-`, opened for one read. Raises Unreadable with the reason in words."""
@@ -148,6 +174,23 @@ def open_source(path: str) -> Iterator[Source]:
             raise Unreadable("standard input is closed")
         yield Source(sys.stdin.buffer, path, None)
         return
+    with _open_file(path) as source:
+        yield source
+
+
+def small_file(path: str, limit: int) -> bytes:
+    """A file that is read for itself, whole. Raises Unreadable, also for what has more than `limit` bytes."""
+    parts = []
+    with _open_file(path) as source:
+        for block in source.blocks():
+            parts.append(block)
+            if source.size > limit:
+                raise Unreadable(f"{path}: is larger than {limit:,} bytes; no file of its kind is")
+    return b"".join(parts)
+
+
+@contextmanager
+def _open_file(path: str) -> Iterator[Source]:
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):

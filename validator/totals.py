@@ -218,9 +218,7 @@ class Collector:
     def projects(self) -> tuple[Group, ...]:
         """Every project with charges, by id."""
         rows, sums = self._group_rows["project"], self._sums["project"]
-        return tuple(
-            self._group(one, self._project_names.get(one), sums.get(one, _ZERO), rows[one]) for one in sorted(rows)
-        )
+        return tuple(self._group(one, self._project_names.get(one), sums.get(one, _ZERO), rows[one]) for one in sorted(rows))
 
     def _top(self, role: str, names: Mapping[str, str]) -> tuple[Group, ...]:
         """The groups with the largest amounts, and one `other` for the rest."""

@@ -23,10 +23,10 @@ from validator.record import Record
 from validator.report import Run
 from validator.rule import RuleSet
 from validator.run import Watch, Watching, checked, inputs, judged, prepare, seen, unread
-from validator.settings import Settings
+from validator.settings import Settings, refuse_later_than_the_clock
 from validator.shipment import Sending
 from validator.source import Copy, Seen, Source, private_copy
-from validator.verdict import Exit
+from validator.verdict import Exit, two_of_a_month
 
 
 class Taken(Record):
@@ -142,8 +142,7 @@ def _config(settings: Settings, wish: Wish) -> Config:
     names = [one.name for one in config.file.integrations]
     if wish.only is not None and wish.only not in names:
         raise UsageError(f"--only {wish.only}: no such integration", f"There are {', '.join(names) or 'none'}.")
-    if settings.as_of > settings.now:
-        raise UsageError("--as-of is later than the clock; an upload judges by what is over", "Leave it out.")
+    refuse_later_than_the_clock(settings)
     return config
 
 
@@ -231,7 +230,7 @@ def _refuse_two_of_a_month(items: list[Sending | Parcel]) -> None:
             continue
         if (integration, month) in seen:
             raise UsageError(
-                f"two files for {month} of {integration}: {seen[integration, month]} and {path}; nothing was sent",
+                f"{two_of_a_month(month, integration, seen[integration, month], path)}; nothing was sent",
                 "An upload replaces the month: name the one that is meant, or take the other out of the folder.",
             )
         seen[integration, month] = path

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Final, Literal
 
-from validator.model import FileResult, Outcome, Policy, RuleSetDuty
+from validator.model import FileResult, Hindrance, Outcome, Policy, RuleSetDuty
 from validator.record import Record
+from validator.values import shown
 
 Word = Literal["pass", "fail", "unproved"]
 
@@ -84,13 +85,32 @@ def judge(ruleset: RuleSetDuty, files: Sequence[FileResult], policy: Policy) -> 
     if not files:
         reason = Reason("nothing_to_check", "nothing was checked: there is no file")
         return Verdict("unproved", (reason,), (), ())
-    verdicts = tuple(_judge_file(ruleset, one, policy) for one in files)
+    verdicts = tuple(_judge_file(ruleset, one, policy) for one in _apart(files))
     word = max((one.word for one in verdicts), key=_SEVERITY.__getitem__)
     passes = tuple(
         Pass(_SEAL, one.sha256) if verdict.word == "pass" and not verdict.because and one.sha256 else None
         for one, verdict in zip(files, verdicts, strict=True)
     )
     return Verdict(word, tuple(reason for one in verdicts for reason in one.reasons), verdicts, passes)
+
+
+def two_of_a_month(month: str, integration: str, one: str, other: str) -> str:
+    """The words for two files of which nobody can know which is meant: an upload replaces the month."""
+    return f"two files for {month} of {integration}: {shown(one, None)} and {shown(other, None)}"
+
+
+def _apart(files: Sequence[FileResult]) -> Iterator[FileResult]:
+    """The files, each that is of the month of another one with that in its way."""
+    of_month: dict[tuple[str | None, str | None], list[int]] = {}
+    for number, one in enumerate(files):
+        of_month.setdefault((one.integration, one.month.value), []).append(number)
+    for number, one in enumerate(files):
+        other = next((each for each in of_month[one.integration, one.month.value] if each != number), None)
+        if other is None or one.integration is None or one.month.value is None:
+            yield one
+            continue
+        text = two_of_a_month(one.month.value, one.integration, one.path, files[other].path)
+        yield one._replace(hindrance=Hindrance("two_files", text))
 
 
 def _judge_file(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> FileVerdict:

@@ -3,7 +3,7 @@
 #   upload.sh [ARGUMENTS OF billproof upload]
 # With --dry-run it only tells what would be uploaded: no token is needed, and nothing is saved.
 # It ends as billproof does: 0 done, 1 a file is at fault, 2 wrong usage, 3 unproved, 4 not sent; also with 3 if the ledger
-# could not be fetched or saved. BILLPROOF_LEDGER_REMOTE is where the branch is, if not at this repository's origin.
+# could not be fetched or saved. billproof.yaml must say `ledger: .ledger`. BILLPROOF_LEDGER_REMOTE is where the branch is, if not at this repository's origin.
 set -eu
 here=$(dirname "$0")
 dry_run=
@@ -15,6 +15,12 @@ unproved() {
     echo "UNPROVED  $1" >&2
     exit 3
 }
+
+# Another ledger would be used and saved nowhere.
+if ! grep -Eq "^ledger: *['\"]?(\./)?\.ledger/?['\"]? *(#.*)?\$" billproof.yaml; then
+    echo "upload.sh: billproof.yaml must say \`ledger: .ledger\`, for that is the folder which is fetched and saved here" >&2
+    exit 2
+fi
 
 if [ ! -e .ledger ]; then
     git clone --quiet --depth 1 --branch billproof-ledger \

@@ -185,9 +185,7 @@ def _fail_at(
 ) -> None:  # fmt: skip
     check.violations += 1
     if not check.full:
-        check.spots.append(
-            Spot(line, end_line, column, number, cell, key=key, details=details)
-        )
+        check.spots.append(Spot(line, end_line, column, number, cell, key=key, details=details))
 
 
 def _cut_in_a_character(batch: Batch) -> bool:

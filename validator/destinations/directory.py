@@ -43,7 +43,7 @@ class DirectoryDestination:
             "put": f"{place}/N-{shipment.sha256}.csv", "pointer": f"{place}/{POINTER}", "sha256": shipment.sha256,
             "bytes": shipment.size,
         }  # fmt: skip
-        names = " ".join(shlex.quote(shown(one, None)) for one in (shipment.name, target))
+        names = " ".join(shlex.quote(shown(one, None)) for one in (shipment.path or shipment.name, target))
         return Request(description, f"cp {names}   # N: the next number")
 
     def lacks(self, shipment: Shipment) -> bool:

@@ -6,7 +6,6 @@ receipt says is the month packed; of several months all are, or none.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from validator.errors import BillproofError, UsageError
 from validator.ledger import Ledger, Month, NoLedger, Standing, open_ledger
 from validator.pack.bundle import Content, write_bundles
 from validator.pack.exhibits import config_bytes, open_values, receipts_of, ruleset_files
-from validator.pack.recovery import Export, Kept, NotFound, Signed, find_attestation, find_export, find_reports
+from validator.pack.recovery import NotFound, find_attestation, find_export, find_report, speaks_of
 from validator.pack.replay import NotAsThen, replay
 from validator.receipt import Receipt
 from validator.record import Record
@@ -119,22 +118,22 @@ def _evidence(ledger: Ledger, integration: Integration, month: str, settings: Se
     standing, one = _accepted(ledger, integration, month, settings.to or integration.to)
     export = find_export(one, config, held)
     again = replay(export.copy, one, settings)
-    signed = find_attestation(export.found_at)
-    kept = _kept(one, export, signed, config)
+    kept = find_report(one, [os.path.dirname(export.found_at), ".", os.path.dirname(config.path)])
     report = kept.report if kept else again.report
     data = kept.data if kept else render("json", report).encode("utf-8")
-    fits = signed is not None and signed.speaks_of(one.file_sha256, hashlib.sha256(data).hexdigest())
+    attestation = find_attestation(export.found_at)
+    fits = attestation is not None and speaks_of(attestation, report, data)
     name = _packed_name(one.file_name)
     files: dict[str, Content] = {name: export.copy.stream}
-    if signed is not None and fits:
-        files[name + SUFFIX] = signed.data
+    if attestation is not None and fits:
+        files[name + SUFFIX] = attestation
     files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
     files |= receipts_of(ledger, standing, one)
     files |= ruleset_files(settings, again.ruleset)
     files["config/billproof.yaml"] = config_bytes(config)
     told = Contents(
         integration.name, name, one, standing.receipts, report, "kept" if kept else "same" if again.same else "again",
-        signed is not None and not fits, len(contents(ledger).receipts), tuple(sorted([*files, "README.txt"])),
+        attestation is not None and not fits, len(contents(ledger).receipts), tuple(sorted([*files, "README.txt"])),
         _verify_options(name, one, settings),
     )  # fmt: skip
     files["README.txt"] = render_readme(told)
@@ -161,17 +160,6 @@ def _accepted(ledger: Ledger, integration: Integration, month: str, to: str | No
             "Run that upload again, so that it is known what the destination has.",
         )
     return standing, current
-
-
-def _kept(one: Receipt, export: Export, signed: Signed | None, config: Config) -> Kept | None:
-    """The report that was written at the upload, if it is found; the one that was signed before any other."""
-    folders = [os.path.dirname(export.found_at), ".", os.path.dirname(config.path)]
-    found = list(find_reports(one, folders))
-    attested = (
-        each for each in found
-        if signed is not None and signed.speaks_of(one.file_sha256, hashlib.sha256(each.data).hexdigest())
-    )  # fmt: skip
-    return next(attested, found[0] if found else None)
 
 
 def _packed_name(name: str) -> str:

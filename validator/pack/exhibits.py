@@ -14,10 +14,14 @@ from validator.pack.replay import NotAsThen
 from validator.receipt import Receipt
 from validator.rule import RuleSet
 from validator.settings import Settings
+from validator.signing.attestation import deviations_of_form, receipt_statement
 
 
 def receipts_of(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str, Content]:
-    """Every attempt for the month and its receipt as they lie in the ledger, with what was signed of them."""
+    """Every attempt for the month and its receipt as they lie in the ledger, with what was signed of them.
+
+    Raises NotAsThen for what is no attestation of its receipt, NotFound or LedgerFault for what cannot be read.
+    """
     files: dict[str, Content] = {"receipt.json": _proved(ledger.path(current), current.sha256)}
     for one in standing.receipts:
         # One that was cut off has no receipt: that it was begun is all there is.
@@ -26,10 +30,21 @@ def receipts_of(ledger: Ledger, standing: Standing, current: Receipt) -> dict[st
         if one.attempt:
             begun = file_name(one.n, one.attempt, "begun")
             files[f"receipts/{begun}"] = _proved(os.path.join(os.path.dirname(ledger.path(one)), begun), one.attempt)
-        attested = ledger.path(one, ATTESTATION)
-        if os.path.lexists(attested):
-            files[f"receipts/{file_name(one.n, one.sha256, ATTESTATION)}"] = _read(attested)
+        attested = ledger.attestation(one)
+        if attested is not None:
+            _hold_to_receipt(attested, one, ledger)
+            files[f"receipts/{file_name(one.n, one.sha256, ATTESTATION)}"] = attested
     return files
+
+
+def _hold_to_receipt(attested: bytes, one: Receipt, ledger: Ledger) -> None:
+    """Raises NotAsThen if what lies there as the attestation of a receipt is none."""
+    faults = deviations_of_form(attested, [receipt_statement(one, os.path.basename(ledger.path(one)))])
+    if faults:
+        raise NotAsThen(
+            f"{ledger.path(one, ATTESTATION)} is no attestation of its receipt: {faults[0]}",
+            "Restore it from where the ledger is kept; see billproof ledger verify --key.",
+        )
 
 
 def ruleset_files(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:

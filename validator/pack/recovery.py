@@ -1,14 +1,14 @@
-"""What an upload left behind, found again by its digest: the export, the report that was written then, and what was signed.
+"""What an upload left behind, found again by its digest: the export, the report that was written then, and its attestation.
 
 Names and dates count for nothing here. What is read was written by others, so it is data until its digest fits.
 """
 
 from __future__ import annotations
 
-import base64
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -21,8 +21,9 @@ from validator.receipt import Receipt
 from validator.record import Record
 from validator.render.json import render_json
 from validator.report import SCHEMA, result_sha256
+from validator.settings import CLOCK
 from validator.shipment import Shipment
-from validator.signing.attestation import attestation_path
+from validator.signing.attestation import attestation_path, deviations_of_form, file_statements
 from validator.source import STANDARD_INPUT, Copy, open_source, private_copy
 from validator.values import shown
 from validator.verify.reportfile import misfits
@@ -87,60 +88,75 @@ def _places(one: Receipt, config: Config) -> Iterator[str]:
 
 
 class Kept(Record):
-    """A report as it was written, byte for byte, and what it says."""
+    """A report that fits an upload as it lies in a file, and what it says."""
 
+    path: str
     data: bytes
     report: dict[str, Any]
 
 
-def find_reports(one: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
-    """The JSON reports of an upload as they were written then, each of that file alone, that lie in these folders."""
+def find_report(one: Receipt, folders: Iterable[str]) -> Kept | None:
+    """The JSON report of an upload, of that file alone, in one of these folders. Raises NotFound if several fit that differ."""
+    found = {each.data: each for each in _reports(one, folders)}
+    if len(found) > 1:
+        paths = " and ".join(each.path for each in list(found.values())[:2])
+        raise NotFound(
+            f"two reports fit that upload, and they differ: {paths}",
+            "Leave only the one there that the upload wrote; if it is signed: billproof verify REPORT FILE --key PUB",
+        )
+    return next(iter(found.values()), None)
+
+
+def _reports(one: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
     for folder in dict.fromkeys(os.path.realpath(folder or ".") for folder in folders):
         try:
             names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".json"))
         except OSError:
             continue
         for name in names:
-            data = _small(os.path.join(folder, name))
-            report = None if data is None else _report(data, one.document["result_sha256"])
+            path = os.path.join(folder, name)
+            data = _small(path)
+            report = None if data is None else _report(data, one)
             if data is not None and report is not None:
-                yield Kept(data, report)
+                yield Kept(path, data, report)
 
 
-def _report(data: bytes, sha256: str) -> dict[str, Any] | None:
-    """The report of one file with that result, if the bytes are as billproof writes it."""
+def _report(data: bytes, one: Receipt) -> dict[str, Any] | None:
+    """The report of one file that fits a receipt, if the bytes are as billproof writes it."""
+    sha256 = one.document["result_sha256"]
     try:
         found = json.loads(data)
         if not isinstance(found, dict) or found.get("schema") != SCHEMA or found.get("result_sha256") != sha256:
             return None
         written = render_json(found).encode("utf-8") == data and result_sha256(found) == sha256
-        return found if written and not list(misfits(found)) and len(found["files"]) == 1 else None
+        fits = written and not list(misfits(found)) and len(found["files"]) == 1 and _was_run_for(found, one)
+        return found if fits else None
     except (ValueError, RecursionError):
         return None
 
 
-class Signed(Record):
-    """An attestation as it lies beside a file, and the digests of what it says that it speaks of. No signature was looked at."""
+def _was_run_for(report: Mapping[str, Any], one: Receipt) -> bool:
+    """Whether `run`, which no digest is over, is what the receipt knows of it: instant, job, machine, and an end before the
+    sending. By the clock a run is judged as of its start.
+    """
+    run, then = report["run"], one.document
+    same = all(run[key] == then[key] for key in ("as_of", "ci", "host"))
+    by_clock = report["settings"]["as_of"]["source"] == CLOCK
+    return same and run["started"] <= run["finished"] <= then["started"] and (not by_clock or run["started"] == run["as_of"])
 
-    data: bytes
-    subjects: tuple[set[str], ...]
 
-    def speaks_of(self, *digests: str) -> bool:
-        """Whether each of its statements is about exactly these files."""
-        return bool(self.subjects) and all(one == set(digests) for one in self.subjects)
+def find_attestation(path: str) -> bytes | None:
+    """What lies beside a file as its attestation, if anything. Nobody looked at it yet."""
+    return _small(attestation_path(path))
 
 
-def find_attestation(path: str) -> Signed | None:
-    """What was signed beside a file, if anything."""
-    data = _small(attestation_path(path))
-    if data is None:
-        return None
-    try:
-        statements = [json.loads(base64.b64decode(json.loads(line)["payload"])) for line in data.splitlines()]
-        subjects = tuple({one["digest"]["sha256"] for one in each["subject"]} for each in statements)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        subjects = ()
-    return Signed(data, subjects)
+def speaks_of(attestation: bytes, report: Mapping[str, Any], data: bytes) -> bool:
+    """Whether it has the form of an attestation and says what follows of exactly this report, which has these bytes, and its
+    file. Its signature is not looked at.
+    """
+    (file,) = report["files"]
+    statements = file_statements(report, file, "report.json", hashlib.sha256(data).hexdigest())
+    return not deviations_of_form(attestation, statements)
 
 
 def _small(path: str) -> bytes | None:

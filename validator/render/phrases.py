@@ -29,7 +29,8 @@ _HINDRANCES = {
     "month_inferred": "the month is not given (--month)", "unreadable": "a file could not be read",
     "nothing_to_check": "there is no file", "no_destination": "no destination (`to:` in billproof.yaml)",
     "replaced": "other bytes have replaced it (upload --resend puts it back)",
-    "fill_in": "billproof.yaml still says FILL-IN for its destination",
+    "fill_in": "billproof.yaml still says FILL-IN for its destination", "two_files": "two files of one month",
+    "later_than_clock": "--as-of is later than the clock",
 }  # fmt: skip
 
 

@@ -20,8 +20,9 @@ _OTHER_REPORT = (
     "or told with other options."
 )
 _RECEIPTS = ".begun written before it, .json after it; receipt.json is a copy of the one that counts"
+_UNCHECKED = "In the form of in-toto and DSSE (Ed25519); the signature was not checked when this was packed."
 _PROVENANCE = {
-    "kept": "the one that was written at the upload, byte for byte",
+    "kept": "found in a file: its result_sha256, as_of, CI job and host are those of the receipt",
     "same": "made again when this was packed; its result is that of the upload (same result_sha256)",
     "again": "made again when this was packed; it agrees with the receipt, and is not the one that was written at the upload",
 }
@@ -29,7 +30,7 @@ _PROVENANCE = {
 
 class Contents(Record):
     """What a pack holds. `files` are all that `SHA256SUMS` names; `ledger` is the number of its receipts; `left_out` tells
-    that something was signed beside the export that speaks of another report; `verify_options` are what `billproof verify`
+    that what lies beside the export as its attestation is none of this report; `verify_options` are what `billproof verify`
     must be told besides the report.
     """
 
@@ -51,12 +52,17 @@ class Contents(Record):
 
     @property
     def signature(self) -> str:
-        """What was signed of it; no signature was looked at."""
+        """What lies there as a signature of it; none was looked at."""
         if self.is_signed:
-            return "the export with this report; the signer's public key tells whether the signature is right"
+            return f"not checked, for pack has no public key; in the pack: {self.verify}"
         if self.left_out:
-            return "no: what was signed beside the export speaks of another report; put that one beside it, too"
+            return "no: what lies beside the export is no attestation of this report; put the report there that it speaks of"
         return "no: that these files belong together is shown, who made them is not"
+
+    @property
+    def verify(self) -> str:
+        """The command that does all of it again, in the pack."""
+        return "billproof verify report.json" + self.verify_options + (" --key public-key.pem" if self.is_signed else "")
 
     @property
     def signatures(self) -> list[str]:
@@ -65,7 +71,7 @@ class Contents(Record):
 
     @property
     def is_signed(self) -> bool:
-        """Whether there is a signature over the export and the report."""
+        """Whether there is what has the form of an attestation of the export and the report."""
         return f"{self.export}.intoto.jsonl" in self.files
 
 
@@ -104,7 +110,7 @@ def _listing(one: Contents) -> Iterator[str]:
         ("SHA256SUMS", f"the digests of the {len(one.files)} other files. What it does not name does not belong here."),
     ]
     if one.is_signed:
-        rows.insert(1, (f"{one.export}.intoto.jsonl", "a signature over the export and report.json (in-toto, DSSE, Ed25519)"))
+        rows.insert(1, (f"{one.export}.intoto.jsonl", f"signed statements about the export and report.json. {_UNCHECKED}"))
     for name, text in rows:
         yield f"  {name}"
         yield from _text(text, "      ")
@@ -143,7 +149,7 @@ def _not_proved(one: Contents) -> Iterator[str]:
         "That this folder is as it was packed, if somebody changed files and SHA256SUMS together: ask for the sha256 of "
         "SHA256SUMS in another way.",
         "That the ledger lost none of its last receipts: compare with the destination.",
-        "Whose signatures these are: nobody looked at them here. Check them with the key, as below."
+        f"Whose signatures these are: pack has no public key and checked none. In this folder: {one.verify}"
         if one.is_signed
         else "Who made the report: nobody signed it.",
         *(() if one.origin != "again" else (_OTHER_REPORT.format(one.receipt.document["result_sha256"]),)),
@@ -176,12 +182,13 @@ def _commands(one: Contents) -> Iterator[str]:
         yield from _signature(one)
     yield ""
     yield "With billproof (pip install billproof), which runs every rule again:"
-    yield "  billproof verify report.json" + one.verify_options + (" --key public-key.pem" if one.is_signed else "")
+    yield f"  {one.verify}"
 
 
 def _signature(one: Contents) -> Iterator[str]:
     yield "The signatures, with OpenSSL 3 (Windows: in Git Bash). Get public-key.pem from the signer, not from whoever gave"
-    yield "you this folder. Every line of a .intoto.jsonl is a signed statement; this looks at the first of one file:"
+    yield "you this folder: nothing was checked with it when this was packed. Every line of a .intoto.jsonl is a signed"
+    yield "statement; this looks at the first of one file:"
     yield f"  f={'$(ls *.intoto.jsonl)' if one.is_signed else one.signatures[0]}"
     yield '  t=$(mktemp -d); sed -n 1p "$f" > $t/line'
     yield '  sed \'s/.*"payload": "\\([^"]*\\)".*/\\1/\' $t/line | openssl base64 -d -A > $t/statement'

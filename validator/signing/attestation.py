@@ -7,21 +7,38 @@ byte for byte, so that whoever has these can derive it again. The predicates: gi
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from validator import durable
-from validator.errors import Unwritable, UsageError
+from validator.errors import Unreadable, Unwritable, UsageError
 from validator.receipt import Receipt
 from validator.report import canonical
-from validator.signing.dsse import EnvelopeFault, PublicKey, Signer, opened, parsed, read_signer, sealed
+from validator.signing.dsse import (
+    SIGNATURE_BYTES,
+    EnvelopeFault,
+    PublicKey,
+    Signer,
+    lines_of,
+    opened,
+    parsed,
+    read_signer,
+    sealed,
+    unverified,
+)
+from validator.source import small_file
 
 SUFFIX = ".intoto.jsonl"
+MAX_BYTES = 16 * 1024 * 1024
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 SUMMARY = "https://in-toto.io/attestation/svr/v0.2"
 
 _NAMES = {TEST_RESULT: "test result", SUMMARY: "verification summary"}
+
+# The state of a rule that gives a reason of this code, where the two differ.
+_STATES = {"empty_pass": "passed", "core_not_applicable": "not_applicable"}
 
 Statement = dict[str, Any]
 
@@ -57,18 +74,28 @@ def _tests(report: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, list
     """The rules that passed, that warned, and that failed or left the file unproved. The others are in the report alone: they
     had nothing to speak of, lacked a setting, or could not look because another one failed.
     """
-    decisive = {one["rule"] for one in report["reasons"] if one["file"] == file["path"]}
+    decisive = set(_decisive(report, file))
     found: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
     for one in file["outcomes"]:
         state, name = one["state"], f"{one['rule']} {one['name']}"
         is_error = state == "failed" and one["level"] == "error"
-        if is_error or one["rule"] in decisive:
+        if is_error or (one["rule"], state) in decisive:
             found["failedTests"].append(name)
         elif state in ("failed", "waived"):
             found["warnedTests"].append(name)
         elif state == "passed":
             found["passedTests"].append(name)
     return found
+
+
+def _decisive(report: Mapping[str, Any], file: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Rules that decided on a file, each with the state in which it did. What another file is called must not matter: two
+    names may be shown as one.
+    """
+    for one in report["reasons"] if file["verdict"] != "pass" else ():
+        is_of_this = one["file"] == file["path"] and (one["code"] == "failed") == (file["verdict"] == "fail")
+        if is_of_this and one["rule"] is not None:
+            yield one["rule"], _STATES.get(one["code"], one["code"])
 
 
 def _statement(subjects: list[dict[str, Any]], kind: str, predicate: Mapping[str, Any]) -> Statement:
@@ -125,10 +152,9 @@ def refuse_foreign(signer: Signer, paths: Sequence[str]) -> None:
     """Raises UsageError if something lies beside one of these files that this key has not signed: it may be evidence."""
     for path in filter(os.path.lexists, map(attestation_path, paths)):
         try:
-            with open(path, "rb") as stream:
-                for line in stream:
-                    opened(signer.public, line)
-        except (OSError, EnvelopeFault):
+            for line in lines_of(small_file(path, MAX_BYTES)):
+                opened(signer.public, line)
+        except (Unreadable, EnvelopeFault):
             text = f"--attest: {path} is there already, and was not signed with this key; nothing was written"
             raise UsageError(text, "Move it to where you keep evidence, and run the same command again.") from None
 
@@ -155,8 +181,26 @@ def attest_files(
 
 def deviations(data: bytes, key: PublicKey, expected: Sequence[Statement]) -> list[str]:
     """What keeps an attestation from being exactly the expected statements, signed with the key; nothing if it is."""
+    return _deviations(data, partial(opened, key), expected)
+
+
+def deviations_of_form(data: bytes, expected: Sequence[Statement]) -> list[str]:
+    """What keeps a file from being an attestation of the expected statements by its form. No signature is looked at: that it
+    deviates in nothing shows what it speaks of, and not that anybody signed it.
+    """
+    return _deviations(data, _unverified, expected)
+
+
+def _unverified(line: bytes) -> bytes:
+    body, signature = unverified(line)
+    if len(signature) != SIGNATURE_BYTES:
+        raise EnvelopeFault("its signature has not the length of one")
+    return body
+
+
+def _deviations(data: bytes, open_: Callable[[bytes], bytes], expected: Sequence[Statement]) -> list[str]:
     try:
-        found = [_read(opened(key, line)) for line in data.splitlines(keepends=True)]
+        found = [_read(open_(line)) for line in lines_of(data)]
     except EnvelopeFault as error:
         return [error.message]
     faults = []

@@ -10,14 +10,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
-from validator.errors import BillproofError, UsageError
+from validator.errors import BillproofError, Unreadable, UsageError
 from validator.record import Record
+from validator.source import small_file
 from validator.values import shown
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+MAX_KEY_BYTES = 65_536
+# RFC 8032, section 5.1.6.
+SIGNATURE_BYTES = 64
 
 _MAKE = "openssl genpkey -algorithm ed25519 -out private.pem"
 _PUBLISH = "openssl pkey -in private.pem -pubout -out public.pem"
@@ -63,6 +68,16 @@ def sealed(signer: Signer, body: bytes) -> bytes:
 
 def opened(key: PublicKey, line: bytes) -> bytes:
     """The body of an envelope that was signed with the key. Raises EnvelopeFault; nothing of it may be believed then."""
+    body, signature = unverified(line)
+    try:
+        key.verify(signature, pre_authentication_encoding(body))
+    except Exception:
+        raise EnvelopeFault("its signature is not of this key, or what it signs was changed") from None
+    return body
+
+
+def unverified(line: bytes) -> tuple[bytes, bytes]:
+    """The body of an envelope and what stands there as its signature: nobody looked whether it is one. Raises EnvelopeFault."""
     envelope = parsed(line)
     if not isinstance(envelope, dict) or envelope.keys() != {"payload", "payloadType", "signatures"}:
         raise EnvelopeFault("it is no DSSE envelope of payload, payloadType and signatures")
@@ -71,17 +86,17 @@ def opened(key: PublicKey, line: bytes) -> bytes:
     signatures = envelope["signatures"]
     if not isinstance(signatures, list) or len(signatures) != 1:
         raise EnvelopeFault("it has not exactly one signature")
-    # The hint to the key is not signed, so it is not looked at.
+    # The hint to the key is not signed, so it decides nothing.
     if not isinstance(signatures[0], dict) or not {"sig"} <= signatures[0].keys() <= {"sig", "keyid"}:
         raise EnvelopeFault("its signature is not in the form of DSSE")
-    body = _decoded(envelope["payload"])
-    try:
-        key.verify(_decoded(signatures[0]["sig"]), pre_authentication_encoding(body))
-    except EnvelopeFault:
-        raise
-    except Exception:
-        raise EnvelopeFault("its signature is not of this key, or what it signs was changed") from None
-    return body
+    if not isinstance(signatures[0].get("keyid", ""), str):
+        raise EnvelopeFault("its signature is not in the form of DSSE")
+    return _decoded(envelope["payload"]), _decoded(signatures[0]["sig"])
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """The envelopes of an attestation, one a line; there is at least one."""
+    return data.removesuffix(b"\n").split(b"\n")
 
 
 def parsed(data: bytes) -> Any:
@@ -159,13 +174,16 @@ def _public_key(key: Any, serialization: Any) -> PublicKey:
 
 def _pem(path: str, flag: str, what: str, how: str) -> bytes:
     """The bytes of a key file. A name that leads nowhere is not shown: it may be the key itself, pasted by mistake."""
-    try:
-        with open(path, "rb") as stream:
-            return stream.read(65_536).lstrip()
-    except (FileNotFoundError, ValueError):
-        found = "there is no such file"
-    except OSError as error:
-        found = f"the file cannot be read: {error.strerror}"
+    found = "there is no such file"
+    if os.path.exists(path):
+        try:
+            data = small_file(path, MAX_KEY_BYTES).lstrip()
+        except Unreadable as error:
+            found = shown(error.message, None)
+        else:
+            if data.count(b"-----BEGIN ") <= 1:
+                return data
+            found = f"{shown(path, None)}: holds more than one key"
     raise UsageError(f"{flag}: {found}", f"It wants the path of {what}, made with: {how}")
 
 

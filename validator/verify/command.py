@@ -7,6 +7,7 @@ elsewhere (the configuration, the ledger, the clock) is taken on the report's wo
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from validator import __version__
 from validator.compiled import load_ruleset
 from validator.config import Config
 from validator.errors import BillproofError, Unreadable, UsageError
+from validator.model import FileResult
 from validator.record import Record
 from validator.report import Run, whole_part
 from validator.rule import DEFAULT_RULESET, RuleSet
@@ -130,7 +132,7 @@ def _steps(report: ReportFile, wanted: Wanted) -> Iterator[Step]:
     if wanted.config is not None and config is None:
         yield _other_config(wanted.config, document)
         return
-    yield from _files(report, wanted, settings, ruleset, config)
+    yield from _files(report, wanted, settings, ruleset, config, files)
 
 
 def _other_version(document: Tree) -> Step | None:
@@ -176,8 +178,9 @@ def _verdict(document: Tree, run: Run) -> Step:
     for one, verdict in zip(document["files"], run.verdict.files, strict=True):
         if one["verdict"] != verdict.word:
             found.append(f"{shown(one['path'])}: the report says {one['verdict']}; its outcomes say {verdict.word}")
-    paths = Counter(one["path"] for one in document["files"])
-    found += [f"{shown(path)} stands in it {count} times" for path, count in paths.items() if count > 1]
+    # Two names may be shown as one path, so the bytes count, too.
+    same = Counter((one["path"], one["sha256"]) for one in document["files"] if one["sha256"] is not None)
+    found += [f"{shown(path)} stands in it {count} times" for (path, _), count in same.items() if count > 1]
     at = document["run"]
     as_of, of_run = rfc3339(run.settings.as_of), at["started"] if run.settings.as_of_source == CLOCK else at["as_of"]
     if not as_of == of_run == at["as_of"]:
@@ -188,11 +191,14 @@ def _verdict(document: Tree, run: Run) -> Step:
     return Step("report", "same", f"valid; its verdict, {document['verdict'].upper()}, follows from its {count} outcomes")
 
 
-def _files(report: ReportFile, wanted: Wanted, settings: Settings, ruleset: RuleSet, config: Config | None) -> Iterator[Step]:
+def _files(
+    report: ReportFile, wanted: Wanted, settings: Settings, ruleset: RuleSet, config: Config | None, told: Sequence[FileResult]
+) -> Iterator[Step]:
     """Every file of the report, or the one that was named; and what of them is taken on the report's word."""
     files = mine = report.document["files"]
     if not files:
         yield Step("file", "unproved", "the report speaks of no file, so there is nothing to be done again")
+    signed = []
     with ExitStack() as held:
         named = None
         if wanted.file is not None:
@@ -201,7 +207,7 @@ def _files(report: ReportFile, wanted: Wanted, settings: Settings, ruleset: Rule
             except Unreadable as error:
                 yield Step("file", "unproved", shown(error.message, None))
                 return
-            mine = [one for one in files if one["sha256"] == named.sha256]
+            mine = _of_these_bytes(named, files)
             if not mine:
                 yield _foreign(named, files)
         for one in mine:
@@ -209,12 +215,23 @@ def _files(report: ReportFile, wanted: Wanted, settings: Settings, ruleset: Rule
                 if isinstance(found, Step):
                     yield found
                     continue
-                yield check_again(one, found, settings, ruleset, config)
+                others = [each for each, tree in zip(told, files, strict=True) if tree is not one]
+                yield check_again(one, found, settings, ruleset, config, others)
                 if wanted.key is not None:
-                    yield attested(one, found.path, report, wanted.key)
+                    signed.append(attested(one, found.path, report, wanted.key))
+    # Beside one file lies one attestation: the one of any file of the report that has these bytes.
+    yield from signed if named is None else [one for one in signed if one.state == "same"][:1] or signed[:1]
     if 0 < len(mine) < len(files):
         yield Step("scope", "same", f"{len(mine)} of {len(files)} files; the others and the verdict on all were not looked at")
     yield from hearsay(mine, report.document, config is not None)
+
+
+def _of_these_bytes(named: Copy, files: Sequence[Tree]) -> list[Tree]:
+    """The files of the report that have the bytes of the one that was named; of several, those with its path, or its name."""
+    same = [one for one in files if one["sha256"] == named.sha256]
+    path = os.path.normpath(named.path).replace(os.sep, "/")
+    of_path = [one for one in same if os.path.normpath(one["path"]).replace(os.sep, "/") == shown(path, None)]
+    return of_path or [one for one in same if one["name"] == shown(os.path.basename(path), None)] or same
 
 
 def _foreign(named: Copy, files: Sequence[Tree]) -> Step:

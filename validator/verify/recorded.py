@@ -27,7 +27,7 @@ from validator.model import (
     UsedWaiver,
 )
 from validator.rule import RuleSet
-from validator.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total
+from validator.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
 
 Tree = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ def settings_of(report: Tree) -> Settings:
     if policy["command"] == "upload" and policy["policy"] != "upload":
         raise UsageError("an upload judges as an upload")
     total, month = given["expect_total"]["value"], given["month"]["value"]
-    return Settings(
+    found = Settings(
         files=(),
         policy=Policy(policy["command"], policy["policy"], policy["fail_on"]),
         ruleset=Sourced(**given["ruleset"]),
@@ -55,6 +55,8 @@ def settings_of(report: Tree) -> Settings:
         sources={key: one["source"] for key, one in given.items() if key != "config"},
         to=given["to"]["value"],
     )
+    refuse_later_than_the_clock(found)
+    return found
 
 
 def settings_for(settings: Settings, file: Tree, config: Config | None) -> Settings:

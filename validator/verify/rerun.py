@@ -57,9 +57,11 @@ def _is_in(path: str, root: str) -> bool:
     return path.startswith(os.path.join(root, ""))
 
 
-def check_again(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, config: Config | None) -> Step:
+def check_again(
+    one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, config: Config | None, others: Sequence[FileResult]
+) -> Step:
     """Runs every rule again over the bytes of one file, with what the report says the run was told, and compares the two.
-    `config` is the configuration of then, if it is at hand.
+    `config` is the configuration of then, if it is at hand. It is judged beside the `others` of the report.
     """
     try:
         given, earlier = settings_for(settings, one, config), history_of(one, ruleset)
@@ -77,7 +79,8 @@ def check_again(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, con
     if result.second_opinion and one.get("second_opinion") and result.second_opinion.tool != one["second_opinion"]["tool"]:
         text = f"{shown(one['second_opinion']['tool'])} was asked, and here is {result.second_opinion.tool}"
         return Step("re-run", "unproved", text)
-    found = list(differences(one, file_part(result, judged(given, ruleset, [result]).verdict.files[0])))
+    rivals = [each for each in others if (each.integration, each.month.value) == (result.integration, result.month.value)]
+    found = list(differences(one, file_part(result, judged(given, ruleset, [result, *rivals]).verdict.files[0])))
     return _compared(one, found, settings)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from validator.errors import Unreadable
 from validator.record import Record
-from validator.signing.attestation import attestation_path, deviations, file_statements
+from validator.signing.attestation import MAX_BYTES, attestation_path, deviations, file_statements
 from validator.signing.dsse import PublicKey
-from validator.source import open_source
+from validator.source import small_file
 from validator.values import shown
 from validator.verify.reportfile import ReportFile
 from validator.verify.rerun import Step, Tree
@@ -28,8 +28,7 @@ def attested(one: Tree, path: str, report: ReportFile, key: PublicKey) -> Step:
     """Whether the attestation beside a file was signed with the key, and says what follows from the report."""
     beside = attestation_path(path)
     try:
-        with open_source(beside) as source:
-            data = b"".join(source.blocks())
+        data = small_file(beside, MAX_BYTES)
     except Unreadable as error:
         return Step(_ATTESTED, "unproved", shown(error.message, None))
     expected = file_statements(report.document, one, report.path, report.file_sha256)
