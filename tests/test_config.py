@@ -12,6 +12,7 @@ import pytest
 
 from fixtures.exports import Export, Organization, rows, to_bytes
 from tests.support import AS_OF, Checked, check, fixture, make_ready, run
+from tests.test_rulesets import own_set
 
 ACME = "org-EXAMPLEacme01"
 LABS = "org-EXAMPLElabs02"
@@ -989,3 +990,14 @@ def test_the_guide_fills_in_the_dates(project: Path, arguments: list[str], first
 def test_the_guide_says_when_to_wait(project: Path, as_of: str, told: str | None) -> None:
     _, out, _ = run("guide", "--month", "2025-10", "--as-of", as_of)
     assert told in out if told else "UTC" not in out
+
+
+def test_the_guide_is_that_of_the_configured_rule_set(project: Path) -> None:
+    own_set(project / "own", 'guide: ["Ask for {first} to {last}"]')
+    Path("billproof.yaml").write_text("version: 1\nruleset: own\n", "utf-8")
+    ours = "Export October 2025\n  1  Ask for 2025-10-01 to 2025-10-31\n"
+    shipped = run("guide", "--month", "2025-10", "--as-of", "2025-12-01", "--ruleset", "openai-cost")[1]
+    Path("other.yaml").write_text("version: 1\n", "utf-8")
+    assert "Ask for" not in shipped
+    assert run("guide", "--month", "2025-10", "--as-of", "2025-12-01") == (0, ours, "")
+    assert run("guide", "--month", "2025-10", "--as-of", "2025-12-01", "--config", "other.yaml") == (0, shipped, "")

@@ -628,6 +628,19 @@ def test_what_is_no_report_is_refused(folder: Path, data: bytes) -> None:
     assert len(err) < 500
 
 
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [(33, "report.json: is no report of billproof: "), (65, "report.json: has more than 64 MiB, and verify reads no report ")],
+)
+def test_a_file_of_one_long_line_is_no_report_and_is_spoken_of_as_one(length: int, said: str) -> None:
+    with open("report.json", "wb") as stream:
+        stream.truncate(length * 2**20)
+    code, out, err = run("verify", "report.json", "export.csv")
+    assert (code, out) == (3, "")
+    assert err.startswith(said)
+    assert err.splitlines()[1].startswith("First the report")
+
+
 @pytest.mark.parametrize("path", ["missing.json", ".", "/dev/zero"])
 def test_a_report_that_cannot_be_read_is_refused(path: str) -> None:
     code, out, err = run("verify", path)

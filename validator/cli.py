@@ -212,9 +212,10 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _guide(options: argparse.Namespace) -> int:
+    from validator.arguments import config_of, ruleset_of
     from validator.guide import guide
 
-    say(guide(options.month, options.as_of, options.ruleset), end="")
+    say(guide(options.month, options.as_of, ruleset_of(options, config_of(options)).value or ""), end="")
     return Exit.PASS
 
 

@@ -33,11 +33,11 @@ LEDGER = ".billproof/ledger"
 _ORGANIZATION = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
-def guide(month: str | None, as_of: str | None, ruleset_name: str | None) -> str:
+def guide(month: str | None, as_of: str | None, ruleset_name: str) -> str:
     """The steps of the export dialog for a month, by default the last one that is over."""
     now = parse_as_of(as_of) if as_of is not None else clock()
     wanted = parse_month("last" if month is None else month, now).value or ""
-    ruleset = load_ruleset(DEFAULT_RULESET if ruleset_name is None else ruleset_name)
+    ruleset = load_ruleset(ruleset_name)
     if not ruleset.guide:
         raise UsageError(f"the rule set {ruleset.name} has no guide")
     texts = {

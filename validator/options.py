@@ -146,7 +146,8 @@ def _add_upload(commands: Any) -> None:
 def _add_guide(commands: Any) -> None:
     guide = _add(commands, "guide", "what to click in OpenAI's export dialog, with the dates filled in")
     _month_options(guide)
-    guide.add_argument("--ruleset", metavar="NAME|DIR", help="the rule set (default: openai-cost)")
+    _ruleset_option(guide)
+    _config_option(guide)
 
 
 def _add_init(commands: Any) -> None:

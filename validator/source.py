@@ -68,14 +68,27 @@ class Source:
                     f"{self.path}: a line is longer than {MAX_LINE_BYTES // 2**20} MiB; no export has such lines",
                     "Check that this is the CSV that OpenAI's dashboard gave you.",
                 )
+        self._end()
+        if pending_size:
+            yield b"".join(pending)
+
+    def whole(self, limit: int) -> bytes | None:
+        """The file however long its lines are; None if it has more than `limit` bytes. Raises Unreadable as `blocks`."""
+        parts: list[bytes] = []
+        while chunk := self._read():
+            parts.append(chunk)
+            if self.size > limit:
+                return None
+        self._end()
+        return b"".join(parts)
+
+    def _end(self) -> None:
         if self._size_on_disk is not None and self.size != self._size_on_disk:
             raise Unreadable(
                 f"{self.path}: the file changed while it was read ({self._size_on_disk:,} bytes became {self.size:,})",
                 "Wait until the download has finished and run the same command again.",
             )
         self.complete = True
-        if pending_size:
-            yield b"".join(pending)
 
     def _read(self) -> bytes:
         try:

@@ -12,7 +12,7 @@ _shtab_billproof_subparsers=(check upload guide init demo ledger status verify p
 
 _shtab_billproof_check_option_strings=(-h --help --organization --month --as-of --month-to-date --expect-total --ruleset --config --second-opinion --jobs --policy --fail-on --format --output --max-findings --quiet --verbose --explain --attest)
 _shtab_billproof_upload_option_strings=(-h --help --to --only --dry-run --resend --organization --month --as-of --month-to-date --expect-total --ruleset --config --second-opinion --jobs --format --output --max-findings --quiet --verbose --explain --attest)
-_shtab_billproof_guide_option_strings=(-h --help --month --as-of --ruleset)
+_shtab_billproof_guide_option_strings=(-h --help --month --as-of --ruleset --config)
 _shtab_billproof_init_option_strings=(-h --help)
 _shtab_billproof_demo_option_strings=(-h --help)
 _shtab_billproof_ledger_init_option_strings=(-h --help --config)
@@ -44,6 +44,7 @@ _shtab_billproof_upload___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_upload___output_COMPGEN=_billproof_formats
 _shtab_billproof_upload___attest_COMPGEN=_shtab_compgen_files
 _shtab_billproof_guide___ruleset_COMPGEN=_billproof_set_or_dir
+_shtab_billproof_guide___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_init_pos_0_COMPGEN=_shtab_glob_compgen_d30b0a58
 _shtab_billproof_ledger_init___config_COMPGEN=_shtab_glob_compgen_8f7f322e
 _shtab_billproof_ledger_list___config_COMPGEN=_shtab_glob_compgen_8f7f322e

@@ -101,7 +101,8 @@ _shtab_billproof_guide_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--month[the month to be replaced]:YYYY-MM|last:(last)"
   "--as-of[judge as of this date or RFC 3339 instant (default\: now)]:INSTANT:"
-  "--ruleset[the rule set (default\: openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
 )
 
 # guard to ensure default positional specs are added only once per session

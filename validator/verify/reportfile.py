@@ -13,7 +13,8 @@ from validator.shipped import shipped_folder
 from validator.source import open_source
 from validator.values import shown
 
-MAX_BYTES = 256 * 1024 * 1024
+_ORDER = "First the report, as `check --output json=report.json` writes it, then the file: billproof verify REPORT FILE."
+MAX_BYTES = 64 * 1024 * 1024
 
 
 class NoReport(BillproofError):
@@ -36,23 +37,19 @@ class ReportFile(Record):
 
 def read_report(path: str) -> ReportFile:
     """The report in a file. Raises Unreadable if it cannot be read, NoReport if it is none."""
-    parts: list[bytes] = []
     with open_source(path) as source:
-        for block in source.blocks():
-            parts.append(block)
-            if source.size > MAX_BYTES:
-                raise NoReport(f"{path}: is larger than {MAX_BYTES // 2**20} MiB; no report is")
+        data = source.whole(MAX_BYTES)
+    if data is None:
+        text = f"{path}: has more than {MAX_BYTES // 2**20} MiB, and verify reads no report that large"
+        raise NoReport(text, f"{_ORDER} A report of very many files: check fewer at once.")
     try:
-        document = json.loads(
-            b"".join(parts).decode("utf-8"), object_pairs_hook=_object, parse_float=_refuse, parse_constant=_refuse
-        )
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_float=_refuse, parse_constant=_refuse)
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise ValueError(f"its `schema` is not {SCHEMA}")
         return ReportFile(path, document, result_sha256(document), source.sha256)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else shown(str(error))
-        help = "First the report, as `check --output json=report.json` writes it, then the file: billproof verify REPORT FILE"
-        raise NoReport(f"{path}: is no report of billproof: {reason}", help) from None
+        raise NoReport(f"{path}: is no report of billproof: {reason}", _ORDER) from None
 
 
 def misfits(document: dict[str, Any]) -> Iterator[str]:
