@@ -296,7 +296,7 @@ def test_without_cryptography_the_command_to_install_it_is_told(
     tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives", None)
-    assert "pip install 'billproof[attest]'" in refused(tmp_path, *with_report(tmp_path, keys.private))
+    assert "pip install '.[attest]'" in refused(tmp_path, *with_report(tmp_path, keys.private))
 
 
 def test_a_report_has_to_be_kept(tmp_path: Path, keys: Keys) -> None:

@@ -567,7 +567,7 @@ def test_another_version_is_unproved_and_told(folder: Path) -> None:
     write(report)
     code, out = verified()
     assert (code, out.splitlines()[0]) == (3, "UNPROVED")
-    assert "pip install billproof==9.9.9" in out
+    assert "git checkout v9.9.9 && pip install ." in out
     report["tool"]["version"] = "9.9.9; rm -rf x"
     write(report)
     code, out = verified()

@@ -45,7 +45,10 @@ def test_file_report_and_signature_agree(tmp_path: Path, keys: Keys, source: Pat
         code, word, attested = verified(found, *named, "--key", str(keys.public))
         assert (code, word) == (0, "AGREES")
         assert attested.endswith(f"says {result} of this file and this report")
-        assert verified(found, *named) == (0, "AGREES, BUT UNSIGNED", "")
+        code, word, attested = verified(found, *named)
+        assert (code, word) == (0, "AGREES, BUT UNSIGNED")
+        assert attested.startswith("  attested   not looked at: ")
+        assert attested.endswith(".intoto.jsonl is there; --key PUB checks it")
 
 
 def test_the_key_is_named_by_its_digest(tmp_path: Path, keys: Keys) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from validator.errors import BillproofError, UsageError
+from validator.errors import BillproofError, UsageError, how_to_install
 from validator.options import parsed
 from validator.output import note, painted, progress, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
 from validator.render import render
@@ -256,7 +256,7 @@ def _sandbox(options: argparse.Namespace) -> int:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise BillproofError(
-            f"billproof sandbox needs {error.name}, which is not installed", "pip install 'billproof[sandbox]'"
+            f"billproof sandbox needs {error.name}, which is not installed", how_to_install("sandbox")
         ) from None
     from validator.sandbox.command import run
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from validator.ledger import Standing
+from validator.model import HINDRANCES
 from validator.receipt import Receipt
 from validator.record import Record
 from validator.values import in_words, instant, month_end, month_settled, shown
@@ -81,7 +82,8 @@ def _told(new: Sequence[NewFile], what: str, folder: str | None) -> str:
 
 
 def _shortcoming(one: NewFile) -> str:
-    return f"{'does not pass' if one.verdict == 'fail' else 'is not proved'}: {', '.join(one.because) or 'billproof check'}"
+    because = ", ".join(HINDRANCES.get(code, code) for code in one.because)
+    return f"{'does not pass' if one.verdict == 'fail' else 'would not be uploaded'}: {because or 'billproof check'}"
 
 
 def _date(one: Receipt) -> str:

@@ -22,6 +22,11 @@ class BillproofError(Exception):
         return [self.message, *([self.help] if self.help else [])]
 
 
+def how_to_install(extra: str) -> str:
+    """What to type for an extra. billproof is not on PyPI, and what somebody put there under its name would not be ours."""
+    return f"In your copy of billproof's repository: pip install '.[{extra}]'"
+
+
 class UsageError(BillproofError):
     """The command line asks for something that cannot be done."""
 

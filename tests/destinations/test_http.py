@@ -35,7 +35,7 @@ from validator.destinations.answers import BODY_BYTES, Attempt, Heard, answer_of
 from validator.destinations.http import HttpDestination
 from validator.destinations.pelanor import NotFilledIn
 from validator.destinations.sending import Patience, Sending
-from validator.errors import BillproofError
+from validator.errors import BillproofError, how_to_install
 from validator.shipment import Answer, Destination, Shipment
 from validator.tokens import NoToken, Secret
 
@@ -768,7 +768,7 @@ def test_a_library_that_is_not_installed(server: Server, monkeypatch: pytest.Mon
     with pytest.raises(BillproofError) as raised:
         made.send(shipment(), io.BytesIO(DATA), SECRET)
     assert raised.value.exit_code == 3
-    assert raised.value.lines() == ["uploads over HTTP need httpx2 and stamina", "pip install 'billproof[http]'"]
+    assert raised.value.lines() == ["uploads over HTTP need httpx2 and stamina", how_to_install("http")]
 
 
 def test_a_dry_run_loads_neither() -> None:

@@ -280,7 +280,7 @@ def test_without_the_extra_it_says_what_to_install(folder: Path, name: str, monk
     code, out, err = run("sandbox")
     assert (code, out) == (3, "")
     assert name in err
-    assert "pip install 'billproof[sandbox]'" in err
+    assert "pip install '.[sandbox]'" in err
 
 
 def test_no_other_command_loads_a_server() -> None:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from validator.destination_settings import DestinationSettings
 from validator.destinations.answers import BODY_BYTES, Attempt, Heard, answer_of, attempt_of
 from validator.destinations.message import Message
-from validator.errors import BillproofError
+from validator.errors import BillproofError, how_to_install
 from validator.record import Record
 from validator.settings import clock
 from validator.shipment import Answer
@@ -53,7 +53,7 @@ def load_libraries() -> None:
         import httpx2  # noqa: F401
         import stamina
     except ImportError:
-        raise BillproofError("uploads over HTTP need httpx2 and stamina", "pip install 'billproof[http]'") from None
+        raise BillproofError("uploads over HTTP need httpx2 and stamina", how_to_install("http")) from None
     import logging
 
     stamina.instrumentation.set_on_retry_hooks([])

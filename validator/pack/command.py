@@ -152,7 +152,8 @@ def _accepted(ledger: Ledger, integration: Integration, month: str, to: str | No
         raise NotUploaded(
             f"was never accepted by {to}, so there is no upload to prove",
             f"It was accepted elsewhere: {' or '.join(held)}"
-            if held else f"billproof ledger list tells what was sent. To send it: billproof upload --only {integration.name}",
+            if held
+            else f"billproof ledger list tells what was sent. To send it: billproof upload --only {integration.name} --to {to}",
         )  # fmt: skip
     if not standing.is_current(current.file_sha256):
         raise NotUploaded(

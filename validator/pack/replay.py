@@ -96,7 +96,8 @@ def _ruleset_then(one: Receipt, settings: Settings) -> RuleSet:
         raise NotAsThen(
             f"the rule set is not the one of that upload ({then['name']} {then['version']}, sha256 {then['sha256'][:12]}… "
             f"then; {ruleset.name} {ruleset.version}, {ruleset.sha256[:12]}… now)",
-            f"Pack it with the billproof of then, {version} (pip install billproof=={version}); a set of your own: --ruleset DIR",
+            f"Pack it with the billproof of then, {version} (in its repository: git checkout v{version}); "
+            "a set of your own: --ruleset DIR",
         )
     return ruleset
 

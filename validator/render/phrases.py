@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from validator.model import HINDRANCES
 from validator.values import month_end, month_name, rfc3339, shown
 
 Tree = Mapping[str, Any]
@@ -22,16 +23,6 @@ _STATES = (
     ("waived", "signed for"), ("not_applicable", "had nothing to look at"), ("blocked", "could not look"),
     ("off", "switched off"), ("crashed", "broke down"),
 )  # fmt: skip
-
-
-_HINDRANCES = {
-    "no_integration": "no integration is configured for its organization", "weaker_rules": "a weaker rule set",
-    "month_inferred": "the month is not given (--month)", "unreadable": "a file could not be read",
-    "nothing_to_check": "there is no file", "no_destination": "no destination (`to:` in billproof.yaml)",
-    "replaced": "other bytes have replaced it (upload --resend puts it back)",
-    "fill_in": "billproof.yaml still says FILL-IN for its destination", "two_files": "two files of one month",
-    "later_than_clock": "--as-of is later than the clock",
-}  # fmt: skip
 
 
 def headline(one: Tree, report: Tree) -> str:
@@ -245,9 +236,9 @@ def ending(report: Tree) -> Iterator[str]:
 def would_be_uploaded(report: Tree) -> str:
     """`yes`, or `no: OC206, OC309`: rules by id, all else in words."""
     because = report["upload"]["because"]
-    rules = [one for one in because if one not in _HINDRANCES]
+    rules = [one for one in because if one not in HINDRANCES]
     # Without an integration some rules cannot run, and they say so; the code alone adds nothing then.
-    words = ", ".join(_HINDRANCES.get(one, one) for one in because if one != "no_integration" or not rules)
+    words = ", ".join(HINDRANCES.get(one, one) for one in because if one != "no_integration" or not rules)
     return f"no: {words}" if because else "yes"
 
 

@@ -17,7 +17,7 @@ _WIDTH = 96
 _ANSWERS = {"accepted": "accepted", "already_there": "there already", "refused": "not accepted", "unknown": "answer not heard"}
 _OTHER_REPORT = (
     "That report.json is the report of the upload: the one written then has the result_sha256 {}. It was about more files, "
-    "or told with other options."
+    "told with other options, or the export lay elsewhere."
 )
 _RECEIPTS = ".begun written before it, .json after it; receipt.json is a copy of the one that counts"
 _UNCHECKED = "In the form of in-toto and DSSE (Ed25519); the signature was not checked when this was packed."
@@ -171,7 +171,7 @@ def _commands(one: Contents) -> Iterator[str]:
     yield "  }"
     yield "Windows, one file without PowerShell (compare with its line in SHA256SUMS):"
     yield "  certutil -hashfile report.json SHA256"
-    yield "Each file in receipts/ bears the first 12 characters of its own sha256 in its name."
+    yield "Each .json and .begun in receipts/ bears the first 12 characters of its own sha256 in its name."
     yield ""
     yield "The digest of the rule set, as report.json and receipt.json name it (Linux; macOS: shasum -a 256):"
     yield f"  {rules}"
@@ -181,7 +181,7 @@ def _commands(one: Contents) -> Iterator[str]:
         yield ""
         yield from _signature(one)
     yield ""
-    yield "With billproof (pip install billproof), which runs every rule again:"
+    yield "With billproof, installed from its repository, which runs every rule again:"
     yield f"  {one.verify}"
 
 

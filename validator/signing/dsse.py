@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from validator.errors import BillproofError, Unreadable, UsageError
+from validator.errors import BillproofError, Unreadable, UsageError, how_to_install
 from validator.record import Record
 from validator.source import small_file
 from validator.values import shown
@@ -192,5 +192,5 @@ def _cryptography(flag: str) -> tuple[Any, Any]:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError:
-        raise UsageError(f"{flag} needs cryptography, which is not installed", "pip install 'billproof[attest]'") from None
+        raise UsageError(f"{flag} needs cryptography, which is not installed", how_to_install("attest")) from None
     return serialization, ed25519

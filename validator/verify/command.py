@@ -34,7 +34,7 @@ from validator.verify.hearsay import hearsay
 from validator.verify.recorded import config_at, file_of, settings_of
 from validator.verify.reportfile import ReportFile, misfits, read_report
 from validator.verify.rerun import State, Step, Tree, check_again, look_for
-from validator.verify.signed import UNSIGNED, Signature, attested, signed_by
+from validator.verify.signed import UNSIGNED, Signature, attested, not_looked_at, signed_by
 
 MAX_TOLD = 20
 
@@ -142,7 +142,7 @@ def _other_version(document: Tree) -> Step | None:
     if version == __version__ or not isinstance(version, str) or not re.fullmatch(r"[0-9][0-9a-z.+-]{0,30}", version):
         return None
     text = f"billproof {version} wrote it, and this is {__version__}. Run the one that was used:"
-    return Step("version", "unproved", text, (f"pip install billproof=={version}",))
+    return Step("version", "unproved", text, (f"in billproof's repository: git checkout v{version} && pip install .",))
 
 
 def _ruleset(document: Tree, name: str | None) -> RuleSet | None:
@@ -219,6 +219,8 @@ def _files(
                 yield check_again(one, found, settings, ruleset, config, others)
                 if wanted.key is not None:
                     signed.append(attested(one, found.path, report, wanted.key))
+                elif (beside := not_looked_at(found.path)) is not None:
+                    yield beside
     # Beside one file lies one attestation: the one of any file of the report that has these bytes.
     yield from signed if named is None else [one for one in signed if one.state == "same"][:1] or signed[:1]
     if 0 < len(mine) < len(files):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os.path import lexists
+
 from validator.errors import Unreadable
 from validator.record import Record
 from validator.signing.attestation import MAX_BYTES, attestation_path, deviations, file_statements
@@ -21,7 +23,9 @@ class Signature(Record):
     text: str
 
 
-UNSIGNED = Signature(False, "none. Report and file belong together; who made them, and when, is not shown. See docs/audit.md")
+UNSIGNED = Signature(
+    False, "none was looked at. Report and file belong together; who made them, and when, is not shown. See docs/audit.md"
+)
 
 
 def attested(one: Tree, path: str, report: ReportFile, key: PublicKey) -> Step:
@@ -36,6 +40,12 @@ def attested(one: Tree, path: str, report: ReportFile, key: PublicKey) -> Step:
     if found:
         return Step(_ATTESTED, "differs", f"{shown(beside)} is not what this key signs for this report and file", tuple(found))
     return Step(_ATTESTED, "same", f"{shown(beside)} says {expected[0]['predicate']['result']} of this file and this report")
+
+
+def not_looked_at(path: str) -> Step | None:
+    """That there is an attestation beside a file, where no key was given to check it with."""
+    beside = attestation_path(path)
+    return Step(_ATTESTED, "same", f"not looked at: {shown(beside)} is there; --key PUB checks it") if lexists(beside) else None
 
 
 def signed_by(key: PublicKey, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], Signature]:
