@@ -166,7 +166,7 @@ def test_where_processes_begin_anew_the_report_is_the_same(tmp_path: Path, monke
 
 @pytest.mark.parametrize("arguments", [[str(DEMO)], [str(GOOD), "--jobs", "4"], ["-", str(GOOD), "--jobs", "2"]])
 def test_a_single_file_and_a_single_job_need_no_other_process(arguments: list[str]) -> None:
-    code = "import sys; from validator import boundary; boundary.main(sys.argv[1:]); print('multiprocessing' in sys.modules)"
+    code = "import sys; from validator import boundary; boundary.main(sys.argv[1:]); print('validator.jobs' in sys.modules)"
     command = [sys.executable, "-c", code, "check", *arguments, "--as-of", AS_OF, "--quiet"]
     done = subprocess.run(command, cwd=ROOT, input=GOOD.read_bytes(), capture_output=True, check=True)
     assert done.stdout.splitlines()[-1] == b"False"

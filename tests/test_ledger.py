@@ -430,7 +430,7 @@ def test_status_of_a_ledger_with_a_number_far_ahead(kept: World) -> None:
     kept.put(export("120"), "exports/new.csv")
     kept.configure(BOTH.replace("archive}", "archive, files: exports}", 1))
     code, out, _ = run("status", "--month", MONTH)
-    assert (code, "newer file exports/new.csv is not proved: OC601, OC602" in out) == (1, True), out
+    assert (code, "newer file exports/new.csv would not be uploaded: OC601, OC602" in out) == (1, True), out
 
 
 def test_the_mark_of_a_ledger_is_no_link(kept: World) -> None:

@@ -629,7 +629,7 @@ def test_names_of_every_kind(world: World, name: str) -> None:
     if world.place.settings.startswith("{kind: directory"):
         import shlex
 
-        assert shlex.split(dry.out.splitlines()[1], comments=True)[1] == name
+        assert shlex.split(dry.out.splitlines()[1], comments=True)[1] == f"./{name}"
     assert world.upload(f"./{name}").code == 0
     assert world.receipts()[0]["file"]["name"] == name
     assert name in run("ledger", "show", "research", MONTH)[1]

@@ -62,8 +62,8 @@ def run(options: argparse.Namespace, name: str, config: Config | None, say: Say,
 
 
 def _shown(lines: Iterable[str]) -> str:
-    """Lines for a terminal: what stands in a rule file may be anything."""
-    return "\n".join(shown(line, None) for line in lines)
+    """Lines for a terminal: what stands in a rule file may be anything. A heading's own marks stay as they are."""
+    return "\n".join("## " + shown(line[3:], None) if line.startswith("## ") else shown(line, None) for line in lines)
 
 
 def listing(ruleset: RuleSet) -> Iterator[str]:
