@@ -19,16 +19,16 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m validator.published --check
+	$(BIN)/python -m tools.generate --check
 	$(BIN)/python -m fixtures.generate --check
 	$(BIN)/billproof rules test
 
 generate: $(VENV)/.dev
-	$(BIN)/python -m validator.published
+	$(BIN)/python -m tools.generate
 	$(BIN)/python -m fixtures.generate
 
 screenshots: $(VENV)/.dev
-	BILLPROOF_SCREENSHOTS=1 $(BIN)/python -m pytest -p no:xdist tests/render/test_pictures.py -k taken
+	BILLPROOF_SCREENSHOTS=1 $(BIN)/python -m pytest -p no:xdist tests/report/render/test_pictures.py -k taken
 
 bench: $(VENV)/.dev $(PEERS)/.ready
 	$(BIN)/python -m benchmarks.run
@@ -38,7 +38,7 @@ multitool: $(VENV)/.dev
 	npm install --no-save --silent --prefix $(VENV)/multitool @microsoft/sarif-multitool
 	chmod +x $(VENV)/multitool/node_modules/@microsoft/sarif-multitool-*/Sarif.Multitool
 	BILLPROOF_MULTITOOL="$$(ls $(CURDIR)/$(VENV)/multitool/node_modules/@microsoft/sarif-multitool-*/Sarif.Multitool)" \
-		$(BIN)/python -m pytest tests/test_formats.py -k multitool
+		$(BIN)/python -m pytest tests/report/test_formats.py -k multitool
 
 clean:
 	rm -rf $(VENV) $(PEERS) dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,14 +17,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
-from validator.boundary import main
-from validator.config import Config, read_config
-from validator.discovery import current_folder, find_config
-from validator.errors import BillproofError, UsageError
-from validator.ledger import open_ledger
-from validator.render.markdown import fenced
-from validator.values import rfc3339, shown
-from validator.verdict import Exit
+from billproof.cli.main import main
+from billproof.config.discovery import current_folder, find_config
+from billproof.config.file import Config, read_config
+from billproof.delivery.ledger.store import open_ledger
+from billproof.engine.verdict import Exit
+from billproof.model.errors import BillproofError, UsageError
+from billproof.model.values import rfc3339, shown
+from billproof.report.render.markdown import fenced
 
 COMMANDS = {"check": ("check",), "upload": ("upload",), "upload --dry-run": ("upload", "--dry-run")}
 VERDICTS: Mapping[int, str] = {Exit.PASS: "pass", Exit.FAIL: "fail", Exit.NOT_SENT: "pass"}

@@ -130,7 +130,7 @@ def install_billproof(folder: Path) -> Path:
     run(sys.executable, "-m", "venv", str(environment))
     python = environment / "bin" / "python"
     run(str(python), "-m", "pip", "install", "-qq", "--compile", str(wheel))
-    if not any(python.parent.parent.rglob("validator/__pycache__/*.pyc")):
+    if not any(python.parent.parent.rglob("billproof/__pycache__/*.pyc")):
         raise RuntimeError("the modules of the installed billproof are not compiled: every start would be measured too slow")
     return python
 

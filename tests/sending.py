@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import pytest
 
+from billproof.delivery.destinations.http import HttpDestination
+from billproof.io.attempts import Patience
 from tests.sandbox.running import INTEGRATION, ORGANIZATION, Running
 from tests.support import fixture, run
 from tests.uploading import LEDGER, MONTH
-from validator.destinations.http import HttpDestination
-from validator.destinations.sending import Patience
 
 FIRST = fixture("good-h1").read_bytes()
 SECOND = FIRST.replace(b",3.84991200,", b",13.84991200,", 1)

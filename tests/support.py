@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from validator.boundary import main
+from billproof.cli.main import main
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -109,5 +109,5 @@ def fixture(case: str) -> Path:
 
 def process(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
     """The command in a process of its own, with its own environment and standard input; nothing is a terminal."""
-    command = [sys.executable, "-m", "validator", *map(str, arguments)]
+    command = [sys.executable, "-m", "billproof", *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, env={**os.environ, **environment}, check=False)

@@ -369,7 +369,7 @@ def test_when_to_ask_again_is_what_the_receipts_say(tmp_path: Path, workspace: P
     """The latest wait of this run; not that of a run before."""
     (workspace / "billproof.yaml").write_text(SANDBOX.replace("URL", sandbox.url), "utf-8")
     runner = Runner(tmp_path, workspace, SANDBOX_TOKEN=TOKEN)
-    subprocess.run([sys.executable, "-m", "validator", "ledger", "init"], cwd=workspace, check=True)
+    subprocess.run([sys.executable, "-m", "billproof", "ledger", "init"], cwd=workspace, check=True)
     put(workspace, export(month="2025-09"), "september.csv")
     put(workspace, export(month="2025-10"), "october.csv")
     wanted = {"command": "upload", "files": "exports/"}

@@ -97,7 +97,7 @@ def test_only_what_holds_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ' at_most: 1, expires: "2026-01-01"}\n'
     )
     put(tmp_path / "billproof.yaml", ("version: 1\n" + waiver).encode())
-    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
     found = check(path)
     assert found.code == 0
     assert found.outcome("OC304")["state"] == "waived"

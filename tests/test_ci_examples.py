@@ -17,11 +17,11 @@ import junitparser
 import pytest
 import yaml
 
+from billproof.engine.verdict import Exit
 from tests.sandbox.running import INTEGRATION, TOKEN, running_sandbox
 from tests.support import FIXTURES, ROOT
 from tests.test_docs import blocks, table
 from tests.test_state_docs import FIRST, change, done, files, job, make_origin, shell
-from validator.verdict import Exit
 
 PAGE = ROOT / "docs" / "ci" / "README.md"
 SCRIPT = "docs/ci/upload.sh"

@@ -17,16 +17,16 @@ from pathlib import Path
 
 import pytest
 
+from billproof import __version__
+from billproof.cli.parser import build_parser
+from billproof.config.destinations import DestinationSettings, Token
+from billproof.config.file import ConfigFile, Integration, Waiver, check_waivers, read_config
+from billproof.engine.verdict import Exit
+from billproof.reading.decode import parts
+from billproof.rules.compiled import load_ruleset
+from billproof.rules.files import RuleFile
 from tests.support import FIXTURES, ROOT
-from validator import __version__
-from validator.compiled import load_ruleset
-from validator.config import ConfigFile, Integration, Waiver, check_waivers, read_config
-from validator.destination_settings import DestinationSettings, Token
-from validator.options import build_parser
-from validator.published import help_text
-from validator.rulefiles import RuleFile
-from validator.shape import parts
-from validator.verdict import Exit
+from tools.generate import help_text
 
 README = ROOT / "README.md"
 GUIDES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "ci").glob("*.md"))]
@@ -114,7 +114,7 @@ def folder(tmp_path: Path) -> Path:
     shutil.copy(FIXTURES / "demo" / "cost_2025-10-01_2025-10-31.csv", tmp_path / "exports")
     (tmp_path / "bin").mkdir()
     shim = tmp_path / "bin" / "billproof"
-    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m validator "$@"\n', "utf-8")
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m billproof "$@"\n', "utf-8")
     shim.chmod(0o755)
     return tmp_path
 

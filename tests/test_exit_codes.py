@@ -14,15 +14,15 @@ from typing import NoReturn
 
 import pytest
 
+from billproof.cli.commands.guide import DEMO_VERDICTS
+from billproof.report.render import FORMATS
+from billproof.rules.shipped import shipped
 from tests.support import AS_OF, check, fixture, make_ready, process, run
-from validator.guide import DEMO_VERDICTS
-from validator.render import FORMATS
-from validator.shipped import shipped
 
 GOOD = fixture("good-h1")
 WARNED = fixture("some-without-project")
 FAILING = fixture("middle-gap")
-COMMAND = [sys.executable, "-m", "validator"]
+COMMAND = [sys.executable, "-m", "billproof"]
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_check_that_crashes_is_unproved(folder: Path, format_: str, monkeypatc
     def crash(*_: object) -> NoReturn:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("validator.checks.groups.UniqueRows.on_rows", crash)
+    monkeypatch.setattr("billproof.rules.checks.groups.UniqueRows.on_rows", crash)
     found = check(GOOD, "--format", format_)
     assert found.code == 3
     assert found.outcome("OC504")["state"] == "crashed"
@@ -139,7 +139,7 @@ def test_a_crash_is_unproved_beside_a_failed_rule_too(folder: Path, format_: str
     def crash(*_: object) -> NoReturn:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("validator.checks.groups.UniqueRows.on_rows", crash)
+    monkeypatch.setattr("billproof.rules.checks.groups.UniqueRows.on_rows", crash)
     found = check(FAILING, "--format", format_)
     assert found.code == 3
     assert "OC304" in found.out
@@ -331,7 +331,7 @@ def test_an_unexpected_error_is_unproved_and_tells_nothing_of_the_file(
     def crash(*_: object) -> NoReturn:
         raise RuntimeError("a cell: person0001@example.com")
 
-    monkeypatch.setattr("validator.run.check", crash)
+    monkeypatch.setattr("billproof.engine.pipeline.check", crash)
     code, out, err = run("check", str(GOOD), "--format", format_, "--output", "json=report.json")
     assert (code, out) == (3, "")
     assert err.startswith("UNPROVED  unexpected error: RuntimeError at ")
@@ -369,12 +369,15 @@ class Interrupting:
         if name == module:
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupting())
-from validator.boundary import console
+from billproof.cli.main import console
 console()
 """
 
 
-@pytest.mark.parametrize("module", ["validator.cli", "validator.errors", "argparse", "validator.engine", "validator.render.text"])
+LOADED = ["billproof.cli.dispatch", "billproof.model.errors", "argparse", "billproof.engine.evaluate", "billproof.report.render.text"]
+
+
+@pytest.mark.parametrize("module", LOADED)
 def test_an_interrupt_while_the_program_is_still_loading(module: str) -> None:
     command = [sys.executable, "-c", _INTERRUPTED_WHILE_LOADING, module, "check", str(GOOD), "--as-of", AS_OF]
     done = subprocess.run(command, capture_output=True)

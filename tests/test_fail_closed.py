@@ -12,15 +12,15 @@ from typing import Any
 import jsonschema
 import pytest
 
+from billproof.report.render import FORMATS
+from billproof.rules import compiled
+from billproof.rules.checks import KINDS
+from billproof.rules.compiled import load_ruleset
+from billproof.rules.shipped import shipped
 from fixtures import damage
 from fixtures.exports import to_bytes
 from tests.generations import LINE, ORGANIZATION, good
 from tests.support import AS_OF, FIXTURES, Checked, check, fixture, process, run
-from validator import compiled
-from validator.checks import KINDS
-from validator.compiled import load_ruleset
-from validator.render import FORMATS
-from validator.shipped import shipped
 
 RULES = {rule.id: rule for rule in load_ruleset().rules}
 GOOD, FAILING, WARNED = fixture("good-h1"), fixture("middle-gap"), fixture("some-without-project")
@@ -188,7 +188,7 @@ def test_06_a_file_that_crashes_a_check_does_not_stop_the_next(monkeypatch: pyte
 
 
 def test_06_an_error_outside_the_checks_ends_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validator.run.infer_month", broken)
+    monkeypatch.setattr("billproof.engine.pipeline.infer_month", broken)
     code, out, err = run("check", str(GOOD), "--as-of", AS_OF)
     assert (code, out) == (3, "")
     assert "nothing was proved" in err
@@ -354,7 +354,8 @@ def touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Check
     (tmp_path / compiled.FILE_NAME).write_text(text)
     for folder in ("csv", "openai-cost"):
         (tmp_path / folder).symlink_to(shipped("rules") / folder)
-    monkeypatch.setattr("validator.compiled.shipped_folder", lambda name: str(tmp_path if name == "rules" else shipped(name)))
+    shipped_folder = "billproof.rules.compiled.shipped_folder"
+    monkeypatch.setattr(shipped_folder, lambda name: str(tmp_path if name == "rules" else shipped(name)))
     return check(FAILING)
 
 
@@ -481,7 +482,7 @@ def test_20_json_is_valid_by_the_shipped_schema(path: Path) -> None:
 @pytest.fixture
 def _in_december(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waivers expire by the clock, too; here it stands still."""
-    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
 
 
 WAIVER = {

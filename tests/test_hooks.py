@@ -20,12 +20,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from billproof.cli.parser import build_parser
+from billproof.io.locking import locked
 from fixtures.exports import Export, rows, to_bytes
+from tests.rules.test_loader import own_set, rule_text
 from tests.support import FIXTURES, ROOT, fixture
-from tests.test_rulesets import own_set, rule_text
 from tests.test_shipped import SOURCES
-from validator.locking import locked
-from validator.options import build_parser
 
 PAGE = (ROOT / "docs" / "ci" / "pre-commit.md").read_text("utf-8")
 MANIFEST = (ROOT / ".pre-commit-hooks.yaml").read_text("utf-8")
@@ -456,7 +456,7 @@ def test_git_leaves_the_bytes_alone_only_where_it_is_told_to(repository: Reposit
     assert repository.commit().returncode == 0
     windows.git("clone", "--quiet", ".", "without")
     assert (repository.folder / "without" / GOOD_NAME).read_bytes() == GOOD.replace(b"\n", b"\r\n")
-    done = windows.run(sys.executable, "-m", "validator", "check", f"without/{GOOD_NAME}", "--config", "billproof.yaml")
+    done = windows.run(sys.executable, "-m", "billproof", "check", f"without/{GOOD_NAME}", "--config", "billproof.yaml")
     assert done.returncode == 1
     assert "CSV004 carriage-return" in done.stdout
     assert "exports/** -text" in done.stdout

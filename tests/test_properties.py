@@ -20,14 +20,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from billproof.reading import source
+from billproof.reading.reader import Reader
+from billproof.rules.compiled import load_ruleset
 from fixtures import damage
 from fixtures.exports import DAY, HEADERS, TIMES, Export, Table, rows, to_bytes
 from fixtures.generate import activity, legacy
 from tests.generations import GENERATIONS, ORGANIZATION, total
 from tests.support import Checked, check
-from validator import source
-from validator.compiled import load_ruleset
-from validator.reader import Reader
 
 RULESET = load_ruleset()
 LEVELS = {rule.id: rule.level for rule in RULESET.rules}
@@ -39,7 +39,8 @@ OTHER_ORGANIZATION = "org-EXAMPLEother"
 def _rules_read_once() -> Iterator[None]:
     """The shipped rule set is read once for all examples; what it says is the same."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("validator.run.load_ruleset", lambda name: RULESET if name == "openai-cost" else load_ruleset(name))
+        loading = "billproof.engine.pipeline.load_ruleset"
+        patch.setattr(loading, lambda name: RULESET if name == "openai-cost" else load_ruleset(name))
         yield
 
 
@@ -482,7 +483,7 @@ def _address(ground: Ground) -> Planted:
 
 # --- every rule has a planter, and finds what it plants ---
 
-EARLIER_UPLOAD = "speaks of an upload before it; planted in tests/checks/test_uploads.py"
+EARLIER_UPLOAD = "speaks of an upload before it; planted in tests/rules/checks/test_uploads.py"
 NO_PLANTER = {"OC601": EARLIER_UPLOAD, "OC602": EARLIER_UPLOAD}
 
 NO_ISO = "H1 has no ISO times"

@@ -63,16 +63,16 @@ def test_the_wheel_holds_rules_schemas_and_demo_files(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for source in ("rules", "schemas"):
         shipped = {
-            f"validator/shipped/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / source).rglob("*") if path.is_file()
+            f"billproof/shipped/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / source).rglob("*") if path.is_file()
         }
         assert shipped
         assert shipped <= names
-    demo = {f"validator/shipped/demo/{path.name}" for path in (ROOT / "fixtures" / "demo").glob("*.csv")}
+    demo = {f"billproof/shipped/demo/{path.name}" for path in (ROOT / "fixtures" / "demo").glob("*.csv")}
     assert len(demo) == 3
     assert demo <= names
-    assert "validator/sandbox/openapi.json" in names
-    assert "validator/render/html/style.css" in names
-    assert {f"validator/completions/billproof.{shell}" for shell in ("bash", "zsh", "fish")} <= names
+    assert "validator/billproof/sandbox/openapi.json" in names
+    assert "validator/billproof/report/render/html/style.css" in names
+    assert {f"billproof/cli/completion/billproof.{shell}" for shell in ("bash", "zsh", "fish")} <= names
     assert not [name for name in names if name.startswith(("tests/", "fixtures/", "benchmarks/")) or "__pycache__" in name]
 
 
@@ -97,7 +97,7 @@ def test_the_demo_of_an_installed_copy(installed: Path, tmp_path: Path) -> None:
 
 
 def test_an_installed_copy_reads_its_own_rules(installed: Path, tmp_path: Path) -> None:
-    done = run(installed.parent / "python", "-c", "import validator; print(validator.__file__)", folder=tmp_path)
+    done = run(installed.parent / "python", "-c", "import billproof; print(billproof.__file__)", folder=tmp_path)
     assert Path(done.stdout.strip()).is_relative_to(installed.parent.parent)
     listed = run(installed, "rules", "list", folder=tmp_path)
     assert listed.returncode == 0, listed.stderr

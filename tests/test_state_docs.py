@@ -86,7 +86,7 @@ def make_origin(tmp_path: Path) -> Path:
     """A bare repository whose ledger's branch was made with the page's commands."""
     (tmp_path / "bin").mkdir()
     shim = tmp_path / "bin" / "billproof"
-    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m validator "$@"\n', "utf-8")
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m billproof "$@"\n', "utf-8")
     shim.chmod(0o755)
     done("git init -q --bare origin.git", tmp_path)
     done(shown("A branch of its own")[0], job(tmp_path, "desk"))

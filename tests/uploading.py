@@ -18,9 +18,9 @@ from urllib.parse import quote
 
 import pytest
 
+from billproof.config.settings import parse_as_of
 from fixtures.exports import DAY, HEADERS, to_bytes, unix
 from tests.support import run
-from validator.settings import parse_as_of
 
 ACME, LABS = "org-EXAMPLEacme01", "org-EXAMPLElabs02"
 MONTH = "2025-10"
@@ -178,7 +178,7 @@ class World:
 
 def stand_still(monkeypatch: pytest.MonkeyPatch, instant: str) -> None:
     """From now on the clock stands still."""
-    monkeypatch.setattr("validator.settings.clock", lambda: parse_as_of(instant))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: parse_as_of(instant))
 
 
 def verified() -> tuple[int, str]:

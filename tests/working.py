@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from validator import jobs
-from validator.errors import UsageError
+from billproof.engine import workers as jobs
+from billproof.model.errors import UsageError
 
 PARENT = "BILLPROOF_TEST_PARENT"
 

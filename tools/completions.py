@@ -1,4 +1,4 @@
-"""Makes the scripts from the options, with shtab: for `python -m validator.published` only, so no installation needs shtab.
+"""Makes the scripts from the options, with shtab: for `python -m tools.generate` only, so no installation needs shtab.
 
 What an argument takes is known by its METAVAR. Nothing here is for parsing: the parser that is marked is thrown away.
 """
@@ -10,11 +10,11 @@ from typing import Any
 
 import shtab
 
-from validator.options import SHELLS, arguments_of, build_parser
-from validator.render import FORMATS
-from validator.rule import DEFAULT_RULESET
-from validator.ruleset import read_ruleset
-from validator.shipped import shipped
+from billproof.cli.parser import SHELLS, arguments_of, build_parser
+from billproof.report.render import FORMATS
+from billproof.rules.loader import read_ruleset
+from billproof.rules.rule import DEFAULT_RULESET
+from billproof.rules.shipped import shipped
 
 # Bash puts a blank after the only candidate and takes `=` for the end of a word; a name that begins quoted is left to readline.
 _BASH_MORE = """

@@ -1,6 +1,6 @@
 """What is generated from the code and committed: JSON Schemas for editors, help, scripts for shells, the pages of the rules.
 
-`python -m validator.published` writes them, `--check` says which are stale.
+`python -m tools.generate` writes them, `--check` says which are stale.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from validator.compiled import FILE_NAME, compile_ruleset
-from validator.completions.making import scripts
-from validator.config import ConfigFile
-from validator.options import build_parser
-from validator.rulebook import pages, rule_schema
-from validator.ruleset import read_ruleset
-from validator.setfiles import DiagnosesFile, RuleSetFile
-from validator.shape import json_schema
+from billproof.cli.commands.rules import pages, rule_schema
+from billproof.cli.parser import build_parser
+from billproof.config.file import ConfigFile
+from billproof.reading.decode import json_schema
+from billproof.rules.compiled import FILE_NAME, compile_ruleset
+from billproof.rules.loader import read_ruleset
+from billproof.rules.setfiles import DiagnosesFile, RuleSetFile
+from tools.completions import scripts
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -64,7 +64,7 @@ def generated() -> dict[str, str]:
     made = {f"schemas/{name}": json.dumps(one, indent=2, ensure_ascii=False) + "\n" for name, one in schemas().items()}
     made[f"rules/{FILE_NAME}"] = json.dumps(compile_ruleset(read_ruleset()), ensure_ascii=False, separators=(",", ":")) + "\n"
     made["docs/help.txt"] = help_text()
-    made |= {f"validator/completions/{name}": text for name, text in scripts().items()}
+    made |= {f"validator/billproof/cli/completion/{name}": text for name, text in scripts().items()}
     made |= {f"docs/rules/{name}": text for name, text in pages(read_ruleset()).items()}
     return made
 

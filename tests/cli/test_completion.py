@@ -20,11 +20,11 @@ if os.name == "nt":
 import fcntl
 import termios
 
+from billproof.cli.parser import SHELLS, build_parser
 from tests.support import ROOT, run
 from tests.terminal import Terminal, terminal
-from validator.options import SHELLS, build_parser
 
-SCRIPTS = ROOT / "validator" / "completions"
+SCRIPTS = ROOT / "validator" / "billproof" / "cli" / "completion"
 PATIENT = 30
 QUIET_SECONDS = 0.2
 
@@ -179,7 +179,7 @@ def test_an_unknown_shell_is_refused() -> None:
 def test_the_lines_of_the_page_put_it_where_the_shell_looks(shell: str, folder: Path) -> None:
     page = (ROOT / "docs" / "completion.md").read_text("utf-8")
     (block,) = [one for one in re.findall(r"^```sh\n(.*?)^```$", page, re.M | re.S) if f"completion {shell}" in one]
-    (folder / "billproof").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m validator "$@"\n', "utf-8")
+    (folder / "billproof").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m billproof "$@"\n', "utf-8")
     (folder / "billproof").chmod(0o755)
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "HOME": str(folder)}
     subprocess.run(["sh", "-e", "-c", block], cwd=folder, env=environment, check=True)

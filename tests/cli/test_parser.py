@@ -46,7 +46,7 @@ def test_the_word_that_was_meant(line: str, meant: str | None) -> None:
 
 def test_a_word_that_is_right_costs_nothing() -> None:
     """difflib is loaded where something was misspelt, and nowhere else."""
-    command = "import sys; from validator.boundary import main; main(sys.argv[1:]); print('difflib' in sys.modules)"
+    command = "import sys; from billproof.cli.main import main; main(sys.argv[1:]); print('difflib' in sys.modules)"
     for words, loaded in ((["rules", "kinds"], b"False"), (["rules", "kind"], b"True")):
         done = subprocess.run([sys.executable, "-c", command, *words], capture_output=True, check=True)
         assert done.stdout.splitlines()[-1] == loaded

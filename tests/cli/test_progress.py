@@ -21,14 +21,14 @@ if os.name == "nt":
 import fcntl
 import termios
 
+from billproof.cli.main import main
+from billproof.cli.progress import Line, columns, line
+from billproof.reading.reader import Reader
+from billproof.reading.source import BLOCK_BYTES
 from tests.support import AS_OF, make_ready, process
 from tests.terminal import Terminal, terminal
-from validator.boundary import main
-from validator.progress import Line, columns, line
-from validator.reader import Reader
-from validator.source import BLOCK_BYTES
 
-COMMAND = [sys.executable, "-m", "validator"]
+COMMAND = [sys.executable, "-m", "billproof"]
 HEADER = "start_time,end_time,amount_value,amount_currency,line_item,project_id,organization_id,project_name,organization_name\n"
 PATIENT = 60  # a test waits so many seconds at most, and for what it waits only
 
@@ -70,7 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look at the clock finds it a second later, so that each block of a file is told."""
     seconds = itertools.count()
-    monkeypatch.setattr("validator.output.time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
+    monkeypatch.setattr("billproof.cli.output.time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
 
 
 def run(on: Terminal, *arguments: str) -> tuple[int, str]:
@@ -155,7 +155,9 @@ def test_a_shorter_line_leaves_nothing_of_a_longer_one() -> None:
 
 def test_nothing_is_shown_before_a_second_has_passed(folder: Path) -> None:
     """And nothing is loaded for it."""
-    command = "import sys; from validator.boundary import main; main(sys.argv[1:]); print('validator.progress' in sys.modules)"
+    command = (
+        "import sys; from billproof.cli.main import main; main(sys.argv[1:]); print('billproof.cli.progress' in sys.modules)"
+    )
     with terminal() as on:
         done = subprocess.run(
             [sys.executable, "-c", command, "check", "second.csv", "--as-of", AS_OF], stdout=subprocess.PIPE, stderr=on.slave,

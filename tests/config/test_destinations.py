@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from validator.config import ConfigFile, read_config
-from validator.errors import ConfigurationError
+from billproof.config.file import ConfigFile, read_config
+from billproof.model.errors import ConfigurationError
 
 API = 'base_url: "https://api.example.com"'
 

@@ -11,8 +11,8 @@ from textwrap import dedent
 import pytest
 
 from fixtures.exports import Export, Organization, rows, to_bytes
+from tests.rules.test_loader import own_set
 from tests.support import AS_OF, Checked, check, fixture, make_ready, run
-from tests.test_rulesets import own_set
 
 ACME = "org-EXAMPLEacme01"
 LABS = "org-EXAMPLElabs02"

@@ -1,5 +1,5 @@
 """Kills uploads in the middle, at every step or at any time, and looks at what is left: a process of its own, run by
-`tests/test_kills.py`, because it forks: `python -m tests.killing FOLDER SCENARIO WAY SHARD SHARDS` prints the number of kills.
+`test_kills.py`, because it forks: `python -m tests.delivery.killing FOLDER SCENARIO WAY SHARD SHARDS` prints the number of kills.
 
 A step is whatever Python tells an audit hook about files, and every line of the modules that write. The child that uploads
 kills itself (SIGKILL) at step k; for every k, until an upload comes to its end.
@@ -18,13 +18,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
+from billproof.delivery import gate
+from billproof.delivery.ledger.integrity import contents
+from billproof.delivery.ledger.receipt import read
+from billproof.delivery.ledger.store import Ledger, open_ledger
 from tests.signing import make_keys
 from tests.support import run
 from tests.uploading import LEDGER, Folder, World, export, sha256
-from validator import gate
-from validator.chain import contents
-from validator.ledger import Ledger, open_ledger
-from validator.receipt import read
 
 FIRST, SECOND, THIRD = export("100"), export("110"), export("120")
 SEED = 20251001
@@ -82,7 +82,7 @@ class Countdown:
         """The tracer: calls that are worth a look, then their lines."""
         code = frame.f_code
         name = os.path.basename(code.co_filename)
-        if name in _WRITERS or (name == "ledger.py" and code.co_name in _LEDGER_STEPS):
+        if name in _WRITERS or (name == "store.py" and code.co_name in _LEDGER_STEPS):
             if event == "line":
                 self.step()
             return self.trace
@@ -208,8 +208,8 @@ def look_again(world: World, scenario: Scenario, cut_off: int, killed: Sequence[
 
 def unattested(world: World) -> set[int]:
     """Which receipts have no attestation. Those that have one have their own."""
-    from validator.signing.attestation import deviations, receipt_statement
-    from validator.signing.dsse import read_public_key
+    from billproof.audit.signing.attestation import deviations, receipt_statement
+    from billproof.audit.signing.dsse import read_public_key
 
     key, lacking = read_public_key("key.pub.pem"), set()
     for number, path in enumerate(world.files()):

@@ -1,5 +1,5 @@
-"""Kills uploads over HTTP at every step, and looks at what is left: a process of its own, run by `tests/test_kills_http.py`,
-because it forks: `python -m tests.killing_http FOLDER URL FIRST STEP LAST` prints the number of kills of each kind.
+"""Kills uploads over HTTP at every step, and looks at what is left: a process of its own, run by `test_kills_http.py`,
+because it forks: `python -m tests.delivery.killing_http FOLDER URL FIRST STEP LAST` prints the number of kills of each kind.
 
 A step is what Python tells an audit hook about files and connections, and every line of the modules that send, write and
 read answers. The child that uploads kills itself (SIGKILL) at step k; for every STEPth k, until an upload comes to its end.
@@ -19,20 +19,20 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from billproof.delivery import gate
+from billproof.delivery.destinations.http import HttpDestination
+from billproof.io import attempts as sending
 from tests.sandbox.running import Running
 from tests.sending import FIRST, QUICK, SECOND, TOKEN, VARIABLE, Project, make_project
 from tests.support import run
 from tests.uploading import MONTH, sha256
-from validator import gate
-from validator.destinations import sending
-from validator.destinations.http import HttpDestination
 
 KILLS = 400
 _EVENTS = {
     "open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.listdir", "os.scandir", "fcntl.flock", "tempfile.mkstemp",
     "socket.__new__", "socket.connect", "socket.getaddrinfo", "import",
 }  # fmt: skip
-_SENDERS = ("durable.py", "gate.py", "http.py", "sending.py", "answers.py", os.path.join("httpcore2", "_backends", "sync.py"))
+_SENDERS = ("durable.py", "gate.py", "http.py", "attempts.py", "responses.py", os.path.join("httpcore2", "_backends", "sync.py"))
 _LEDGER_STEPS = {"begin", "conclude", "settle", "_write"}
 
 
@@ -70,7 +70,7 @@ class Countdown:
     def trace(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
         """The tracer: every line of the modules that send, and of what the ledger writes."""
         code = frame.f_code
-        if code.co_filename.endswith(_SENDERS) or (code.co_filename.endswith("ledger.py") and code.co_name in _LEDGER_STEPS):
+        if code.co_filename.endswith(_SENDERS) or (code.co_filename.endswith("store.py") and code.co_name in _LEDGER_STEPS):
             if event == "line":
                 self.step()
             return self.trace

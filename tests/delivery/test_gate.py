@@ -16,18 +16,19 @@ from typing import Any, BinaryIO, NamedTuple
 
 import pytest
 
+from billproof.delivery import gate
+from billproof.delivery import plan as upload
+from billproof.delivery.destinations.directory import DirectoryDestination
+from billproof.delivery.ledger.store import Ledger, open_ledger
+from billproof.delivery.routing import Addresses
+from billproof.delivery.shipment import Answer, Request, Shipment
+from billproof.engine import pipeline as running
+from billproof.engine.verdict import Exit, Pass
+from billproof.io.secrets import Secret
+from billproof.model.errors import BillproofError, Unwritable
+from billproof.model.results import Policy
 from tests.support import run
 from tests.uploading import ACME, LEDGER, MONTH, World, export, sha256, verified
-from validator import gate, upload
-from validator import run as running
-from validator.addressing import Addresses
-from validator.destinations.directory import DirectoryDestination
-from validator.errors import BillproofError, Unwritable
-from validator.ledger import Ledger, open_ledger
-from validator.model import Policy
-from validator.shipment import Answer, Request, Shipment
-from validator.tokens import Secret
-from validator.verdict import Exit, Pass
 
 NOW = "2026-01-05T12:00:00Z"
 OCTOBER, NOVEMBER = export("100"), export("50", month="2025-11")
@@ -232,12 +233,12 @@ def test_an_interrupt_from_the_keyboard(world: World, tmp_path: Path) -> None:
     code = (
         "import signal, sys, time, pathlib\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # what starts the tests may have switched it off
-        "from validator.destinations.directory import DirectoryDestination\n"
+        "from billproof.delivery.destinations.directory import DirectoryDestination\n"
         "def send(*arguments):\n"
         f"    pathlib.Path({str(mark)!r}).touch()\n"
         "    time.sleep(60)\n"
         "DirectoryDestination.send = send\n"
-        "from validator.boundary import main\n"
+        "from billproof.cli.main import main\n"
         "sys.exit(main(['upload', 'export.csv']))\n"
     )
     command = [sys.executable, "-c", code]
@@ -259,7 +260,7 @@ def test_an_interrupt_from_the_keyboard(world: World, tmp_path: Path) -> None:
 
 
 def cannot_write(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    from validator import durable
+    from billproof.io import durable
 
     real = durable.put_new
 
@@ -420,7 +421,7 @@ def test_a_pass_without_shipment_is_not_sent(world: World, monkeypatch: pytest.M
 
 def test_only_the_policy_of_an_upload_seals(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A warning passes a check, and there is no Pass for it even if an upload is judged as a check is."""
-    from validator import settings
+    from billproof.config import settings
 
     monkeypatch.setattr(settings, "policy_of", lambda *arguments: Policy("upload", "check", "error"))
     found = world.upload(world.put(export(projects={"proj_EXAMPLE1": "100", "proj_EXAMPLE2": "-1"})))
@@ -430,7 +431,7 @@ def test_only_the_policy_of_an_upload_seals(world: World, monkeypatch: pytest.Mo
 
 
 def test_the_ledger_is_locked_from_judgement_to_receipt(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from validator.locking import Busy
+    from billproof.io.locking import Busy
 
     busy: list[str] = []
 

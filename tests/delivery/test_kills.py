@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.killing import SCENARIOS
+from tests.delivery.killing import SCENARIOS
 from tests.support import ROOT
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork and signals")
@@ -29,7 +29,7 @@ def test_kills(
     tmp_path: Path, record_property: Callable[[str, object], None], scenario: str, way: str, shard: int, shards: int
 ) -> None:
     assert scenario in SCENARIOS
-    command = [sys.executable, "-m", "tests.killing", str(tmp_path), scenario, way, str(shard), str(shards)]
+    command = [sys.executable, "-m", "tests.delivery.killing", str(tmp_path), scenario, way, str(shard), str(shards)]
     found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert found.returncode == 0, found.stderr
     kills = int(found.stdout)

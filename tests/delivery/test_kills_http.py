@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.killing_http import KILLS, integration, organization
+from tests.delivery.killing_http import KILLS, integration, organization
 from tests.sandbox.running import running_sandbox
 from tests.sending import TOKEN
 from tests.support import ROOT
@@ -26,7 +26,8 @@ SHARDS, STEP = (1, 8), 15
 def test_kills(tmp_path: Path, record_property: Callable[[str, object], None], first: int) -> None:
     steps = range(first, KILLS * STEP, STEP)
     with running_sandbox({integration(k): organization(k) for k in steps}, TOKEN) as sandbox:
-        command = [sys.executable, "-m", "tests.killing_http", str(tmp_path), sandbox.url, str(first), str(STEP), str(steps.stop)]
+        words = [str(tmp_path), sandbox.url, str(first), str(STEP), str(steps.stop)]
+        command = [sys.executable, "-m", "tests.delivery.killing_http", *words]
         found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert found.returncode == 0, found.stderr
     kinds = json.loads(found.stdout)

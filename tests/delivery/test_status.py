@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 import jsonschema
 import pytest
 
+from billproof.engine.pipeline import unread
+from billproof.model.values import month_days
+from billproof.reading.inputs import Input
 from fixtures.exports import HEADERS
 from tests.support import ROOT, run
-from validator.inputs import Input
-from validator.run import unread
-from validator.values import month_days
 
 RESEARCH, EUROPE, LABS = "org-EXAMPLEacme01", "org-EXAMPLEacme02", "org-EXAMPLEacme03"
 CONFIGURATION = f"""\
@@ -48,7 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, now: str) -> None:
-    monkeypatch.setattr("validator.settings.clock", lambda: datetime.fromisoformat(now).astimezone(UTC))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime.fromisoformat(now).astimezone(UTC))
 
 
 def put(name: str, month: str, amount: str = "123.45678901200001", days: int | None = None, at: str = "") -> Path:
@@ -255,7 +255,7 @@ def test_bytes_that_the_ledger_knows_are_not_judged_again(project: Path, monkeyp
     def never(*_: object) -> NoReturn:
         raise AssertionError
 
-    monkeypatch.setattr("validator.status.check_input", never)
+    monkeypatch.setattr("billproof.delivery.status.check_input", never)
     assert month("research")["state"] == "accepted"
 
 
@@ -482,7 +482,8 @@ def test_a_folder_that_is_not_there_is_not_an_empty_one(project: Path) -> None:
 def test_a_folder_that_may_not_be_listed_is_not_an_empty_one(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put("labs", "2025-10")
     upload("exports/labs")
-    monkeypatch.setattr("validator.status.find_inputs", lambda names: [Input(f"{names[0]}2024", "cannot be read: denied")])
+    denied = "cannot be read: denied"
+    monkeypatch.setattr("billproof.delivery.status.find_inputs", lambda names: [Input(f"{names[0]}2024", denied)])
     found = status()
     assert found["exit_code"] == 3
     assert found["integrations"][2]["unread"] == ["exports/labs/2024: cannot be read: denied"]
@@ -492,7 +493,8 @@ def test_a_file_that_the_engine_cannot_finish_leaves_nothing_fine(project: Path,
     put("labs", "2025-10")
     upload("exports/labs")
     put("labs", "2025-10", "130.00000000000001")
-    monkeypatch.setattr("validator.status.check_input", lambda one, *_: unread(one.path, f"{one.path}: cannot be summed"))
+    check_input = "billproof.delivery.status.check_input"
+    monkeypatch.setattr(check_input, lambda one, *_: unread(one.path, f"{one.path}: cannot be summed"))
     found = status()
     assert found["exit_code"] == 3
     assert found["integrations"][2]["unread"] == ["exports/labs/cost_2025-10-01_2025-10-31.csv: cannot be summed"]

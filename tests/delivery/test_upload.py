@@ -147,7 +147,7 @@ def test_resend_is_judged_like_everything(world: World) -> None:
 def test_a_dry_run_writes_nothing_and_needs_no_lock(world: World) -> None:
     name = world.put(export("100"))
     before = world.everything()
-    from validator.ledger import open_ledger
+    from billproof.delivery.ledger.store import open_ledger
 
     with open_ledger(LEDGER).lock():
         (world.ledger / ".lock").unlink()
@@ -505,7 +505,7 @@ def test_standard_output_that_is_closed_keeps_all_back(world: World) -> None:
     import sys
 
     world.put(export())
-    command = [sys.executable, "-m", "validator", "upload", "export.csv", "--format", "json"]
+    command = [sys.executable, "-m", "billproof", "upload", "export.csv", "--format", "json"]
     with open("/dev/full", "wb") as full:
         found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert found.returncode == 3
@@ -685,8 +685,8 @@ def test_from_another_folder(world: World, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_file_larger_than_what_is_kept_in_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validator.source.COPY_IN_MEMORY_BYTES", 100)
-    monkeypatch.setattr("validator.destinations.directory.CHUNK_BYTES", 64)
+    monkeypatch.setattr("billproof.reading.source.COPY_IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr("billproof.delivery.destinations.directory.CHUNK_BYTES", 64)
     world.send(export("100"))
     assert world.place.current() == export("100")
 
@@ -780,7 +780,7 @@ def test_a_directory_that_cannot_be_written(world: World) -> None:
 
 def test_a_pointer_that_cannot_be_written_is_not_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     directory_only(world)
-    from validator import durable
+    from billproof.io import durable
 
     real = durable.replace
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from billproof.delivery.destinations import directory
+from billproof.delivery.destinations.directory import DirectoryDestination
+from billproof.io import durable
 from tests.sending import FIRST, SECOND, Project, make_project
 from tests.support import run
 from tests.uploading import MONTH, Folder, sha256
-from validator import durable
-from validator.destinations import directory
-from validator.destinations.directory import DirectoryDestination
 
 CONFIGURATION = """\
 version: 1

@@ -19,7 +19,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.destinations.server import Act, Handler, serving
+from billproof.io.attempts import Sending
+from billproof.sandbox.faults import Name
+from tests.delivery.destinations.server import Act, Handler, serving
 from tests.sandbox.running import INTEGRATION, Running, running_sandbox
 from tests.sending import (
     FIRST,
@@ -36,8 +38,6 @@ from tests.sending import (
     stored,
 )
 from tests.uploading import MONTH, sha256
-from validator.destinations.sending import Sending
-from validator.sandbox.faults import Name
 
 NOT_ALL = (
     "NOT ALL UPLOADED 0 accepted, 1 not. Running the same command again is safe: "
@@ -409,7 +409,7 @@ def test_an_error_that_nobody_expected(project: Project, sandbox: Running, where
 def test_the_process_shows_no_token_while_it_sends(project: Project, sandbox: Running) -> None:
     sandbox.fault("delay", 1, 1.5)
     project.put(SECOND)
-    command = [sys.executable, "-X", "dev", "-m", "validator", "upload", "export.csv"]
+    command = [sys.executable, "-X", "dev", "-m", "billproof", "upload", "export.csv"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         until = time.monotonic() + 60
         while not sandbox.uploads and process.poll() is None and time.monotonic() < until:

@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+from billproof.delivery.ledger.store import Month, open_ledger
 from tests.support import ROOT, run
 from tests.uploading import LEDGER, MONTH, World, export, sha256, verified
-from validator.ledger import Month, open_ledger
 
 PROCESSES, UPLOADS = 8, 50
 MONTHS = ("2025-06", "2025-07", "2025-08")  # several processes meet in each, and each process comes by all of them
@@ -76,7 +76,7 @@ def test_many_processes_upload_at_once(world: World) -> None:
 
 def test_two_processes_with_the_same_bytes_send_them_once(world: World) -> None:
     name = world.put(export("100"))
-    command = [sys.executable, "-m", "validator", "upload", name]
+    command = [sys.executable, "-m", "billproof", "upload", name]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
     told = sorted(one.communicate()[0].decode().splitlines()[-1] for one in running)
     assert [one.returncode for one in running] == [0] * 4

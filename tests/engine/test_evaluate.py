@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from billproof.config import settings as given
+from billproof.engine.pipeline import check as check_files
+from billproof.model.results import Sourced
+from billproof.reading import source
 from fixtures import damage
 from fixtures.exports import DAY, Table, to_bytes
 from tests.generations import LINE, ORGANIZATION, good, later
 from tests.support import ROOT, Checked, check
-from validator import settings as given
-from validator import source
-from validator.model import Sourced
-from validator.run import check as check_files
 
 START = 1_759_276_800  # 2025-10-01T00:00:00Z
 
@@ -129,7 +129,7 @@ BLOCKED_BY_304 = (
 
 
 def test_a_waived_failure_blocks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
     mine = own_set(tmp_path / "mine", EXTENDING, MY101=BLOCKED_BY_304)
     table = damage.without(good("H1"), date(2025, 10, 20), date(2025, 10, 20))
     arguments = ("--ruleset", mine, "--month", "2025-10")

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from validator.inference import infer_month, infer_organization
-from validator.model import Sourced
-from validator.values import day_number
+from billproof.engine.inference import infer_month, infer_organization
+from billproof.model.results import Sourced
+from billproof.model.values import day_number
 
 
 def days(first: str, last: str) -> list[int]:

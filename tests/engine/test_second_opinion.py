@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
+from billproof.engine import second_opinion
+from billproof.engine.pipeline import check_file
+from billproof.model.results import FileResult
+from billproof.reading.source import Source
 from fixtures import damage
 from fixtures.exports import TIMES, Table, rows, to_bytes
 from fixtures.generate import activity
 from tests.generations import GENERATIONS, LINE, export_of, good
 from tests.support import Checked, check, fixture, make_ready
-from validator import second_opinion
-from validator.model import FileResult
-from validator.run import check_file
-from validator.source import Source
 
 
 def asked(tmp_path: Path, content: bytes | Table, *arguments: str) -> Checked:
@@ -202,7 +202,7 @@ def test_a_file_that_changed_between_the_two_readings_is_unproved(tmp_path: Path
         Path(source.path).write_bytes(Path(source.path).read_bytes() + b"\n")
         return found
 
-    monkeypatch.setattr("validator.run.check_file", check_and_change)
+    monkeypatch.setattr("billproof.engine.pipeline.check_file", check_and_change)
     found = asked(tmp_path, good("H1"))
     assert found.code == 3
     assert "the file changed between the two readings" in found.file["second_opinion"]["errors"]

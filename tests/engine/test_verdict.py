@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from validator.model import (
+from billproof.engine.verdict import EXIT_CODES, Exit, Pass, Verdict, Word, judge
+from billproof.model.results import (
     FileResult,
     Finding,
     Level,
@@ -22,7 +23,6 @@ from validator.model import (
     State,
     UsedWaiver,
 )
-from validator.verdict import EXIT_CODES, Exit, Pass, Verdict, Word, judge
 
 CHECK, UPLOAD = Policy("check", "check"), Policy("check", "upload")
 SHA256 = "0" * 64

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
+from billproof.report.render import FORMATS
 from tests.support import AS_OF, FIXTURES, ROOT, check, make_ready, process, run
 from tests.uploading import ACME, LABS, World, export
-from validator.render import FORMATS
 
 STARTS = ["spawn", *(["fork"] if sys.platform == "linux" else [])]
 DEMO = FIXTURES / "demo"
@@ -140,7 +140,8 @@ def test_waivers_and_a_rule_set_of_ones_own_reach_each_process(tmp_path: Path) -
 # The command as it is on Windows and macOS, where a process does not begin as a copy of this one.
 _ELSEWHERE = """\
 import sys
-from validator import boundary, jobs
+from billproof.cli import main as boundary
+from billproof.engine import workers as jobs
 if __name__ == "__main__":
     jobs.START = "spawn"
     sys.exit(boundary.main())
@@ -166,7 +167,7 @@ def test_where_processes_begin_anew_the_report_is_the_same(tmp_path: Path, monke
 
 @pytest.mark.parametrize("arguments", [[str(DEMO)], [str(GOOD), "--jobs", "4"], ["-", str(GOOD), "--jobs", "2"]])
 def test_a_single_file_and_a_single_job_need_no_other_process(arguments: list[str]) -> None:
-    code = "import sys; from validator import boundary; boundary.main(sys.argv[1:]); print('validator.jobs' in sys.modules)"
+    code = "import sys; from billproof.cli import main; main.main(sys.argv[1:]); print('billproof.engine.workers' in sys.modules)"
     command = [sys.executable, "-c", code, "check", *arguments, "--as-of", AS_OF, "--quiet"]
     done = subprocess.run(command, cwd=ROOT, input=GOOD.read_bytes(), capture_output=True, check=True)
     assert done.stdout.splitlines()[-1] == b"False"
@@ -192,7 +193,7 @@ def started(*arguments: str | Path, **environment: str) -> subprocess.Popen[byte
     """The command in a process group of its own, as in a terminal."""
     # Whoever runs the tests in the background has the signal ignored; the command must not inherit that.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    command = [sys.executable, "-m", "validator", *map(str, arguments)]
+    command = [sys.executable, "-m", "billproof", *map(str, arguments)]
     return subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed,
         start_new_session=True,
@@ -306,7 +307,8 @@ def test_no_process_outlives_the_command(large: Path, number: signal.Signals) ->
 
 _BREAKING = """\
 import sys
-from validator import boundary, run
+from billproof.cli import main as boundary
+from billproof.engine import pipeline as run
 check_file = run.check_file
 def breaking(source, *rest):
     if source.name.startswith("cost_2025-10-04"):
@@ -331,8 +333,8 @@ def test_an_unexpected_error_is_told_as_it_is_with_one_job(tmp_path: Path) -> No
 
 _BROKEN = """\
 import sys
-from validator import boundary
-from validator.checks.months import DayCoverage
+from billproof.cli import main as boundary
+from billproof.rules.checks.months import DayCoverage
 def at_end(self):
     raise RuntimeError("somebody@example.com")
 DayCoverage.at_end = at_end
@@ -410,8 +412,8 @@ def test_a_file_that_changes_after_it_was_copied_is_not_sent(
     world: World, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:  # fmt: skip
     """With one job the copy is judged. Another process reads the file: then neither the new bytes nor the old ones go out."""
-    from validator import upload
-    from validator.run import checked
+    from billproof.delivery import plan as upload
+    from billproof.engine.pipeline import checked
 
     names = [world.put(export("100", month), f"{month}.csv") for month in MONTHS[:2]]
 
@@ -435,7 +437,7 @@ def test_a_file_that_changes_after_it_was_copied_is_not_sent(
 @forks_here
 def test_standard_input_among_several_files_is_judged_from_its_copy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [world.put(export("100", month), f"{month}.csv") for month in MONTHS[:2]]
-    command = [sys.executable, "-m", "validator", "upload", names[0], "-", names[1], "--jobs", "2"]
+    command = [sys.executable, "-m", "billproof", "upload", names[0], "-", names[1], "--jobs", "2"]
     done = subprocess.run(command, input=export("70", LAST := MONTHS[2]), capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert [world.place.current(month) for month in MONTHS[:3]] == [

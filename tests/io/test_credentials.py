@@ -7,9 +7,9 @@ from textwrap import dedent
 
 import pytest
 
-from validator.config import Config, read_config
-from validator.destinations.credentials import token_of
-from validator.tokens import NoToken
+from billproof.config.file import Config, read_config
+from billproof.io.credentials import token_of
+from billproof.io.secrets import NoToken
 
 CONFIGURATION = """\
     version: 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from validator.tokens import NoToken, Secret, from_environment, from_file, redact
+from billproof.io.secrets import NoToken, Secret, from_environment, from_file, redact
 
 TEXT = "tok-EXAMPLE-123:sec-EXAMPLE-456"
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 
+from billproof.model.record import Record
 from tests.support import ROOT
-from validator.record import Record
 
 
 class Mine(Record):

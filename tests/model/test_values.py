@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validator.values import (
+from billproof.model.values import (
     BLANKS,
     EXACT,
     calendar_date,

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import jsonschema
 import pytest
 
-from validator.document import Node, parse_document
-from validator.errors import Fault
-from validator.record import Record
-from validator.shape import Spec, json_schema, read
+from billproof.model.errors import Fault
+from billproof.model.record import Record
+from billproof.reading.decode import Spec, json_schema, read
+from billproof.reading.yaml_tree import Node, parse_document
 
 
 class Inner(Record):

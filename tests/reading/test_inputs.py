@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from billproof.reading.inputs import Input, find_inputs
 from tests.support import check, fixture
-from validator.inputs import Input, find_inputs
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from billproof.reading import source
+from billproof.reading.reader import FIELD_LIMIT, Batch, Reader, raw_cells
+from billproof.reading.source import Source
 from fixtures import damage
 from fixtures.exports import Export, to_bytes, write
 from tests.generations import good
 from tests.support import ROOT, check
-from validator import source
-from validator.reader import FIELD_LIMIT, Batch, Reader, raw_cells
-from validator.source import Source
 
 SIZES = (1, 7, 64, 1000, 65_536)
 
@@ -247,7 +247,7 @@ def test_a_header_of_a_million_names(tmp_path: Path) -> None:
 
 MEMORY = """
 import resource, sys
-from validator.boundary import main
+from billproof.cli.main import main
 code = main(["check", sys.argv[1], "--quiet", "--as-of", "2025-12-01"])
 print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from billproof.model.errors import Unreadable
+from billproof.reading import source
+from billproof.reading.source import Source, open_source, private_copy
 from tests.support import check, fixture, process
-from validator import source
-from validator.errors import Unreadable
-from validator.source import Source, open_source, private_copy
 
 GOOD = fixture("good-h1")
 
@@ -198,7 +198,7 @@ def test_standard_input_that_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_large_copy_goes_to_disk_and_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validator.source.COPY_IN_MEMORY_BYTES", 100_000)
+    monkeypatch.setattr("billproof.reading.source.COPY_IN_MEMORY_BYTES", 100_000)
     data = b"line\n" * 200_000
     (tmp_path / "large.csv").write_bytes(data)
     with private_copy(str(tmp_path / "large.csv")) as copy:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validator.document import MAX_BYTES, MAX_DEPTH, Node, parse_document, read_document
-from validator.errors import Fault
+from billproof.model.errors import Fault
+from billproof.reading.yaml_tree import MAX_BYTES, MAX_DEPTH, Node, parse_document, read_document
 
 
 def parsed(text: str | bytes) -> tuple[Node | None, list[str]]:

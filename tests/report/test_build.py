@@ -23,8 +23,8 @@ import rfc8785
 
 from fixtures import damage
 from fixtures.exports import Export, Organization, rows, to_bytes
+from tests.rules.test_loader import own_set, rule_text
 from tests.support import AS_OF, FIXTURES, READY, ROOT, Checked, check, fixture, process, run
-from tests.test_rulesets import own_set, rule_text
 
 SCHEMA = json.loads((ROOT / "schemas" / "report.v1.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -203,7 +203,7 @@ def test_two_runs_are_the_same_byte_for_byte(case: str) -> None:
 def test_the_clock_changes_nothing_outside_run(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for day in (4, 5):
-        monkeypatch.setattr("validator.settings.clock", lambda day=day: datetime(2025, 12, day, 1, 2, 3, tzinfo=UTC))
+        monkeypatch.setattr("billproof.config.settings.clock", lambda day=day: datetime(2025, 12, day, 1, 2, 3, tzinfo=UTC))
         found.append(report_of(check(GOOD, as_of=None)))
     assert found[0]["run"]["as_of"] == "2025-12-04T01:02:03Z"
     assert found[1]["run"]["as_of"] == "2025-12-05T01:02:03Z"
@@ -653,7 +653,7 @@ def test_no_address_in_a_configuration_is_shown(tmp_path: Path, monkeypatch: pyt
         f'expires: "2027-11-01", at_most: 3, approved_by: {ADDRESS}, reference: "mailto:{ADDRESS}"'
     )
     (tmp_path / "billproof.yaml").write_text("version: 1\nwaivers:\n  - {" + waiver + "}\n")
-    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2026, 11, 1, tzinfo=UTC))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2026, 11, 1, tzinfo=UTC))
     found = check(fixture("middle-gap"))
     assert found.outcome("OC304")["state"] == "waived"
     assert "example.com" not in all_told(fixture("middle-gap"))

@@ -16,10 +16,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from tests import readers
+from billproof import __version__
+from billproof.report.render import FORMATS
+from tests.report import readers
 from tests.support import AS_OF, ROOT, fixture, process, run
-from validator import __version__
-from validator.render import FORMATS
 
 NAME = "cost_2025-10-01_2025-10-31.csv"
 ORGANIZATION = "org-EXAMPLEacme01"
@@ -80,7 +80,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder of its own, without configuration, on a day that stands still."""
     (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
     return tmp_path
 
 
@@ -251,7 +251,7 @@ def crash(*_: object) -> NoReturn:
 
 
 def test_junit_says_what_became_of_a_rule(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validator.checks.groups.UniqueRows.on_rows", crash)
+    monkeypatch.setattr("billproof.rules.checks.groups.UniqueRows.on_rows", crash)
     cases = {(case.suite, case.name[:5]): case for case in readers.junit(printed("junit", *prepared("mixed", folder))[1])}
     assert cases["a/good.csv", "OC304"].state == "passed"
     assert cases["b/gap.csv", "OC304"].state == "failure"
@@ -349,7 +349,7 @@ def test_annotations_stay_within_what_github_shows(folder: Path, count: int, las
 def test_the_last_says_how_many_more_there_are(
     folder: Path, monkeypatch: pytest.MonkeyPatch, format_: str, count: int, kept: str, shown: int, last: str
 ) -> None:
-    monkeypatch.setattr(f"validator.render.{format_}.LIMIT", 50)
+    monkeypatch.setattr(f"billproof.report.render.{format_}.LIMIT", 50)
     Path(NAME).write_bytes(with_bad_amounts(count))
     out = printed(format_, NAME, "--max-findings", kept)[1]
     if format_ == "sarif":
@@ -361,7 +361,7 @@ def test_the_last_says_how_many_more_there_are(
 
 
 def test_the_gravest_faults_are_never_the_ones_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validator.render.sarif.LIMIT", 50)
+    monkeypatch.setattr("billproof.report.render.sarif.LIMIT", 50)
     Path("a.csv").write_bytes(fixture("negative").read_bytes())
     Path("b.csv").write_bytes(with_bad_amounts(50))
     results = readers.sarif(printed("sarif", "a.csv", "b.csv", "missing.csv")[1])["results"]
@@ -464,8 +464,8 @@ def test_hostile_text_is_no_markup_in_markdown(folder: Path) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_markdown_shows_any_text_as_it_stands(text: str) -> None:
-    from validator.render.markdown import escaped, fenced
-    from validator.values import shown
+    from billproof.model.values import shown
+    from billproof.report.render.markdown import escaped, fenced
 
     safe = shown(text)
     page = readers.markdown(f"| a | b |\n|---|---|\n| {escaped(safe)} | {escaped(safe)} |")
@@ -494,8 +494,9 @@ def test_no_console_makes_a_format_fail(folder: Path, format_: str, encoding: st
 
 def test_a_format_is_loaded_only_when_it_is_asked_for() -> None:
     program = (
-        "import sys; from validator.boundary import main; code = main(sys.argv[1:]);"
-        "print(code, sorted(name for name in sys.modules if name.startswith('validator.render.') or name in ('xml', 'json')))"
+        "import sys; from billproof.cli.main import main; code = main(sys.argv[1:]);"
+        "print(code, sorted(name for name in sys.modules"
+        " if name.startswith('billproof.report.render.') or name in ('xml', 'json')))"
     )
     loaded = {}
     for format_ in ("text", "gitlab"):

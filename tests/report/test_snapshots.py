@@ -43,7 +43,7 @@ class Text(SingleFileSnapshotExtension):
 def _here_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the root of the repository, on the day as of which the files are judged: a waiver to paste counts from today."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
 
 
 def laid_out(value: Any, indent: str = "") -> list[str]:

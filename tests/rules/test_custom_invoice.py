@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from billproof.rules.compiled import load_ruleset
 from tests.support import FIXTURES, ROOT, Checked, check, run
-from validator.compiled import load_ruleset
 
 RULESET = ROOT / "tests" / "rulesets" / "custom-invoice"
 HEADER = "usage_date,cost,service_name,subaccount,tag:team"

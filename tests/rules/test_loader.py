@@ -8,8 +8,8 @@ from textwrap import dedent
 
 import pytest
 
+from billproof.cli.commands.rules import MARK
 from tests.support import FIXTURES, ROOT, check, make_ready, run
-from validator.rulebook import MARK
 
 STRICTER = ROOT / "tests" / "rulesets" / "stricter"
 GOOD = FIXTURES / "good-h4"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from billproof.rules.compiled import load_ruleset
 from fixtures import damage
 from fixtures.exports import TIMES, Organization, Table, rows, to_bytes
 from fixtures.generate import activity, legacy
 from tests.generations import GENERATIONS, LINE, ORGANIZATION, export_of, good, hourly, later, line_of_day, renamed, total
 from tests.support import AS_OF, Checked, check, run
-from validator.compiled import load_ruleset
 
 RULES = {rule.id for rule in load_ruleset().rules}
 REQUIRED = load_ruleset().schema.required

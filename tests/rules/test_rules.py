@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 import yaml
 
+from billproof.rules.checks import KINDS
+from billproof.rules.loader import ROLE_NAMES
 from tests.support import AS_OF, READY, ROOT, check, make_ready, run
-from validator.checks import KINDS
-from validator.ruleset import ROLE_NAMES
 
 RULES = sorted((ROOT / "rules").glob("*/*[0-9][0-9][0-9]-*.yaml"))
 OWN_RULES = sorted((ROOT / "tests" / "rulesets").glob("*/*[0-9][0-9][0-9]-*.yaml"))
@@ -198,7 +198,7 @@ def test_pages_do_not_break_names() -> None:
 
 
 def test_what_is_generated_is_not_stale(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from validator.published import main
+    from tools.generate import main
 
     monkeypatch.chdir(ROOT)
     code = main(["--check"])

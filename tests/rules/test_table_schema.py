@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from validator.errors import Fault
-from validator.schema import read_schema
-from validator.shipped import shipped
+from billproof.model.errors import Fault
+from billproof.rules.shipped import shipped
+from billproof.rules.table_schema import read_schema
 
 SHIPPED = shipped("schemas") / "openai-cost.schema.json"
 DESCRIPTOR: dict[str, Any] = json.loads(SHIPPED.read_text())

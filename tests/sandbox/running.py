@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 from starlette.types import Receive, Scope, Send
 
-from validator.sandbox.app import Sandbox
-from validator.sandbox.checking import Checker
-from validator.sandbox.faults import Name, Plan
-from validator.sandbox.server import listen, make_server, url_of
-from validator.sandbox.store import Store
-from validator.tokens import Secret
+from billproof.io.secrets import Secret
+from billproof.sandbox.app import Sandbox
+from billproof.sandbox.checking import Checker
+from billproof.sandbox.faults import Name, Plan
+from billproof.sandbox.server import listen, make_server, url_of
+from billproof.sandbox.store import Store
 
 INTEGRATION = "int-EXAMPLE1"
 ORGANIZATION = "org-EXAMPLEacme01"

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from billproof.cli.commands.sandbox import TOKEN
+from billproof.config.file import read_config
+from billproof.config.settings import clock
+from billproof.sandbox.server import CannotListen, is_loopback, listen, url_of
 from tests.sandbox.running import Running
 from tests.support import fixture, run
-from validator.config import read_config
-from validator.sandbox.command import TOKEN
-from validator.sandbox.server import CannotListen, is_loopback, listen, url_of
-from validator.settings import clock
 
 GOOD = fixture("good-h1")
 CONFIGURATION = """\
@@ -66,7 +66,7 @@ class Served:
 
 @contextmanager
 def served(*arguments: str, **environment: str) -> Iterator[Served]:
-    command = [sys.executable, "-m", "validator", "sandbox", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "billproof", "sandbox", "--port", "0", *arguments]
     # Whoever runs the tests in the background has the signal ignored; the command must not inherit that.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     process = subprocess.Popen(
@@ -286,7 +286,7 @@ def test_without_the_extra_it_says_what_to_install(folder: Path, name: str, monk
 def test_no_other_command_loads_a_server() -> None:
     program = """
 import sys
-from validator.boundary import main
+from billproof.cli.main import main
 main(["check", "-"]), main(["guide"]), main(["rules", "list"])
 print({"starlette", "uvicorn", "anyio", "asyncio"} & set(sys.modules), file=sys.stderr)
 """

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from billproof.cli.commands.sandbox import TOKEN
+from billproof.sandbox.faults import NAMES
+from billproof.sandbox.server import listen
 from tests.sandbox.test_command import served
 from tests.support import FIXTURES, ROOT
 from tests.test_docs import blocks, commands, pattern, table
-from validator.sandbox.command import TOKEN
-from validator.sandbox.faults import NAMES
-from validator.sandbox.server import listen
 
 PAGE = ROOT / "docs" / "sandbox.md"
 TEXT = PAGE.read_text("utf-8")
 ADDRESS = "127.0.0.1:8765"
-DOCUMENT = json.loads((ROOT / "validator" / "sandbox" / "openapi.json").read_text("utf-8"))
+DOCUMENT = json.loads((ROOT / "validator" / "billproof" / "sandbox" / "openapi.json").read_text("utf-8"))
 
 
 def on_the_page(language: str) -> list[str]:
@@ -51,7 +51,7 @@ def test_the_page_is_what_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the page's commands are for curl")
 def test_the_lines_for_ci_start_a_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "billproof").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m validator "$@"\n', "utf-8")
+    (tmp_path / "billproof").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m billproof "$@"\n', "utf-8")
     (tmp_path / "billproof").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     with listen("127.0.0.1", 0) as free:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from billproof.sandbox.faults import NAMES
 from tests.sandbox.running import INTEGRATION, TOKEN, Running, sha256
 from tests.support import fixture
-from validator.sandbox.faults import NAMES
 
 GOOD = fixture("good-h1")
 CUT = ("cut_before_body", "cut_after_body", "lost_answer")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from billproof.sandbox.faults import NAMES, Fault
 from tests.sandbox.running import Running
 from tests.support import ROOT
-from validator.sandbox.faults import NAMES, Fault
 
-DOCUMENT = json.loads((ROOT / "validator" / "sandbox" / "openapi.json").read_text("utf-8"))
+DOCUMENT = json.loads((ROOT / "validator" / "billproof" / "sandbox" / "openapi.json").read_text("utf-8"))
 
 
 def test_the_document_is_served_without_a_token(sandbox: Running) -> None:

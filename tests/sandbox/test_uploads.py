@@ -15,11 +15,11 @@ from typing import Any
 import jsonschema
 import pytest
 
+from billproof.sandbox.checking import Checker, Result
+from billproof.sandbox.problems import Problem
+from billproof.sandbox.store import Keys
 from tests.sandbox.running import INTEGRATION, ORGANIZATION, TOKEN, Answer, Running, running_sandbox, sha256
 from tests.support import ROOT, check, fixture
-from validator.sandbox.checking import Checker, Result
-from validator.sandbox.problems import Problem
-from validator.sandbox.store import Keys
 
 GOOD = fixture("good-h1")
 OTHER = fixture("good-h2")
@@ -165,7 +165,7 @@ def test_the_rule_that_failed_stands_in_the_report(sandbox: Running, rule: str) 
 
 
 def test_a_file_that_cannot_be_read_is_refused_with_an_unproved_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validator.source.MAX_LINE_BYTES", 200_000)
+    monkeypatch.setattr("billproof.reading.source.MAX_LINE_BYTES", 200_000)
     with running_sandbox() as sandbox:
         answer = sandbox.upload(b"x" * 500_000)
     assert is_problem(answer, 422, "file-refused")
@@ -177,7 +177,7 @@ def test_a_rule_that_crashes_is_no_pass(sandbox: Running, monkeypatch: pytest.Mo
     def crash(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("validator.checks.groups.UniqueRows.on_rows", crash)
+    monkeypatch.setattr("billproof.rules.checks.groups.UniqueRows.on_rows", crash)
     answer = sandbox.upload(GOOD)
     assert is_problem(answer, 422, "file-refused")
     assert answer.json["report"]["verdict"] == "unproved"
@@ -347,7 +347,7 @@ def test_a_key_that_is_none_is_refused(sandbox: Running, key: str) -> None:
 
 
 def test_only_the_latest_keys_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validator.sandbox.store.KEYS_KEPT", 2)
+    monkeypatch.setattr("billproof.sandbox.store.KEYS_KEPT", 2)
     keys = Keys()
     assert keys.begin("open", 0) is None
     for number in range(3):

@@ -1,6 +1,6 @@
-"""`python -m validator` is the command `billproof`."""
+"""`python -m billproof` is the command `billproof`."""
 
-from validator.boundary import main
+from billproof.cli.main import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

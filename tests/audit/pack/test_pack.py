@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 
+from billproof.audit.pack.bundle import SUMS, sums_of
+from billproof.audit.pack.pack import _packed_name
+from billproof.config.settings import parse_as_of
+from billproof.delivery.ledger.receipt import encoded
+from billproof.report.render.json import render_json
 from tests.sandbox.running import INTEGRATION, TOKEN, running_sandbox
 from tests.support import ROOT, run
 from tests.uploading import ACME, LABS, export, stand_still
-from validator.pack.bundle import SUMS, sums_of
-from validator.pack.command import _packed_name
-from validator.receipt import encoded
-from validator.render.json import render_json
-from validator.settings import parse_as_of
 
 NAME = "cost_2025-10-01_2025-10-31.csv"
 EXPORTS = "exports/research"
@@ -684,7 +684,7 @@ def test_the_export_has_a_name_that_every_system_takes(name: str, packed_as: str
 
 def test_standard_input_can_be_packed(project: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "validator", "upload", "-"], input=OCTOBER, capture_output=True, check=False,
+        [sys.executable, "-m", "billproof", "upload", "-"], input=OCTOBER, capture_output=True, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -732,7 +732,7 @@ def test_a_report_that_was_made_again_can_be_verified(project: Path, monkeypatch
 def test_a_clock_that_ticks_between_judging_and_sending(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report by the clock is judged as of its start; a receipt knows the sending, which is later."""
     ticks = (parse_as_of("2025-11-04T08:00:00Z") + timedelta(seconds=seconds) for seconds in range(1000))
-    monkeypatch.setattr("validator.settings.clock", lambda: next(ticks))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: next(ticks))
     upload(put())
     folder, out = packed()
     assert "its result is that of the upload" in out
@@ -832,7 +832,7 @@ def test_a_pack_that_is_told_to_end_leaves_nothing(project: Path) -> None:
     upload(put())
     before = sorted(os.listdir(".."))
     script = (
-        "import os, signal, sys; from validator.boundary import main; steps = iter(range(30))\n"
+        "import os, signal, sys; from billproof.cli.main import main; steps = iter(range(30))\n"
         "os.fsync = lambda _: None if next(steps, None) is not None else os.kill(os.getpid(), signal.SIGTERM)\n"
         "main(['pack', 'research', '2025-10', '--output', '../evidence'])"
     )
@@ -844,7 +844,7 @@ def test_a_pack_that_is_told_to_end_leaves_nothing(project: Path) -> None:
 def test_a_pack_that_was_killed_never_looks_finished(project: Path) -> None:
     upload(put())
     script = (
-        "import os, signal, sys; from validator.boundary import main; steps = iter(range(30))\n"
+        "import os, signal, sys; from billproof.cli.main import main; steps = iter(range(30))\n"
         "os.fsync = lambda _: None if next(steps, None) is not None else os.kill(os.getpid(), signal.SIGKILL)\n"
         "main(['pack', 'research', '2025-10', '--output', '../evidence'])"
     )

@@ -26,13 +26,13 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
+from billproof.audit.signing.attestation import STATEMENT, SUMMARY, TEST_RESULT, deviations, file_statements
+from billproof.audit.signing.dsse import read_public_key
+from billproof.rules.checks import KINDS
 from tests.signing import Keys, canonical, envelope, make_keys, pem, signed, statements
 from tests.support import AS_OF, FIXTURES, make_ready, process, run
 from tests.support import fixture as whole_file
 from tests.uploading import World, export, stand_still, verified
-from validator.checks import KINDS
-from validator.signing.attestation import STATEMENT, SUMMARY, TEST_RESULT, deviations, file_statements
-from validator.signing.dsse import read_public_key
 
 GOOD = FIXTURES / "demo" / "cost_2025-10-01_2025-10-31.csv"
 NO_SUCH = "there is no such file"
@@ -353,7 +353,7 @@ def test_an_attestation_that_cannot_be_written_is_no_pass(tmp_path: Path, keys: 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("validator.durable.replace", full)
+    monkeypatch.setattr("billproof.io.durable.replace", full)
     found = signed(keys, put(tmp_path))
     assert found.code == 3
     assert "could not be written: No space left" in found.err
@@ -361,9 +361,9 @@ def test_an_attestation_that_cannot_be_written_is_no_pass(tmp_path: Path, keys: 
 
 def test_cryptography_is_loaded_by_those_who_sign_only(tmp_path: Path) -> None:
     code = (
-        "import sys; from validator.boundary import main;"
+        "import sys; from billproof.cli.main import main;"
         f"code = main(['check', {str(GOOD)!r}, '--quiet', '--output', {'json=' + str(tmp_path / 'r.json')!r}]);"
-        "signs = ('cryptography', 'validator.signing.dsse', 'validator.signing.attestation');"
+        "signs = ('cryptography', 'billproof.audit.signing.dsse', 'billproof.audit.signing.attestation');"
         "print(code, [one for one in signs if one in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -741,7 +741,7 @@ def test_another_key_vouches_for_nothing(world: World, keys: Keys, tmp_path: Pat
 
 def test_the_receipt_is_there_before_its_attestation(world: World, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the attestation cannot be written, the upload is on record all the same, and the command is no success."""
-    from validator import durable
+    from billproof.io import durable
 
     original = durable.put_new
 

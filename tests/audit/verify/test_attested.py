@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from billproof.report.build import result_sha256
 from tests.signing import Keys, Signed, canonical, envelope, make_keys, signed, statements
 from tests.support import FIXTURES, run
 from tests.uploading import World, export
-from validator.report import result_sha256
 
 DEMO = FIXTURES / "demo"
 GOOD, BAD = DEMO / "cost_2025-10-01_2025-10-31.csv", DEMO / "cost_2025-10-04_2025-11-03.csv"

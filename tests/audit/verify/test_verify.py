@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from billproof.audit.verify import verify as command
+from billproof.audit.verify.verify import Wanted, verify
+from billproof.report.build import result_sha256
 from tests.support import FIXTURES, READY, ROOT, fixture, make_ready, process, run
 from tests.uploading import PROJECT, export, sha256
-from validator.report import result_sha256
-from validator.verify import command
-from validator.verify.command import Wanted, verify
 
 Report = dict[str, Any]
 Place = tuple[str | int, ...]
@@ -31,7 +31,7 @@ OTHER = "proj_EXAMPLE2"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of one's own to work in, with one good export."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
     shutil.copy(GOOD, tmp_path / "export.csv")
     return tmp_path
 
@@ -110,7 +110,7 @@ def test_the_settings_of_the_report_are_used(arguments: list[str]) -> None:
 
 def test_the_clock_of_the_run_is_used_and_not_that_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as then:
-        then.setattr("validator.settings.clock", lambda: datetime(2025, 11, 2, tzinfo=UTC))
+        then.setattr("billproof.config.settings.clock", lambda: datetime(2025, 11, 2, tzinfo=UTC))
         run("check", "export.csv", "--output", "json=report.json")
     report = json.loads(Path("report.json").read_text("utf-8"))
     assert report["settings"]["as_of"]["source"] == "clock"

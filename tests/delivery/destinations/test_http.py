@@ -26,18 +26,18 @@ import httpx2
 import pytest
 import trustme
 
-from tests.destinations.server import Act, Handler, Received, Server, answer, drip, lose, raw, reset, serving, silent
+from billproof import __version__
+from billproof.config.destinations import DestinationSettings, FormField, Token
+from billproof.config.file import Integration, read_config
+from billproof.delivery.destinations.http import HttpDestination
+from billproof.delivery.destinations.pelanor import NotFilledIn
+from billproof.delivery.destinations.responses import BODY_BYTES, Attempt, Heard, answer_of, attempt_of
+from billproof.delivery.shipment import Answer, Destination, Shipment
+from billproof.io.attempts import Patience, Sending
+from billproof.io.secrets import NoToken, Secret
+from billproof.model.errors import BillproofError, how_to_install
+from tests.delivery.destinations.server import Act, Handler, Received, Server, answer, drip, lose, raw, reset, serving, silent
 from tests.support import ROOT
-from validator import __version__
-from validator.config import Integration, read_config
-from validator.destination_settings import DestinationSettings, FormField, Token
-from validator.destinations.answers import BODY_BYTES, Attempt, Heard, answer_of, attempt_of
-from validator.destinations.http import HttpDestination
-from validator.destinations.pelanor import NotFilledIn
-from validator.destinations.sending import Patience, Sending
-from validator.errors import BillproofError, how_to_install
-from validator.shipment import Answer, Destination, Shipment
-from validator.tokens import NoToken, Secret
 
 ACME = "org-EXAMPLEacme01"
 TOKEN = "tok/EXAMPLE+0123456789:secret=EXAMPLE~abcdefghij"
@@ -773,8 +773,8 @@ def test_a_library_that_is_not_installed(server: Server, monkeypatch: pytest.Mon
 
 def test_a_dry_run_loads_neither() -> None:
     code = (
-        "import sys, validator.destinations.http as http, validator.destination_settings as s;"
-        "from validator.shipment import Shipment;"
+        "import sys, billproof.delivery.destinations.http as http, billproof.config.destinations as s;"
+        "from billproof.delivery.shipment import Shipment;"
         "made = s.DestinationSettings('http', path='/', base_url='https://api.example.com', method='PUT', file='raw');"
         "http.HttpDestination('x', made).request(Shipment('o', '2025-10', None, 'f', 0, 'aa' * 32));"
         "print([name for name in ('httpx2', 'stamina', 'httpcore2', 'tenacity') if name in sys.modules])"

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billproof.delivery.ledger import receipt
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import Ledger, Month, Standing, open_ledger
+from billproof.delivery.shipment import Answer, Shipment, Status
+from billproof.model.errors import BillproofError
 from tests.support import ROOT, run
 from tests.uploading import ACME, LABS, LEDGER, MONTH, World, export, sha256, stand_still, verified
-from validator import receipt
-from validator.errors import BillproofError
-from validator.ledger import Ledger, Month, Standing, open_ledger
-from validator.receipt import Receipt
-from validator.shipment import Answer, Shipment, Status
 
 FORM = json.loads((ROOT / "schemas" / "receipt.v1.schema.json").read_text("utf-8"))
 BOTH = f"  - {{name: research, organization: {ACME}, to: archive}}\n  - {{name: labs, organization: {LABS}, to: archive}}"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from billproof.report.render.html import render_html
 from tests.support import FIXTURES, check
-from validator.render.html import render_html
 
 VOID = ("meta",)
 HOSTILE = (
@@ -70,7 +70,7 @@ def read(page: str) -> Strict:
 
 def fixed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same clock, machine and pipeline for every run."""
-    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
     monkeypatch.setenv("BILLPROOF_NO_HOST", "1")
     for name in ("GITHUB_REPOSITORY", "CI_PROJECT_PATH", "GITHUB_SHA", "CI_COMMIT_SHA", "GITHUB_ACTOR", "GITLAB_USER_LOGIN",
                  "GITHUB_SERVER_URL", "CI_JOB_URL"):  # fmt: skip

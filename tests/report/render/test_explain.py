@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from billproof.report.render import FORMATS
+from billproof.report.render.text import WIDTH, render_text
 from tests.support import AS_OF, FIXTURES, ROOT, check, fixture, make_ready, run
-from validator.render import FORMATS
-from validator.render.text import WIDTH, render_text
 
 GAP = fixture("middle-gap")
 SPREADSHEET = FIXTURES / "demo" / "Costs October.csv"
@@ -22,7 +22,7 @@ SPREADSHEET = FIXTURES / "demo" / "Costs October.csv"
 def _here_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the root of the repository, at one instant: two runs give the same bytes."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("validator.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
 
 
 def rule(id_: str) -> dict[str, Any]:

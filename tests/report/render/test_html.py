@@ -12,10 +12,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from tests.render.pages import HOSTILE, fixed, hostile_export, page_of, read
+from billproof.report.render.html import render_html
+from billproof.report.render.html.elements import ATTRIBUTES, TAGS, element, write
+from tests.report.render.pages import HOSTILE, fixed, hostile_export, page_of, read
 from tests.support import FIXTURES, ROOT, check, run
-from validator.render.html import render_html
-from validator.render.html.elements import ATTRIBUTES, TAGS, element, write
 
 # What only the head and the frame of the page hold; `elements` knows none of it.
 FRAME = {"html", "head", "meta", "style"}

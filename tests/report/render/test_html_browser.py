@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.render.browser import Scheme, Window, needs_browser, opened
-from tests.render.pages import fixed, hostile_export, page_of, read
+from tests.report.render.browser import Scheme, Window, needs_browser, opened
+from tests.report.render.pages import fixed, hostile_export, page_of, read
 from tests.support import ROOT
 
 pytestmark = needs_browser

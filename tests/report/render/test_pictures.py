@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.render.browser import Scheme, needs_browser, opened
-from tests.render.pages import fixed, page_of
+from tests.report.render.browser import Scheme, needs_browser, opened
+from tests.report.render.pages import fixed, page_of
 from tests.support import FIXTURES, ROOT, fixture
 
 IMAGES = ROOT / "docs" / "images"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from billproof.model.values import BLANKS
 from fixtures import damage
 from fixtures.exports import to_bytes
 from tests.generations import LINE, good
 from tests.support import Checked, check
-from validator.values import BLANKS
 
 
 def with_cell(tmp_path: Path, column: str, text: str, *arguments: str) -> Checked:

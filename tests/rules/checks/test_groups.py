@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from billproof.reading import source
 from fixtures import damage
 from fixtures.exports import Export, Table, rows, to_bytes
 from tests.generations import LINE, ORGANIZATION, good
 from tests.support import Checked, check
-from validator import source
 
 
 def checked(tmp_path: Path, table: Table, *arguments: str) -> Checked:

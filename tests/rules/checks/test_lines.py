@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from billproof.reading import source
 from fixtures import damage
 from fixtures.exports import to_bytes
 from tests.generations import LINE, good, renamed
 from tests.support import Checked, check
-from validator import source
 
 DATA = to_bytes(good("H1"))
 LINES = DATA.count(b"\n")

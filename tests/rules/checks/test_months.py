@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from billproof.reading import source
 from fixtures import damage
 from fixtures.exports import Table, to_bytes
 from tests.generations import LINE, good, later, line_of_day
 from tests.support import Checked, check
-from validator import source
 
 
 def checked(tmp_path: Path, table: Table, *arguments: str, name: str = "data.csv") -> Checked:

@@ -6,14 +6,14 @@ import argparse
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from validator import settings as given
-from validator.discovery import current_folder, find_config
-from validator.errors import UsageError
-from validator.model import Policy, Sourced
-from validator.settings import Settings
+from billproof.config import settings as given
+from billproof.config.discovery import current_folder, find_config
+from billproof.config.settings import Settings
+from billproof.model.errors import UsageError
+from billproof.model.results import Policy, Sourced
 
 if TYPE_CHECKING:
-    from validator.config import Config
+    from billproof.config.file import Config
 
 
 def config_of(options: argparse.Namespace) -> Config | None:
@@ -21,7 +21,7 @@ def config_of(options: argparse.Namespace) -> Config | None:
     path = find_config(current_folder()) if options.config is None else options.config
     if path is None:
         return None
-    from validator.config import read_config
+    from billproof.config.file import read_config
 
     return read_config(path)
 

@@ -8,20 +8,30 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from validator.errors import BillproofError, UsageError, how_to_install
-from validator.options import parsed
-from validator.output import note, painted, progress, refuse_folder, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
-from validator.render import render
-from validator.values import shown
-from validator.verdict import Exit
+from billproof.cli.output import (
+    note,
+    painted,
+    progress,
+    refuse_folder,
+    refuse_to_overwrite,
+    say,
+    say_bytes,
+    wanted_outputs,
+    write,
+)
+from billproof.cli.parser import parsed
+from billproof.engine.verdict import Exit
+from billproof.model.errors import BillproofError, UsageError, how_to_install
+from billproof.model.values import shown
+from billproof.report.render import render
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from validator.render.text import Detail
-    from validator.report import Run
-    from validator.settings import Settings
-    from validator.signing.dsse import Signer
+    from billproof.audit.signing.dsse import Signer
+    from billproof.config.settings import Settings
+    from billproof.report.build import Run
+    from billproof.report.render.text import Detail
 
 _START = """Three commands to start with:
   billproof guide         what to click in OpenAI's export dialog, with the dates filled in
@@ -42,9 +52,9 @@ def run_command(arguments: Sequence[str]) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from validator.arguments import settings_of
-    from validator.run import check
-    from validator.settings import clock, policy_of
+    from billproof.cli.arguments import settings_of
+    from billproof.config.settings import clock, policy_of
+    from billproof.engine.pipeline import check
 
     outputs = wanted_outputs(options.output)
     started = clock()
@@ -60,8 +70,8 @@ def _signer(options: argparse.Namespace, outputs: Sequence[tuple[str, str]], set
     refuse_to_overwrite(outputs, settings, options.attest)
     if options.attest is None:
         return None
-    from validator.run import inputs
-    from validator.signing.attestation import prepared
+    from billproof.audit.signing.attestation import prepared
+    from billproof.engine.pipeline import inputs
 
     reports = [path for format_, path in outputs if format_ == "json"]
     return prepared(options.attest, reports, [one.path for one in inputs(settings)])
@@ -71,15 +81,15 @@ def _reported(
     run: Run, started: datetime, outputs: Sequence[tuple[str, str]], signer: Signer | None, explain: bool
 ) -> dict[str, Any]:
     """The report of a run, written to where it was asked for, and attested if it was."""
-    from validator.report import build_report
-    from validator.settings import clock
+    from billproof.config.settings import clock
+    from billproof.report.build import build_report
 
     if run.settings.expected_total is not None and len(run.files) > 1:
         raise UsageError("--expect-total speaks of one file", f"{len(run.files)} files were named.")
     report = build_report(run, started, clock(), os.environ)
     paths = [one.path for one in run.files]
     if signer is not None:
-        from validator.signing.attestation import refuse_foreign
+        from billproof.audit.signing.attestation import refuse_foreign
 
         refuse_foreign(signer, paths)
     for format_, path in outputs:
@@ -92,8 +102,8 @@ def _reported(
 def _attest(signer: Signer, paths: Sequence[str], report: Mapping[str, Any], path: str) -> None:
     from hashlib import sha256
 
-    from validator.signing.attestation import attest_files
-    from validator.values import shown
+    from billproof.audit.signing.attestation import attest_files
+    from billproof.model.values import shown
 
     written = _rendered("json", report, "verbose", False).encode("utf-8")
     for left_out in attest_files(signer, report, paths, shown(os.path.basename(path), None), sha256(written).hexdigest()):
@@ -111,7 +121,7 @@ def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> Non
 
 def _rendered(format_: str, report: Mapping[str, Any], detail: Detail, explain: bool) -> str:
     if format_ == "text":
-        from validator.render.text import render_text
+        from billproof.report.render.text import render_text
 
         return render_text(report, detail, explain)
     return render(format_, report)
@@ -120,12 +130,12 @@ def _rendered(format_: str, report: Mapping[str, Any], detail: Detail, explain: 
 def _upload(options: argparse.Namespace) -> int:
     from functools import partial
 
-    from validator import upload
-    from validator.addressing import Wish
-    from validator.arguments import settings_of
-    from validator.render.sending import headline, sending_line
-    from validator.settings import clock, policy_of
-    from validator.values import rfc3339
+    from billproof.cli.arguments import settings_of
+    from billproof.config.settings import clock, policy_of
+    from billproof.delivery import plan as upload
+    from billproof.delivery.routing import Wish
+    from billproof.delivery.summary import headline, sending_line
+    from billproof.model.values import rfc3339
 
     outputs = wanted_outputs(options.output)
     started = clock()
@@ -133,7 +143,7 @@ def _upload(options: argparse.Namespace) -> int:
     signer = _signer(options, outputs, settings)
     attest = None
     if signer is not None:
-        from validator.signing.attestation import receipt_bundle
+        from billproof.audit.signing.attestation import receipt_bundle
 
         attest = partial(receipt_bundle, signer)
     wish = Wish(options.only, options.dry_run, options.resend, attest)
@@ -162,18 +172,18 @@ def _upload(options: argparse.Namespace) -> int:
 
 
 def _ledger(options: argparse.Namespace) -> int:
-    from validator import ledgerbook
-    from validator.arguments import config_of
+    from billproof.cli.arguments import config_of
+    from billproof.cli.commands import ledger as ledgerbook
 
     return ledgerbook.run(options, config_of(options), say)
 
 
 def _status(options: argparse.Namespace) -> int:
-    from validator import status
-    from validator.arguments import settings_of
-    from validator.render.json import render_json
-    from validator.render.status import render_status
-    from validator.settings import clock, policy_of
+    from billproof.cli.arguments import settings_of
+    from billproof.config.settings import clock, policy_of
+    from billproof.delivery import status
+    from billproof.report.render.json import render_json
+    from billproof.report.render.status import render_status
 
     settings = settings_of(options, clock(), policy_of("upload", "upload", "error"))
     months = status.wanted_months(options.month, options.first, options.last, settings.as_of)
@@ -187,9 +197,9 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    from validator.arguments import settings_of
-    from validator.pack.command import pack
-    from validator.settings import clock, policy_of
+    from billproof.audit.pack.pack import pack
+    from billproof.cli.arguments import settings_of
+    from billproof.config.settings import clock, policy_of
 
     settings = settings_of(options, clock(), policy_of("upload", "upload", "error"))
     refuse_folder(options.output, settings)
@@ -199,11 +209,11 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from validator.verify.command import Wanted, verify
+    from billproof.audit.verify.verify import Wanted, verify
 
     key = None
     if options.key is not None:
-        from validator.signing.dsse import read_public_key
+        from billproof.audit.signing.dsse import read_public_key
 
         key = read_public_key(options.key)
     found = verify(Wanted(options.report, options.file, options.ruleset, options.config, key))
@@ -212,22 +222,22 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _guide(options: argparse.Namespace) -> int:
-    from validator.arguments import config_of, ruleset_of
-    from validator.guide import guide
+    from billproof.cli.arguments import config_of, ruleset_of
+    from billproof.cli.commands.guide import guide
 
     say(guide(options.month, options.as_of, ruleset_of(options, config_of(options)).value or ""), end="")
     return Exit.PASS
 
 
 def _init(options: argparse.Namespace) -> int:
-    from validator.guide import init
+    from billproof.cli.commands.guide import init
 
     say(init(options.file), end="")
     return Exit.PASS
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from validator.guide import demo
+    from billproof.cli.commands.guide import demo
 
     text, as_it_should_be = demo()
     say(painted(text), end="")
@@ -235,15 +245,15 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _rules(options: argparse.Namespace) -> int:
-    from validator import rulebook
-    from validator.arguments import config_of, ruleset_of
+    from billproof.cli.arguments import config_of, ruleset_of
+    from billproof.cli.commands import rules as rulebook
 
     config = None if options.action == "kinds" else config_of(options)
     return rulebook.run(options, ruleset_of(options, config).value or "", config, say, run_command)
 
 
 def _completion(options: argparse.Namespace) -> int:
-    from validator.completions import script
+    from billproof.cli.completion import script
 
     say_bytes(script(options.shell))
     return Exit.PASS
@@ -258,7 +268,7 @@ def _sandbox(options: argparse.Namespace) -> int:
         raise BillproofError(
             f"billproof sandbox needs {error.name}, which is not installed", how_to_install("sandbox")
         ) from None
-    from validator.sandbox.command import run
+    from billproof.cli.commands.sandbox import run
 
     return run(options, say)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; gives the exit code. Never raises, never prints a traceback."""
     try:
-        from validator.cli import run_command
+        from billproof.cli.dispatch import run_command
 
         code = run_command(sys.argv[1:] if arguments is None else list(arguments))
         if sys.stdout is not None:
@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _told(error: Exception) -> int:
     """Says what went wrong; gives the exit code."""
-    from validator.errors import BillproofError
-    from validator.values import shown
+    from billproof.model.errors import BillproofError
+    from billproof.model.values import shown
 
     if isinstance(error, BillproofError):
         for line in error.lines():
@@ -64,7 +64,7 @@ def _origin(error: Exception) -> str:
     """Module and line of the innermost step that is ours; the message itself may hold text of the file."""
     import traceback
 
-    package = os.path.dirname(os.path.abspath(__file__))
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(package)]
     return f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else "start"
 

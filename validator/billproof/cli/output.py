@@ -10,15 +10,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from validator.discovery import is_near
-from validator.errors import Unwritable, UsageError
-from validator.render import FORMATS
-from validator.shipped import is_shipped
+from billproof.config.discovery import is_near
+from billproof.model.errors import Unwritable, UsageError
+from billproof.report.render import FORMATS
+from billproof.rules.shipped import is_shipped
 
 if TYPE_CHECKING:
-    from validator.progress import Line
-    from validator.run import Watch
-    from validator.settings import Settings
+    from billproof.cli.progress import Line
+    from billproof.config.settings import Settings
+    from billproof.engine.pipeline import Watch
 
 PATIENCE_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
@@ -47,12 +47,12 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, 
     """
     if not outputs:
         return
-    from validator.run import inputs
+    from billproof.engine.pipeline import inputs
 
     read = [one.path for one in inputs(settings) if one.path != "-"]
     wanted = [(f"--output {format_}={path}", path) for format_, path in outputs]
     if key is not None:
-        from validator.signing.attestation import attestation_path
+        from billproof.audit.signing.attestation import attestation_path
 
         wanted += [(f"--attest, which writes {path}", path) for path in map(attestation_path, read)]
         read.append(key)
@@ -169,7 +169,7 @@ class _Progress:
         if now < self._due:
             return
         if self._line is None:
-            from validator.progress import Line
+            from billproof.cli.progress import Line
 
             self._line = Line(sys.stderr)
         self._line.draw(number, count, path, read, size)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NoReturn
 
-from validator import __version__
-from validator.errors import UsageError
-from validator.render import FORMATS
-from validator.values import shown
+from billproof import __version__
+from billproof.model.errors import UsageError
+from billproof.model.values import shown
+from billproof.report.render import FORMATS
 
 SHELLS = ("bash", "zsh", "fish")
 

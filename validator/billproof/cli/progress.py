@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import TextIO
 
-from validator.source import STANDARD_INPUT
-from validator.values import shown
+from billproof.model.values import shown
+from billproof.reading.source import STANDARD_INPUT
 
 USUAL_COLUMNS = 80
 BAR_COLUMNS = 20

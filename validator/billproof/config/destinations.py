@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from validator.errors import Fault
-from validator.record import Record
-from validator.shape import Spec
+from billproof.model.errors import Fault
+from billproof.model.record import Record
+from billproof.reading.decode import Spec
 
 FILL_IN = "FILL-IN"
 PLACEHOLDERS = ("organization", "month", "integration")

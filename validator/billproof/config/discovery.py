@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from validator.errors import ConfigurationError, Fault, Unreadable
+from billproof.model.errors import ConfigurationError, Fault, Unreadable
 
 FILE_NAME = "billproof.yaml"
 

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from validator.destination_settings import (
+from billproof.config.destinations import (
     FILL_IN,
     DestinationSettings,
     Token,
@@ -22,16 +22,16 @@ from validator.destination_settings import (
     token_faults,
     used_placeholders,
 )
-from validator.discovery import relative
-from validator.document import Node, parse_document, read_small
-from validator.errors import ConfigurationError, Fault
-from validator.model import Hindrance, Sourced
-from validator.record import Record
-from validator.rule import RuleSet
-from validator.rulefiles import RULE_ID
-from validator.shape import FILLED, Spec, read
-from validator.shipped import is_shipped
-from validator.values import calendar_date, is_month
+from billproof.config.discovery import relative
+from billproof.model.errors import ConfigurationError, Fault
+from billproof.model.record import Record
+from billproof.model.results import Hindrance, Sourced
+from billproof.model.values import calendar_date, is_month
+from billproof.reading.decode import FILLED, Spec, read
+from billproof.reading.yaml_tree import Node, parse_document, read_small
+from billproof.rules.files import RULE_ID
+from billproof.rules.rule import RuleSet
+from billproof.rules.shipped import is_shipped
 
 WAIVER_DAYS = 400
 
@@ -108,7 +108,7 @@ class Config(Record):
         if is_shipped(name):
             return name
         if not (self.path.parent / name / "ruleset.yaml").is_file():
-            from validator.soundness import line_of
+            from billproof.rules.consistency import line_of
 
             text = f"`ruleset` is {name}: no shipped rule set, and no folder beside this file with a ruleset.yaml"
             raise ConfigurationError([Fault(self.shown_path, line_of(self.file.node, "ruleset"), text)])

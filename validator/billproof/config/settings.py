@@ -7,13 +7,13 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from validator.errors import UsageError
-from validator.model import Policy, Sourced
-from validator.record import Record
-from validator.values import calendar_date, decimal, instant, is_month
+from billproof.model.errors import UsageError
+from billproof.model.record import Record
+from billproof.model.results import Policy, Sourced
+from billproof.model.values import calendar_date, decimal, instant, is_month
 
 if TYPE_CHECKING:
-    from validator.config import Config
+    from billproof.config.file import Config
 
 MAX_FINDINGS = 100
 # As many processes as Windows lets one wait for.

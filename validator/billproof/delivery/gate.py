@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from validator.errors import BillproofError
-from validator.ledger import Ledger
-from validator.receipt import Receipt
-from validator.shipment import Answer, Destination, Shipment
-from validator.tokens import Secret
-from validator.verdict import Pass
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import Ledger
+from billproof.delivery.shipment import Answer, Destination, Shipment
+from billproof.engine.verdict import Pass
+from billproof.io.secrets import Secret
+from billproof.model.errors import BillproofError
 
 INTERRUPTED = Answer("unknown", "interrupted before the destination had answered")
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from validator.ledger import Standing
-from validator.model import HINDRANCES
-from validator.receipt import Receipt
-from validator.record import Record
-from validator.values import in_words, instant, month_end, month_settled, shown
-from validator.verdict import Word
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import Standing
+from billproof.engine.verdict import Word
+from billproof.model.record import Record
+from billproof.model.results import HINDRANCES
+from billproof.model.values import in_words, instant, month_end, month_settled, shown
 
 State = Literal[
     "accepted", "provisional", "newer", "not_known", "refused", "missing", "open", "before", "no_destination", "unproved",

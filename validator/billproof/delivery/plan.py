@@ -11,22 +11,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
-from validator import gate, receipt
-from validator.addressing import Addresses, Parcel, Wish, destination_names
-from validator.chain import prove
-from validator.config import Config
-from validator.errors import Unreadable, UsageError
-from validator.inputs import Input
-from validator.ledger import Ledger, LedgerFault, NoLedger, open_ledger
-from validator.model import FileResult
-from validator.record import Record
-from validator.report import Run
-from validator.rule import RuleSet
-from validator.run import Watch, Watching, checked, inputs, judged, prepare, seen, unread
-from validator.settings import Settings, refuse_later_than_the_clock
-from validator.shipment import Sending
-from validator.source import Copy, Seen, Source, private_copy
-from validator.verdict import Exit, two_of_a_month
+from billproof.config.file import Config
+from billproof.config.settings import Settings, refuse_later_than_the_clock
+from billproof.delivery import gate
+from billproof.delivery.ledger import receipt
+from billproof.delivery.ledger.integrity import prove
+from billproof.delivery.ledger.store import Ledger, LedgerFault, NoLedger, open_ledger
+from billproof.delivery.routing import Addresses, Parcel, Wish, destination_names
+from billproof.delivery.shipment import Sending
+from billproof.engine.pipeline import Watch, Watching, checked, inputs, judged, prepare, seen, unread
+from billproof.engine.verdict import Exit, two_of_a_month
+from billproof.model.errors import Unreadable, UsageError
+from billproof.model.record import Record
+from billproof.model.results import FileResult
+from billproof.reading.inputs import Input
+from billproof.reading.source import Copy, Seen, Source, private_copy
+from billproof.report.build import Run
+from billproof.rules.rule import RuleSet
 
 
 class Taken(Record):

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from validator.config import Config, Integration
-from validator.destinations.directory import DirectoryDestination
-from validator.errors import UsageError
-from validator.history import date_of, replacement
-from validator.ledger import Attest, Ledger, Month, Standing
-from validator.model import FileResult, Hindrance
-from validator.receipt import Receipt
-from validator.record import Record
-from validator.settings import Settings
-from validator.shipment import Destination, Request, Sending, Shipment
-from validator.source import STANDARD_INPUT, Copy
-from validator.tokens import NoToken, Secret
-from validator.values import cents, month_end, month_name, shown
-from validator.verdict import Pass
+from billproof.config.file import Config, Integration
+from billproof.config.settings import Settings
+from billproof.delivery.destinations.directory import DirectoryDestination
+from billproof.delivery.ledger.history import date_of, replacement
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import Attest, Ledger, Month, Standing
+from billproof.delivery.shipment import Destination, Request, Sending, Shipment
+from billproof.engine.verdict import Pass
+from billproof.io.secrets import NoToken, Secret
+from billproof.model.errors import UsageError
+from billproof.model.record import Record
+from billproof.model.results import FileResult, Hindrance
+from billproof.model.values import cents, month_end, month_name, shown
+from billproof.reading.source import STANDARD_INPUT, Copy
 
 
 class Wish(Record):
@@ -158,8 +158,8 @@ class Addresses:
                 f"the token of {integration.name} is for {integration.to} and is not sent to {parcel.destination.name}",
                 "Set `to:` of the integration, or use another configuration with --config.",
             )
-        from validator.destinations.credentials import token_of
-        from validator.destinations.sending import load_libraries
+        from billproof.io.attempts import load_libraries
+        from billproof.io.credentials import token_of
 
         load_libraries()
         return parcel._replace(token=token_of(integration, self._config, environment))
@@ -170,7 +170,7 @@ def destination_of(config: Config, name: str) -> Destination:
     settings = config.file.destinations[name]
     if settings.kind == "directory":
         return DirectoryDestination(name, config.beside(settings.path or ""), settings.path)
-    from validator.destinations.http import HttpDestination
+    from billproof.delivery.destinations.http import HttpDestination
 
     return HttpDestination(name, settings, config.file.integrations, config.shown_path)
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, BinaryIO, Literal, Protocol
 
-from validator.record import Record
-from validator.tokens import Secret
+from billproof.io.secrets import Secret
+from billproof.model.record import Record
 
 # What became of a request. `unknown`: it may have arrived, and nobody heard; never guessed either way.
 Status = Literal["accepted", "refused", "unknown", "already_there"]

@@ -13,19 +13,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from validator.config import Config, Integration
-from validator.due import Finding, NewFile, decide
-from validator.errors import Unreadable, UsageError
-from validator.inputs import NO_EXPORT, Input, find_inputs
-from validator.ledger import Ledger, LedgerFault, Month, NoLedger, Standing, open_ledger
-from validator.receipt import Receipt
-from validator.record import Record
-from validator.rule import RuleSet
-from validator.run import check_input, judged, prepare
-from validator.settings import Settings, parse_month
-from validator.source import Copy, private_copy
-from validator.values import EXACT, money, month_days, month_end, month_of, rfc3339, shown
-from validator.verdict import Exit
+from billproof.config.file import Config, Integration
+from billproof.config.settings import Settings, parse_month
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import Ledger, LedgerFault, Month, NoLedger, Standing, open_ledger
+from billproof.delivery.month_state import Finding, NewFile, decide
+from billproof.engine.pipeline import check_input, judged, prepare
+from billproof.engine.verdict import Exit
+from billproof.model.errors import Unreadable, UsageError
+from billproof.model.record import Record
+from billproof.model.values import EXACT, money, month_days, month_end, month_of, rfc3339, shown
+from billproof.reading.inputs import NO_EXPORT, Input, find_inputs
+from billproof.reading.source import Copy, private_copy
+from billproof.rules.rule import RuleSet
 
 SCHEMA = "billproof/status/v1"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from validator.shipment import Sending
-from validator.values import cents, shown
+from billproof.delivery.shipment import Sending
+from billproof.model.values import cents, shown
 
 _WORDS = {"pass": "PASS", "fail": "FAIL", "unproved": "UNPROVED", None: "-"}
 _FATES = {

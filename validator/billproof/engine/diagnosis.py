@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from validator.model import Diagnosis, FileResult
-from validator.rulefiles import Condition, DiagnosisRule
-from validator.values import month_days, month_name, shown
+from billproof.model.results import Diagnosis, FileResult
+from billproof.model.values import month_days, month_name, shown
+from billproof.rules.files import Condition, DiagnosisRule
 
 
 def diagnose(

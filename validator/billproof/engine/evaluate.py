@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from validator.checks.base import KNOWN_AT_HEADER, Check, FileContext
-from validator.model import Finding, Outcome, Place, State, UsedWaiver
-from validator.precedence import acts_at_header, evaluation_order
-from validator.reader import Batch, Reader
-from validator.rule import Rule, RuleSet
-from validator.rulefiles import Blocker
-from validator.values import day_of, month_days, shown
-from validator.view import View
+from billproof.model.results import Finding, Outcome, Place, State, UsedWaiver
+from billproof.model.values import day_of, month_days, shown
+from billproof.reading.reader import Batch, Reader
+from billproof.reading.view import View
+from billproof.rules.checks.base import KNOWN_AT_HEADER, Check, FileContext
+from billproof.rules.files import Blocker
+from billproof.rules.ordering import acts_at_header, evaluation_order
+from billproof.rules.rule import Rule, RuleSet
 
 Waive = Callable[[Rule, int], UsedWaiver | str | None]
 
@@ -346,7 +346,7 @@ class Engine:
         )  # fmt: skip
 
     def _finding(self, rule: Rule, spot: object) -> Finding:
-        from validator.model import Spot
+        from billproof.model.results import Spot
 
         assert isinstance(spot, Spot)
         month = self._file.month

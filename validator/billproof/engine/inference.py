@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from validator.model import Sourced
-from validator.values import month_days, month_end, month_of
+from billproof.model.results import Sourced
+from billproof.model.values import month_days, month_end, month_of
 
 INFERRED = "inferred"
 

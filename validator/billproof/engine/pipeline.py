@@ -9,27 +9,27 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from validator.checks.base import FileContext
-from validator.compiled import load_ruleset
-from validator.diagnosis import diagnose
-from validator.engine import Engine, Waive
-from validator.errors import Unreadable
-from validator.exports import recognise
-from validator.inference import INFERRED, infer_month, infer_organization
-from validator.inputs import Input, find_inputs
-from validator.model import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
-from validator.reader import Reader
-from validator.report import Run
-from validator.rule import Rule, RuleSet
-from validator.settings import Settings, refuse_later_than_the_clock
-from validator.source import STANDARD_INPUT, Seen, Source, open_source
-from validator.totals import Collector
-from validator.values import calendar_date, day_of, month_days
-from validator.verdict import judge
-from validator.view import Columns
+from billproof.config.settings import Settings, refuse_later_than_the_clock
+from billproof.engine.diagnosis import diagnose
+from billproof.engine.evaluate import Engine, Waive
+from billproof.engine.inference import INFERRED, infer_month, infer_organization
+from billproof.engine.verdict import judge
+from billproof.model.errors import Unreadable
+from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
+from billproof.model.values import calendar_date, day_of, month_days
+from billproof.reading.inputs import Input, find_inputs
+from billproof.reading.reader import Reader
+from billproof.reading.source import STANDARD_INPUT, Seen, Source, open_source
+from billproof.reading.totals import Collector
+from billproof.reading.view import Columns
+from billproof.report.build import Run
+from billproof.rules.checks.base import FileContext
+from billproof.rules.compiled import load_ruleset
+from billproof.rules.exports import recognise
+from billproof.rules.rule import Rule, RuleSet
 
 if TYPE_CHECKING:
-    from validator.config import Config, Integration, Waiver
+    from billproof.config.file import Config, Integration, Waiver
 
 # Gives the bytes behind a path.
 Opened = Callable[[str], AbstractContextManager[Source]]
@@ -56,7 +56,7 @@ def prepare(settings: Settings) -> RuleSet:
     """The rule set of a run, its waivers looked through. Raises ConfigurationError for a faulty rule set or waiver."""
     ruleset = load_ruleset(settings.ruleset.value or "")
     if settings.config:
-        from validator.config import check_waivers
+        from billproof.config.file import check_waivers
 
         check_waivers(settings.config, ruleset, max(settings.as_of, settings.now).date())
     return ruleset
@@ -97,7 +97,7 @@ def checked(
     elsewhere = [one for one in found if one.error is None and one.path != STANDARD_INPUT]
     there: dict[Input, FileResult] = {}
     if settings.jobs > 1 and len(elsewhere) > 1:
-        from validator.jobs import side_by_side
+        from billproof.engine.workers import side_by_side
 
         work = partial(check_input, settings=settings, ruleset=ruleset)
         there = dict(zip(elsewhere, side_by_side(work, elsewhere, settings.jobs, _lost, _ended(watch, len(found))), strict=True))
@@ -135,7 +135,7 @@ def check_input(
         if collecting:
             gc.enable()
     if settings.second_opinion:
-        from validator.second_opinion import second_opinion
+        from billproof.engine.second_opinion import second_opinion
 
         found = found._replace(second_opinion=second_opinion(found, ruleset))
     return found
@@ -205,7 +205,7 @@ def _history(settings: Settings, settled: Mapping[str, Sourced]) -> Callable[[],
         to = settings.to or (integration.to if integration else None)
         if to is None or organization is None or month is None:
             return History(lacking="no destination is configured for its organization")
-        from validator.history import look_back
+        from billproof.delivery.ledger.history import look_back
 
         return look_back(ledger, to, organization, month, settings.before)
 

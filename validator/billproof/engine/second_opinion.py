@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from validator.errors import UsageError
-from validator.model import FileResult, Finding, SecondOpinion
-from validator.rule import RuleSet
-from validator.values import shown
+from billproof.model.errors import UsageError
+from billproof.model.results import FileResult, Finding, SecondOpinion
+from billproof.model.values import shown
+from billproof.rules.rule import RuleSet
 
 MAX_ERRORS = 100
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Final, Literal
 
-from validator.model import FileResult, Hindrance, Outcome, Policy, RuleSetDuty
-from validator.record import Record
-from validator.values import shown
+from billproof.model.record import Record
+from billproof.model.results import FileResult, Hindrance, Outcome, Policy, RuleSetDuty
+from billproof.model.values import shown
 
 Word = Literal["pass", "fail", "unproved"]
 

@@ -21,8 +21,8 @@ from multiprocessing.process import BaseProcess
 from time import monotonic
 from typing import Any, TypeVar
 
-from validator.errors import BillproofError
-from validator.record import Record
+from billproof.model.errors import BillproofError
+from billproof.model.record import Record
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

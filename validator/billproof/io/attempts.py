@@ -16,14 +16,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
-from validator.destination_settings import DestinationSettings
-from validator.destinations.answers import BODY_BYTES, Attempt, Heard, answer_of, attempt_of
-from validator.destinations.message import Message
-from validator.errors import BillproofError, how_to_install
-from validator.record import Record
-from validator.settings import clock
-from validator.shipment import Answer
-from validator.tokens import Secret
+from billproof.config.destinations import DestinationSettings
+from billproof.config.settings import clock
+from billproof.delivery.destinations.message import Message
+from billproof.delivery.destinations.responses import BODY_BYTES, Attempt, Heard, answer_of, attempt_of
+from billproof.delivery.shipment import Answer
+from billproof.io.secrets import Secret
+from billproof.model.errors import BillproofError, how_to_install
+from billproof.model.record import Record
 
 if TYPE_CHECKING:
     import httpx2

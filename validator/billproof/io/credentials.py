@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from validator.config import Config, Integration
-from validator.destinations.pelanor import PRESETS
-from validator.tokens import NoToken, Secret, from_environment, from_file
+from billproof.config.file import Config, Integration
+from billproof.delivery.destinations.pelanor import PRESETS
+from billproof.io.secrets import NoToken, Secret, from_environment, from_file
 
 
 def token_of(integration: Integration, config: Config, environment: Mapping[str, str] = os.environ) -> Secret:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, TypeAlias
 
-from validator.errors import BillproofError, Unwritable
+from billproof.model.errors import BillproofError, Unwritable
 
 PATIENCE_SECONDS = 600
 Waiting: TypeAlias = "Callable[[], None] | None"

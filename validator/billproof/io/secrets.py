@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 
-from validator.errors import BillproofError
+from billproof.model.errors import BillproofError
 
 # So many characters of a secret in a row are enough to hide them: servers like to quote its beginning.
 _PIECE = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from validator.record import Record
+from billproof.model.record import Record
 
 
 class BillproofError(Exception):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Literal
 
-from validator.record import Record
-from validator.values import EXACT, shown
+from billproof.model.record import Record
+from billproof.model.values import EXACT, shown
 
 Level = Literal["error", "warning", "note"]
 State = Literal["passed", "failed", "waived", "not_applicable", "not_run", "blocked", "crashed", "off"]

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
-from validator.document import Node
-from validator.errors import Fault
-from validator.record import Record
+from billproof.model.errors import Fault
+from billproof.model.record import Record
+from billproof.reading.yaml_tree import Node
 
 T = TypeVar("T")
 

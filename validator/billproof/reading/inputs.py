@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from validator.record import Record
-from validator.source import STANDARD_INPUT
+from billproof.model.record import Record
+from billproof.reading.source import STANDARD_INPUT
 
 NO_EXPORT = "this folder holds no file whose name ends in .csv"
 

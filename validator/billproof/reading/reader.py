@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from validator.errors import Unreadable
-from validator.record import Record
-from validator.signatures import BYTE_ORDER_MARK, file_kind, is_no_utf8_text
-from validator.source import Source
+from billproof.model.errors import Unreadable
+from billproof.model.record import Record
+from billproof.reading.filetype import BYTE_ORDER_MARK, file_kind, is_no_utf8_text
+from billproof.reading.source import Source
 
 FIELD_LIMIT = 131_072
 HEAD_BYTES = 512

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
-from validator.errors import Unreadable
-from validator.record import Record
+from billproof.model.errors import Unreadable
+from billproof.model.record import Record
 
 BLOCK_BYTES = 196_608
 MAX_LINE_BYTES = 32 * 1024 * 1024

@@ -12,16 +12,9 @@ from decimal import Decimal, Inexact, InvalidOperation, localcontext
 from functools import reduce
 from itertools import compress, groupby
 
-from validator.model import Group, Totals
-from validator.values import (
-    DAY_SECONDS,
-    EXACT,
-    calendar_date,
-    day_number,
-    day_of,
-    integer,
-)
-from validator.view import View
+from billproof.model.results import Group, Totals
+from billproof.model.values import DAY_SECONDS, EXACT, calendar_date, day_number, day_of, integer
+from billproof.reading.view import View
 
 TOP_GROUPS = 50
 LAST_DAY = 2_932_896  # 9999-12-31

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from operator import itemgetter
 
-from validator.reader import Batch
-from validator.values import BLANKS
+from billproof.model.values import BLANKS
+from billproof.reading.reader import Batch
 
 REMEMBERED_VALUES = 10_000
 

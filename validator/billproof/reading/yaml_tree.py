@@ -13,8 +13,8 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any
 
-from validator.errors import Fault
-from validator.record import Record
+from billproof.model.errors import Fault
+from billproof.model.record import Record
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,14 +15,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from validator import __version__
-from validator.model import DayFacts, EarlierUpload, FileResult, Finding, Group, Outcome, Sourced, Totals
-from validator.record import Record
-from validator.rule import Rule, RuleSet
-from validator.rulefiles import Claim
-from validator.settings import CLOCK, Settings
-from validator.values import money, rfc3339, shown
-from validator.verdict import FileVerdict, Reason, Verdict
+from billproof import __version__
+from billproof.config.settings import CLOCK, Settings
+from billproof.engine.verdict import FileVerdict, Reason, Verdict
+from billproof.model.record import Record
+from billproof.model.results import DayFacts, EarlierUpload, FileResult, Finding, Group, Outcome, Sourced, Totals
+from billproof.model.values import money, rfc3339, shown
+from billproof.rules.files import Claim
+from billproof.rules.rule import Rule, RuleSet
 
 SCHEMA = "billproof/report/v1"
 HEADER_NAMES = 200

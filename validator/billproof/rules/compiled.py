@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from validator.checks import KINDS
-from validator.digests import combined, digest_line
-from validator.document import Node
-from validator.exports import ExportShape
-from validator.rule import DEFAULT_RULESET, Rule, RuleSet
-from validator.rulefiles import AtLeast, Blocker, Claim, Condition, DiagnosisRule, Examples, Off, RuleFile
-from validator.schema import Field, TableSchema
-from validator.shipped import shipped_folder
+from billproof.reading.yaml_tree import Node
+from billproof.rules.checks import KINDS
+from billproof.rules.digests import combined, digest_line
+from billproof.rules.exports import ExportShape
+from billproof.rules.files import AtLeast, Blocker, Claim, Condition, DiagnosisRule, Examples, Off, RuleFile
+from billproof.rules.rule import DEFAULT_RULESET, Rule, RuleSet
+from billproof.rules.shipped import shipped_folder
+from billproof.rules.table_schema import Field, TableSchema
 
 FILE_NAME = "compiled.json"
 
@@ -35,7 +35,7 @@ def load_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
     found = _KEPT.get(name) or read_compiled(name)
     if found is not None:
         return found
-    from validator.ruleset import read_ruleset
+    from billproof.rules.loader import read_ruleset
 
     return read_ruleset(name)
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from validator.checks.base import Check
-from validator.document import Node
-from validator.errors import Fault
-from validator.model import Level
-from validator.precedence import circles
-from validator.rule import Rule
-from validator.rulefiles import DiagnosisRule, RuleFile
-from validator.schema import TableSchema
-from validator.setfiles import RuleSetFile
+from billproof.model.errors import Fault
+from billproof.model.results import Level
+from billproof.reading.yaml_tree import Node
+from billproof.rules.checks.base import Check
+from billproof.rules.files import DiagnosisRule, RuleFile
+from billproof.rules.ordering import circles
+from billproof.rules.rule import Rule
+from billproof.rules.setfiles import RuleSetFile
+from billproof.rules.table_schema import TableSchema
 
 LEVELS: tuple[Level, ...] = ("note", "warning", "error")
 

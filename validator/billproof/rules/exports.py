@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from validator.model import Export
-from validator.record import Record
-from validator.schema import TableSchema
+from billproof.model.record import Record
+from billproof.model.results import Export
+from billproof.rules.table_schema import TableSchema
 
 
 class ExportShape(Record):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from validator.checks.base import Circumstance
-from validator.document import Node
-from validator.model import Level
-from validator.record import Record
-from validator.shape import FILLED, Spec
+from billproof.model.record import Record
+from billproof.model.results import Level
+from billproof.reading.decode import FILLED, Spec
+from billproof.reading.yaml_tree import Node
+from billproof.rules.checks.base import Circumstance
 
 RULE_ID = r"[A-Z]{2,8}[0-9]{3}"
 NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"

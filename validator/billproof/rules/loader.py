@@ -9,19 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from validator.checks import KINDS
-from validator.checks.base import Check
-from validator.digests import combined, digest_line
-from validator.document import Node, read_document
-from validator.errors import ConfigurationError, Fault, UsageError
-from validator.record import Record
-from validator.rule import DEFAULT_RULESET, Rule, RuleSet
-from validator.rulefiles import Blocker, DiagnosisRule, RuleFile
-from validator.schema import TableSchema, read_schema
-from validator.setfiles import Constant, DiagnosesFile, RuleChange, RuleSetFile
-from validator.shape import read
-from validator.shipped import is_shipped, shipped
-from validator.soundness import Soundness, line_of, weaker_than_shipped
+from billproof.model.errors import ConfigurationError, Fault, UsageError
+from billproof.model.record import Record
+from billproof.reading.decode import read
+from billproof.reading.yaml_tree import Node, read_document
+from billproof.rules.checks import KINDS
+from billproof.rules.checks.base import Check
+from billproof.rules.consistency import Soundness, line_of, weaker_than_shipped
+from billproof.rules.digests import combined, digest_line
+from billproof.rules.files import Blocker, DiagnosisRule, RuleFile
+from billproof.rules.rule import DEFAULT_RULESET, Rule, RuleSet
+from billproof.rules.setfiles import Constant, DiagnosesFile, RuleChange, RuleSetFile
+from billproof.rules.shipped import is_shipped, shipped
+from billproof.rules.table_schema import TableSchema, read_schema
 
 MAX_SETS = 20
 ROLE_NAMES = ("day", "amount", "currency", "organization", "organization_name", "project", "project_name", "group")

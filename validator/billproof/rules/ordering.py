@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from validator.checks.base import KNOWN_AT_HEADER, Check
-from validator.rulefiles import Blocker
+from billproof.rules.checks.base import KNOWN_AT_HEADER, Check
+from billproof.rules.files import Blocker
 
 
 class Ranked(Protocol):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from validator.checks.base import Check
-from validator.exports import ExportShape
-from validator.model import Level
-from validator.record import Record
-from validator.rulefiles import Blocker, Claim, DiagnosisRule, Off, RuleFile
-from validator.schema import TableSchema
+from billproof.model.record import Record
+from billproof.model.results import Level
+from billproof.rules.checks.base import Check
+from billproof.rules.exports import ExportShape
+from billproof.rules.files import Blocker, Claim, DiagnosisRule, Off, RuleFile
+from billproof.rules.table_schema import TableSchema
 
 DEFAULT_RULESET = "openai-cost"
 

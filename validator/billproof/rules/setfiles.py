@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from validator.document import Node
-from validator.exports import ExportShape
-from validator.model import Level
-from validator.record import Record
-from validator.rulefiles import NAME, VERSION, Blocker, Claim, DiagnosisRule, Off
-from validator.shape import Spec
+from billproof.model.record import Record
+from billproof.model.results import Level
+from billproof.reading.decode import Spec
+from billproof.reading.yaml_tree import Node
+from billproof.rules.exports import ExportShape
+from billproof.rules.files import NAME, VERSION, Blocker, Claim, DiagnosisRule, Off
 
 
 class RuleChange(Record):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 @cache
@@ -18,7 +18,7 @@ def shipped_folder(name: str) -> str:
     installed = os.path.join(_PACKAGE, "shipped", name)
     if os.path.isdir(installed):
         return installed
-    return os.path.join(os.path.dirname(_PACKAGE), *(("fixtures", "demo") if name == "demo" else (name,)))
+    return os.path.join(os.path.dirname(os.path.dirname(_PACKAGE)), *(("fixtures", "demo") if name == "demo" else (name,)))
 
 
 def is_shipped(ruleset: str) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from validator.document import read_small
-from validator.errors import Fault
-from validator.record import Record
+from billproof.model.errors import Fault
+from billproof.model.record import Record
+from billproof.reading.yaml_tree import read_small
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,15 +22,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from validator.errors import UsageError
-from validator.sandbox.body import Body, SentFile, read_file
-from validator.sandbox.checking import Checker
-from validator.sandbox.faults import Fault, Faulty, Plan
-from validator.sandbox.problems import Problem, on_error, on_http_exception, on_problem
-from validator.sandbox.store import Integration, Keys, Store
-from validator.settings import parse_month
-from validator.tokens import Secret
-from validator.values import is_month, shown
+from billproof.config.settings import parse_month
+from billproof.io.secrets import Secret
+from billproof.model.errors import UsageError
+from billproof.model.values import is_month, shown
+from billproof.sandbox.body import Body, SentFile, read_file
+from billproof.sandbox.checking import Checker
+from billproof.sandbox.faults import Fault, Faulty, Plan
+from billproof.sandbox.problems import Problem, on_error, on_http_exception, on_problem
+from billproof.sandbox.store import Integration, Keys, Store
 
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text("utf-8"))
 MAX_JSON = 64 * 1024

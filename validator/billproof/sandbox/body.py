@@ -13,8 +13,8 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-from validator.record import Record
-from validator.sandbox.problems import Problem
+from billproof.model.record import Record
+from billproof.sandbox.problems import Problem
 
 FIELD = "file"
 RAW_NAME = "upload.csv"

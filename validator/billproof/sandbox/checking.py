@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from validator.compiled import load_ruleset
-from validator.config import Config, check_waivers
-from validator.errors import Unreadable
-from validator.model import Policy, Sourced
-from validator.record import Record
-from validator.report import Run, build_report
-from validator.rule import DEFAULT_RULESET, RuleSet
-from validator.run import check_file, duty, unread
-from validator.sandbox.body import SentFile
-from validator.sandbox.store import Checked
-from validator.settings import MAX_FINDINGS, Settings
-from validator.source import Source
-from validator.values import money, month_end
-from validator.verdict import judge
+from billproof.config.file import Config, check_waivers
+from billproof.config.settings import MAX_FINDINGS, Settings
+from billproof.engine.pipeline import check_file, duty, unread
+from billproof.engine.verdict import judge
+from billproof.model.errors import Unreadable
+from billproof.model.record import Record
+from billproof.model.results import Policy, Sourced
+from billproof.model.values import money, month_end
+from billproof.reading.source import Source
+from billproof.report.build import Run, build_report
+from billproof.rules.compiled import load_ruleset
+from billproof.rules.rule import DEFAULT_RULESET, RuleSet
+from billproof.sandbox.body import SentFile
+from billproof.sandbox.store import Checked
 
 _FLAGS = ("month_to_date", "expect_total", "fail_on", "policy", "max_findings", "second_opinion")
 

@@ -9,8 +9,8 @@ from typing import Literal, get_args
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from validator.record import Record
-from validator.sandbox.problems import Problem
+from billproof.model.record import Record
+from billproof.sandbox.problems import Problem
 
 Name = Literal["delay", "too_many", "error", "cut_before_body", "cut_after_body", "lost_answer"]
 NAMES: tuple[Name, ...] = get_args(Name)

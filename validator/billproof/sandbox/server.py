@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from validator.errors import BillproofError
+from billproof.model.errors import BillproofError
 
 _LOG = {
     "version": 1,

@@ -6,9 +6,9 @@ import time
 from datetime import datetime
 from typing import Any, Literal
 
-from validator.record import Record
-from validator.sandbox.problems import Problem
-from validator.values import rfc3339
+from billproof.model.record import Record
+from billproof.model.values import rfc3339
+from billproof.sandbox.problems import Problem
 
 KEYS_KEPT = 1_000
 

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO
 
-from validator.durable import flush_folder
-from validator.errors import Unwritable
+from billproof.io.durable import flush_folder
+from billproof.model.errors import Unwritable
 
 SUMS = "SHA256SUMS"
 CHUNK_BYTES = 1 << 20

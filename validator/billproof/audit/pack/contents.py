@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 
-from validator.config import Config
-from validator.destination_settings import FILL_IN
-from validator.digests import combined
-from validator.ledger import ATTESTATION, Ledger, Standing, file_name
-from validator.pack.bundle import Content
-from validator.pack.recovery import NotFound
-from validator.pack.replay import NotAsThen
-from validator.receipt import Receipt
-from validator.rule import RuleSet
-from validator.settings import Settings
-from validator.signing.attestation import deviations_of_form, receipt_statement
+from billproof.audit.pack.bundle import Content
+from billproof.audit.pack.find import NotFound
+from billproof.audit.pack.replay import NotAsThen
+from billproof.audit.signing.attestation import deviations_of_form, receipt_statement
+from billproof.config.destinations import FILL_IN
+from billproof.config.file import Config
+from billproof.config.settings import Settings
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import ATTESTATION, Ledger, Standing, file_name
+from billproof.rules.digests import combined
+from billproof.rules.rule import RuleSet
 
 _NOTHING_BUT_TOKEN = {"{token}", "Bearer {token}", "Basic {token}"}
 
@@ -52,7 +52,7 @@ def _hold_to_receipt(attested: bytes, one: Receipt, ledger: Ledger) -> None:
 
 def ruleset_files(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:
     """The files of a rule set under their folders' names. Raises NotAsThen if they are not those that it was read from."""
-    from validator.ruleset import ruleset_paths
+    from billproof.rules.loader import ruleset_paths
 
     files: dict[str, Content] = {}
     homes: dict[str, str] = {}

@@ -12,21 +12,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from validator.addressing import destination_of
-from validator.config import Config
-from validator.destinations.directory import DirectoryDestination
-from validator.errors import BillproofError, Unreadable
-from validator.inputs import NO_EXPORT, find_inputs
-from validator.receipt import Receipt
-from validator.record import Record
-from validator.render.json import render_json
-from validator.report import SCHEMA, result_sha256
-from validator.settings import CLOCK
-from validator.shipment import Shipment
-from validator.signing.attestation import attestation_path, deviations_of_form, file_statements
-from validator.source import STANDARD_INPUT, Copy, open_source, private_copy
-from validator.values import shown
-from validator.verify.reportfile import misfits
+from billproof.audit.signing.attestation import attestation_path, deviations_of_form, file_statements
+from billproof.audit.verify.report_file import misfits
+from billproof.config.file import Config
+from billproof.config.settings import CLOCK
+from billproof.delivery.destinations.directory import DirectoryDestination
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.routing import destination_of
+from billproof.delivery.shipment import Shipment
+from billproof.model.errors import BillproofError, Unreadable
+from billproof.model.record import Record
+from billproof.model.values import shown
+from billproof.reading.inputs import NO_EXPORT, find_inputs
+from billproof.reading.source import STANDARD_INPUT, Copy, open_source, private_copy
+from billproof.report.build import SCHEMA, result_sha256
+from billproof.report.render.json import render_json
 
 LARGEST_REPORT = 1 << 25
 

@@ -11,22 +11,22 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from validator.chain import contents, prove
-from validator.config import Config, Integration
-from validator.errors import BillproofError, UsageError
-from validator.ledger import Ledger, Month, NoLedger, Standing, open_ledger
-from validator.pack.bundle import Content, write_bundles
-from validator.pack.exhibits import config_bytes, open_values, receipts_of, ruleset_files
-from validator.pack.recovery import NotFound, find_attestation, find_export, find_report, speaks_of
-from validator.pack.replay import NotAsThen, replay
-from validator.receipt import Receipt
-from validator.record import Record
-from validator.render import render
-from validator.render.readme import Contents, render_readme
-from validator.settings import Settings, parse_month
-from validator.shipped import is_shipped
-from validator.signing.attestation import SUFFIX
-from validator.values import cents, month_name, shown
+from billproof.audit.pack.bundle import Content, write_bundles
+from billproof.audit.pack.contents import config_bytes, open_values, receipts_of, ruleset_files
+from billproof.audit.pack.find import NotFound, find_attestation, find_export, find_report, speaks_of
+from billproof.audit.pack.readme import Contents, render_readme
+from billproof.audit.pack.replay import NotAsThen, replay
+from billproof.audit.signing.attestation import SUFFIX
+from billproof.config.file import Config, Integration
+from billproof.config.settings import Settings, parse_month
+from billproof.delivery.ledger.integrity import contents, prove
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import Ledger, Month, NoLedger, Standing, open_ledger
+from billproof.model.errors import BillproofError, UsageError
+from billproof.model.record import Record
+from billproof.model.values import cents, month_name, shown
+from billproof.report.render import render
+from billproof.rules.shipped import is_shipped
 
 # What no file system takes, or takes for a path.
 _UNNAMEABLE = r'[\x00-\x1f\x7f<>:"/\\|?*]'

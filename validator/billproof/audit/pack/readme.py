@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any, Literal
 
-from validator.receipt import Receipt
-from validator.record import Record
-from validator.values import cents, month_name, shown
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.model.record import Record
+from billproof.model.values import cents, month_name, shown
 
 _WIDTH = 96
 _ANSWERS = {"accepted": "accepted", "already_there": "there already", "refused": "not accepted", "unknown": "answer not heard"}

@@ -10,19 +10,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
-from validator import receipt as receipts
-from validator.config import Config
-from validator.errors import BillproofError
-from validator.inputs import Input
-from validator.model import Sourced
-from validator.receipt import Receipt
-from validator.record import Record
-from validator.report import Run, build_report
-from validator.rule import RuleSet
-from validator.run import check_input, judged, prepare
-from validator.settings import CLOCK, Settings, parse_as_of, policy_of
-from validator.shipment import Request, Shipment
-from validator.source import Copy
+from billproof.config.file import Config
+from billproof.config.settings import CLOCK, Settings, parse_as_of, policy_of
+from billproof.delivery.ledger import receipt as receipts
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.shipment import Request, Shipment
+from billproof.engine.pipeline import check_input, judged, prepare
+from billproof.model.errors import BillproofError
+from billproof.model.record import Record
+from billproof.model.results import Sourced
+from billproof.reading.inputs import Input
+from billproof.reading.source import Copy
+from billproof.report.build import Run, build_report
+from billproof.rules.rule import RuleSet
 
 # What a receipt says that follows from the file and from what it was judged by.
 _FOLLOWS = ("integration", "file", "totals", "waivers", "ruleset", "config", "as_of", "month_to_date")

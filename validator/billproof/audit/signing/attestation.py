@@ -11,11 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from validator import durable
-from validator.errors import Unreadable, Unwritable, UsageError
-from validator.receipt import Receipt
-from validator.report import canonical
-from validator.signing.dsse import (
+from billproof.audit.signing.dsse import (
     SIGNATURE_BYTES,
     EnvelopeFault,
     PublicKey,
@@ -27,7 +23,11 @@ from validator.signing.dsse import (
     sealed,
     unverified,
 )
-from validator.source import small_file
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.io import durable
+from billproof.model.errors import Unreadable, Unwritable, UsageError
+from billproof.reading.source import small_file
+from billproof.report.build import canonical
 
 SUFFIX = ".intoto.jsonl"
 MAX_BYTES = 16 * 1024 * 1024

@@ -14,10 +14,10 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from validator.errors import BillproofError, Unreadable, UsageError, how_to_install
-from validator.record import Record
-from validator.source import small_file
-from validator.values import shown
+from billproof.model.errors import BillproofError, Unreadable, UsageError, how_to_install
+from billproof.model.record import Record
+from billproof.model.values import shown
+from billproof.reading.source import small_file
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_KEY_BYTES = 65_536

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from os.path import lexists
 
-from validator.errors import Unreadable
-from validator.record import Record
-from validator.signing.attestation import MAX_BYTES, attestation_path, deviations, file_statements
-from validator.signing.dsse import PublicKey
-from validator.source import small_file
-from validator.values import shown
-from validator.verify.reportfile import ReportFile
-from validator.verify.rerun import Step, Tree
+from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, deviations, file_statements
+from billproof.audit.signing.dsse import PublicKey
+from billproof.audit.verify.report_file import ReportFile
+from billproof.audit.verify.rerun import Step, Tree
+from billproof.model.errors import Unreadable
+from billproof.model.record import Record
+from billproof.model.values import shown
+from billproof.reading.source import small_file
 
 _ATTESTED = "attested"
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from validator.record import Record
-from validator.values import shown
+from billproof.model.record import Record
+from billproof.model.values import shown
 
 _NOTHING = object()
 

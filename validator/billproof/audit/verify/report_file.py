@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from validator.errors import BillproofError
-from validator.record import Record
-from validator.report import SCHEMA, result_sha256
-from validator.shipped import shipped_folder
-from validator.source import open_source
-from validator.values import shown
+from billproof.model.errors import BillproofError
+from billproof.model.record import Record
+from billproof.model.values import shown
+from billproof.reading.source import open_source
+from billproof.report.build import SCHEMA, result_sha256
+from billproof.rules.shipped import shipped_folder
 
 _ORDER = "First the report, as `check --output json=report.json` writes it, then the file: billproof verify REPORT FILE."
 MAX_BYTES = 64 * 1024 * 1024

@@ -7,18 +7,18 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from validator.config import Config, check_waivers
-from validator.errors import ConfigurationError, UsageError
-from validator.model import FileResult, History, Outcome
-from validator.record import Record
-from validator.report import file_part
-from validator.rule import RuleSet
-from validator.run import check_file, judged
-from validator.settings import Settings
-from validator.source import STANDARD_INPUT, Copy, Source
-from validator.values import rfc3339, shown
-from validator.verify.differences import Difference, differences
-from validator.verify.recorded import hindrance_of, history_of, settings_for
+from billproof.audit.verify.differences import Difference, differences
+from billproof.audit.verify.restore import hindrance_of, history_of, settings_for
+from billproof.config.file import Config, check_waivers
+from billproof.config.settings import Settings
+from billproof.engine.pipeline import check_file, judged
+from billproof.model.errors import ConfigurationError, UsageError
+from billproof.model.record import Record
+from billproof.model.results import FileResult, History, Outcome
+from billproof.model.values import rfc3339, shown
+from billproof.reading.source import STANDARD_INPUT, Copy, Source
+from billproof.report.build import file_part
+from billproof.rules.rule import RuleSet
 
 State = Literal["same", "differs", "unproved"]
 Tree = dict[str, Any]
@@ -89,7 +89,7 @@ def _checked(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, earlie
     if settings.second_opinion:
         if copy.path == STANDARD_INPUT:
             raise UsageError("a second opinion was asked, and needs a file; standard input can be read only once")
-        from validator.second_opinion import second_opinion
+        from billproof.engine.second_opinion import second_opinion
 
         found = found._replace(second_opinion=second_opinion(found._replace(path=copy.path), ruleset))
     return found

@@ -9,10 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from validator.config import Config, ConfigFile, Integration, Waiver, read_config
-from validator.errors import UsageError
-from validator.history import month_before
-from validator.model import (
+from billproof.config.file import Config, ConfigFile, Integration, Waiver, read_config
+from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
+from billproof.delivery.ledger.history import month_before
+from billproof.model.errors import UsageError
+from billproof.model.results import (
     EarlierUpload,
     FileResult,
     Finding,
@@ -26,8 +27,7 @@ from validator.model import (
     Totals,
     UsedWaiver,
 )
-from validator.rule import RuleSet
-from validator.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
+from billproof.rules.rule import RuleSet
 
 Tree = Mapping[str, Any]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from validator.values import shown
-from validator.verify.rerun import Step, Tree
+from billproof.audit.verify.rerun import Step, Tree
+from billproof.model.values import shown
 
 
 def hearsay(files: Sequence[Tree], document: Tree, has_config: bool) -> Iterator[Step]:

@@ -14,27 +14,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Literal
 
-from validator import __version__
-from validator.compiled import load_ruleset
-from validator.config import Config
-from validator.errors import BillproofError, Unreadable, UsageError
-from validator.model import FileResult
-from validator.record import Record
-from validator.report import Run, whole_part
-from validator.rule import DEFAULT_RULESET, RuleSet
-from validator.run import judged
-from validator.settings import CLOCK, Settings
-from validator.shipped import is_shipped
-from validator.signing.dsse import PublicKey
-from validator.source import Copy, private_copy
-from validator.values import rfc3339, shown
-from validator.verdict import Exit
-from validator.verify.differences import differences
-from validator.verify.hearsay import hearsay
-from validator.verify.recorded import config_at, file_of, settings_of
-from validator.verify.reportfile import ReportFile, misfits, read_report
-from validator.verify.rerun import State, Step, Tree, check_again, look_for
-from validator.verify.signed import UNSIGNED, Signature, attested, not_looked_at, signed_by
+from billproof import __version__
+from billproof.audit.signing.dsse import PublicKey
+from billproof.audit.verify.attested import UNSIGNED, Signature, attested, not_looked_at, signed_by
+from billproof.audit.verify.differences import differences
+from billproof.audit.verify.report_file import ReportFile, misfits, read_report
+from billproof.audit.verify.rerun import State, Step, Tree, check_again, look_for
+from billproof.audit.verify.restore import config_at, file_of, settings_of
+from billproof.audit.verify.unverified import hearsay
+from billproof.config.file import Config
+from billproof.config.settings import CLOCK, Settings
+from billproof.engine.pipeline import judged
+from billproof.engine.verdict import Exit
+from billproof.model.errors import BillproofError, Unreadable, UsageError
+from billproof.model.record import Record
+from billproof.model.results import FileResult
+from billproof.model.values import rfc3339, shown
+from billproof.reading.source import Copy, private_copy
+from billproof.report.build import Run, whole_part
+from billproof.rules.compiled import load_ruleset
+from billproof.rules.rule import DEFAULT_RULESET, RuleSet
+from billproof.rules.shipped import is_shipped
 
 MAX_TOLD = 20
 

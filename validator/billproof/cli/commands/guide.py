@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from textwrap import dedent
 
-from validator.compiled import load_ruleset
-from validator.destination_settings import FILL_IN
-from validator.discovery import FILE_NAME, current_folder, find_config
-from validator.errors import Unreadable, Unwritable, UsageError
-from validator.ledger import MARKER, make_ledger
-from validator.model import FileResult, Policy, Sourced
-from validator.render.text import render_text
-from validator.report import build_report
-from validator.rule import DEFAULT_RULESET
-from validator.run import check
-from validator.settings import MAX_FINDINGS, Settings, clock, parse_as_of, parse_month
-from validator.shipped import shipped_folder
-from validator.values import in_words, month_days, month_end, month_name, month_settled, shown
+from billproof.config.destinations import FILL_IN
+from billproof.config.discovery import FILE_NAME, current_folder, find_config
+from billproof.config.settings import MAX_FINDINGS, Settings, clock, parse_as_of, parse_month
+from billproof.delivery.ledger.store import MARKER, make_ledger
+from billproof.engine.pipeline import check
+from billproof.model.errors import Unreadable, Unwritable, UsageError
+from billproof.model.results import FileResult, Policy, Sourced
+from billproof.model.values import in_words, month_days, month_end, month_name, month_settled, shown
+from billproof.report.build import build_report
+from billproof.report.render.text import render_text
+from billproof.rules.compiled import load_ruleset
+from billproof.rules.rule import DEFAULT_RULESET
+from billproof.rules.shipped import shipped_folder
 
 DEMO_AS_OF = datetime(2025, 12, 1, tzinfo=UTC)
 DEMO_VERDICTS = {

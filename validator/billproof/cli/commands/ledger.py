@@ -7,14 +7,14 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from validator.chain import contents
-from validator.config import Config
-from validator.errors import UsageError
-from validator.ledger import ATTESTATION, Ledger, LedgerFault, Month, make_ledger, month_of, open_ledger
-from validator.receipt import Receipt
-from validator.shipped import shipped
-from validator.values import cents, is_month, shown
-from validator.verdict import Exit
+from billproof.config.file import Config
+from billproof.delivery.ledger.integrity import contents
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import ATTESTATION, Ledger, LedgerFault, Month, make_ledger, month_of, open_ledger
+from billproof.engine.verdict import Exit
+from billproof.model.errors import UsageError
+from billproof.model.values import cents, is_month, shown
+from billproof.rules.shipped import shipped
 
 Say = Callable[[str], None]
 
@@ -127,8 +127,8 @@ def verify(ledger: Ledger, key: str | None = None) -> tuple[int, list[str], list
 
 def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterator[str]:
     """Receipts without an attestation of the key, and attestations that are not of their receipts."""
-    from validator.signing.attestation import deviations, receipt_statement
-    from validator.signing.dsse import read_public_key
+    from billproof.audit.signing.attestation import deviations, receipt_statement
+    from billproof.audit.signing.dsse import read_public_key
 
     key = read_public_key(path)
     for one in found.values():

@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from validator.checks import KINDS
-from validator.compiled import kept
-from validator.config import Config, check_waivers
-from validator.errors import BillproofError, Unwritable, UsageError
-from validator.rule import Rule, RuleSet
-from validator.rulefiles import RULE_ID, Example
-from validator.ruleset import read_ruleset
-from validator.settings import clock
-from validator.shape import parts
-from validator.shipped import shipped
-from validator.values import shown
-from validator.verdict import Exit
+from billproof.config.file import Config, check_waivers
+from billproof.config.settings import clock
+from billproof.engine.verdict import Exit
+from billproof.model.errors import BillproofError, Unwritable, UsageError
+from billproof.model.values import shown
+from billproof.reading.decode import parts
+from billproof.rules.checks import KINDS
+from billproof.rules.compiled import kept
+from billproof.rules.files import RULE_ID, Example
+from billproof.rules.loader import read_ruleset
+from billproof.rules.rule import Rule, RuleSet
+from billproof.rules.shipped import shipped
 
 MARK = "Made by `billproof rules docs`; do not edit."
 EXAMPLE_AS_OF = "2025-12-01"
@@ -269,8 +269,8 @@ def _same(path: Path, text: str) -> bool:
 
 def rule_schema() -> dict[str, Any]:
     """The JSON Schema of a rule file, with the parameters of every kind of check."""
-    from validator.rulefiles import RuleFile
-    from validator.shape import json_schema
+    from billproof.reading.decode import json_schema
+    from billproof.rules.files import RuleFile
 
     schema = json_schema(RuleFile)
     variants = []

@@ -12,21 +12,21 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from validator.config import Config, read_config
-from validator.destination_settings import FILL_IN
-from validator.discovery import current_folder, find_config
-from validator.errors import UsageError
-from validator.sandbox.app import Sandbox
-from validator.sandbox.body import FIELD
-from validator.sandbox.checking import Checker
-from validator.sandbox.faults import NAMES, Fault, Plan
-from validator.sandbox.problems import Problem
-from validator.sandbox.server import is_loopback, listen, make_server, url_of
-from validator.sandbox.store import Store
-from validator.settings import clock
-from validator.tokens import Secret
-from validator.values import shown
-from validator.verdict import Exit
+from billproof.config.destinations import FILL_IN
+from billproof.config.discovery import current_folder, find_config
+from billproof.config.file import Config, read_config
+from billproof.config.settings import clock
+from billproof.engine.verdict import Exit
+from billproof.io.secrets import Secret
+from billproof.model.errors import UsageError
+from billproof.model.values import shown
+from billproof.sandbox.app import Sandbox
+from billproof.sandbox.body import FIELD
+from billproof.sandbox.checking import Checker
+from billproof.sandbox.faults import NAMES, Fault, Plan
+from billproof.sandbox.problems import Problem
+from billproof.sandbox.server import is_loopback, listen, make_server, url_of
+from billproof.sandbox.store import Store
 
 PATH = "/v1/integrations/{integration}/uploads/{month}"
 TOKEN = "BILLPROOF_SANDBOX_TOKEN"

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from urllib.parse import quote
 
-from validator import durable
-from validator.shipment import Answer, Request, Shipment
-from validator.tokens import Secret
-from validator.values import shown
+from billproof.delivery.shipment import Answer, Request, Shipment
+from billproof.io import durable
+from billproof.io.secrets import Secret
+from billproof.model.values import shown
 
 POINTER = "current"
 CHUNK_BYTES = 1 << 20

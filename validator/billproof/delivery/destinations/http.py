@@ -1,6 +1,6 @@
 """Uploads to any API by configuration: one request a month, sent with patience, its outcome never guessed.
 
-What each answer means stands in `validator/destinations/answers.py`, how it is sent in `validator/destinations/sending.py`.
+What each answer means stands in `responses.py`, how it is sent in `io/attempts.py`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import hashlib
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from validator.config import Integration
-from validator.destination_settings import FILL_IN, DestinationSettings, open_keys, used_placeholders
-from validator.destinations.message import Message, content_digest, message_of, request_of
-from validator.destinations.pelanor import NotFilledIn
-from validator.destinations.sending import CHUNK, PATIENCE, Patience, Sending, load_libraries
-from validator.errors import BillproofError
-from validator.shipment import Answer, Request, Shipment
-from validator.tokens import NoToken, Secret
+from billproof.config.destinations import FILL_IN, DestinationSettings, open_keys, used_placeholders
+from billproof.config.file import Integration
+from billproof.delivery.destinations.message import Message, content_digest, message_of, request_of
+from billproof.delivery.destinations.pelanor import NotFilledIn
+from billproof.delivery.shipment import Answer, Request, Shipment
+from billproof.io.attempts import CHUNK, PATIENCE, Patience, Sending, load_libraries
+from billproof.io.secrets import NoToken, Secret
+from billproof.model.errors import BillproofError
 
 
 class HttpDestination:

@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from validator import __version__
-from validator.destination_settings import PLACEHOLDERS, TOKEN, DestinationSettings, FormField, Token
-from validator.destinations.pelanor import PRESETS
-from validator.record import Record
-from validator.shipment import Request, Shipment
-from validator.values import shown
+from billproof import __version__
+from billproof.config.destinations import PLACEHOLDERS, TOKEN, DestinationSettings, FormField, Token
+from billproof.delivery.destinations.pelanor import PRESETS
+from billproof.delivery.shipment import Request, Shipment
+from billproof.model.record import Record
+from billproof.model.values import shown
 
 _TOKEN = f"{{{TOKEN}}}"
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from validator.errors import UsageError
-from validator.record import Record
+from billproof.model.errors import UsageError
+from billproof.model.record import Record
 
 
 class Preset(Record):

@@ -25,11 +25,11 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
 
-from validator.destination_settings import DestinationSettings
-from validator.record import Record
-from validator.shipment import Answer, Status
-from validator.tokens import Secret, redact
-from validator.values import shown
+from billproof.config.destinations import DestinationSettings
+from billproof.delivery.shipment import Answer, Status
+from billproof.io.secrets import Secret, redact
+from billproof.model.record import Record
+from billproof.model.values import shown
 
 SUCCESS = (200, 201, 202, 204)
 # A refusal may bring a whole report of what is wrong beside the words that say so.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Container
 from functools import cache
 
-from validator.chain import contents, known_before, prove
-from validator.errors import BillproofError
-from validator.ledger import Ledger, LedgerFault, Month, Standing, open_ledger
-from validator.model import EarlierUpload, History
-from validator.receipt import Receipt
-from validator.values import cents, month_days, month_of
+from billproof.delivery.ledger.integrity import contents, known_before, prove
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import Ledger, LedgerFault, Month, Standing, open_ledger
+from billproof.model.errors import BillproofError
+from billproof.model.results import EarlierUpload, History
+from billproof.model.values import cents, month_days, month_of
 
 
 def look_back(ledger: str, destination: str, organization: str, month: str, before: str | None = None) -> History:

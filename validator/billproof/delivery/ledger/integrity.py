@@ -10,9 +10,9 @@ import stat
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from validator.ledger import Ledger, LedgerFault, Month, attested_by, file_name, month_of
-from validator.receipt import Receipt
-from validator.record import Record
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import Ledger, LedgerFault, Month, attested_by, file_name, month_of
+from billproof.model.record import Record
 
 
 class Contents(Record):

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
-from validator.errors import BillproofError
-from validator.model import FileResult, Sum, sums_by_project
-from validator.record import Record
-from validator.shipment import Answer, Request, Shipment, Status
-from validator.values import decimal, money, shown
+from billproof.delivery.shipment import Answer, Request, Shipment, Status
+from billproof.model.errors import BillproofError
+from billproof.model.record import Record
+from billproof.model.results import FileResult, Sum, sums_by_project
+from billproof.model.values import decimal, money, shown
 
 SCHEMA = "billproof/receipt/v1"
 CUT_OFF = Answer("unknown", "the command ended before the destination had answered", attempts=0)

@@ -16,14 +16,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from validator import durable, receipt
-from validator.errors import BillproofError, Unreadable, Unwritable, UsageError
-from validator.locking import PATIENCE_SECONDS, Waiting, locked
-from validator.receipt import Receipt, ReceiptFault
-from validator.record import Record
-from validator.shipment import Answer, Shipment
-from validator.source import Missing, own_bytes
-from validator.values import shown
+from billproof.delivery.ledger import receipt
+from billproof.delivery.ledger.receipt import Receipt, ReceiptFault
+from billproof.delivery.shipment import Answer, Shipment
+from billproof.io import durable
+from billproof.io.locking import PATIENCE_SECONDS, Waiting, locked
+from billproof.model.errors import BillproofError, Unreadable, Unwritable, UsageError
+from billproof.model.record import Record
+from billproof.model.values import shown
+from billproof.reading.source import Missing, own_bytes
 
 MARKER = "ledger.json"
 ATTESTATION = "json.intoto.jsonl"

@@ -9,8 +9,9 @@ FORMATS = ("text", "json", "html", "sarif", "junit", "github", "gitlab", "markdo
 
 
 def render(format_: str, report: Mapping[str, Any]) -> str:
-    """The report in one of FORMATS. Its module, `validator/render/<format>.py`, is loaded only now that it is asked for."""
+    """The report in one of FORMATS. Its module, `<format>.py`, is loaded only now that it is asked for."""
     from importlib import import_module
 
-    renderer: Callable[[Mapping[str, Any]], str] = getattr(import_module(f"validator.render.{format_}"), f"render_{format_}")
+    module = import_module(f"billproof.report.render.{format_}")
+    renderer: Callable[[Mapping[str, Any]], str] = getattr(module, f"render_{format_}")
     return renderer(report)

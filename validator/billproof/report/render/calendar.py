@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from validator.render.phrases import Tree, cents, number
+from billproof.report.render.phrases import Tree, cents, number
 
 MONTH_LINES = 6
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from validator.values import cents
+from billproof.model.values import cents
 
 Tree = Mapping[str, Any]
 LINES = 8

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from validator.record import Record
-from validator.render import phrases
-from validator.render.phrases import Tree
+from billproof.model.record import Record
+from billproof.report.render import phrases
+from billproof.report.render.phrases import Tree
 
 Weight = Literal["unproved", "error", "warning", "note"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from validator.render.entries import STANDARD_INPUT, Entry, Weight, and_more, capped, entries
-from validator.render.phrases import Tree
-from validator.render.text import render_text
+from billproof.report.render.entries import STANDARD_INPUT, Entry, Weight, and_more, capped, entries
+from billproof.report.render.phrases import Tree
+from billproof.report.render.text import render_text
 
 LIMIT = 10
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from validator.render.entries import Entry, Weight, entries, with_rest
-from validator.render.phrases import Tree
+from billproof.report.render.entries import Entry, Weight, entries, with_rest
+from billproof.report.render.phrases import Tree
 
 LIMIT = 5_000
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from validator.render import phrases
-from validator.render.entries import source_path
-from validator.render.phrases import Tree
+from billproof.report.render import phrases
+from billproof.report.render.entries import source_path
+from billproof.report.render.phrases import Tree
 
 PLACES = 20
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from validator.render import phrases
-from validator.render.calendar import calendar
-from validator.render.phrases import Tree
+from billproof.report.render import phrases
+from billproof.report.render.calendar import calendar
+from billproof.report.render.phrases import Tree
 
 ROOM = 900_000
 

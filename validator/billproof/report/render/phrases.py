@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from validator.model import HINDRANCES
-from validator.values import month_end, month_name, rfc3339, shown
+from billproof.model.results import HINDRANCES
+from billproof.model.values import month_end, month_name, rfc3339, shown
 
 Tree = Mapping[str, Any]
 

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from validator.render.entries import MORE, UNPROVED, Entry, Weight, entries, with_rest
-from validator.render.markdown import escaped, fenced
-from validator.render.phrases import Tree
+from billproof.report.render.entries import MORE, UNPROVED, Entry, Weight, entries, with_rest
+from billproof.report.render.markdown import escaped, fenced
+from billproof.report.render.phrases import Tree
 
 LIMIT = 5_000
 LONGEST = 1_024

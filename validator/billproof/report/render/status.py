@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from validator.values import cents, in_words, instant, shown
+from billproof.model.values import cents, in_words, instant, shown
 
 Tree = Mapping[str, Any]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Literal
 
-from validator.render import phrases
-from validator.render.calendar import calendar
-from validator.render.phrases import Tree
-from validator.values import shown
+from billproof.model.values import shown
+from billproof.report.render import phrases
+from billproof.report.render.calendar import calendar
+from billproof.report.render.phrases import Tree
 
 Detail = Literal["quiet", "normal", "verbose"]
 
@@ -58,7 +58,7 @@ def _file(one: Tree, report: Tree, detail: Detail, explain: bool) -> Iterator[st
         yield ""
         yield from rules
     if "last_upload" in one and (one["verdict"] == "fail" or detail == "verbose"):
-        from validator.render.comparison import comparison
+        from billproof.report.render.comparison import comparison
 
         yield from comparison(one)
     yield ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from validator.checks import amounts, cells, groups, lines, months, records, times, uploads
-from validator.checks.base import Check
+from billproof.rules.checks import amounts, cells, groups, lines, months, records, times, uploads
+from billproof.rules.checks.base import Check
 
 KINDS: dict[str, type[Check]] = {
     kind.kind: kind

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
-from validator.checks.base import NUMBER, Check
-from validator.record import Record
-from validator.schema import TableSchema
-from validator.shape import Spec
-from validator.values import cents, decimal
-from validator.view import View
+from billproof.model.record import Record
+from billproof.model.values import cents, decimal
+from billproof.reading.decode import Spec
+from billproof.reading.view import View
+from billproof.rules.checks.base import NUMBER, Check
+from billproof.rules.table_schema import TableSchema
 
 
 class NotBelow(Check):

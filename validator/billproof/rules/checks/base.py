@@ -13,16 +13,16 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from validator.exports import Recognised
-from validator.model import History, Place, Sourced, Spot
-from validator.reader import Batch, Head
-from validator.record import Record
-from validator.schema import TableSchema
-from validator.values import BLANKS
-from validator.view import Columns, View
+from billproof.model.record import Record
+from billproof.model.results import History, Place, Sourced, Spot
+from billproof.model.values import BLANKS
+from billproof.reading.reader import Batch, Head
+from billproof.reading.view import Columns, View
+from billproof.rules.exports import Recognised
+from billproof.rules.table_schema import TableSchema
 
 if TYPE_CHECKING:
-    from validator.totals import Collector
+    from billproof.reading.totals import Collector
 
 Circumstance = Literal[
     "always", "whole_file", "no_header", "header_only", "header_broken", "four_columns", "no_charged_row", "every_row",

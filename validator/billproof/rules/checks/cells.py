@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from validator.checks.base import NUMBER, Check, bad_rows
-from validator.record import Record
-from validator.schema import TableSchema
-from validator.shape import Spec
-from validator.values import BLANKS, calendar_date, integer
-from validator.view import REMEMBERED_VALUES, View
+from billproof.model.record import Record
+from billproof.model.values import BLANKS, calendar_date, integer
+from billproof.reading.decode import Spec
+from billproof.reading.view import REMEMBERED_VALUES, View
+from billproof.rules.checks.base import NUMBER, Check, bad_rows
+from billproof.rules.table_schema import TableSchema
 
 _SCIENTIFIC = r"-?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Literal
 
-from validator.checks.base import Check, bad_rows
-from validator.model import Place, Spot
-from validator.record import Record
-from validator.schema import TableSchema
-from validator.values import shown
-from validator.view import View
+from billproof.model.record import Record
+from billproof.model.results import Place, Spot
+from billproof.model.values import shown
+from billproof.reading.view import View
+from billproof.rules.checks.base import Check, bad_rows
+from billproof.rules.table_schema import TableSchema
 
 
 class HasCharges(Check):

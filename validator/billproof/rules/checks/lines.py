@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from validator.checks.base import Check
-from validator.model import Spot
-from validator.reader import Batch
+from billproof.model.results import Spot
+from billproof.reading.reader import Batch
+from billproof.rules.checks.base import Check
 
 _BAD_BYTE = "[\udc80-\udcff]"
 _CONTROL = "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]"

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
-from validator.checks.base import Check, bad_rows
-from validator.model import Spot
-from validator.record import Record
-from validator.schema import TableSchema
-from validator.values import calendar_date, day_number, day_of, in_words, month_days, month_end, month_of
-from validator.view import View
+from billproof.model.record import Record
+from billproof.model.results import Spot
+from billproof.model.values import calendar_date, day_number, day_of, in_words, month_days, month_end, month_of
+from billproof.reading.view import View
+from billproof.rules.checks.base import Check, bad_rows
+from billproof.rules.table_schema import TableSchema
 
 
 class _OfDays(Check):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from validator.checks.base import Check
-from validator.model import Spot
-from validator.reader import DELIMITERS, Batch, raw_cells
-from validator.record import Record
+from billproof.model.record import Record
+from billproof.model.results import Spot
+from billproof.reading.reader import DELIMITERS, Batch, raw_cells
+from billproof.rules.checks.base import Check
 
 
 class Delimiter(Check):

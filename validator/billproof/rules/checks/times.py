@@ -8,12 +8,12 @@ from functools import partial
 from itertools import groupby
 from typing import Annotated
 
-from validator.checks.base import Check, bad_rows
-from validator.record import Record
-from validator.schema import TableSchema
-from validator.shape import Spec
-from validator.values import in_words, instant, integer
-from validator.view import REMEMBERED_VALUES, View
+from billproof.model.record import Record
+from billproof.model.values import in_words, instant, integer
+from billproof.reading.decode import Spec
+from billproof.reading.view import REMEMBERED_VALUES, View
+from billproof.rules.checks.base import Check, bad_rows
+from billproof.rules.table_schema import TableSchema
 
 
 class Difference(Check):

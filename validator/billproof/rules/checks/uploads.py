@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
-from validator.checks.base import NUMBER, Check
-from validator.model import EarlierUpload, Sum, sums_by_project
-from validator.record import Record
-from validator.schema import TableSchema
-from validator.shape import Spec
-from validator.values import EXACT, cents, month_days, month_name
+from billproof.model.record import Record
+from billproof.model.results import EarlierUpload, Sum, sums_by_project
+from billproof.model.values import EXACT, cents, month_days, month_name
+from billproof.reading.decode import Spec
+from billproof.rules.checks.base import NUMBER, Check
+from billproof.rules.table_schema import TableSchema
 
 HUNDRED = Decimal(100)
 

@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from validator.render.html.closing import closing
-from validator.render.html.elements import Element, Node, element, write
-from validator.render.html.file import beside_the_verdict, file_sections, section
-from validator.render.html.index import anchor, index
-from validator.render.html.words import stamp
-from validator.render.phrases import Tree, headline, verdicts
+from billproof.report.render.html.closing import closing
+from billproof.report.render.html.elements import Element, Node, element, write
+from billproof.report.render.html.file import beside_the_verdict, file_sections, section
+from billproof.report.render.html.index import anchor, index
+from billproof.report.render.html.words import stamp
+from billproof.report.render.phrases import Tree, headline, verdicts
 
 
 def render_html(report: Tree) -> str:

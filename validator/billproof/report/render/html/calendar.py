@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from validator.render.calendar import runs
-from validator.render.html.elements import Element, Node, element
-from validator.render.html.words import amount, day_state, total
-from validator.render.phrases import Tree, cents, number
-from validator.values import month_name
+from billproof.model.values import month_name
+from billproof.report.render.calendar import runs
+from billproof.report.render.html.elements import Element, Node, element
+from billproof.report.render.html.words import amount, day_state, total
+from billproof.report.render.phrases import Tree, cents, number
 
 MONTHS = 6
 FEW = 8

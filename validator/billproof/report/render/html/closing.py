@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from validator.render.html.elements import Element, element
-from validator.render.html.file import section
-from validator.render.phrases import Tree, would_be_uploaded
+from billproof.report.render.html.elements import Element, element
+from billproof.report.render.html.file import section
+from billproof.report.render.phrases import Tree, would_be_uploaded
 
 _SETTINGS = {
     "ruleset": "Rule set", "organization": "Organization", "month": "Month", "month_to_date": "Month to date",

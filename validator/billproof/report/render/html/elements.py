@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TypeAlias
 
-from validator.record import Record
+from billproof.model.record import Record
 
 TAGS = frozenset((
     "article", "bdi", "body", "caption", "code", "dd", "details", "div", "dl", "dt", "footer", "h1", "h2", "h3", "h4", "header",

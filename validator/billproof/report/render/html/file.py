@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from validator.render.html.calendar import months
-from validator.render.html.elements import Element, Node, element
-from validator.render.html.groups import groups
-from validator.render.html.rules import all_rules, found, not_judged
-from validator.render.html.words import cell
-from validator.render.phrases import Tree, cents, concessions, facts, number, what_to_do
+from billproof.report.render.html.calendar import months
+from billproof.report.render.html.elements import Element, Node, element
+from billproof.report.render.html.groups import groups
+from billproof.report.render.html.rules import all_rules, found, not_judged
+from billproof.report.render.html.words import cell
+from billproof.report.render.phrases import Tree, cents, concessions, facts, number, what_to_do
 
 
 def file_sections(one: Tree, report: Tree, level: int, name: str) -> Iterator[Element]:

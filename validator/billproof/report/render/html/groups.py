@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from validator.render.html.elements import Element, element
-from validator.render.html.words import amount, cell, total
-from validator.render.phrases import Tree, cents, number
+from billproof.report.render.html.elements import Element, element
+from billproof.report.render.html.words import amount, cell, total
+from billproof.report.render.phrases import Tree, cents, number
 
 FIRST = 8
 TOP = 50

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from validator.render.html.elements import Element, Node, element
-from validator.render.html.words import cell, stamp, total
-from validator.render.phrases import Tree, cents, failed
-from validator.values import month_name
+from billproof.model.values import month_name
+from billproof.report.render.html.elements import Element, Node, element
+from billproof.report.render.html.words import cell, stamp, total
+from billproof.report.render.phrases import Tree, cents, failed
 
 NO_CELL = "no file"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from validator.render.html.elements import Element, Node, element
-from validator.render.html.words import State, cell, looked_at, state_of
-from validator.render.phrases import Tree, by_level, counts, failed, number, signature, what_to_do
+from billproof.report.render.html.elements import Element, Node, element
+from billproof.report.render.html.words import State, cell, looked_at, state_of
+from billproof.report.render.phrases import Tree, by_level, counts, failed, number, signature, what_to_do
 
 FIRST = 5
 NAMED = 12

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce
 
-from validator.record import Record
-from validator.render.html.elements import Element, element
-from validator.render.phrases import Tree, cents, number
-from validator.values import EXACT, money
+from billproof.model.record import Record
+from billproof.model.values import EXACT, money
+from billproof.report.render.html.elements import Element, element
+from billproof.report.render.phrases import Tree, cents, number
 
 
 class State(Record):

@@ -1,0 +1,1 @@
+"""Evidence: attest, verify, pack."""

@@ -1,0 +1,1 @@
+"""`billproof.yaml`, and the settings of a run."""

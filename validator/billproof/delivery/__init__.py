@@ -1,0 +1,1 @@
+"""What passed, sent once, with a receipt."""

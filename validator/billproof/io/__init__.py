@@ -1,0 +1,1 @@
+"""The world outside: durable files, locks, HTTP attempts, secrets."""

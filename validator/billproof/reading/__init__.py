@@ -1,0 +1,1 @@
+"""Bytes to rows (CSV) and to typed trees (YAML)."""

@@ -1,0 +1,1 @@
+"""Rule files, their loader, and the kinds of check."""
