@@ -374,7 +374,9 @@ console()
 """
 
 
-LOADED = ["billproof.cli.dispatch", "billproof.model.errors", "argparse", "billproof.engine.evaluate", "billproof.report.render.text"]
+LOADED = [
+    "billproof.cli.dispatch", "billproof.model.errors", "argparse", "billproof.engine.evaluate", "billproof.report.render.text",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", LOADED)
