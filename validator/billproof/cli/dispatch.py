@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from billproof.audit.signing.dsse import Signer
     from billproof.config.settings import Settings
-    from billproof.report.build import Run
+    from billproof.engine.pipeline import Run
     from billproof.report.render.text import Detail
 
 _START = """Three commands to start with:

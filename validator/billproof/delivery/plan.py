@@ -19,14 +19,13 @@ from billproof.delivery.ledger.integrity import prove
 from billproof.delivery.ledger.store import Ledger, LedgerFault, NoLedger, open_ledger
 from billproof.delivery.routing import Addresses, Parcel, Wish, destination_names
 from billproof.delivery.shipment import Sending
-from billproof.engine.pipeline import Watch, Watching, checked, inputs, judged, prepare, seen, unread
+from billproof.engine.pipeline import Run, Watch, Watching, checked, inputs, judged, prepare, seen, unread
 from billproof.engine.verdict import Exit, two_of_a_month
 from billproof.model.errors import Unreadable, UsageError
 from billproof.model.record import Record
 from billproof.model.results import FileResult
 from billproof.reading.inputs import Input
 from billproof.reading.source import Copy, Seen, Source, private_copy
-from billproof.report.build import Run
 from billproof.rules.rule import RuleSet
 
 

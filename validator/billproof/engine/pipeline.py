@@ -13,8 +13,9 @@ from billproof.config.settings import Settings, refuse_later_than_the_clock
 from billproof.engine.diagnosis import diagnose
 from billproof.engine.evaluate import Engine, Waive
 from billproof.engine.inference import INFERRED, infer_month, infer_organization
-from billproof.engine.verdict import judge
+from billproof.engine.verdict import Verdict, judge
 from billproof.model.errors import Unreadable
+from billproof.model.record import Record
 from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
 from billproof.model.values import calendar_date, day_of, month_days
 from billproof.reading.inputs import Input, find_inputs
@@ -22,7 +23,6 @@ from billproof.reading.reader import Reader
 from billproof.reading.source import STANDARD_INPUT, Seen, Source, open_source
 from billproof.reading.totals import Collector
 from billproof.reading.view import Columns
-from billproof.report.build import Run
 from billproof.rules.checks.base import FileContext
 from billproof.rules.compiled import load_ruleset
 from billproof.rules.exports import recognise
@@ -36,6 +36,15 @@ Opened = Callable[[str], AbstractContextManager[Source]]
 # Which file of how many is read, and how much of it (Seen); None where nobody watches.
 Watch = Callable[[int, int, str, int, int | None], None] | None
 Watching = Callable[[], AbstractContextManager[Watch]]
+
+
+class Run(Record):
+    """A finished check: the settings and rules it used, the results of its files, and the verdict."""
+
+    settings: Settings
+    ruleset: RuleSet
+    files: tuple[FileResult, ...]
+    verdict: Verdict
 
 
 def check(settings: Settings, watching: Watching = nullcontext) -> Run:

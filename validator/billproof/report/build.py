@@ -16,13 +16,13 @@ from decimal import Decimal
 from typing import Any
 
 from billproof import __version__
-from billproof.config.settings import CLOCK, Settings
-from billproof.engine.verdict import FileVerdict, Reason, Verdict
-from billproof.model.record import Record
+from billproof.config.settings import CLOCK
+from billproof.engine.pipeline import Run
+from billproof.engine.verdict import FileVerdict, Reason
 from billproof.model.results import DayFacts, EarlierUpload, FileResult, Finding, Group, Outcome, Sourced, Totals
 from billproof.model.values import money, rfc3339, shown
 from billproof.rules.files import Claim
-from billproof.rules.rule import Rule, RuleSet
+from billproof.rules.rule import Rule
 
 SCHEMA = "billproof/report/v1"
 HEADER_NAMES = 200
@@ -32,15 +32,6 @@ _CI = {
     "commit": ("GITHUB_SHA", "CI_COMMIT_SHA"),
     "actor": ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"),
 }
-
-
-class Run(Record):
-    """A finished check: what was used, what was found, and the verdict."""
-
-    settings: Settings
-    ruleset: RuleSet
-    files: tuple[FileResult, ...]
-    verdict: Verdict
 
 
 def build_report(run: Run, started: datetime, finished: datetime, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from typing import Any
 
 from billproof.config.file import Config, check_waivers
 from billproof.config.settings import MAX_FINDINGS, Settings
-from billproof.engine.pipeline import check_file, duty, unread
+from billproof.engine.pipeline import Run, check_file, duty, unread
 from billproof.engine.verdict import judge
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
 from billproof.model.results import Policy, Sourced
 from billproof.model.values import money, month_end
 from billproof.reading.source import Source
-from billproof.report.build import Run, build_report
+from billproof.report.build import build_report
 from billproof.rules.compiled import load_ruleset
 from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.sandbox.body import SentFile

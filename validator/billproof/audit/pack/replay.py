@@ -15,13 +15,13 @@ from billproof.config.settings import CLOCK, Settings, parse_as_of, policy_of
 from billproof.delivery.ledger import receipt as receipts
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.shipment import Request, Shipment
-from billproof.engine.pipeline import check_input, judged, prepare
+from billproof.engine.pipeline import Run, check_input, judged, prepare
 from billproof.model.errors import BillproofError
 from billproof.model.record import Record
 from billproof.model.results import Sourced
 from billproof.reading.inputs import Input
 from billproof.reading.source import Copy
-from billproof.report.build import Run, build_report
+from billproof.report.build import build_report
 from billproof.rules.rule import RuleSet
 
 # What a receipt says that follows from the file and from what it was judged by.

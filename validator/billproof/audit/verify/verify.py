@@ -24,14 +24,14 @@ from billproof.audit.verify.restore import config_at, file_of, settings_of
 from billproof.audit.verify.unverified import hearsay
 from billproof.config.file import Config
 from billproof.config.settings import CLOCK, Settings
-from billproof.engine.pipeline import judged
+from billproof.engine.pipeline import Run, judged
 from billproof.engine.verdict import Exit
 from billproof.model.errors import BillproofError, Unreadable, UsageError
 from billproof.model.record import Record
 from billproof.model.results import FileResult
 from billproof.model.values import rfc3339, shown
 from billproof.reading.source import Copy, private_copy
-from billproof.report.build import Run, whole_part
+from billproof.report.build import whole_part
 from billproof.rules.compiled import load_ruleset
 from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.rules.shipped import is_shipped
