@@ -20,8 +20,9 @@ from types import FrameType
 from typing import Any
 
 from billproof.delivery import gate
+from billproof.delivery.destinations import message
 from billproof.delivery.destinations.http import HttpDestination
-from billproof.io import attempts as sending
+from billproof.io.attempts import load_libraries
 from tests.sandbox.running import Running
 from tests.sending import FIRST, QUICK, SECOND, TOKEN, VARIABLE, Project, make_project
 from tests.support import run
@@ -32,7 +33,16 @@ _EVENTS = {
     "open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.listdir", "os.scandir", "fcntl.flock", "tempfile.mkstemp",
     "socket.__new__", "socket.connect", "socket.getaddrinfo", "import",
 }  # fmt: skip
-_SENDERS = ("durable.py", "gate.py", "http.py", "attempts.py", "responses.py", os.path.join("httpcore2", "_backends", "sync.py"))
+_SENDERS = (
+    "durable.py",
+    "gate.py",
+    "http.py",
+    "message.py",
+    "attempts.py",
+    "deadline.py",
+    "responses.py",
+    os.path.join("httpcore2", "_backends", "sync.py"),
+)
 _LEDGER_STEPS = {"begin", "conclude", "settle", "_write"}
 
 
@@ -139,8 +149,8 @@ def main(arguments: Sequence[str]) -> None:
     os.environ[VARIABLE] = TOKEN
     *others, _ = HttpDestination.__init__.__defaults__ or ()
     HttpDestination.__init__.__defaults__ = (*others, QUICK)
-    sending.CHUNK = 4096  # type: ignore[misc]
-    sending.load_libraries()
+    message.CHUNK_BYTES = 4096
+    load_libraries()
     kinds: Counter[str] = Counter()
     for k in range(first, last, step):
         before = k % 2 == 1

@@ -19,7 +19,6 @@ from urllib.parse import quote
 
 import pytest
 
-from billproof.io.attempts import Sending
 from billproof.sandbox.faults import Name
 from tests.delivery.destinations.server import Act, Handler, serving
 from tests.sandbox.running import INTEGRATION, Running, running_sandbox
@@ -95,9 +94,9 @@ STRIKES = [
     Strike("delay", 9, "unknown", None, "no answer within 0.8 s three times", read=0.8),
     Strike("too_many", 0, "refused", 429, "429 three times"),
     Strike("error", 0, "unknown", 500, "500 three times"),
-    Strike("cut_before_body", 0, "unknown", None, "the connection ended without a whole answer in HTTP three times"),
-    Strike("cut_after_body", 0, "unknown", None, "the connection ended without a whole answer in HTTP three times"),
-    Strike("lost_answer", 0, "unknown", None, "the connection ended without a whole answer in HTTP three times", stores=True),
+    Strike("cut_before_body", 0, "unknown", None, "the connection ended before a complete HTTP response three times"),
+    Strike("cut_after_body", 0, "unknown", None, "the connection ended before a complete HTTP response three times"),
+    Strike("lost_answer", 0, "unknown", None, "the connection ended before a complete HTTP response three times", stores=True),
 ]
 
 
@@ -384,18 +383,20 @@ def test_the_search_for_the_token_finds_it() -> None:
             assert_no_token(f"... {text} ...", "a text")
 
 
-@pytest.mark.parametrize("where", ["_attempt", "_attempts", "_client", "answer"])
+@pytest.mark.parametrize(
+    "where", ["io.attempts._attempt", "io.attempts._attempts", "io.attempts._client", "delivery.destinations.http.attempts_of"]
+)
 def test_an_error_that_nobody_expected(project: Project, sandbox: Running, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own text, and whatever a traceback would show, holds the token."""
 
-    def broken(self: Sending, *_: Any) -> Any:
-        raise LookupError(f"{self.headers} {self.token.reveal()}")
+    def broken(*_: Any) -> Any:
+        raise LookupError(f"Authorization: Bearer {TOKEN}")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Sending, where, broken)
+        patch.setattr(f"billproof.{where}", broken)
         found = project.send(SECOND)
     (receipt,) = project.receipts()
-    if where == "_client":
+    if where == "io.attempts._client":
         # Nothing can have been sent: the connection was not even prepared.
         assert (found.code, receipt["status"], receipt["answer"]["attempts"]) == (4, "refused", 0)
     else:

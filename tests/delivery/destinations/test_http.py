@@ -31,9 +31,9 @@ from billproof.config.destinations import DestinationSettings, FormField, Token
 from billproof.config.file import Integration, read_config
 from billproof.delivery.destinations.http import HttpDestination
 from billproof.delivery.destinations.pelanor import NotFilledIn
-from billproof.delivery.destinations.responses import BODY_BYTES, Attempt, Heard, answer_of, attempt_of
+from billproof.delivery.destinations.responses import BODY_BYTES, AttemptResult, answer_of, result_of
 from billproof.delivery.shipment import Answer, Destination, Shipment
-from billproof.io.attempts import Patience, Sending
+from billproof.io.attempts import Patience, Response
 from billproof.io.secrets import NoToken, Secret
 from billproof.model.errors import BillproofError, how_to_install
 from tests.delivery.destinations.server import Act, Handler, Received, Server, answer, drip, lose, raw, reset, serving, silent
@@ -248,11 +248,12 @@ def test_only_configured_codes_are_success(server: Server) -> None:
 def test_several_attempts(server: Server, acts: list[Act], status: str, text: str) -> None:
     found = send(server, *acts)
     assert found.status == status
-    assert told(found) == text.format(lost="the connection ended without a whole answer in HTTP")
+    assert told(found) == text.format(lost="the connection ended before a complete HTTP response")
 
 
 def test_several_attempts_in_words() -> None:
-    busy, lost = Attempt("refused", "503", again=True, code=503), Attempt("unknown", "no answer within 60 s", again=True)
+    busy = AttemptResult("refused", "503", again=True, code=503)
+    lost = AttemptResult("unknown", "no answer within 60 s", again=True)
     assert answer_of([busy] * 5, 62.4).text == "503 five times in 62 s"
     assert answer_of([busy] * 6, 0.4).text == "503 6 times"
     assert answer_of([lost, busy, busy], 70).text == "no answer within 60 s, then 503 twice in 70 s"
@@ -283,7 +284,7 @@ def test_an_answer_that_is_lost_is_unknown(server: Server, act: Act) -> None:
 def test_how_a_lost_answer_is_told(server: Server) -> None:
     assert send(server, silent, patience=ONCE._replace(read=0.4)).text == "no answer within 0.4 s"
     slow = drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"\r\n\r\n")
-    assert send(server, slow, patience=ONCE._replace(answer=1)).text == "no whole answer within 1 s"
+    assert send(server, slow, patience=ONCE._replace(answer=1)).text == "no complete response within 1 s"
 
 
 def test_a_refusal_stands_though_its_body_breaks_off(server: Server) -> None:
@@ -299,7 +300,7 @@ class Eager(httpx2.BaseTransport):
 
 
 def test_a_success_before_the_file_was_sent_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Sending, "_client", lambda self: httpx2.Client(transport=Eager()))
+    monkeypatch.setattr("billproof.io.attempts._client", lambda *_: httpx2.Client(transport=Eager()))
     found = destination("https://api.example.com", id_at="/id").send(shipment(), io.BytesIO(DATA), SECRET)
     assert (found.status, found.text, found.id) == ("unknown", "201 before the whole file was sent", None)
 
@@ -358,8 +359,8 @@ def test_waits_are_as_long_as_asked_and_no_shorter_than_ours(server: Server, mon
 def test_how_long_to_wait(retry_after: str, date: str | None, after: float | None) -> None:
     headers = {"retry-after": retry_after} | ({"date": date} if date else {})
     now = 1762246755.0  # 2025-11-04T08:59:15Z
-    assert attempt_of(Heard(503, headers, b""), settings("https://api.example.com"), None, now).after == after
-    assert attempt_of(Heard(400, headers, b""), settings("https://api.example.com"), None, now).after is None
+    assert result_of(Response(503, headers, b""), settings("https://api.example.com"), None, now).after == after
+    assert result_of(Response(400, headers, b""), settings("https://api.example.com"), None, now).after is None
 
 
 # --- what the server says ---
@@ -768,7 +769,7 @@ def test_a_library_that_is_not_installed(server: Server, monkeypatch: pytest.Mon
     with pytest.raises(BillproofError) as raised:
         made.send(shipment(), io.BytesIO(DATA), SECRET)
     assert raised.value.exit_code == 3
-    assert raised.value.lines() == ["uploads over HTTP need httpx2 and stamina", how_to_install("http")]
+    assert raised.value.lines() == ["requests over HTTP need httpx2 and stamina", how_to_install("http")]
 
 
 def test_a_dry_run_loads_neither() -> None:

@@ -158,8 +158,8 @@ class Addresses:
                 f"the token of {integration.name} is for {integration.to} and is not sent to {parcel.destination.name}",
                 "Set `to:` of the integration, or use another configuration with --config.",
             )
+        from billproof.delivery.tokens import token_of
         from billproof.io.attempts import load_libraries
-        from billproof.io.credentials import token_of
 
         load_libraries()
         return parcel._replace(token=token_of(integration, self._config, environment))

@@ -1,34 +1,27 @@
-"""Sending: attempts with time limits, waits between them, and a record of what each came to.
+"""HTTP requests with patience: attempts with time limits, waits between them, and what each came back with.
 
-TLS is verified, redirects are not followed, and the secret is in the request alone: what servers say is searched for it,
-and the libraries' logs are off, for an answer may quote it.
+What an answer means is the caller's to say; here is only what the network did. TLS is verified, redirects are not followed,
+and the libraries' logs are off, because they may quote a secret.
 """
 
 from __future__ import annotations
 
 import random
-import socket
+import re
 import ssl
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from billproof.config.destinations import DestinationSettings
-from billproof.config.settings import clock
-from billproof.delivery.destinations.message import Message
-from billproof.delivery.destinations.responses import BODY_BYTES, Attempt, Heard, answer_of, attempt_of
-from billproof.delivery.shipment import Answer
-from billproof.io.secrets import Secret
+from billproof.io.deadline import Deadline
 from billproof.model.errors import BillproofError, how_to_install
 from billproof.model.record import Record
 
 if TYPE_CHECKING:
     import httpx2
-
-CHUNK: Final = 65_536
 
 
 class Patience(Record):
@@ -47,13 +40,58 @@ class Patience(Record):
 PATIENCE: Final = Patience()
 
 
+class HttpRequest(Record):
+    """A request: `content` gives its body from the start, for each attempt; of an answer, `largest` bytes are read."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: Callable[[], Iterable[bytes]]
+    largest: int
+
+
+class Response(Record):
+    """An answer: its code, its headers by lower-case name, the first bytes of its body; `sent` if the whole request was."""
+
+    code: int
+    headers: Mapping[str, str]
+    body: bytes
+    sent: bool = True
+
+
+class Failure(Record):
+    """Why an attempt has no answer. `arrived`: whether the request may have arrived; `again`: whether another one may do."""
+
+    text: str
+    detail: str = ""
+    arrived: bool = True
+    again: bool = True
+
+
+class Attempt(Protocol):
+    """What the caller makes of an answer: whether to try again, and not before how many seconds."""
+
+    @property
+    def again(self) -> bool: ...
+
+    @property
+    def after(self) -> float | None: ...
+
+
+AnyAttempt = TypeVar("AnyAttempt", bound=Attempt)
+
+
+class NotPrepared(BillproofError):
+    """No connection could be prepared, so nothing was sent."""
+
+
 def load_libraries() -> None:
     """Makes sure of httpx2 and stamina, and keeps both from writing. Raises BillproofError if one is not installed."""
     try:
         import httpx2  # noqa: F401
         import stamina
     except ImportError:
-        raise BillproofError("uploads over HTTP need httpx2 and stamina", how_to_install("http")) from None
+        raise BillproofError("requests over HTTP need httpx2 and stamina", how_to_install("http")) from None
     import logging
 
     stamina.instrumentation.set_on_retry_hooks([])
@@ -61,188 +99,145 @@ def load_libraries() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def attempts_of(
+    request: HttpRequest, patience: Patience, meaning: Callable[[Response | Failure], AnyAttempt]
+) -> list[AnyAttempt]:
+    """Makes attempts until one needs no other or the patience ends; gives what `meaning` makes of each, in order.
+
+    Raises NotPrepared, but nothing for what the network or the server does.
+    """
+    try:
+        client = _client(request, patience)
+    except Exception as error:
+        # The system's certificates or proxies are wrong; the error's text may contain a proxy's password.
+        raise NotPrepared(f"no connection could be prepared ({type(error).__name__})") from None
+    with client:
+        return _attempts(client, request, patience, meaning)
+
+
 class _Again(Exception):
-    """The attempt failed in a way that another one may mend."""
+    """The attempt failed in a way that another one may fix."""
 
     def __init__(self, after: float | None) -> None:
         super().__init__("another attempt may do")
         self.after = after
 
 
-class Sending:
-    """One upload: its attempts, and what they came to."""
+def _client(request: HttpRequest, patience: Patience) -> httpx2.Client:
+    import httpx2
 
-    def __init__(
-        self,
-        settings: DestinationSettings,
-        patience: Patience,
-        message: Message,
-        headers: Mapping[str, str],
-        body: BinaryIO,
-        token: Secret,
-    ) -> None:
-        self.settings = settings
-        self.patience = patience
-        self.message = message
-        self.headers = headers
-        self.body = body
-        self.token = token
-        self.host = urlsplit(message.url).hostname
-        self.started = time.monotonic()
+    return httpx2.Client(
+        follow_redirects=False,
+        # On the way to this machine a proxy would see the secret in the clear.
+        trust_env=request.url.startswith("https:"),
+        timeout=httpx2.Timeout(patience.read, connect=patience.connect),
+        # A connection that was used before may be closed by now, and it would be unknown whether the request arrived.
+        limits=httpx2.Limits(max_keepalive_connections=0),
+    )
 
-    def answer(self) -> Answer:
-        """Makes the attempts. Never raises for what the network or the server does."""
-        try:
-            client = self._client()
-        except Exception as error:
-            # The system's certificates or proxies are at fault; their text may hold a proxy's password.
-            return Answer("refused", f"no connection could be prepared ({type(error).__name__}); nothing was sent", attempts=0)
-        with client:
-            return answer_of(self._attempts(client), self._elapsed())
 
-    def _client(self) -> httpx2.Client:
-        import httpx2
+def _attempts(
+    client: httpx2.Client, request: HttpRequest, patience: Patience, meaning: Callable[[Response | Failure], AnyAttempt]
+) -> list[AnyAttempt]:
+    import stamina
 
-        patience = self.patience
-        return httpx2.Client(
-            follow_redirects=False,
-            # On the way to this machine a proxy would see the token in the clear.
-            trust_env=self.message.url.startswith("https:"),
-            timeout=httpx2.Timeout(patience.read, connect=patience.connect),
-            # A connection that was used before may be closed by now, and nobody could tell whether the request arrived.
-            limits=httpx2.Limits(max_keepalive_connections=0),
-        )
+    started = time.monotonic()
+    made: list[AnyAttempt] = []
 
-    def _attempts(self, client: httpx2.Client) -> list[Attempt]:
-        import stamina
-
-        made: list[Attempt] = []
-        patience = self.patience
-        with suppress(_Again):
-            for attempt in stamina.retry_context(
-                self._wait, attempts=patience.attempts, timeout=patience.total, wait_initial=patience.wait,
-                wait_max=patience.longest, wait_jitter=patience.jitter,
-            ):  # fmt: skip
-                with attempt:
-                    made.append(self._attempt(client))
-                    if made[-1].again:
-                        raise _Again(made[-1].after)
-        return made
-
-    def _wait(self, error: Exception) -> bool | float:
+    def wait(error: Exception) -> bool | float:
         """Whether to try again; if the server asked for a wait, after how many seconds, never sooner than it asked."""
         if not isinstance(error, _Again) or error.after is None:
             return isinstance(error, _Again)
-        wait = max(error.after, self.patience.wait) + random.uniform(0, self.patience.jitter)
-        return wait if self._elapsed() + wait <= self.patience.total else False
+        seconds = max(error.after, patience.wait) + random.uniform(0, patience.jitter)
+        return seconds if time.monotonic() - started + seconds <= patience.total else False
 
-    def _elapsed(self) -> float:
-        return time.monotonic() - self.started
+    with suppress(_Again):
+        for attempt in stamina.retry_context(
+            wait, attempts=patience.attempts, timeout=patience.total, wait_initial=patience.wait,
+            wait_max=patience.longest, wait_jitter=patience.jitter,
+        ):  # fmt: skip
+            with attempt:
+                made.append(meaning(_attempt(client, request, patience)))
+                if made[-1].again:
+                    raise _Again(made[-1].after)
+    return made
 
-    def _attempt(self, client: httpx2.Client) -> Attempt:
-        import httpx2
 
-        content = _Content(self.message, self.body)
-        with _Deadline(self.patience.answer) as deadline:
-            try:
-                with client.stream(
-                    self.message.method, self.message.url, headers=self.headers, content=content,
-                    extensions={"trace": deadline.watch},
-                ) as response:  # fmt: skip
-                    return self._heard(response, content)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-                return self._not_reached(error)
-            except httpx2.ReadTimeout:
-                return _lost(f"no answer within {self.patience.read:g} s")
-            except httpx2.TransportError:
-                return _lost(deadline.text or "the connection ended without a whole answer in HTTP")
-            except Exception as error:
-                # Whatever broke, bytes may have left: nobody knows the outcome.
-                return _lost(deadline.text or f"the request broke ({type(error).__name__})")
+def _attempt(client: httpx2.Client, request: HttpRequest, patience: Patience) -> Response | Failure:
+    import httpx2
 
-    def _heard(self, response: httpx2.Response, content: _Content) -> Attempt:
-        code = response.status_code
-        body = b""
+    content = _Content(request.content)
+    with Deadline(patience.answer) as deadline:
         try:
-            for chunk in response.iter_raw():
-                body += chunk
-                if len(body) >= BODY_BYTES:
-                    break
-        except Exception:
-            # A code that is no success speaks for itself; half a success may be a proxy's, cut from a server that failed.
-            if 200 <= code <= 299:
-                raise
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        found = attempt_of(Heard(code, headers, body[:BODY_BYTES]), self.settings, self.token, clock().timestamp())
-        if 200 <= code <= 299 and not content.sent:
-            return found._replace(status="unknown", said=f"{code} before the whole file was sent", id=None)
-        return found
-
-    def _not_reached(self, error: Exception) -> Attempt:
-        said = f"{self.host} was not reached"
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return Attempt("refused", said, f"its certificate is not trusted: {cause.verify_message}")
-            if isinstance(cause, OSError) and cause.strerror:
-                return Attempt("refused", said, cause.strerror, again=True)
-            cause = cause.__cause__ or cause.__context__
-        timeout = "Timeout" in type(error).__name__
-        return Attempt("refused", said, f"no connection within {self.patience.connect:g} s" if timeout else "", again=True)
+            with client.stream(
+                request.method, request.url, headers=request.headers, content=content, extensions={"trace": deadline.watch}
+            ) as response:
+                return _response(response, request.largest, content)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+            return _not_reached(error, request, patience)
+        except httpx2.ReadTimeout:
+            return Failure(f"no answer within {patience.read:g} s")
+        except httpx2.TransportError:
+            return Failure(deadline.text or "the connection ended before a complete HTTP response")
+        except Exception as error:
+            # Whatever broke, bytes may have left: the outcome is unknown.
+            return Failure(deadline.text or f"the request broke ({type(error).__name__})")
 
 
-def _lost(said: str) -> Attempt:
-    return Attempt("unknown", said, again=True)
+def _response(response: httpx2.Response, largest: int, content: _Content) -> Response:
+    code = response.status_code
+    body = b""
+    try:
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) >= largest:
+                break
+    except Exception:
+        # A code that is not a success speaks for itself; half a success may be a proxy's, cut from a server that failed.
+        if 200 <= code <= 299:
+            raise
+    return Response(code, {name.lower(): value for name, value in response.headers.items()}, body[:largest], content.sent)
+
+
+def _not_reached(error: Exception, request: HttpRequest, patience: Patience) -> Failure:
+    text = f"{urlsplit(request.url).hostname} was not reached"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Failure(text, f"its certificate is not trusted: {cause.verify_message}", arrived=False, again=False)
+        if isinstance(cause, OSError) and cause.strerror:
+            return Failure(text, cause.strerror, arrived=False)
+        cause = cause.__cause__ or cause.__context__
+    timeout = "Timeout" in type(error).__name__
+    return Failure(text, f"no connection within {patience.connect:g} s" if timeout else "", arrived=False)
 
 
 class _Content:
     """The body of one attempt, from its start; `sent` once the last byte was handed over."""
 
-    def __init__(self, message: Message, body: BinaryIO) -> None:
-        self.message = message
-        self.body = body
+    def __init__(self, content: Callable[[], Iterable[bytes]]) -> None:
+        self._content = content
         self.sent = False
 
     def __iter__(self) -> Iterator[bytes]:
         self.sent = False
-        self.body.seek(0)
-        if self.message.before:
-            yield self.message.before
-        while chunk := self.body.read(CHUNK):
-            yield chunk
-        if self.message.after:
-            yield self.message.after
+        yield from self._content()
         self.sent = True
 
 
-class _Deadline:
-    """Ends an attempt's connection when its time is over: a server that sends a byte now and then keeps no read waiting."""
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait, from seconds or a date (RFC 9110, 10.2.3); a date is measured by the server's own clock, else `now`."""
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    until = _instant(text)
+    if until is None:
+        return None
+    return max(0.0, until - (_instant(headers.get("date", "")) or now))
 
-    def __init__(self, seconds: float) -> None:
-        self.text = ""
-        self._seconds = seconds
-        self._stream: Any = None
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
 
-    def __enter__(self) -> _Deadline:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def watch(self, event: str, info: Mapping[str, Any]) -> None:
-        """Called by httpcore2 at each step; the steps that make a connection return it."""
-        if hasattr(info.get("return_value"), "get_extra_info"):
-            self._stream = info["return_value"]
-            if self.text:
-                self._end()
-
-    def _end(self) -> None:
-        self.text = f"no whole answer within {self._seconds:g} s"
-        connection = self._stream.get_extra_info("socket") if self._stream is not None else None
-        if connection is not None:
-            # Not the method of a TLS socket, which would take the encryption off first.
-            with suppress(OSError):
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+def _instant(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

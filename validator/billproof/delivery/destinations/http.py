@@ -1,20 +1,23 @@
 """Uploads to any API by configuration: one request a month, sent with patience, its outcome never guessed.
 
-What each answer means stands in `responses.py`, how it is sent in `io/attempts.py`.
+What each answer means is in `responses.py`, how it is sent in `io/attempts.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from typing import BinaryIO
 
 from billproof.config.destinations import FILL_IN, DestinationSettings, open_keys, used_placeholders
 from billproof.config.file import Integration
-from billproof.delivery.destinations.message import Message, content_digest, message_of, request_of
+from billproof.config.settings import clock
+from billproof.delivery.destinations.message import CHUNK_BYTES, Message, content_digest, message_of, request_of
 from billproof.delivery.destinations.pelanor import NotFilledIn
+from billproof.delivery.destinations.responses import BODY_BYTES, answer_of, result_of
 from billproof.delivery.shipment import Answer, Request, Shipment
-from billproof.io.attempts import CHUNK, PATIENCE, Patience, Sending, load_libraries
+from billproof.io.attempts import PATIENCE, HttpRequest, NotPrepared, Patience, attempts_of, load_libraries
 from billproof.io.secrets import NoToken, Secret
 from billproof.model.errors import BillproofError
 
@@ -59,7 +62,16 @@ class HttpDestination:
         digest = _verified(message, shipment, body)
         load_libraries()
         headers = {name: value.replace("{token}", token.reveal()) for name, value in message.headers.items()}
-        return Sending(self.settings, self.patience, message, headers | {"Content-Digest": digest}, body, token).answer()
+        headers["Content-Digest"] = digest
+        request = HttpRequest(message.method, message.url, headers, lambda: message.content(body), BODY_BYTES)
+        started = time.monotonic()
+        try:
+            results = attempts_of(
+                request, self.patience, lambda answer: result_of(answer, self.settings, token, clock().timestamp())
+            )
+        except NotPrepared as error:
+            return Answer("refused", f"{error.message}; nothing was sent", attempts=0)
+        return answer_of(results, time.monotonic() - started)
 
     def _message(self, shipment: Shipment) -> Message:
         gaps = self._gaps(shipment)
@@ -89,7 +101,7 @@ def _verified(message: Message, shipment: Shipment, body: BinaryIO) -> str:
     of_file, of_content = hashlib.sha256(), hashlib.sha256(message.before)
     size = 0
     body.seek(0)
-    while chunk := body.read(CHUNK):
+    while chunk := body.read(CHUNK_BYTES):
         of_file.update(chunk)
         of_content.update(chunk)
         size += len(chunk)

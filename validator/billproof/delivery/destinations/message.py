@@ -10,8 +10,8 @@ import base64
 import re
 import shlex
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from billproof import __version__
@@ -21,6 +21,7 @@ from billproof.delivery.shipment import Request, Shipment
 from billproof.model.record import Record
 from billproof.model.values import shown
 
+CHUNK_BYTES = 65_536
 _TOKEN = f"{{{TOKEN}}}"
 
 
@@ -37,6 +38,16 @@ class Message(Record):
     boundary: str
     before: bytes
     after: bytes
+
+    def content(self, file: BinaryIO) -> Iterator[bytes]:
+        """The body, with `file` read from its start."""
+        if self.before:
+            yield self.before
+        file.seek(0)
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+        if self.after:
+            yield self.after
 
 
 def message_of(settings: DestinationSettings, shipment: Shipment) -> Message:

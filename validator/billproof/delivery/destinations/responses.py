@@ -20,13 +20,13 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
 
 from billproof.config.destinations import DestinationSettings
 from billproof.delivery.shipment import Answer, Status
+from billproof.io.attempts import Failure, Response, retry_after
 from billproof.io.secrets import Secret, redact
 from billproof.model.record import Record
 from billproof.model.values import shown
@@ -39,15 +39,7 @@ _SEARCHED = 4000
 _TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
 
 
-class Heard(Record):
-    """An answer as it came: its code, its headers by lower-case name, and the first bytes of its body."""
-
-    code: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Attempt(Record):
+class AttemptResult(Record):
     """What one attempt came to: `said` in few words, `detail` in the server's; `after` are the seconds that it asks for."""
 
     status: Status
@@ -60,28 +52,17 @@ class Attempt(Record):
     time: str | None = None
 
 
-def attempt_of(heard: Heard, settings: DestinationSettings, secret: Secret | None, now: float) -> Attempt:
-    """What an answer means; `now` is our clock in seconds, for servers that have none."""
-    status, again = _meaning(heard.code, settings.success or SUCCESS)
-    document = _json(heard.body)
-    id, detail = None, ""
-    if status == "accepted":
-        if settings.id_at is not None:
-            id = _at(document, settings.id_at)
-        detail = _doubt(heard, settings, id)
-        status = "unknown" if detail else status
-    elif 300 <= heard.code <= 399:
-        detail = _redirect(heard.headers.get("location", ""))
-    else:
-        detail = _words(heard, document)
-    after = _retry_after(heard.headers, now) if again else None
-    return Attempt(
-        status, str(heard.code), redact(detail[:_SEARCHED], secret)[:2000], again, after, heard.code,
-        shown(redact(id, secret), 120) if id else None, _time(heard.headers, secret),
-    )  # fmt: skip
+def result_of(answer: Response | Failure, settings: DestinationSettings, secret: Secret | None, now: float) -> AttemptResult:
+    """What an attempt came to; `now` is our clock in seconds, for servers that have none."""
+    if isinstance(answer, Failure):
+        return AttemptResult("unknown" if answer.arrived else "refused", answer.text, answer.detail, answer.again)
+    result = _result(answer, settings, secret, now)
+    if 200 <= answer.code <= 299 and not answer.sent:
+        return result._replace(status="unknown", said=f"{answer.code} before the whole file was sent", id=None)
+    return result
 
 
-def answer_of(attempts: Sequence[Attempt], seconds: float) -> Answer:
+def answer_of(attempts: Sequence[AttemptResult], seconds: float) -> Answer:
     """All attempts as one answer. An attempt whose outcome nobody knows is not made good by a later refusal."""
     last = attempts[-1]
     status = last.status
@@ -101,6 +82,26 @@ def answer_of(attempts: Sequence[Attempt], seconds: float) -> Answer:
     return Answer(status, shown(text, _TEXT), last.id, last.time, last.code, len(attempts), wait)
 
 
+def _result(response: Response, settings: DestinationSettings, secret: Secret | None, now: float) -> AttemptResult:
+    status, again = _meaning(response.code, settings.success or SUCCESS)
+    document = _json(response.body)
+    id, detail = None, ""
+    if status == "accepted":
+        if settings.id_at is not None:
+            id = _at(document, settings.id_at)
+        detail = _doubt(response, settings, id)
+        status = "unknown" if detail else status
+    elif 300 <= response.code <= 399:
+        detail = _redirect(response.headers.get("location", ""))
+    else:
+        detail = _words(response, document)
+    after = retry_after(response.headers, now) if again else None
+    return AttemptResult(
+        status, str(response.code), redact(detail[:_SEARCHED], secret)[:2000], again, after, response.code,
+        shown(redact(id, secret), 120) if id else None, _time(response.headers, secret),
+    )  # fmt: skip
+
+
 def _meaning(code: int, success: Sequence[int]) -> tuple[Status, bool]:
     if code in success:
         return "accepted", False
@@ -111,11 +112,11 @@ def _meaning(code: int, success: Sequence[int]) -> tuple[Status, bool]:
     return "unknown" if code < 300 or code == 303 else "refused", False
 
 
-def _doubt(heard: Heard, settings: DestinationSettings, id: str | None) -> str:
+def _doubt(response: Response, settings: DestinationSettings, id: str | None) -> str:
     """Why a code of success may not mean it: a page to log in, or no id where the configuration says that one stands."""
     if settings.id_at is not None and id is None:
         return f"the answer has no id at {settings.id_at or 'its root'}, so it may not be the upload's"
-    if heard.headers.get("content-type", "").lower().startswith("text/html"):
+    if response.headers.get("content-type", "").lower().startswith("text/html"):
         return "the answer is a web page, perhaps one to log in"
     return ""
 
@@ -128,7 +129,7 @@ def _redirect(location: str) -> str:
     return f"it points to {host or 'another path'}; redirects are not followed"
 
 
-def _words(heard: Heard, document: Any) -> str:
+def _words(response: Response, document: Any) -> str:
     """An error body in words: title and detail of RFC 9457, other JSON on one line, plain text; of a page, its title."""
     if isinstance(document, dict):
         told = [str(document[key]) for key in ("title", "detail") if isinstance(document.get(key), str) and document[key]]
@@ -136,8 +137,8 @@ def _words(heard: Heard, document: Any) -> str:
             return _line("; ".join(told))
     if document is not None:
         return _line(json.dumps(document, ensure_ascii=False))
-    text = heard.body.decode("utf-8", "replace")
-    if "html" in heard.headers.get("content-type", "") or text.lstrip()[:1] == "<":
+    text = response.body.decode("utf-8", "replace")
+    if "html" in response.headers.get("content-type", "") or text.lstrip()[:1] == "<":
         title = re.search(r"(?is)<title[^>]*>([^<]*)", text)
         return _line(title[1]) if title else "a page, not the API"
     return "" if "\x00" in text else _line(text)
@@ -172,21 +173,3 @@ def _at(document: Any, pointer: str) -> str | None:
 def _time(headers: Mapping[str, str], secret: Secret | None) -> str | None:
     date = headers.get("date")
     return shown(redact(date, secret), 40) if date else None
-
-
-def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait, from seconds or a date (RFC 9110, 10.2.3); a date is measured by the server's own clock."""
-    text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return float(text)
-    until = _instant(text)
-    if until is None:
-        return None
-    return max(0.0, until - (_instant(headers.get("date", "")) or now))
-
-
-def _instant(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

@@ -1,4 +1,4 @@
-"""Which secret an integration uploads with. It is read when it is needed, and known to nothing but its request."""
+"""Which secret an integration uploads with. Read when it is needed, and known to its request alone."""
 
 from __future__ import annotations
 
