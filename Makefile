@@ -3,17 +3,26 @@ PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
+# `make test soak coverage COVERAGE=1` measures what the two reach together; without it nothing is measured.
+PYTEST := $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest -n auto --dist worksteal
 
-.PHONY: demo test lint generate screenshots bench multitool clean
+.PHONY: demo test soak coverage matrix lint generate lock dist screenshots bench multitool clean
 
 demo: $(VENV)/.core
 	$(BIN)/billproof demo
 
 test: $(VENV)/.dev
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --dist worksteal
+	$(PYTEST) -m "not soak"
+
+soak: $(VENV)/.dev
+	$(PYTEST) -m soak
+
+coverage: $(VENV)/.dev
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=98
+
+matrix: $(VENV)/.dev
+	$(BIN)/python -m tools.matrix
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -21,7 +30,16 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.generate --check
 	$(BIN)/python -m fixtures.generate --check
-	$(BIN)/billproof rules test
+
+# Both without the address of an index: what developers have, and the lowest versions that users may have.
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url pyproject.toml
+lock: $(VENV)/.dev
+	$(LOCK) --upgrade --extra dev -o requirements.lock
+	$(LOCK) --upgrade --no-deps --resolution lowest-direct \
+		--extra attest --extra frictionless --extra http --extra sandbox -o requirements-lowest.lock
+
+dist: $(VENV)/.dev
+	$(BIN)/python -m tools.dist
 
 generate: $(VENV)/.dev
 	$(BIN)/python -m tools.generate
@@ -41,17 +59,20 @@ multitool: $(VENV)/.dev
 		$(BIN)/python -m pytest tests/report/test_formats.py -k multitool
 
 clean:
-	rm -rf $(VENV) $(PEERS) dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-3.* $(PEERS) dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.core: $(VENV)/bin/python pyproject.toml
-	$(BIN)/pip install -q -e .
+# hatchling comes from the lock as well, so nothing is built with a version that was not tried.
+$(VENV)/.core: $(VENV)/bin/python pyproject.toml requirements.lock
+	$(BIN)/pip install -q -c requirements.lock hatchling
+	$(BIN)/pip install -q -c requirements.lock --no-build-isolation -e .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/pip install -q -e ".[dev]"
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml requirements.lock
+	$(BIN)/pip install -q -r requirements.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@ $(VENV)/.core
 
 $(PEERS)/.ready: benchmarks/requirements-peers.txt
