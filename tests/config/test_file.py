@@ -34,8 +34,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
-    for module in ("settings", "guide"):
-        monkeypatch.setattr(f"validator.{module}.clock", lambda: now)
+    for module in ("config.settings", "cli.commands.guide"):
+        monkeypatch.setattr(f"billproof.{module}.clock", lambda: now)
 
 
 def configure(text: str, folder: Path | str = ".") -> Path:
@@ -228,16 +228,17 @@ UNREADABLE = {
     "comments only": (b"# version: 1\n", 1, "the file is empty"),
     "a list": (b"- version: 1\n", 1, "expected keys and values"),
     "text": (b"version 1\n", 1, "expected keys and values"),
-    "no YAML": (b"version: 1\nintegrations: [\n", 3, "no YAML"),
-    "a tab": (b"version: 1\nintegrations:\n\t- x\n", 3, "no YAML"),
+    "no YAML": (b"version: 1\nintegrations: [\n", 3, "not valid YAML"),
+    "a tab": (b"version: 1\nintegrations:\n\t- x\n", 3, "not valid YAML"),
     "not UTF-8": (b"version: 1\n# \xfc\n", 2, "not UTF-8"),
-    "a control character": (b"version: 1\n# \x07\n", 2, "no YAML"),
-    "a key twice": (b"version: 1\nledger: a\nledger: b\n", 3, "the key `ledger` stands here a second time"),
+    "a control character": (b"version: 1\n# \x07\n", 2, "not valid YAML"),
+    "a key twice": (b"version: 1\nledger: a\nledger: b\n", 3, "the key `ledger` appears a second time"),
     "an anchor": (b"version: 1\nledger: &x a\n", 2, "anchors and aliases"),
     "an alias": (b"version: 1\nledger: *x\n", 2, ""),
     "a tag": (b"version: 1\nledger: !!python/name:os.system x\n", 2, "tag"),
     "two documents": (b"version: 1\n---\nversion: 1\n", 3, "second document"),
     "too deep": (b"version: 1\nledger: " + b"[" * 40 + b"]" * 40 + b"\n", 2, "nested deeper"),
+    "far too deep": (b"version: 1\nledger: " + b"[" * 3_000, 2, "nested deeper than 20 levels"),
     "too large": (b"version: 1\n" + b"#" * 1_000_001, 1, "larger than"),
 }
 

@@ -235,7 +235,8 @@ def test_an_id_of_the_set_below(tmp_path: Path) -> None:
 
 def test_a_key_twice(tmp_path: Path) -> None:
     found = faults(own_set(tmp_path / "set", rules={"MY101-other-project.yaml": rule_text() + "level: note\n"}))
-    assert found == [f"MY101-other-project.yaml:{len(rule_text().splitlines()) + 1}  the key `level` stands here a second time"]
+    line = len(rule_text().splitlines()) + 1
+    assert found == [f"MY101-other-project.yaml:{line}  the key `level` appears a second time; keys must be unique"]
 
 
 def test_a_circle_of_blockers(tmp_path: Path) -> None:

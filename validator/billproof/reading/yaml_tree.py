@@ -7,6 +7,7 @@ can make the reader recurse.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,17})"
 _MISREAD = (
@@ -71,7 +73,7 @@ class _Reader:
                 continue
             if not open_nodes:
                 if root is not None:
-                    self.fault("a second document begins here; one file holds one document")
+                    self.fault("a second document begins here; a file can hold only one")
                     return None
                 root = node
             elif not self._attach(open_nodes[-1], keys, node):
@@ -80,23 +82,23 @@ class _Reader:
                 open_nodes.append(node)
                 keys.append(None)
                 if len(open_nodes) > MAX_DEPTH:
-                    self.fault(f"nested deeper than {MAX_DEPTH} levels")
+                    self.fault(TOO_DEEP)
                     return None
         return root
 
     def _node(self, event: Any, yaml: Any) -> Node | None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            self.fault("anchors and aliases (& and *) are not used here; write the value out")
+            self.fault("anchors and aliases (& and *) are not supported; repeat the value instead")
             return Node(None, self.line)
         if isinstance(event, yaml.ScalarEvent):
             if event.tag is not None:
-                self.fault(f"the tag {event.tag} is not used here")
+                self.fault(f"the tag {event.tag} is not supported; remove it")
             if event.style:
                 return Node(event.value, self.line, text=event.value)
             return _plain(event.value, self.line)
         if isinstance(event, yaml.CollectionStartEvent):
             if event.tag is not None:
-                self.fault(f"the tag {event.tag} is not used here")
+                self.fault(f"the tag {event.tag} is not supported; remove it")
             return Node([] if isinstance(event, yaml.SequenceStartEvent) else {}, self.line)
         return None
 
@@ -114,7 +116,7 @@ class _Reader:
             return True
         name = key.text
         if name in parent.value:
-            self.faults.append(Fault(self.path, key.line, f"the key `{name}` stands here a second time"))
+            self.faults.append(Fault(self.path, key.line, f"the key `{name}` appears a second time; keys must be unique"))
         parent.value[name] = node
         keys[-1] = None
         return True
@@ -146,7 +148,7 @@ def read_small(path: Path) -> bytes:
     if stat.S_ISDIR(mode):
         raise OSError(errno.EISDIR, "Is a directory")
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is no file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
     with open(path, "rb") as stream:
         return stream.read(MAX_BYTES + 1)
 
@@ -156,22 +158,48 @@ def parse_document(data: bytes, shown_path: str, faults: list[Fault]) -> Node | 
     import yaml
 
     if len(data) > MAX_BYTES:
-        faults.append(Fault(shown_path, 1, f"larger than {MAX_BYTES:,} bytes; this is no configuration"))
+        faults.append(Fault(shown_path, 1, f"larger than {MAX_BYTES:,} bytes, so it is not a configuration or rule file"))
         return None
     reader = _Reader(shown_path, faults)
+    text = ""
     try:
-        root = reader.build(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
+        root = reader.build(text)
     except UnicodeDecodeError as error:
-        faults.append(Fault(shown_path, data[: error.start].count(b"\n") + 1, "a byte that is not UTF-8"))
+        faults.append(Fault(shown_path, data[: error.start].count(b"\n") + 1, "a byte is not UTF-8; save the file as UTF-8"))
         return None
     except yaml.MarkedYAMLError as error:
+        deep = _line_nested_too_deeply(text, error.problem_mark.index if error.problem_mark else 0)
+        if deep is not None:
+            faults.append(Fault(shown_path, deep, TOO_DEEP))
+            return None
         line = error.problem_mark.line + 1 if error.problem_mark else reader.line
-        faults.append(Fault(shown_path, line, f"no YAML: {error.problem or error.context}"))
+        faults.append(Fault(shown_path, line, f"not valid YAML: {error.problem or error.context}"))
         return None
     except yaml.YAMLError as error:
-        line = data.decode("utf-8-sig").count("\n", 0, getattr(error, "position", 0)) + 1
-        faults.append(Fault(shown_path, line, "no YAML: a character that YAML does not allow"))
+        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+        faults.append(Fault(shown_path, line, "not valid YAML: a character that YAML does not allow"))
         return None
     if root is None and not faults:
         faults.append(Fault(shown_path, 1, "the file is empty"))
     return root
+
+
+def _line_nested_too_deeply(text: str, stopped_at: int) -> int | None:
+    """The line on which a text exceeds MAX_DEPTH, if it does; a parser that reads ahead found it invalid at `stopped_at`.
+
+    libyaml reads up to 1,024 characters ahead of its events, and since 0.2.6 it may stop there at a limit of its own. The
+    parser in Python has none, so the answer is the same with every version; it is slow, so it reads only what may be too deep.
+    """
+    import yaml
+
+    ahead = text[max(0, stopped_at - 1_024) : stopped_at + 1]
+    if sum(map(ahead.count, "[{")) - sum(map(ahead.count, "]}")) <= MAX_DEPTH:
+        return None
+    depth = 0
+    with contextlib.suppress(yaml.YAMLError):
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                return int(event.start_mark.line) + 1
+    return None
