@@ -190,21 +190,48 @@ def test_what_was_in_the_way_of_an_upload_is_in_the_report(folder: Path) -> None
 )
 def test_a_configuration_that_knows_another_organization(folder: Path, integrations: str) -> None:
     (folder / "billproof.yaml").write_text(f"version: 1\nintegrations: {integrations}\n", "utf-8")
-    reported("export.csv")
+    report = reported("export.csv")
     code, out = verified("export.csv")
     assert code == 0, out
+    unset = [number for number, one in enumerate(report["files"][0]["outcomes"]) if one["state"] == "not_run"]
+    for number in unset:
+        reason = report["files"][0]["outcomes"][number]["reason"]
+        write(edited(report, ("files", 0, "outcomes", number, "reason"), reason + "x"))
+        assert verified("export.csv")[0] == 1, reason
 
 
-def test_a_waiver_that_did_not_count(folder: Path) -> None:
+REFUSED = {
+    "expired": ('at_most: 5, expires: "2025-11-30"', "it expired on 2025-11-30"),
+    "too few": ('at_most: 1, expires: "2026-06-30"', "it covers at most 1, and there are 3"),
+    "another file": (f'sha256: "{"0" * 64}", expires: "2026-06-30"', "it covers another file (sha256)"),
+}
+
+
+@pytest.mark.parametrize("limits, refusal", REFUSED.values(), ids=REFUSED)
+def test_a_waiver_that_did_not_apply(folder: Path, limits: str, refusal: str) -> None:
+    """Without the configuration, its line, its date and its number are the report's word, and nothing else of the reason is."""
     shutil.copy(fixture("middle-gap"), folder / "export.csv")
-    waiver = (
-        'rule: OC304, organization: org-EXAMPLEacme01, month: "2025-10", reason: x, owner: me, at_most: 1, expires: "2025-11-30"'
-    )
+    waiver = f'rule: OC304, organization: org-EXAMPLEacme01, month: "2025-10", reason: x, owner: me, {limits}'
     make_ready(folder, f"waivers:\n  - {{{waiver}}}\n")
     report = reported("export.csv")
-    told = next(one for one in report["files"][0]["outcomes"] if one["rule"] == "OC304")
-    assert "it expired on 2025-11-30" in told["reason"]
+    (number,) = (number for number, one in enumerate(report["files"][0]["outcomes"]) if one["rule"] == "OC304")
+    reason = report["files"][0]["outcomes"][number]["reason"]
+    assert refusal in reason
     assert verified()[0] == 0
+    pieces = reason.split(" ")
+    agreeing = []
+    for place, piece in enumerate(pieces):
+        for other in ("x", piece + "x", piece[:-1] + ("3" if piece[-1] != "3" else "4")):
+            text = " ".join((*pieces[:place], other, *pieces[place + 1 :]))
+            write(edited(report, ("files", 0, "outcomes", number, "reason"), text))
+            if verify(Wanted("report.json")).word.startswith("AGREES"):
+                agreeing.append(piece)
+    assert set(agreeing) <= {piece for piece in pieces if piece.startswith("billproof.yaml:")} | {"2025-11-30"}
+    hostile = ("", "x", f"{reason} ", f"{reason} billproof.yaml:1", "billproof.yaml:", "billproof.yaml:" + "9" * 9_999)
+    for text in hostile:
+        write(edited(report, ("files", 0, "outcomes", number, "reason"), text))
+        code, out = verified()
+        assert (code, "unexpected" in out) == (1, False), text
 
 
 @pytest.mark.parametrize(
@@ -558,6 +585,16 @@ def test_a_report_of_no_file_or_of_one_that_could_not_be_read_is_unproved(folder
     reported(*(arguments or ["empty"]))
     code, out = verified()
     assert (code, out.splitlines()[0]) == (3, "UNPROVED"), out
+
+
+def test_why_a_file_could_not_be_read_cannot_be_cut_short(folder: Path) -> None:
+    report = reported("missing.csv")
+    text = report["reasons"][0]["text"]
+    assert report["files"][0]["error"].startswith(text)
+    for edit in (text[:-1], "", text + "x"):
+        write(edited(report, ("reasons", 0, "text"), edit))
+        code, out = verified()
+        assert (code, out.splitlines()[0]) == (1, "DIFFERS"), edit
 
 
 def test_another_version_is_unproved_and_told(folder: Path) -> None:

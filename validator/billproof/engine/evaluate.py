@@ -19,6 +19,9 @@ from billproof.rules.rule import Rule, RuleSet
 
 Waive = Callable[[Rule, int], UsedWaiver | str | None]
 
+# The reason where a configuration has integrations, but none of the file's organization. `verify` compares reports with it.
+NO_INTEGRATION = "no integration of the configuration is for this organization; add one, or say --organization ID"
+
 
 class _Work:
     """A rule with its check and what has been decided about it so far."""
@@ -311,7 +314,7 @@ class Engine:
             return "the month is not known; say which with --month YYYY-MM"
         if "organization" in needs and self._file.organization is None:
             if self._file.organizations:
-                return "no integration of the configuration is for this organization; add one, or say --organization ID"
+                return NO_INTEGRATION
             return "say whose file it must be: --organization ID, or `billproof init`"
         return self._file.history().lacking if "ledger" in needs else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from billproof.config.settings import Settings
 from billproof.engine.pipeline import check_file, judged
 from billproof.model.errors import ConfigurationError, UsageError
 from billproof.model.record import Record
-from billproof.model.results import FileResult, History, Outcome
+from billproof.model.results import FileResult, History
 from billproof.model.values import rfc3339, shown
 from billproof.reading.source import STANDARD_INPUT, Copy, Source
 from billproof.report.build import file_part
@@ -96,25 +95,11 @@ def _checked(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, earlie
 
 
 def _on_its_word(found: FileResult, one: Tree, settings: Settings, config: Config | None) -> FileResult:
-    """What the configuration says, if it is not at hand, and what the ledger says, are as the report has them."""
+    """What the configuration, if it is not at hand, and the ledger have in the way of an upload is as the report says."""
     hindrance = hindrance_of(one)
     if settings.config is None or (config is not None and (hindrance is None or hindrance.code != "replaced")):
         return found
-    if config is None:
-        told = {each["rule"]: each for each in one["outcomes"]}
-        found = found._replace(outcomes=tuple(_with_reason(each, told.get(each.rule), settings) for each in found.outcomes))
     return found._replace(hindrance=hindrance)
-
-
-def _with_reason(found: Outcome, told: Tree | None, settings: Settings) -> Outcome:
-    """Two reasons tell of the configuration: that it lacks the organization, and that a waiver in it does not count."""
-    assert settings.config is not None
-    reason = told.get("reason") if told and told["state"] == found.state else None
-    place = re.escape(settings.config.shown_path)
-    refused = rf"the waiver at {place}:[0-9]+ does not count: it (?:expired|covers) [\w (),-]+"
-    lacks = "no integration of the configuration is for this organization; add one, or say --organization ID"
-    known = (found.state == "failed" and re.fullmatch(refused, reason or "")) or (found.state == "not_run" and reason == lacks)
-    return found._replace(reason=reason) if known else found
 
 
 def _compared(one: Tree, found: Sequence[Difference], settings: Settings) -> Step:

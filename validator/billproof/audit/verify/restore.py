@@ -4,7 +4,8 @@ What was told is what a run cannot read from the file or the rules: flags, the f
 ledger that the report carries. They are taken on the report's word; the rest is to be found again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from billproof.config.file import Config, ConfigFile, Integration, Waiver, read_config
 from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
 from billproof.delivery.ledger.history import month_before
+from billproof.engine.evaluate import NO_INTEGRATION
 from billproof.model.errors import UsageError
 from billproof.model.results import (
     EarlierUpload,
@@ -27,6 +29,7 @@ from billproof.model.results import (
     Totals,
     UsedWaiver,
 )
+from billproof.model.values import calendar_date
 from billproof.rules.rule import RuleSet
 
 Tree = Mapping[str, Any]
@@ -60,18 +63,17 @@ def settings_of(report: Tree) -> Settings:
 
 
 def settings_for(settings: Settings, file: Tree, config: Config | None) -> Settings:
-    """The same for one file. Whose it is and who signed for what stand in the configuration, if that is at hand as
-    `config`; else in the file's part of the report.
+    """The same for one file. Its organization and its waivers are in the configuration, if that is at hand as `config`;
+    else in the file's part of the report.
     """
     if settings.config is None:
         return settings
-    told = {"path": settings.config.shown_path, "sha256": settings.config.sha256}
     organization = Sourced(**file["organization"])
     if config is None:
-        config = _config(told, ConfigFile(1, integrations=_integrations(file, told), waivers=tuple(_waivers(file, told))))
+        config = _reported_config(settings.config, file, max(settings.as_of, settings.now).date())
     integration = config.integration_of(organization.value)
     if settings.organization is None and integration and organization.source == config.place(integration.line):
-        # Perhaps told by the folder in which the file lay, which need not be here.
+        # Perhaps the folder of the file decided, which need not be here.
         settings = settings._replace(organization=organization)
     return settings._replace(config=config)
 
@@ -91,29 +93,54 @@ def _config(told: Tree, file: ConfigFile) -> Config:
     return Config(Path(told["path"]), told["path"], told["sha256"], file)
 
 
-def _line(place: str, told: Tree) -> int | None:
+def _reported_config(used: Config, file: Tree, today: date) -> Config:
+    """As much of a configuration as the report says: the file's integration, and its waivers, used or not."""
+    waivers = [_waiver(outcome, file, used, today) for outcome in file["outcomes"] if _has_waiver(outcome)]
+    return used._replace(file=ConfigFile(1, integrations=_integrations(file, used), waivers=tuple(waivers)))
+
+
+def _integrations(file: Tree, used: Config) -> tuple[Integration, ...]:
+    name, organization = file["integration"], file["organization"]
+    if name is not None and organization["value"] is not None:
+        return (Integration(name, organization["value"], line=_line(organization["source"], used)),)
+    # The report names only the integration of its own organization, but says that there are others.
+    others = any(outcome.get("reason") == NO_INTEGRATION for outcome in file["outcomes"])
+    return (Integration("other", "(not in the report)"),) if others else ()
+
+
+def _line(place: str, used: Config) -> int:
     """The line of a place in the configuration, such as `billproof.yaml:12`."""
     path, _, line = place.rpartition(":")
-    return int(line) if path == told["path"] and line.isascii() and line.isdigit() and len(line) < 8 else None
+    return int(line) if path == used.shown_path and line.isascii() and line.isdigit() and len(line) < 8 else 1
 
 
-def _integrations(file: Tree, told: Tree) -> tuple[Integration, ...]:
-    name, organization = file["integration"], file["organization"]
-    if name is None or organization["value"] is None:
-        return ()
-    return (Integration(name, organization["value"], line=_line(organization["source"], told) or 1),)
+def _has_waiver(outcome: Tree) -> bool:
+    """Whether a waiver names the rule. A rule that failed has a reason only if its waiver did not apply."""
+    return "waiver" in outcome or (outcome["state"] == "failed" and "reason" in outcome)
 
 
-def _waivers(file: Tree, told: Tree) -> Sequence[Waiver]:
-    """The waivers that were used, each for this file alone. Whether they may be used at all is judged again."""
-    return [
-        Waiver(
-            rule=one["rule"], organization=file["organization"]["value"] or "", month=file["month"]["value"] or "",
-            reason=signed["reason"], owner=signed["owner"], expires=signed["expires"], approved_by=signed.get("approved_by"),
-            reference=signed.get("reference"), sha256=file["sha256"], line=_line(signed["at"], told) or 1,
-        )
-        for one in file["outcomes"] if (signed := one.get("waiver")) is not None
-    ]  # fmt: skip
+def _waiver(outcome: Tree, file: Tree, used: Config, today: date) -> Waiver:
+    """A waiver for this file alone. Whether it applies is evaluated again."""
+    waiver = outcome.get("waiver", {})
+    found = Waiver(
+        rule=outcome["rule"], organization=file["organization"]["value"] or "", month=file["month"]["value"] or "any",
+        reason=waiver.get("reason", ""), owner=waiver.get("owner", ""), expires=waiver.get("expires", today.isoformat()),
+        approved_by=waiver.get("approved_by"), reference=waiver.get("reference"), sha256=file["sha256"],
+        line=_line(waiver.get("at", ""), used),
+    )  # fmt: skip
+    return found if waiver else _refused(found, outcome["reason"], used)
+
+
+def _refused(waiver: Waiver, reason: str, used: Config) -> Waiver:
+    """The waiver with what the reason says of it: its line, and the date or the number that it ended with. The sentence itself
+    is not read: it is written again, and compared.
+    """
+    words = [word.strip(".,:;") for word in reason.partition(f"{used.shown_path}:")[2].split()]
+    dates = [word for word in words if calendar_date(word)]
+    line, *limits = [int(number) for word in words if (number := word.replace(",", "")).isascii() and number.isdigit()] or [1]
+    if dates:
+        return waiver._replace(line=line, expires=dates[0])
+    return waiver._replace(line=line, at_most=limits[0]) if limits else waiver._replace(line=line, sha256="")
 
 
 def history_of(file: Tree, ruleset: RuleSet) -> History:
@@ -158,10 +185,12 @@ def file_of(file: Tree, report: Tree, ruleset: RuleSet) -> FileResult:
 
 
 def _error(file: Tree, report: Tree) -> str | None:
-    """Why a file was not read; the report adds to it what to do."""
-    texts = [one["text"] for one in report["reasons"] if one["code"] == "unreadable" and one["file"] == file["path"]]
+    """Why a file was not read: one of the reasons that the report gives, to which the file's entry adds what to do."""
     error: str | None = file.get("error")
-    return next((one for one in texts if error is not None and error.startswith(one)), error)
+    if error is None:
+        return None
+    reasons = (reason for reason in report["reasons"] if reason["code"] == "unreadable" and reason["file"] == file["path"])
+    return next((reason["text"] for reason in reasons if f"{error}. ".startswith(f"{reason['text']}. ")), error)
 
 
 def _totals(told: Tree, has_amounts: bool) -> Totals:
