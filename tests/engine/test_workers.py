@@ -335,7 +335,7 @@ _BROKEN = """\
 import sys
 from billproof.cli import main as boundary
 from billproof.rules.checks.months import DayCoverage
-def at_end(self):
+def at_end(self, settled):
     raise RuntimeError("somebody@example.com")
 DayCoverage.at_end = at_end
 sys.exit(boundary.main())

@@ -54,13 +54,14 @@ def run_command(arguments: Sequence[str]) -> int:
 def _check(options: argparse.Namespace) -> int:
     from billproof.cli.arguments import settings_of
     from billproof.config.settings import clock, policy_of
+    from billproof.delivery.earlier import earlier_uploads
     from billproof.engine.pipeline import check
 
     outputs = wanted_outputs(options.output)
     started = clock()
     settings = settings_of(options, started, policy_of("check", options.policy or "check", options.fail_on or "error"))
     signer = _signer(options, outputs, settings)
-    run = check(settings, nullcontext if options.quiet else progress)
+    run = check(settings, earlier_uploads, nullcontext if options.quiet else progress)
     _print_report(_reported(run, started, outputs, signer, options.explain), options)
     return int(run.verdict.exit_code)
 
@@ -265,9 +266,7 @@ def _sandbox(options: argparse.Namespace) -> int:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise BillproofError(
-            f"billproof sandbox needs {error.name}, which is not installed", how_to_install("sandbox")
-        ) from None
+        raise BillproofError(f"billproof sandbox needs {error.name}, which is not installed", how_to_install("sandbox")) from None
     from billproof.cli.commands.sandbox import run
 
     return run(options, say)

@@ -14,6 +14,7 @@ from typing import Any
 from billproof.config.file import Config
 from billproof.config.settings import Settings, refuse_later_than_the_clock
 from billproof.delivery import gate
+from billproof.delivery.earlier import earlier_uploads
 from billproof.delivery.ledger import receipt
 from billproof.delivery.ledger.integrity import prove
 from billproof.delivery.ledger.store import Ledger, LedgerFault, NoLedger, open_ledger
@@ -197,7 +198,7 @@ def _checked(taken: Sequence[Taken], settings: Settings, ruleset: RuleSet, watch
     def opened(path: str) -> AbstractContextManager[Source]:
         return nullcontext(copies[path].source())
 
-    found = checked(there, settings, ruleset, opened, watch)
+    found = checked(there, settings, ruleset, earlier_uploads, opened, watch)
     return {one: _of_copy(file, copies[one.path]) for one, file in zip(there, found, strict=True)}
 
 

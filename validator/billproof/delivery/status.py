@@ -15,6 +15,7 @@ from typing import Any
 
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings, parse_month
+from billproof.delivery.earlier import earlier_uploads
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.store import Ledger, LedgerFault, Month, NoLedger, Standing, open_ledger
 from billproof.delivery.month_state import Finding, NewFile, decide
@@ -153,7 +154,7 @@ def _look(one: Integration, config: Config, seen: set[str], settings: Settings, 
 
 def _judged(copy: Copy, settings: Settings, ruleset: RuleSet) -> NewFile:
     """A file judged as an upload would. Raises Unreadable."""
-    file = check_input(Input(copy.path), settings, ruleset, lambda _: nullcontext(copy.source()))
+    file = check_input(Input(copy.path), settings, ruleset, earlier_uploads, lambda _: nullcontext(copy.source()))
     if file.error is not None:
         raise Unreadable(file.error)
     (verdict,) = judged(settings, ruleset, [file]).verdict.files

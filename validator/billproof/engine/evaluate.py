@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from billproof.model.results import Finding, Outcome, Place, State, UsedWaiver
+from billproof.model.results import Finding, Outcome, Place, Spot, State, UsedWaiver
 from billproof.model.values import day_of, month_days, shown
 from billproof.reading.reader import Batch, Reader
 from billproof.reading.view import View
-from billproof.rules.checks.base import KNOWN_AT_HEADER, Check, FileContext
+from billproof.rules.checks.base import KNOWN_AT_HEADER, Check, FileContext, Settled
 from billproof.rules.files import Blocker
 from billproof.rules.ordering import acts_at_header, evaluation_order
 from billproof.rules.rule import Rule, RuleSet
@@ -244,13 +244,13 @@ class Engine:
             where = f" in {place.tb_frame.f_code.co_name}, line {place.tb_lineno}" if place else ""
             work.crashed = f"{type(error).__name__}{where}; please report it"
 
-    def outcomes(self, waive: Waive) -> tuple[Outcome, ...]:
-        """One outcome per rule, by id. Month and organization must be settled. `waive` says whether a failure is signed for."""
+    def outcomes(self, settled: Settled, waive: Waive) -> tuple[Outcome, ...]:
+        """One outcome per rule, by id. `waive` says whether a waiver covers a failure."""
         for work in self._order:
-            self._settle_at_end(work, waive)
+            self._settle_at_end(work, settled, waive)
         return tuple(work.outcome for _, work in sorted(self._works.items()) if work.outcome is not None)
 
-    def _settle_at_end(self, work: _Work, waive: Waive) -> None:
+    def _settle_at_end(self, work: _Work, settled: Settled, waive: Waive) -> None:
         check = work.check
         whole_file = work.rule.file.scope == "file"
         if work.at_work:
@@ -258,9 +258,9 @@ class Engine:
         state: State
         reason: str | None = None
         if work.at_work:
-            reason = self._lacking(work)
+            reason = self._lacking(work, settled)
             if reason is None and not work.blocked_by and not (whole_file and check.left_out):
-                self._guard(work, check.at_end)
+                self._guard(work, check.at_end, settled)
                 check.trim()
                 self._block_at_end(work, work.own_way_blockers)
         if work.crashed:
@@ -279,7 +279,7 @@ class Engine:
             state, reason = "not_applicable", "nothing of its kind in the file"
         else:
             state = "passed"
-        work.outcome = self._outcome(work, state, reason, waive)
+        work.outcome = self._outcome(work, state, reason, settled.month.value, waive)
 
     def _handed_on(self, work: _Work) -> str | None:
         """What kept a rule that this one leans on from seeing everything."""
@@ -301,10 +301,10 @@ class Engine:
                 work.blocked_by = blocker.rule
                 return
 
-    def _lacking(self, work: _Work) -> str | None:
+    def _lacking(self, work: _Work, settled: Settled) -> str | None:
         """The setting without which the rule cannot run; or the fault that keeps it from being inferred."""
         needs = work.rule.file.needs
-        if "month" in needs and self._file.month is None:
+        if "month" in needs and settled.month.value is None:
             suspects = [self._works[blocker.rule] for blocker in work.rule.blocked_by]
             suspects += [one for one in self._works.values() if one.rule.kind.refuses_values and self._day_column in one.columns]
             for one in suspects:
@@ -312,11 +312,11 @@ class Engine:
                     work.blocked_by = one.rule.id
                     return None
             return "the month is not known; say which with --month YYYY-MM"
-        if "organization" in needs and self._file.organization is None:
+        if "organization" in needs and settled.expected_organization is None:
             if self._file.organizations:
                 return NO_INTEGRATION
             return "say whose file it must be: --organization ID, or `billproof init`"
-        return self._file.history().lacking if "ledger" in needs else None
+        return settled.history.lacking if "ledger" in needs else None
 
     def _evaluated(self, work: _Work) -> int:
         check = work.check
@@ -324,7 +324,7 @@ class Engine:
             return 1
         return min(check.evaluated, 1) if work.rule.unit in ("file", "id", "project") else max(check.evaluated, 0)
 
-    def _outcome(self, work: _Work, state: State, reason: str | None, waive: Waive) -> Outcome:
+    def _outcome(self, work: _Work, state: State, reason: str | None, month: str | None, waive: Waive) -> Outcome:
         rule, check = work.rule, work.check
         waiver: UsedWaiver | None = None
         if state == "failed":
@@ -345,14 +345,10 @@ class Engine:
             reason=shown(reason, None) if reason else None,
             blocked_by=work.blocked_by if state == "blocked" else None,
             waiver=waiver,
-            findings=tuple(self._finding(rule, spot) for spot in check.spots) if told else (),
+            findings=tuple(self._finding(rule, spot, month) for spot in check.spots) if told else (),
         )  # fmt: skip
 
-    def _finding(self, rule: Rule, spot: object) -> Finding:
-        from billproof.model.results import Spot
-
-        assert isinstance(spot, Spot)
-        month = self._file.month
+    def _finding(self, rule: Rule, spot: Spot, month: str | None) -> Finding:
         days = month_days(month) if month else None
         texts = {
             "file": shown(self._file.name), "month": month or "the month",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from billproof.config.settings import Settings, refuse_later_than_the_clock
@@ -23,7 +23,7 @@ from billproof.reading.reader import Reader
 from billproof.reading.source import STANDARD_INPUT, Seen, Source, open_source
 from billproof.reading.totals import Collector
 from billproof.reading.view import Columns
-from billproof.rules.checks.base import FileContext
+from billproof.rules.checks.base import FileContext, Settled
 from billproof.rules.compiled import load_ruleset
 from billproof.rules.exports import recognise
 from billproof.rules.rule import Rule, RuleSet
@@ -31,6 +31,8 @@ from billproof.rules.rule import Rule, RuleSet
 if TYPE_CHECKING:
     from billproof.config.file import Config, Integration, Waiver
 
+# What was uploaded before, for an organization and a month.
+Earlier = Callable[[Settings, Sourced, Sourced], History]
 # Gives the bytes behind a path.
 Opened = Callable[[str], AbstractContextManager[Source]]
 # Which file of how many is read, and how much of it (Seen); None where nobody watches.
@@ -47,9 +49,9 @@ class Run(Record):
     verdict: Verdict
 
 
-def check(settings: Settings, watching: Watching = nullcontext) -> Run:
-    """Checks the files of `settings`. Raises ConfigurationError for a faulty rule set or waiver, UsageError for what an
-    upload refuses; never for a file.
+def check(settings: Settings, earlier: Earlier, watching: Watching = nullcontext) -> Run:
+    """Checks the files of `settings`; `earlier` says what was uploaded before. Raises ConfigurationError for an invalid rule
+    set or waiver, UsageError for what an upload refuses; never for a file.
 
     While files are read, `watching` is open and is told how far they are.
     """
@@ -57,7 +59,7 @@ def check(settings: Settings, watching: Watching = nullcontext) -> Run:
     ruleset = prepare(settings)
     found = inputs(settings)
     with watching() as watch:
-        files = checked(found, settings, ruleset, watch=watch)
+        files = checked(found, settings, ruleset, earlier, watch=watch)
     return judged(settings, ruleset, files)
 
 
@@ -98,8 +100,9 @@ def duty(ruleset: RuleSet) -> RuleSetDuty:
 
 
 def checked(
-    found: Sequence[Input], settings: Settings, ruleset: RuleSet, opened: Opened = open_source, watch: Watch = None
-) -> list[FileResult]:
+    found: Sequence[Input], settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source,
+    watch: Watch = None,
+) -> list[FileResult]:  # fmt: skip
     """What is found in each file, in their order. With `--jobs`, other processes read the paths; what only this one has,
     such as standard input, is `opened` here.
     """
@@ -108,10 +111,10 @@ def checked(
     if settings.jobs > 1 and len(elsewhere) > 1:
         from billproof.engine.workers import side_by_side
 
-        work = partial(check_input, settings=settings, ruleset=ruleset)
+        work = partial(check_input, settings=settings, ruleset=ruleset, earlier=earlier)
         there = dict(zip(elsewhere, side_by_side(work, elsewhere, settings.jobs, _lost, _ended(watch, len(found))), strict=True))
     return [
-        there[one] if one in there else check_input(one, settings, ruleset, opened, seen(watch, number, len(found)))
+        there[one] if one in there else check_input(one, settings, ruleset, earlier, opened, seen(watch, number, len(found)))
         for number, one in enumerate(found, 1)
     ]
 
@@ -127,7 +130,7 @@ def _ended(watch: Watch, count: int) -> Callable[[int], None] | None:
 
 
 def check_input(
-    one: Input, settings: Settings, ruleset: RuleSet, opened: Opened = open_source, seen: Seen | None = None
+    one: Input, settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source, seen: Seen | None = None
 ) -> FileResult:
     """What is found in one file; one that cannot be read has an `error`."""
     if one.error is not None:
@@ -137,7 +140,7 @@ def check_input(
     try:
         with opened(one.path) as source:
             source.seen = seen
-            found = check_file(source, settings, ruleset)
+            found = check_file(source, settings, ruleset, earlier)
     except Unreadable as error:
         return unread(one.path, error.message, error.help)
     finally:
@@ -150,18 +153,20 @@ def check_input(
     return found
 
 
-def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: History | None = None) -> FileResult:
-    """Everything about one file. `earlier` is what is known of uploads before; None: what the ledger says. Raises
-    Unreadable if it cannot be read to its end.
-    """
+def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Earlier) -> FileResult:
+    """Everything about one file. Raises Unreadable if it cannot be read to its end."""
     reader = Reader(source)
-    context = _context(source, reader, settings, ruleset, earlier)
+    configured = settings.config.configured() if settings.config else []
+    given = settings.organization or _of_folder(source, settings.config)
+    context = _context(source, reader, settings, ruleset, _allowed(given, configured))
     engine = Engine(ruleset, context)
     engine.run(reader)
-    integration = _settle(source, context, settings)
-    organization, month = context.settled["organization"], context.settled["month"]
-    outcomes = engine.outcomes(_waiver_for(source.sha256, organization, month, settings))
-    head, history = reader.head, context.history()
+    organization = given or infer_organization(context.collector.organizations, configured)
+    month = settings.month or infer_month(context.collector.days, settings.as_of)
+    settled = Settled(month, organization, earlier(settings, organization, month))
+    integration = settings.config.integration_of(organization.value) if settings.config else None
+    outcomes = engine.outcomes(settled, _waiver_for(source.sha256, settled, settings))
+    head, history = reader.head, settled.history
     inexact = None if context.collector.exact else f"{source.path}: the amounts cannot be summed exactly in 200 digits"
     result = FileResult(
         path=source.path, name=source.name, bytes=source.size, sha256=source.sha256, parsed_bytes=reader.parsed_bytes,
@@ -172,7 +177,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Hi
         integration=integration.name if integration else None, month_to_date=settings.month_to_date,
         error=inexact, last_upload=history.last, upload_before=history.before,
         destination=None if history.lacking else history.destination,
-        hindrance=_hindrance(source.sha256, integration, context, settings),
+        hindrance=_hindrance(source.sha256, integration, history, settings),
     )  # fmt: skip
     kind = head.kind or context.export.label
     other = next((one for one, _ in context.collector.organizations.most_common() if one != organization.value), "")
@@ -180,45 +185,20 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Hi
     return result._replace(diagnosis=found)
 
 
-def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet, earlier: History | None) -> FileContext:
+def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet, allowed: Collection[str]) -> FileContext:
     head, schema, roles = reader.head, ruleset.schema, dict(ruleset.roles)
     columns = Columns(head.header, set(schema.names("time")), set(schema.names("measure")), roles.get("amount"))
     if ruleset.currency:
         roles["currency_constant"] = ruleset.currency
     day = schema.field(roles.get("day") or "")
-    given = settings.organization or _of_folder(source, settings.config)
-    configured = settings.config.configured() if settings.config else []
-    settled: dict[str, Sourced] = {}
     return FileContext(
         name=source.name, head=head, columns=columns, schema=schema, roles=roles,
         export=recognise(head.header, ruleset.exports, schema),
         collector=Collector(roles, columns.index, day.type if day else "integer"),
         as_of=settings.as_of, month_to_date=settings.month_to_date, expected_total=settings.expected_total,
         max_findings=settings.max_findings,
-        organizations=[given.value] if given and given.value else [organization for organization, _ in configured],
-        settled=settled, history=_history(settings, settled) if earlier is None else lambda: earlier,
+        organizations=allowed,
     )  # fmt: skip
-
-
-def _history(settings: Settings, settled: Mapping[str, Sourced]) -> Callable[[], History]:
-    """What was uploaded before, looked up when a rule asks, for then it is known whose month this is."""
-
-    @cache
-    def history() -> History:
-        config, organization, month = settings.config, settled["organization"].value, settled["month"].value
-        ledger = config.ledger() if config else None
-        if ledger is None:
-            how = "add `ledger:` to billproof.yaml" if config else "`billproof init`"
-            return History(lacking=f"no ledger of earlier uploads is configured: {how}")
-        integration = config.integration_of(organization) if config else None
-        to = settings.to or (integration.to if integration else None)
-        if to is None or organization is None or month is None:
-            return History(lacking="no destination is configured for its organization")
-        from billproof.delivery.ledger.history import look_back
-
-        return look_back(ledger, to, organization, month, settings.before)
-
-    return history
 
 
 def _of_folder(source: Source, config: Config | None) -> Sourced | None:
@@ -226,34 +206,28 @@ def _of_folder(source: Source, config: Config | None) -> Sourced | None:
     return Sourced(integration.organization, config.place(integration.line)) if config and integration else None
 
 
-def _settle(source: Source, context: FileContext, settings: Settings) -> Integration | None:
-    """Decides month and organization, now that every row was seen; gives the organization's integration."""
-    config = settings.config
-    given = settings.organization or _of_folder(source, config)
-    configured = config.configured() if config else []
-    organization = given or infer_organization(context.collector.organizations, configured)
-    context.settled["organization"] = organization
-    context.settled["month"] = settings.month or infer_month(context.collector.days, settings.as_of)
-    return config.integration_of(organization.value) if config else None
+def _allowed(given: Sourced | None, configured: Sequence[tuple[str, Sourced]]) -> list[str]:
+    """The organizations that the file may be of; none if nobody said."""
+    return [given.value] if given and given.value else [organization for organization, _ in configured]
 
 
-def _hindrance(sha256: str, integration: Integration | None, context: FileContext, settings: Settings) -> Hindrance | None:
+def _hindrance(sha256: str, integration: Integration | None, history: History, settings: Settings) -> Hindrance | None:
     """What an upload would meet besides the rules. The upload itself asks the ledger before, for it may be told to resend."""
-    replaced = context.history().replaced.get(sha256) if settings.policy.command == "check" else None
+    replaced = history.replaced.get(sha256) if settings.policy.command == "check" else None
     if replaced is not None:
         return Hindrance("replaced", replaced)
     return settings.config.hindrance(integration, settings.to) if settings.config else None
 
 
-def _waiver_for(sha256: str, organization: Sourced, month: Sourced, settings: Settings) -> Waive:
+def _waiver_for(sha256: str, settled: Settled, settings: Settings) -> Waive:
     """Decides whether somebody signed for a failed rule of this file; a waiver that does not count is told, not used."""
     today = max(settings.as_of, settings.now).date()
-    config = settings.config
+    config, organization, month = settings.config, settled.organization.value, settled.month.value
 
     def signed(rule: Rule, violations: int) -> UsedWaiver | str | None:
         told: str | None = None
         for one in config.file.waivers if config else ():
-            if one.rule != rule.id or one.organization != organization.value or one.month not in (month.value, "any"):
+            if one.rule != rule.id or one.organization != organization or one.month not in (month, "any"):
                 continue
             assert config is not None
             refusal = _refusal(one, violations, sha256, today)

@@ -7,6 +7,7 @@ from typing import Any
 
 from billproof.config.file import Config, check_waivers
 from billproof.config.settings import MAX_FINDINGS, Settings
+from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import Run, check_file, duty, unread
 from billproof.engine.verdict import judge
 from billproof.model.errors import Unreadable
@@ -47,7 +48,7 @@ class Checker:
         settings = self._settings(sent.name, organization, month, now)
         source = Source(sent.stream, sent.name, sent.size)
         try:
-            found = check_file(source, settings, self._ruleset)
+            found = check_file(source, settings, self._ruleset, earlier_uploads)
         except Unreadable as error:
             found = unread(sent.name, error.message, error.help)
         run = Run(settings, self._ruleset, (found,), judge(duty(self._ruleset), (found,), settings.policy))

@@ -12,6 +12,7 @@ from typing import Any
 
 from billproof.config.file import Config
 from billproof.config.settings import CLOCK, Settings, parse_as_of, policy_of
+from billproof.delivery.earlier import earlier_uploads
 from billproof.delivery.ledger import receipt as receipts
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.shipment import Request, Shipment
@@ -108,7 +109,7 @@ def _runs(copy: Copy, one: Receipt, settings: Settings, ruleset: RuleSet) -> Ite
         # By the clock a run is judged as of its start. Else nobody knows when it started, shortly before the sending.
         for source, start in ((CLOCK, settings.as_of), ("--as-of", settings.now)):
             told = settings._replace(month=month, as_of_source=source, now=start)
-            file = check_input(Input(copy.path), told, ruleset, lambda _: nullcontext(copy.source()))
+            file = check_input(Input(copy.path), told, ruleset, earlier_uploads, lambda _: nullcontext(copy.source()))
             yield judged(told, ruleset, [file])
 
 

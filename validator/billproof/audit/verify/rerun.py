@@ -10,6 +10,7 @@ from billproof.audit.verify.differences import Difference, differences
 from billproof.audit.verify.restore import hindrance_of, history_of, settings_for
 from billproof.config.file import Config, check_waivers
 from billproof.config.settings import Settings
+from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import check_file, judged
 from billproof.model.errors import ConfigurationError, UsageError
 from billproof.model.record import Record
@@ -84,7 +85,7 @@ def check_again(
 def _checked(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History) -> FileResult:
     copy.stream.seek(0)
     source = Source(copy.stream, one["path"], copy.size)
-    found = check_file(source, settings, ruleset, earlier if settings.config else None)
+    found = check_file(source, settings, ruleset, (lambda *_: earlier) if settings.config else earlier_uploads)
     if settings.second_opinion:
         if copy.path == STANDARD_INPUT:
             raise UsageError("a second opinion was asked, and needs a file; standard input can be read only once")

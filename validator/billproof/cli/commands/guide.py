@@ -12,6 +12,7 @@ from textwrap import dedent
 from billproof.config.destinations import FILL_IN
 from billproof.config.discovery import FILE_NAME, current_folder, find_config
 from billproof.config.settings import MAX_FINDINGS, Settings, clock, parse_as_of, parse_month
+from billproof.delivery.earlier import earlier_uploads
 from billproof.delivery.ledger.store import MARKER, make_ledger
 from billproof.engine.pipeline import check
 from billproof.model.errors import Unreadable, Unwritable, UsageError
@@ -70,7 +71,7 @@ def demo() -> tuple[str, bool]:
     texts = []
     as_it_should_be = True
     for name, expected in DEMO_VERDICTS.items():
-        run = check(settings_for([os.path.join(shipped_folder("demo"), name)], DEMO_AS_OF))
+        run = check(settings_for([os.path.join(shipped_folder("demo"), name)], DEMO_AS_OF), earlier_uploads)
         as_it_should_be = as_it_should_be and run.verdict.word == expected
         report = build_report(run, DEMO_AS_OF, DEMO_AS_OF, {})
         report["files"][0]["path"] = name
@@ -85,7 +86,7 @@ def init(file: str | None) -> str:
         raise UsageError(f"{existing}: exists already; nothing was written", "Edit it, or remove it first.")
     organization, folder = FILL_IN, None
     if file is not None:
-        found = check(settings_for([file], None)).files[0]
+        found = check(settings_for([file], None), earlier_uploads).files[0]
         if found.error is not None:
             raise Unreadable(f"{found.error}; nothing was written")
         if found.export != "cost":

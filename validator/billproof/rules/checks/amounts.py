@@ -10,7 +10,7 @@ from billproof.model.record import Record
 from billproof.model.values import cents, decimal
 from billproof.reading.decode import Spec
 from billproof.reading.view import View
-from billproof.rules.checks.base import NUMBER, Check
+from billproof.rules.checks.base import NUMBER, Check, Settled
 from billproof.rules.table_schema import TableSchema
 
 
@@ -71,7 +71,7 @@ class Rounded(Check):
             self._most_decimals = max(self._most_decimals, len(fraction))
             self._most_digits = max(self._most_digits, len(digits))
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         limits = self._parameters
         if self._amounts < limits.at_least:
             self.not_applicable = f"fewer than {limits.at_least} amounts"
@@ -99,7 +99,7 @@ class ExpectedTotal(Check):
         if self.file.expected_total is None:
             self.not_applicable = "no total was given to compare with"
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         expected = self.file.expected_total
         if expected is None:
             return

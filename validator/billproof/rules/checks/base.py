@@ -37,7 +37,7 @@ KNOWN_AT_HEADER = frozenset({"whole_file", "no_header", "header_broken", "four_c
 
 
 class FileContext(Record):
-    """What a check may know about the file besides its rows. Month and organization are settled at the end only."""
+    """What a check may know about the file besides its rows, before the first of them is read."""
 
     name: str
     head: Head
@@ -51,20 +51,21 @@ class FileContext(Record):
     expected_total: Decimal | None
     max_findings: int
     organizations: Collection[str]
-    settled: dict[str, Sourced]
-    history: Callable[[], History]
+
+
+class Settled(Record):
+    """What is known once every row was read: the month that the file is to replace (`2025-10`), its organization, and the
+    earlier uploads of both. A value is None if it was not given and the rows do not show it.
+    """
+
+    month: Sourced
+    organization: Sourced
+    history: History
 
     @property
-    def month(self) -> str | None:
-        """The month that the file is to replace (`2025-10`); None if nobody said and the rows do not tell."""
-        found = self.settled.get("month")
-        return found.value if found else None
-
-    @property
-    def organization(self) -> str | None:
-        """The organization that the file must be of, if somebody said so."""
-        found = self.settled.get("organization")
-        return found.value if found and found.source != "inferred" else None
+    def expected_organization(self) -> str | None:
+        """The organization that the file must be of, if one was given."""
+        return None if self.organization.source == "inferred" else self.organization.value
 
 
 class Check:
@@ -129,7 +130,7 @@ class Check:
     def on_rows(self, view: View) -> None:
         """Looks at rows by column."""
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         """Looks at the file as a whole, once month and organization are settled."""
 
     def fail_file(

@@ -11,7 +11,7 @@ from billproof.model.record import Record
 from billproof.model.values import BLANKS, calendar_date, integer
 from billproof.reading.decode import Spec
 from billproof.reading.view import REMEMBERED_VALUES, View
-from billproof.rules.checks.base import NUMBER, Check, bad_rows
+from billproof.rules.checks.base import NUMBER, Check, Settled, bad_rows
 from billproof.rules.table_schema import TableSchema
 
 _SCIENTIFIC = r"-?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+"
@@ -220,7 +220,7 @@ class Filled(Check):
             if readable.has_blank(name):
                 self.fail_rows(readable, bad_rows(readable.column(name), {""}), name)
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         if self.violations and self.violations == self.evaluated * len(self._names):
             self.circumstances.add("every_row")
 

@@ -11,7 +11,7 @@ from billproof.model.record import Record
 from billproof.model.results import Place, Spot
 from billproof.model.values import shown
 from billproof.reading.view import View
-from billproof.rules.checks.base import Check, bad_rows
+from billproof.rules.checks.base import Check, Settled, bad_rows
 from billproof.rules.table_schema import TableSchema
 
 
@@ -33,7 +33,7 @@ class HasCharges(Check):
     def on_rows(self, view: View) -> None:
         self._charged = self._charged or len(view.charged()) > 0
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         if not self._charged and not self.violations and not self.left_out:
             self.fail_file(circumstance="no_charged_row", found=f"none of its {self.evaluated:,} rows has anything but times")
 
@@ -68,8 +68,8 @@ class EqualsSetting(Check):
             spots = self._spots.setdefault(group, [])
             spots.extend(self.spot(view, row, self._name) for row in rows[: self.file.max_findings - len(spots)])
 
-    def at_end(self) -> None:
-        expected = self.file.organization or ""
+    def at_end(self, settled: Settled) -> None:
+        expected = settled.expected_organization or ""
         for group, spots in self._spots.items():
             if group != expected or not group:
                 self.violations += self._counts[group]
@@ -177,7 +177,7 @@ class Together(Check):
         if not self.full:
             self.spots.extend(self.spot(view, row, self._names[0]) for row in rows[: self.file.max_findings])
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         fails = self._lacking > 0 and (self._lacking == self.evaluated) is self._every
         count, rows = f"{self._lacking:,}", f"{self.evaluated:,}"
         spots = self.spots[:1] if self._every else self.spots
@@ -297,7 +297,7 @@ class PersonalData(Check):
         if found:
             self._rows += len(bad_rows(view.column(self._name), found))
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         if self._rows:
             self.fail_file(column=self._name, count=f"{self._rows:,}")
             self.violations = self._rows

@@ -8,7 +8,7 @@ from typing import Any
 
 from billproof.model.results import Spot
 from billproof.reading.reader import Batch
-from billproof.rules.checks.base import Check
+from billproof.rules.checks.base import Check, Settled
 
 _BAD_BYTE = "[\udc80-\udcff]"
 _CONTROL = "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]"
@@ -41,7 +41,7 @@ class HasRows(Check):
         if empty:
             self.fail_file(circumstance="no_header", found=empty)
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         if not self.evaluated and not self.violations:
             self.fail_file(circumstance="header_only", found="it has a header and no rows")
 
@@ -123,7 +123,7 @@ class LineEnds(Check):
             self._first = batch.first_line + at
             self._ends = "CR LF" if lines[at].endswith("\r\n") else "CR"
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         if self._first is not None:
             count = self.violations
             self.fail_file(line=self._first, count=f"{count:,}", ends=self._ends, lines=f"{self.evaluated:,}")
@@ -158,7 +158,7 @@ class LastLine(Check):
             if batch.last_position is not None:
                 self.bad[None] = {batch.last_position}
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         self.evaluated = 1
 
 

@@ -11,7 +11,7 @@ from billproof.model.record import Record
 from billproof.model.results import Spot
 from billproof.model.values import calendar_date, day_number, day_of, in_words, month_days, month_end, month_of
 from billproof.reading.view import View
-from billproof.rules.checks.base import Check, bad_rows
+from billproof.rules.checks.base import Check, Settled, bad_rows
 from billproof.rules.table_schema import TableSchema
 
 
@@ -70,8 +70,8 @@ class InsideMonth(_OfDays):
             self.spot(view, row, self.day_column, lambda at: {"day": day_of(day(cells[at]) or 0).isoformat()}) for row in rows
         ]
 
-    def at_end(self) -> None:
-        month = self.file.month
+    def at_end(self, settled: Settled) -> None:
+        month = settled.month.value
         if self._first is not None and self._first[0] != month:
             first, view, rows = self._first
             self._spots[first] = self._places(view, rows)
@@ -96,12 +96,12 @@ class DayCoverage(_OfDays):
         role: Literal["day"]
         period: Literal["month"]
 
-    def at_end(self) -> None:
-        assert self.file.month is not None
+    def at_end(self, settled: Settled) -> None:
+        assert settled.month.value is not None
         days = self.file.collector.days
         # A day before one that has rows had ended, too, whatever the clock says.
         last = max(days, default=0)
-        month = month_days(self.file.month)
+        month = month_days(settled.month.value)
         ended = [day for day in month if self.file.collector.has_ended(day, self.file.as_of) or day < last]
         self.evaluated = len(ended)
         missing = [day for day in ended if day not in days]
@@ -126,18 +126,19 @@ class MonthOver(_OfDays):
     placeholders = ("end", "as_of")
     raises = ("no_day_ended",)
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         if self.file.month_to_date:
             self.not_applicable = "a month to date was asked for"
             return
-        assert self.file.month is not None
-        end = month_end(self.file.month)
+        month = settled.month.value
+        assert month is not None
+        end = month_end(month)
         if self.file.as_of < end:
-            first = month_days(self.file.month).start
+            first = month_days(month).start
             none_ended = not self.file.collector.has_ended(first, self.file.as_of)
             self.fail_file(
                 circumstance="no_day_ended" if none_ended else None,
-                key=self.file.month, end=in_words(end), as_of=in_words(self.file.as_of),
+                key=month, end=in_words(end), as_of=in_words(self.file.as_of),
             )  # fmt: skip
 
 
@@ -155,12 +156,13 @@ class MonthSettled(_OfDays):
     def start(self, parameters: Parameters) -> None:
         self._hours = parameters.hours
 
-    def at_end(self) -> None:
-        assert self.file.month is not None
-        end = month_end(self.file.month)
+    def at_end(self, settled: Settled) -> None:
+        month = settled.month.value
+        assert month is not None
+        end = month_end(month)
         again = end + timedelta(hours=self._hours)
         if end <= self.file.as_of < again:
-            self.fail_file(key=self.file.month, again=in_words(again), as_of=in_words(self.file.as_of))
+            self.fail_file(key=month, again=in_words(again), as_of=in_words(self.file.as_of))
 
 
 class EmptyDayAlone(_OfDays):
@@ -191,7 +193,7 @@ class EmptyDayAlone(_OfDays):
     def _day(self, row: int) -> Mapping[str, str]:
         return {}
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         for value, count in self._empty_counts.items():
             day = self.file.collector.day(value)
             text = {"day": day_of(day).isoformat() if day is not None else value}
@@ -225,7 +227,7 @@ class FileName(_OfDays):
         if None in dates:
             self.not_applicable = "the name has no dates"
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         days = self.file.collector.days
         if self.not_applicable or not days:
             return

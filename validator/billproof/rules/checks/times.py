@@ -12,7 +12,7 @@ from billproof.model.record import Record
 from billproof.model.values import in_words, instant, integer
 from billproof.reading.decode import Spec
 from billproof.reading.view import REMEMBERED_VALUES, View
-from billproof.rules.checks.base import Check, bad_rows
+from billproof.rules.checks.base import Check, Settled, bad_rows
 from billproof.rules.table_schema import TableSchema
 
 
@@ -46,7 +46,7 @@ class Difference(Check):
             rows = [row for row, pair in enumerate(pairs) if pair in bad]
             self.fail_rows(view, rows, to, lambda row: {"seconds": f"{_difference(pairs[row])}"})
 
-    def at_end(self) -> None:
+    def at_end(self, settled: Settled) -> None:
         if self.violations and self.violations == self.evaluated:
             self.circumstances.add("every_row")
 

@@ -10,7 +10,7 @@ from billproof.model.record import Record
 from billproof.model.results import EarlierUpload, Sum, sums_by_project
 from billproof.model.values import EXACT, cents, month_days, month_name
 from billproof.reading.decode import Spec
-from billproof.rules.checks.base import NUMBER, Check
+from billproof.rules.checks.base import NUMBER, Check, Settled
 from billproof.rules.table_schema import TableSchema
 
 HUNDRED = Decimal(100)
@@ -31,8 +31,8 @@ class NotLess(Check):
     def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
         return tuple(name for role in ("day", "amount", "currency") if (name := roles.get(role)))
 
-    def at_end(self) -> None:
-        history, month, total = self.file.history(), self.file.month, self.file.collector.amount
+    def at_end(self, settled: Settled) -> None:
+        history, month, total = settled.history, settled.month.value, self.file.collector.amount
         assert month is not None and total is not None
         last = history.last
         if last is None:
@@ -74,8 +74,8 @@ class ProjectsKept(Check):
         # Projects are counted beside their amounts: without that column every one would seem lost.
         return tuple(name for name in (parameters.column, roles.get("amount")) if name)
 
-    def at_end(self) -> None:
-        history = self.file.history()
+    def at_end(self, settled: Settled) -> None:
+        history = settled.history
         uploads = [one for one in (history.last, history.before) if one is not None]
         if not uploads:
             self.not_applicable = f"{history.destination} has neither this month nor the month before yet"
