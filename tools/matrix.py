@@ -61,7 +61,20 @@ def main() -> int:
         versions = "lowest" if minor == oldest else "locked"
         print(f"Python 3.{minor} with the {versions} versions of what users need: {pythons[0]}", flush=True)
         own = environment(pythons[0], minor, minor == oldest)
-        tests = [str(own), "-m", "pytest", "-n", "auto", "--dist", "worksteal", "-m", "not soak", "-p", "no:cacheprovider", *QUICK]
+        tests = [
+            str(own),
+            "-m",
+            "pytest",
+            "-n",
+            "auto",
+            "--dist",
+            "worksteal",
+            "-m",
+            "not soak",
+            "-p",
+            "no:cacheprovider",
+            *QUICK,
+        ]
         failed |= subprocess.run(tests, cwd=ROOT, check=False).returncode != 0
     return int(failed)
 

@@ -7,11 +7,15 @@ import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from billproof.report.render.html import render_html
 from tests.support import FIXTURES, check
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
 
 VOID = ("meta",)
 HOSTILE = (
@@ -81,7 +85,7 @@ def page_of(*arguments: str | Path) -> str:
     """The page of `billproof check` with these arguments."""
     found = check(*arguments)
     assert found.report is not None, found.err
-    return render_html(found.report)
+    return render_html(cast("Report", found.report))
 
 
 def hostile_export(folder: Path, findings: int = 0) -> Path:

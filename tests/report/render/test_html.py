@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -16,6 +16,9 @@ from billproof.report.render.html import render_html
 from billproof.report.render.html.elements import ATTRIBUTES, TAGS, element, write
 from tests.report.render.pages import HOSTILE, fixed, hostile_export, page_of, read
 from tests.support import FIXTURES, ROOT, check, run
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
 
 # What only the head and the frame of the page hold; `elements` knows none of it.
 FRAME = {"html", "head", "meta", "style"}
@@ -172,7 +175,7 @@ def test_the_order_is_that_of_the_text() -> None:
 def test_the_page_says_what_the_report_says() -> None:
     found = check("fixtures/default-31-days")
     assert found.report is not None
-    said = read(render_html(found.report)).text
+    said = read(render_html(cast("Report", found.report))).text
     for outcome in found.file["outcomes"]:
         assert f"{outcome['rule']} {outcome['name']}" in said
     for rule in found.report["ruleset"]["rules"]:
@@ -199,7 +202,7 @@ def test_a_calendar_shows_each_day() -> None:
     assert "3 days outside the month: 12 rows, 121.07 USD" in read(page).text
 
 
-def report_of(*arguments: str | Path) -> dict[str, Any]:
+def report_of(*arguments: str | Path) -> Any:
     found = check(*arguments)
     assert found.report is not None, found.err
     return found.report
@@ -362,3 +365,7 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     assert code == 0
     assert out == target.read_text("utf-8")
     assert out.startswith("<!doctype html>\n")
+
+
+def test_a_setting_of_one_is_a_number() -> None:
+    assert "Findings kept a rule 1 --max-findings" in read(page_of("fixtures/good-h1", "--max-findings", "1")).text

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from billproof.cli.output import (
     note,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from billproof.audit.signing.dsse import Signer
     from billproof.config.settings import Settings
     from billproof.engine.pipeline import Run
+    from billproof.model.report_v1 import Report
     from billproof.report.render.text import Detail
 
 _START = """Three commands to start with:
@@ -78,9 +79,7 @@ def _signer(options: argparse.Namespace, outputs: Sequence[tuple[str, str]], set
     return prepared(options.attest, reports, [one.path for one in inputs(settings)])
 
 
-def _reported(
-    run: Run, started: datetime, outputs: Sequence[tuple[str, str]], signer: Signer | None, explain: bool
-) -> dict[str, Any]:
+def _reported(run: Run, started: datetime, outputs: Sequence[tuple[str, str]], signer: Signer | None, explain: bool) -> Report:
     """The report of a run, written to where it was asked for, and attested if it was."""
     from billproof.config.settings import clock
     from billproof.report.build import build_report
@@ -100,7 +99,7 @@ def _reported(
     return report
 
 
-def _attest(signer: Signer, paths: Sequence[str], report: Mapping[str, Any], path: str) -> None:
+def _attest(signer: Signer, paths: Sequence[str], report: Report, path: str) -> None:
     from hashlib import sha256
 
     from billproof.audit.signing.attestation import attest_files
@@ -111,7 +110,7 @@ def _attest(signer: Signer, paths: Sequence[str], report: Mapping[str, Any], pat
         note(f"no attestation of {shown(left_out, None)}: it could not be read")
 
 
-def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> None:
+def _print_report(report: Report, options: argparse.Namespace) -> None:
     detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
     found = _rendered(options.format, report, detail, options.explain)
     if options.format == "text":
@@ -120,7 +119,7 @@ def _print_report(report: Mapping[str, Any], options: argparse.Namespace) -> Non
         say_bytes(found.encode("utf-8"))
 
 
-def _rendered(format_: str, report: Mapping[str, Any], detail: Detail, explain: bool) -> str:
+def _rendered(format_: str, report: Report, detail: Detail, explain: bool) -> str:
     if format_ == "text":
         from billproof.report.render.text import render_text
 

@@ -13,18 +13,41 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from billproof import __version__
 from billproof.config.settings import CLOCK
 from billproof.engine.pipeline import Run
 from billproof.engine.verdict import FileVerdict, Reason
-from billproof.model.results import DayFacts, EarlierUpload, FileResult, Finding, Group, Outcome, Sourced, Totals
+from billproof.model.results import DayFacts, EarlierUpload, FileResult, Finding, Group, Outcome, Sourced, Totals, UsedWaiver
 from billproof.model.values import money, rfc3339, shown
 from billproof.rules.files import Claim
 from billproof.rules.rule import Rule
 
-SCHEMA = "billproof/report/v1"
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import (
+        OutcomeDetail,
+        Report,
+        ReportCI,
+        ReportDay,
+        ReportEarlierUpload,
+        ReportFile,
+        ReportFinding,
+        ReportGroup,
+        ReportHead,
+        ReportHost,
+        ReportOutcome,
+        ReportReason,
+        ReportRule,
+        ReportRun,
+        ReportSetting,
+        ReportSettings,
+        ReportTotals,
+        ReportUpload,
+        ReportWaiver,
+    )  # fmt: skip
+
+SCHEMA: Final = "billproof/report/v1"
 HEADER_NAMES = 200
 
 _CI = {
@@ -34,19 +57,18 @@ _CI = {
 }
 
 
-def build_report(run: Run, started: datetime, finished: datetime, environment: Mapping[str, str]) -> dict[str, Any]:
+def build_report(run: Run, started: datetime, finished: datetime, environment: Mapping[str, str]) -> Report:
     """The report of a run as plain JSON values, in the order of the schema."""
     files = [file_part(one, verdict) for one, verdict in zip(run.files, run.verdict.files, strict=True)]
-    report = {**whole_part(run), "files": files}
-    report["result_sha256"] = result_sha256(report)
-    report["run"] = {
+    head = whole_part(run)
+    made: ReportRun = {
         "started": rfc3339(started), "finished": rfc3339(finished), "as_of": rfc3339(run.settings.as_of),
         "ci": _ci(environment), "host": _host(environment),
     }  # fmt: skip
-    return report
+    return {**head, "files": files, "result_sha256": result_sha256({**head, "files": files}), "run": made}
 
 
-def whole_part(run: Run) -> dict[str, Any]:
+def whole_part(run: Run) -> ReportHead:
     """What a report says of the run as a whole: everything in front of its files."""
     settings, ruleset = run.settings, run.ruleset
     return {
@@ -69,7 +91,7 @@ def whole_part(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _upload_ready(run: Run) -> dict[str, Any]:
+def _upload_ready(run: Run) -> ReportUpload:
     """Whether an upload would send every file as it is, and what keeps it from that: rule ids, or codes."""
     verdict, settings = run.verdict, run.settings
     found = [one.because or tuple(reason.rule or reason.code for reason in one.reasons) for one in verdict.files]
@@ -93,7 +115,7 @@ def _is_proved_by(claim: Claim, file: FileResult) -> bool:
     return all(states.get(rule) == "passed" for rule in claim.rules)
 
 
-def result_sha256(report: Mapping[str, Any]) -> str:
+def result_sha256(report: Mapping[str, object]) -> str:
     """The digest over everything outside `run` and itself, in the canonical form of RFC 8785."""
     rest = {key: value for key, value in report.items() if key not in ("run", "result_sha256")}
     return hashlib.sha256(canonical(rest)).hexdigest()
@@ -104,13 +126,13 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
-def _settings(run: Run) -> dict[str, Any]:
+def _settings(run: Run) -> ReportSettings:
     settings = run.settings
     as_of = None if settings.as_of_source == CLOCK else rfc3339(settings.as_of)
     total = None if settings.expected_total is None else money(settings.expected_total)
     config = settings.config
     return {
-        "ruleset": _sourced(settings.ruleset),
+        "ruleset": {"value": shown(str(settings.ruleset.value)), "source": shown(settings.ruleset.source, None)},
         "organization": _sourced(settings.organization),
         "month": _sourced(settings.month),
         "month_to_date": {"value": settings.month_to_date, "source": settings.sources["month_to_date"]},
@@ -125,9 +147,9 @@ def _settings(run: Run) -> dict[str, Any]:
     }
 
 
-def file_part(one: FileResult, verdict: FileVerdict) -> dict[str, Any]:
+def file_part(one: FileResult, verdict: FileVerdict) -> ReportFile:
     """What a report says of one file."""
-    found: dict[str, Any] = {
+    found: ReportFile = {
         "path": shown(one.path, None), "name": shown(one.name, None), "bytes": one.bytes, "sha256": one.sha256,
         "export": one.export, "header": [shown(name) for name in one.header[:HEADER_NAMES]], "columns": len(one.header),
         "rows": one.rows, "complete": one.complete, "unread_lines": one.unread_lines,
@@ -158,7 +180,7 @@ def file_part(one: FileResult, verdict: FileVerdict) -> dict[str, Any]:
     return found
 
 
-def _upload(one: EarlierUpload) -> dict[str, Any]:
+def _upload(one: EarlierUpload) -> ReportEarlierUpload:
     """What an accepted upload held, so that both sides can be shown and compared again."""
     return {
         "destination": shown(one.destination, None), "finished": one.finished, "sha256": one.file_sha256,
@@ -168,7 +190,7 @@ def _upload(one: EarlierUpload) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _totals(totals: Totals | None) -> dict[str, Any] | None:
+def _totals(totals: Totals | None) -> ReportTotals | None:
     if totals is None:
         return None
     return {
@@ -180,35 +202,43 @@ def _totals(totals: Totals | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _group(one: Group) -> dict[str, Any]:
+def _group(one: Group) -> ReportGroup:
     name = None if one.name is None else shown(one.name)
     return {"id": shown(one.id), "name": name, "amount": _money(one.amount), "rows": one.rows}
 
 
-def _day(day: DayFacts) -> dict[str, Any]:
+def _day(day: DayFacts) -> ReportDay:
     return {"date": day.date, "state": day.state, "rows": day.rows, "amount": _money(day.amount)}
 
 
-def _outcome(one: Outcome) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "rule": one.rule, "name": one.name, "level": one.level, "state": one.state, "evaluated": one.evaluated,
-        "unit": one.unit, "violations": one.violations, "left_out": one.left_out,
-    }  # fmt: skip
+def _outcome(one: Outcome) -> ReportOutcome:
+    detail: OutcomeDetail = {}
     if one.reason is not None:
-        found["reason"] = one.reason
+        detail["reason"] = one.reason
     if one.blocked_by is not None:
-        found["blocked_by"] = one.blocked_by
+        detail["blocked_by"] = one.blocked_by
     if one.waiver is not None:
-        signed = {
-            "reason": one.waiver.reason, "owner": one.waiver.owner, "expires": one.waiver.expires, "at": one.waiver.at,
-            "approved_by": one.waiver.approved_by, "reference": one.waiver.reference,
-        }  # fmt: skip
-        found["waiver"] = {key: shown(value, None) for key, value in signed.items() if value is not None}
-    found["findings"] = [_finding(finding) for finding in one.findings]
-    return found
+        detail["waiver"] = _waiver(one.waiver)
+    return {
+        "rule": one.rule, "name": one.name, "level": one.level, "state": one.state, "evaluated": one.evaluated,
+        "unit": one.unit, "violations": one.violations, "left_out": one.left_out, **detail,
+        "findings": [_finding(finding) for finding in one.findings],
+    }  # fmt: skip
 
 
-def _finding(one: Finding) -> dict[str, Any]:
+def _waiver(waiver: UsedWaiver) -> ReportWaiver:
+    entry: ReportWaiver = {
+        "reason": shown(waiver.reason, None), "owner": shown(waiver.owner, None), "expires": shown(waiver.expires, None),
+        "at": shown(waiver.at, None),
+    }  # fmt: skip
+    if waiver.approved_by is not None:
+        entry["approved_by"] = shown(waiver.approved_by, None)
+    if waiver.reference is not None:
+        entry["reference"] = shown(waiver.reference, None)
+    return entry
+
+
+def _finding(one: Finding) -> ReportFinding:
     return {
         "line": one.line, "end_line": one.end_line, "column": one.column, "column_number": one.column_number,
         "value": one.value, "expected": one.expected, "message": one.message,
@@ -216,7 +246,7 @@ def _finding(one: Finding) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def _rule(rule: Rule) -> ReportRule:
     file = rule.file
     return {
         "id": rule.id, "name": file.name, "asserts": shown(file.asserts, None),
@@ -231,12 +261,12 @@ def _lines(text: str) -> str:
     return "\n".join(shown(line, None) for line in text.strip().splitlines())
 
 
-def _reason(one: Reason) -> dict[str, Any]:
+def _reason(one: Reason) -> ReportReason:
     file = None if one.file is None else shown(one.file, None)
     return {"code": one.code, "file": file, "rule": one.rule, "text": shown(one.text, None)}
 
 
-def _sourced(one: Sourced | None) -> dict[str, Any]:
+def _sourced(one: Sourced | None) -> ReportSetting[str | None]:
     if one is None:
         return {"value": None, "source": "default"}
     return {"value": None if one.value is None else shown(one.value), "source": shown(one.source, None)}
@@ -246,19 +276,18 @@ def _money(amount: Decimal | None) -> str | None:
     return None if amount is None else money(amount)
 
 
-def _ci(environment: Mapping[str, str]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {
-        key: next((shown(environment[name]) for name in names if environment.get(name)), None) for key, names in _CI.items()
-    }
-    server, run_id = environment.get("GITHUB_SERVER_URL"), environment.get("GITHUB_RUN_ID")
+def _ci(environment: Mapping[str, str]) -> ReportCI:
+    found = {key: next((shown(environment[name]) for name in names if environment.get(name)), None) for key, names in _CI.items()}
+    server, run_id, url = environment.get("GITHUB_SERVER_URL"), environment.get("GITHUB_RUN_ID"), environment.get("CI_JOB_URL")
     if server and run_id and found["repository"]:
-        found["url"] = shown(f"{server}/{environment['GITHUB_REPOSITORY']}/actions/runs/{run_id}", 200)
-    else:
-        found["url"] = shown(environment["CI_JOB_URL"], 200) if environment.get("CI_JOB_URL") else None
-    return found
+        url = f"{server}/{environment['GITHUB_REPOSITORY']}/actions/runs/{run_id}"
+    return {
+        "repository": found["repository"], "commit": found["commit"], "actor": found["actor"],
+        "url": shown(url, 200) if url else None,
+    }  # fmt: skip
 
 
-def _host(environment: Mapping[str, str]) -> dict[str, str] | None:
+def _host(environment: Mapping[str, str]) -> ReportHost | None:
     if environment.get("BILLPROOF_NO_HOST"):
         return None
     name = os.uname().nodename if hasattr(os, "uname") else environment.get("COMPUTERNAME", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from billproof.config.file import Config, check_waivers
 from billproof.config.settings import MAX_FINDINGS, Settings
@@ -21,6 +21,9 @@ from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.sandbox.body import SentFile
 from billproof.sandbox.store import Checked
 
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
+
 _FLAGS = ("month_to_date", "expect_total", "fail_on", "policy", "max_findings", "second_opinion")
 
 
@@ -28,7 +31,7 @@ class Result(Record):
     """What came out: the file's figures if it passed, and the report."""
 
     file: Checked | None
-    report: dict[str, Any]
+    report: Report
 
 
 class Checker:

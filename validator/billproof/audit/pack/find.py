@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from billproof.audit.signing.attestation import attestation_path, deviations_of_form, file_statements
 from billproof.audit.verify.report_file import misfits
@@ -27,6 +27,9 @@ from billproof.reading.inputs import NO_EXPORT, find_inputs
 from billproof.reading.source import STANDARD_INPUT, Copy, open_source, private_copy
 from billproof.report.build import SCHEMA, result_sha256
 from billproof.report.render.json import render_json
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
 
 LARGEST_REPORT = 1 << 25
 
@@ -92,7 +95,7 @@ class Kept(Record):
 
     path: str
     data: bytes
-    report: dict[str, Any]
+    report: Report
 
 
 def find_report(one: Receipt, folders: Iterable[str]) -> Kept | None:
@@ -121,7 +124,7 @@ def _reports(one: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
                 yield Kept(path, data, report)
 
 
-def _report(data: bytes, one: Receipt) -> dict[str, Any] | None:
+def _report(data: bytes, one: Receipt) -> Report | None:
     """The report of one file that fits a receipt, if the bytes are as billproof writes it."""
     sha256 = one.document["result_sha256"]
     try:
@@ -130,7 +133,7 @@ def _report(data: bytes, one: Receipt) -> dict[str, Any] | None:
             return None
         written = render_json(found).encode("utf-8") == data and result_sha256(found) == sha256
         fits = written and not list(misfits(found)) and len(found["files"]) == 1 and _was_run_for(found, one)
-        return found if fits else None
+        return cast("Report", found) if fits else None
     except (ValueError, RecursionError):
         return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from billproof.config.file import Config
 from billproof.config.settings import CLOCK, Settings, parse_as_of, policy_of
@@ -25,6 +25,9 @@ from billproof.reading.source import Copy
 from billproof.report.build import build_report
 from billproof.rules.rule import RuleSet
 
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
+
 # What a receipt says that follows from the file and from what it was judged by.
 _FOLLOWS = ("integration", "file", "totals", "waivers", "ruleset", "config", "as_of", "month_to_date")
 
@@ -36,7 +39,7 @@ class NotAsThen(BillproofError):
 class Replay(Record):
     """A report that was made again, with the rule set; `same` if its result is, to the last byte, that of the upload."""
 
-    report: dict[str, Any]
+    report: Report
     same: bool
     ruleset: RuleSet
 
@@ -48,7 +51,7 @@ def replay(copy: Copy, one: Receipt, settings: Settings) -> Replay:
     """
     settings = _as_then(one, settings)
     ruleset = _ruleset_then(one, settings)
-    report: dict[str, Any] = {}
+    report: Report
     for run in _runs(copy, one, settings, ruleset):
         report = build_report(run, run.settings.now, settings.now, {})
         same = report["result_sha256"] == one.document["result_sha256"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
 
 FORMATS = ("text", "json", "html", "sarif", "junit", "github", "gitlab", "markdown")
 
 
-def render(format_: str, report: Mapping[str, Any]) -> str:
+def render(format_: str, report: Report) -> str:
     """The report in one of FORMATS. Its module, `<format>.py`, is loaded only now that it is asked for."""
     from importlib import import_module
 
     module = import_module(f"billproof.report.render.{format_}")
-    renderer: Callable[[Mapping[str, Any]], str] = getattr(module, f"render_{format_}")
+    renderer: Callable[[Report], str] = getattr(module, f"render_{format_}")
     return renderer(report)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from billproof.report.render.phrases import Tree, cents, number
+from billproof.report.render.phrases import cents, number
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import ReportDay, ReportFile, ReportTotals
 
 MONTH_LINES = 6
 
@@ -13,9 +17,9 @@ _MARKS = {"charged": "#", "empty": ".", "missing": "!", "outside": "x", "open": 
 _LEGEND = {"#": "# charges", ".": ". no usage", "!": "! missing", "x": "x outside", "-": "- not ended"}
 
 
-def calendar(one: Tree) -> Iterator[str]:
+def calendar(one: ReportFile) -> Iterator[str]:
     """The lines of a file's calendar; none for what is no cost export."""
-    months: dict[str, list[Tree]] = {}
+    months: dict[str, list[ReportDay]] = {}
     for day in one["days"] if one["export"] in ("cost", "no_usage") else ():
         months.setdefault(day["date"][:7], []).append(day)
     if not months:
@@ -25,31 +29,37 @@ def calendar(one: Tree) -> Iterator[str]:
         marks = [" "] * 31
         for day in days:
             marks[int(day["date"][8:]) - 1] = _MARKS[day["state"]]
-        yield f"  {month}    {''.join(marks)}    {_legend(days, one)}"
+        yield f"  {month}    {''.join(marks)}    {_legend(days, one['totals'])}"
     if len(months) > MONTH_LINES:
         yield f"  and {len(months) - MONTH_LINES} more months"
 
 
-def _legend(days: Sequence[Tree], one: Tree) -> str:
+def _legend(days: Sequence[ReportDay], totals: ReportTotals | None) -> str:
     parts = []
     for state, mark in _MARKS.items():
         of_state = [day for day in days if day["state"] == state]
         if not of_state:
             continue
         text = _LEGEND[mark]
-        if state == "missing":
-            text += f" {runs(of_state)}" + ("" if one["totals"]["amount"] is not None else ", or not readable")
-        if state == "outside":
-            amounts = [day["amount"] for day in of_state]
-            rows = sum(day["rows"] for day in of_state)
-            text += f": {number(rows, 'row')}"
-            if None not in amounts and one["totals"]["currency"]:
-                text += f", {cents(str(sum(map(Decimal, amounts))))} {one['totals']['currency']}"
-        parts.append(text)
+        detail = day_detail(state, of_state, totals)
+        parts.append(text + (detail and f"{':' if state == 'outside' else ''} {detail}"))
     return "   ".join(parts)
 
 
-def runs(days: Sequence[Tree]) -> str:
+def day_detail(state: str, days: Sequence[ReportDay], totals: ReportTotals | None) -> str:
+    """Which days are missing (`1 to 3`), or what lies outside the month (`3 rows, 12.50 usd`); nothing for other states."""
+    if state == "missing":
+        return runs(days) + (", or not readable" if totals is None or totals["amount"] is None else "")
+    if state != "outside":
+        return ""
+    amounts = [Decimal(day["amount"]) for day in days if day["amount"] is not None]
+    text = number(sum(day["rows"] for day in days), "row")
+    if len(amounts) == len(days) and totals is not None and totals["currency"]:
+        text += f", {cents(str(sum(amounts)))} {totals['currency']}"
+    return text
+
+
+def runs(days: Sequence[ReportDay]) -> str:
     """Days of one month as people say them, the first four runs of them: `1 to 3, 7 and 2 more`."""
     numbers = [int(day["date"][8:]) for day in days]
     found: list[list[int]] = []

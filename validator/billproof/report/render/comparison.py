@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING
 
 from billproof.model.values import cents
 
-Tree = Mapping[str, Any]
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import ReportFile
+
 LINES = 8
 
 
-def comparison(one: Tree) -> Iterator[str]:
+def comparison(one: ReportFile) -> Iterator[str]:
     """Days and projects that differ from the last accepted upload, the largest falls first; nothing if nothing fell."""
     before, totals = one.get("last_upload"), one["totals"]
     if before is None or totals is None or totals["amount"] is None:
         return
     days = {day["date"]: Decimal(day["amount"]) for day in one["days"] if day["rows"] and day["amount"] is not None}
-    projects = {group["id"]: Decimal(group["amount"]) for group in totals["by_project"]}
+    projects = {group["id"]: Decimal(group["amount"] or 0) for group in totals["by_project"]}
     accepted_days = {day["date"]: Decimal(day["amount"]) for day in before["days"]}
     accepted_projects = {group["id"]: Decimal(group["amount"]) for group in before["by_project"]}
     if len(totals["by_project"]) < len(accepted_projects) and any(name.startswith("other (") for name in projects):

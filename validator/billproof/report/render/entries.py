@@ -10,11 +10,13 @@ import hashlib
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from billproof.model.record import Record
 from billproof.report.render import phrases
-from billproof.report.render.phrases import Tree
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report, ReportFile, ReportFinding, ReportOutcome
 
 Weight = Literal["unproved", "error", "warning", "note"]
 
@@ -39,7 +41,7 @@ class Entry(Record):
     fingerprint: str = ""
 
 
-def entries(report: Tree) -> list[Entry]:
+def entries(report: Report) -> list[Entry]:
     """Every fault that the report holds, in order. A fingerprint stays when rows are added elsewhere; no two are equal."""
     found = [(0, entry) for entry in _unproved(report)]
     for one in report["files"]:
@@ -55,14 +57,14 @@ def entries(report: Tree) -> list[Entry]:
     return [entry for _, _, entry in sorted(marked, key=lambda one: one[:2])]
 
 
-def _unproved(report: Tree) -> Iterator[Entry]:
+def _unproved(report: Report) -> Iterator[Entry]:
     for reason, text in phrases.unproved(report):
         path = _configuration(report) if reason["file"] is None else source_path(reason["file"])
         mark = f"{reason['code']} {reason['rule']}"
         yield Entry("unproved", path, UNPROVED, "nothing-known", f"Not proved: {text}", fingerprint=mark)
 
 
-def _entry(one: Tree, outcome: Tree, finding: Tree, fix: str) -> Entry:
+def _entry(one: ReportFile, outcome: ReportOutcome, finding: ReportFinding, fix: str) -> Entry:
     related = tuple(place["line"] for place in finding["related"] if place["line"] is not None)
     text = phrases.with_reason(phrases.description(finding), outcome)
     return Entry(
@@ -76,7 +78,7 @@ def source_path(path: str) -> str:
     return STANDARD_INPUT if path == "-" else posixpath.normpath(path)
 
 
-def _configuration(report: Tree) -> str:
+def _configuration(report: Report) -> str:
     """Where a run without a file is put right."""
     config = report["settings"]["config"]
     return source_path(config["path"]) if config else "billproof.yaml"
@@ -86,7 +88,7 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
 
 
-def with_rest(found: Sequence[Entry], report: Tree, limit: int) -> list[Entry]:
+def with_rest(found: Sequence[Entry], report: Report, limit: int) -> list[Entry]:
     """At most `limit` of the entries; where that is not all, the last says how many more, as grave as the gravest of them."""
     shown, more = capped(found, report, limit)
     if more:
@@ -98,7 +100,7 @@ def with_rest(found: Sequence[Entry], report: Tree, limit: int) -> list[Entry]:
 
 
 def capped(
-    found: Sequence[Entry], report: Tree, limit: int, weights: Sequence[Weight] = WEIGHTS
+    found: Sequence[Entry], report: Report, limit: int, weights: Sequence[Weight] = WEIGHTS
 ) -> tuple[list[Entry], dict[Weight, int]]:
     """The entries of some weights if there are at most `limit`; else one fewer than that, and how many are left out."""
     wanted = [entry for entry in found if entry.weight in weights]
@@ -108,7 +110,7 @@ def capped(
     return shown, _left_out(report, shown, weights)
 
 
-def _left_out(report: Tree, shown: Sequence[Entry], weights: Sequence[Weight]) -> dict[Weight, int]:
+def _left_out(report: Report, shown: Sequence[Entry], weights: Sequence[Weight]) -> dict[Weight, int]:
     """How many faults there are beside those shown, gravest first; true where the report keeps only the first places."""
     cap = report["settings"]["max_findings"]["value"]
     total: Counter[Weight] = Counter(entry.weight for entry in _unproved(report))

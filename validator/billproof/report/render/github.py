@@ -7,23 +7,26 @@ more there are. Values are escaped as actions/toolkit does (packages/core/src/co
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from billproof.report.render.entries import STANDARD_INPUT, Entry, Weight, and_more, capped, entries
-from billproof.report.render.phrases import Tree
 from billproof.report.render.text import render_text
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
 
 LIMIT = 10
 
 _COMMANDS: dict[str, tuple[Weight, ...]] = {"error": ("unproved", "error"), "warning": ("warning",), "notice": ("note",)}
 
 
-def render_github(report: Tree) -> str:
+def render_github(report: Report) -> str:
     """The report as text, and each fault that fits as a workflow command on a line of its own."""
     found = entries(report)
     return render_text(report) + "".join(line for command in _COMMANDS for line in _annotations(command, found, report))
 
 
-def _annotations(command: str, found: Sequence[Entry], report: Tree) -> Iterator[str]:
+def _annotations(command: str, found: Sequence[Entry], report: Report) -> Iterator[str]:
     shown, more = capped(found, report, LIMIT, _COMMANDS[command])
     for entry in shown:
         text = "\n".join(part for part in (entry.text, entry.fix and f"What to do: {entry.fix}") if part)

@@ -7,17 +7,19 @@ so the last one says how many more there are.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from billproof.report.render.entries import Entry, Weight, entries, with_rest
-from billproof.report.render.phrases import Tree
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
 
 LIMIT = 5_000
 
 _SEVERITIES: dict[Weight, str] = {"unproved": "blocker", "error": "major", "warning": "minor", "note": "info"}
 
 
-def render_gitlab(report: Tree) -> str:
+def render_gitlab(report: Report) -> str:
     """The faults as JSON; `[]` for a pass without any. What is unproved is a blocker."""
     issues = [_issue(entry) for entry in with_rest(entries(report), report, LIMIT)]
     return json.dumps(issues, indent=2, ensure_ascii=False) + "\n"

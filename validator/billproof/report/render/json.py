@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 
-def render_json(report: Mapping[str, Any]) -> str:
-    """The report as indented JSON in UTF-8, ending in one line feed."""
-    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+def render_json(document: Mapping[str, object]) -> str:
+    """A document, such as a report or a status, as indented JSON, ending in one line feed."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

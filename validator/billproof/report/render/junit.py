@@ -11,12 +11,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from billproof.report.render import phrases
 from billproof.report.render.entries import source_path
-from billproof.report.render.phrases import Tree
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report, ReportFile, ReportOutcome
 
 PLACES = 20
 
@@ -24,7 +27,7 @@ PLACES = 20
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render_junit(report: Tree) -> str:
+def render_junit(report: Report) -> str:
     """The report as XML in UTF-8."""
     root = Element("testsuites", name="billproof")
     names: Counter[str] = Counter()
@@ -54,7 +57,7 @@ def _count(parent: Element, cases: Iterable[Element]) -> None:
         parent.set(count, str(sum(case.find(kind) is not None for case in found)))
 
 
-def _cases(one: Tree, report: Tree) -> Iterator[Element]:
+def _cases(one: ReportFile, report: Report) -> Iterator[Element]:
     if one["verdict"] == "unproved":
         yield _unproved(one["path"], report)
     for outcome in one["outcomes"]:
@@ -70,14 +73,14 @@ def _cases(one: Tree, report: Tree) -> Iterator[Element]:
         yield case
 
 
-def _unproved(path: str | None, report: Tree) -> Element:
+def _unproved(path: str | None, report: Report) -> Element:
     case = Element("testcase", name="UNPROVED")
     texts = [text for reason, text in phrases.unproved(report) if reason["file"] == path]
     _tell(case, "error", "\n".join(texts + [phrases.NO_FILE] * (path is None)), type="unproved")
     return case
 
 
-def _tell_failure(case: Element, outcome: Tree, one: Tree, report: Tree) -> None:
+def _tell_failure(case: Element, outcome: ReportOutcome, one: ReportFile, report: Report) -> None:
     findings = outcome["findings"]
     if findings and findings[0]["line"] is not None:
         case.set("line", str(findings[0]["line"]))

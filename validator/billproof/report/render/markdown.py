@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from billproof.report.render import phrases
 from billproof.report.render.calendar import calendar
-from billproof.report.render.phrases import Tree
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report, ReportFile, ReportOutcome
 
 ROOM = 900_000
 
@@ -19,7 +22,7 @@ _VERDICTS = ("unproved", "fail", "pass")
 _SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "$": "&#36;", "@": "@&#8203;", "#": "#&#8203;"}
 
 
-def render_markdown(report: Tree) -> str:
+def render_markdown(report: Report) -> str:
     """The report as Markdown; text of the file stands in it as text, whatever it looks like."""
     if not report["files"]:
         return f"## UNPROVED: {escaped(report['reasons'][0]['text'])}\n\n{escaped(phrases.NO_FILE)}\n"
@@ -42,11 +45,11 @@ def _fitting(parts: Sequence[str], room: int) -> list[str]:
     return [part for part, length in zip(parts, lengths, strict=True) if length <= room]
 
 
-def _heading(one: Tree, report: Tree) -> str:
+def _heading(one: ReportFile, report: Report) -> str:
     return f"## {escaped(phrases.headline(one, report).replace('  ', ': ', 1))}"
 
 
-def _overview(files: Sequence[Tree], report: Tree) -> Iterator[str]:
+def _overview(files: Sequence[ReportFile], report: Report) -> Iterator[str]:
     yield f"# {report['verdict'].upper()}: {escaped(phrases.verdicts(report))}"
     yield ""
     yield "| File | Verdict | Month | Total |"
@@ -62,7 +65,7 @@ def _overview(files: Sequence[Tree], report: Tree) -> Iterator[str]:
         yield _row(f"and {len(rows) - len(shown):,} more", "", "", "")
 
 
-def _file(one: Tree, report: Tree) -> Iterator[str]:
+def _file(one: ReportFile, report: Report) -> Iterator[str]:
     if one.get("error"):
         yield from ("", f"**Why:** {escaped(one['error'])}")
         return
@@ -82,7 +85,7 @@ def _file(one: Tree, report: Tree) -> Iterator[str]:
     yield from (_row(label, text) for label, text in phrases.facts(one))
 
 
-def _rules(one: Tree) -> Iterator[str]:
+def _rules(one: ReportFile) -> Iterator[str]:
     """The rules that failed, each with its first place, then those that were signed for, lack a setting or broke down."""
     rows = []
     for outcome in phrases.by_level(phrases.failed(one)):
@@ -98,7 +101,7 @@ def _rules(one: Tree) -> Iterator[str]:
         yield from ("", "| Rule | Level | Found | Where |", "|---|---|---|---|", *rows)
 
 
-def _rule(outcome: Tree) -> str:
+def _rule(outcome: ReportOutcome) -> str:
     return f"{outcome['rule']} {outcome['name']}"
 
 

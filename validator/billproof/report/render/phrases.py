@@ -6,14 +6,23 @@ Everything comes from the report (v1), whose text may be shown as it stands; eac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import TYPE_CHECKING
 
 from billproof.model.results import HINDRANCES
 from billproof.model.values import month_end, month_name, rfc3339, shown
 
-Tree = Mapping[str, Any]
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import (
+        Report,
+        ReportEarlierUpload,
+        ReportFile,
+        ReportFinding,
+        ReportOutcome,
+        ReportReason,
+        ReportTotals,
+    )
 
 LEVELS = {"error": 0, "warning": 1, "note": 2}
 TOP_GROUPS = 50
@@ -25,7 +34,7 @@ _STATES = (
 )  # fmt: skip
 
 
-def headline(one: Tree, report: Tree) -> str:
+def headline(one: ReportFile, report: Report) -> str:
     """A file's verdict in a sentence, the word first: `FAIL  cost.csv must not be uploaded as October 2025`."""
     # Exports of several organizations have the same name: with more than one file, the path tells them apart.
     name, month = one["path" if len(report["files"]) > 1 else "name"], _month_words(one, report)
@@ -42,12 +51,12 @@ def headline(one: Tree, report: Tree) -> str:
     )
 
 
-def _hinders(outcome: Tree) -> bool:
+def _hinders(outcome: ReportOutcome) -> bool:
     """Whether a check may pass with it and an upload may not."""
     return outcome["state"] in ("not_run", "off") or (outcome["state"] == "failed" and outcome["level"] != "note")
 
 
-def _month_words(one: Tree, report: Tree) -> str:
+def _month_words(one: ReportFile, report: Report) -> str:
     month = one["month"]["value"]
     if not month:
         return ""
@@ -59,7 +68,7 @@ def _month_words(one: Tree, report: Tree) -> str:
     return month_name(month)
 
 
-def concessions(one: Tree, report: Tree) -> Iterator[str]:
+def concessions(one: ReportFile, report: Report) -> Iterator[str]:
     """Rules that are off, or count for less here than as shipped: said beside the verdict, not deep in a list."""
     for outcome in one["outcomes"]:
         if outcome["state"] == "off":
@@ -70,7 +79,7 @@ def concessions(one: Tree, report: Tree) -> Iterator[str]:
             yield f"{text}; so it would not be uploaded"
 
 
-def what_to_do(one: Tree, report: Tree) -> str:
+def what_to_do(one: ReportFile, report: Report) -> str:
     """The next step for a file: that of its cause, else that of the gravest rule that failed; nothing for notes."""
     if one.get("diagnosis"):
         fix: str = one["diagnosis"]["fix"]
@@ -79,20 +88,20 @@ def what_to_do(one: Tree, report: Tree) -> str:
     return fix_of(grave[0], one, report) if grave else ""
 
 
-def fix_of(outcome: Tree, one: Tree, report: Tree) -> str:
+def fix_of(outcome: ReportOutcome, one: ReportFile, report: Report) -> str:
     """The next step for one failed rule: that of the cause which explains it, else its own."""
     if outcome["rule"] in one.get("diagnosis", {}).get("rules", ()):
         return str(one["diagnosis"]["fix"])
     return next((str(rule["fix"]) for rule in report["ruleset"]["rules"] if rule["id"] == outcome["rule"]), "")
 
 
-def facts(one: Tree) -> Iterator[tuple[str, str]]:
+def facts(one: ReportFile) -> Iterator[tuple[str, str]]:
     """What is known of a file that was read, each with its label: organization, month, total, rows, bytes."""
     totals = one["totals"]
     if one["organization"]["value"] is not None:
         yield "Organization", _organization(one)
     if one["month"]["value"] is not None:
-        yield "Month", _month(one)
+        yield "Month", _month(one, one["month"]["value"])
     if totals is not None:
         amount = totals["amount"]
         exact = f"   exactly {amount}" if amount is not None and cents(amount).replace(",", "") != amount else ""
@@ -104,21 +113,20 @@ def facts(one: Tree) -> Iterator[tuple[str, str]]:
         yield "File", f"{one['bytes']:,} bytes, sha256 {one['sha256'][:12]}…"
 
 
-def _last_upload(last: Tree) -> str:
+def _last_upload(last: ReportEarlierUpload) -> str:
     """What the destination accepted before, which this file is compared with and would replace."""
     amount = f"{cents(last['amount'])} {last['currency']}"
     return f"{amount}, {number(len(last['days']), 'day')}, accepted by {last['destination']} on {last['finished'][:10]}"
 
 
-def _organization(one: Tree) -> str:
+def _organization(one: ReportFile) -> str:
     value, source = one["organization"]["value"], one["organization"]["source"]
     if source == "inferred":
         return f"{value} (read from the file, not compared with yours)"
     return f"{value} (every charge is of it; from {source})"
 
 
-def _month(one: Tree) -> str:
-    month = one["month"]["value"]
+def _month(one: ReportFile, month: str) -> str:
     inside = [day for day in one["days"] if day["date"].startswith(month)]
     present = sum(1 for day in inside if day["rows"])
     days = f"all {present} days" if present == len(inside) else f"{present} of {len(inside)} days"
@@ -126,7 +134,7 @@ def _month(one: Tree) -> str:
     return f"{month}, {days} ({source})"
 
 
-def _rows(totals: Tree) -> str:
+def _rows(totals: ReportTotals) -> str:
     groups = [group for group in totals["by_project"] if group["id"]]
     rest = re.fullmatch(r"other \(([0-9,]+)\)", groups[-1]["id"]) if len(totals["by_project"]) > TOP_GROUPS else None
     projects = len(groups) - 1 + int(rest[1].replace(",", "")) if rest else len(groups)
@@ -135,24 +143,24 @@ def _rows(totals: Tree) -> str:
     return text + (f"; {number(empty, 'day')} without usage" if empty else "")
 
 
-def failed(one: Tree) -> list[Tree]:
+def failed(one: ReportFile) -> list[ReportOutcome]:
     """The outcomes of a file's failed rules; those that somebody signed for are not among them."""
     return [outcome for outcome in one["outcomes"] if outcome["state"] == "failed"]
 
 
-def by_level(outcomes: Sequence[Tree]) -> list[Tree]:
+def by_level(outcomes: Sequence[ReportOutcome]) -> list[ReportOutcome]:
     """Errors first, then warnings, then notes."""
     return sorted(outcomes, key=lambda outcome: (LEVELS[outcome["level"]], outcome["rule"]))
 
 
-def stops(outcome: Tree, report: Tree) -> bool:
+def stops(outcome: ReportOutcome, report: Report) -> bool:
     """Whether a failed rule of this level fails its file: errors do, warnings where the policy says so, notes never."""
     strict: bool = report["policy"]["policy"] == "upload" or report["policy"]["fail_on"] == "warning"
     level: str = outcome["level"]
     return level == "error" or (strict and level == "warning")
 
 
-def first_message(outcome: Tree) -> str:
+def first_message(outcome: ReportOutcome) -> str:
     """The first finding's message, and how many more there are."""
     message: str = outcome["findings"][0]["message"] if outcome["findings"] else "fails"
     violations = outcome["violations"]
@@ -161,7 +169,7 @@ def first_message(outcome: Tree) -> str:
     return message
 
 
-def description(finding: Tree) -> str:
+def description(finding: ReportFinding) -> str:
     """A finding in a line: its message and, where the message does not show it, the cell as it stands in the file."""
     message, value = finding["message"], finding["value"]
     if value is None or not finding["column"] or value in message:
@@ -169,12 +177,12 @@ def description(finding: Tree) -> str:
     return shown(f'{message}; {finding["column"]} is "{value}"', None)
 
 
-def with_reason(text: str, outcome: Tree) -> str:
+def with_reason(text: str, outcome: ReportOutcome) -> str:
     """A failed rule's text and, if somebody signed for it in vain, why that does not count."""
     return f"{text}; {outcome['reason']}" if outcome.get("reason") else text
 
 
-def place(path: str, finding: Tree) -> str:
+def place(path: str, finding: ReportFinding) -> str:
     """`file:line:column` as editors take it; the file alone where the finding is of the whole file."""
     parts = [path] + ([str(finding["line"])] if finding["line"] is not None else [])
     if finding["line"] is not None and finding["column"]:
@@ -182,21 +190,21 @@ def place(path: str, finding: Tree) -> str:
     return shown(":".join(parts), None)
 
 
-def signature(outcome: Tree) -> str:
+def signature(outcome: ReportOutcome) -> str:
     """Who signed for a failed rule, until when, where, and why."""
     waiver = outcome["waiver"]
     return f"signed for by {waiver['owner']} until {waiver['expires']} ({waiver['at']}): {waiver['reason']}"
 
 
-def unproved(report: Tree) -> Iterator[tuple[Tree, str]]:
+def unproved(report: Report) -> Iterator[tuple[ReportReason, str]]:
     """The reasons why nothing is known, of a file or of the run, each in words: with the next step where there is one."""
     errors = {one["path"]: one["error"] for one in report["files"] if one.get("error")}
     for reason in report["reasons"]:
         if reason["code"] != "failed":
-            yield reason, errors.get(reason["file"], reason["text"])
+            yield reason, errors.get(reason["file"] or "", reason["text"])
 
 
-def unspoken(outcome: Tree) -> str:
+def unspoken(outcome: ReportOutcome) -> str:
     """Why a rule has neither passed nor failed, in words."""
     if outcome["state"] == "blocked":
         return f"could not look because of {outcome['blocked_by']}"
@@ -204,7 +212,7 @@ def unspoken(outcome: Tree) -> str:
     return ": ".join(part for part in (words[outcome["state"]], outcome.get("reason")) if part)
 
 
-def counts(one: Tree) -> str:
+def counts(one: ReportFile) -> str:
     """How many rules of a file came out how: `43 rules passed, 1 failed, 2 had nothing to look at`."""
     states = [outcome["state"] for outcome in one["outcomes"]]
     parts = [f"{number(states.count('passed'), 'rule')} passed"]
@@ -218,14 +226,14 @@ def counts(one: Tree) -> str:
     return ", ".join(parts)
 
 
-def verdicts(report: Tree) -> str:
+def verdicts(report: Report) -> str:
     """`3 files: 1 passed, 1 failed, 1 unproved`."""
-    words = [one["verdict"] for one in report["files"]]
+    words: list[str] = [one["verdict"] for one in report["files"]]
     parts = [f"{words.count(word)} {text}" for word, text in (("pass", "passed"), ("fail", "failed"), ("unproved", "unproved"))]
     return f"{len(words)} files: {', '.join(parts)}"
 
 
-def ending(report: Tree) -> Iterator[str]:
+def ending(report: Report) -> Iterator[str]:
     """What is said once, after the files: the configuration that was used, and whether they would be uploaded."""
     if report["settings"]["config"]:
         yield f"Configuration: {report['settings']['config']['path']}"
@@ -233,7 +241,7 @@ def ending(report: Tree) -> Iterator[str]:
         yield f"Would be uploaded: {would_be_uploaded(report)}"
 
 
-def would_be_uploaded(report: Tree) -> str:
+def would_be_uploaded(report: Report) -> str:
     """`yes`, or `no: OC206, OC309`: rules by id, all else in words."""
     because = report["upload"]["because"]
     rules = [one for one in because if one not in HINDRANCES]

@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from billproof.report.render.entries import MORE, UNPROVED, Entry, Weight, entries, with_rest
 from billproof.report.render.markdown import escaped, fenced
-from billproof.report.render.phrases import Tree
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report, ReportRule
 
 LIMIT = 5_000
 LONGEST = 1_024
@@ -24,21 +26,22 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 
 _LEVELS: dict[Weight, str] = {"unproved": "error", "error": "error", "warning": "warning", "note": "note"}
 _PRIORITIES = {"error": "error", "warning": "warning", "note": "recommendation"}
-_OWN_RULES = (
+_OWN_RULES: tuple[ReportRule, ...] = (
     {
-        "id": UNPROVED, "name": "nothing-known", "level": "error", "refs": (),
+        "id": UNPROVED, "name": "nothing-known", "level": "error", "shipped_level": "error", "waivable": False, "refs": [],
         "asserts": "Every file was read to its last byte and every rule ran.",
         "why": "A file about which nothing is known has not passed.", "fix": "Do what the message says, then run it again.",
     },
     {
-        "id": MORE, "name": "not-listed", "level": "note", "refs": (), "asserts": "Every fault is listed.",
+        "id": MORE, "name": "not-listed", "level": "note", "shipped_level": "note", "waivable": False, "refs": [],
+        "asserts": "Every fault is listed.",
         "why": "GitHub shows at most 5,000 alerts, and a report keeps the first places of each rule.",
         "fix": "Mend what is listed, then run it again; the counts of the report are true.",
     },
 )  # fmt: skip
 
 
-def render_sarif(report: Tree) -> str:
+def render_sarif(report: Report) -> str:
     """The failures as a SARIF log of one run."""
     rules = [_rule(rule) for rule in (*report["ruleset"]["rules"], *_OWN_RULES)]
     numbers = {rule["id"]: number for number, rule in enumerate(rules)}
@@ -52,7 +55,7 @@ def render_sarif(report: Tree) -> str:
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
 
 
-def _rule(rule: Tree) -> dict[str, Any]:
+def _rule(rule: ReportRule) -> dict[str, Any]:
     steps = (rule["why"], f"What to do: {rule['fix']}", *(f"See: {one}" for one in rule["refs"]))
     formatted = (
         escaped(rule["why"]),
@@ -71,7 +74,7 @@ def _rule(rule: Tree) -> dict[str, Any]:
     }
 
 
-def _invocation(found: Sequence[Entry], report: Tree) -> dict[str, Any]:
+def _invocation(found: Sequence[Entry], report: Report) -> dict[str, Any]:
     notes = [
         {"level": "error", "message": {"text": _message(entry.text)}, "locations": [_location(entry)]}
         for entry in found

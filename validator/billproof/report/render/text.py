@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from billproof.model.values import shown
 from billproof.report.render import phrases
 from billproof.report.render.calendar import calendar
-from billproof.report.render.phrases import Tree
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report, ReportFile, ReportFinding, ReportOutcome, ReportSecondOpinion
 
 Detail = Literal["quiet", "normal", "verbose"]
 
@@ -20,7 +22,7 @@ RULE_LINES = 12
 WAIVER_DAYS = 90
 
 
-def render_text(report: Tree, detail: Detail = "normal", explain: bool = False) -> str:
+def render_text(report: Report, detail: Detail = "normal", explain: bool = False) -> str:
     """The report as text for a terminal or a log. `quiet` keeps the verdicts, `verbose` adds every place.
 
     `explain` adds to each failed rule why it matters, what to do, and where that is from; it adds nothing to a verdict alone.
@@ -34,7 +36,7 @@ def render_text(report: Tree, detail: Detail = "normal", explain: bool = False) 
     return "\n".join((joined, *_ending(report))) + "\n"
 
 
-def _file(one: Tree, report: Tree, detail: Detail, explain: bool) -> Iterator[str]:
+def _file(one: ReportFile, report: Report, detail: Detail, explain: bool) -> Iterator[str]:
     yield phrases.headline(one, report)
     if detail == "quiet":
         return
@@ -67,7 +69,7 @@ def _file(one: Tree, report: Tree, detail: Detail, explain: bool) -> Iterator[st
     yield from _limits(one, report)
 
 
-def _cause(one: Tree, report: Tree) -> Iterator[str]:
+def _cause(one: ReportFile, report: Report) -> Iterator[str]:
     diagnosis = one.get("diagnosis")
     if diagnosis:
         yield ""
@@ -79,12 +81,12 @@ def _cause(one: Tree, report: Tree) -> Iterator[str]:
         yield from _labelled("What to do", fix, keep_lines=diagnosis is not None)
 
 
-def _facts(one: Tree) -> Iterator[str]:
+def _facts(one: ReportFile) -> Iterator[str]:
     for label, text in phrases.facts(one):
         yield f"  {label:<14}{text}"
 
 
-def _rules(one: Tree, report: Tree, detail: Detail, explain: bool) -> Iterator[str]:
+def _rules(one: ReportFile, report: Report, detail: Detail, explain: bool) -> Iterator[str]:
     failed = phrases.by_level(phrases.failed(one))
     behind = one.get("diagnosis", {}).get("rules", [])
     whole = detail == "verbose" or explain
@@ -111,7 +113,7 @@ def _rules(one: Tree, report: Tree, detail: Detail, explain: bool) -> Iterator[s
             yield from _wrap(f"  {outcome['rule']} {outcome['name']}  {phrases.signature(outcome)}", " " * 8)
 
 
-def _explanation(outcome: Tree, one: Tree, report: Tree) -> Iterator[str]:
+def _explanation(outcome: ReportOutcome, one: ReportFile, report: Report) -> Iterator[str]:
     """Why a failed rule matters, what to do unless that is said above, and where it is from."""
     rule = next(rule for rule in report["ruleset"]["rules"] if rule["id"] == outcome["rule"])
     fix = rule["fix"] if rule["fix"] != phrases.what_to_do(one, report) else ""
@@ -128,7 +130,7 @@ def _wrap(text: str, indent: str) -> list[str]:
     return wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def _place(finding: Tree, one: Tree) -> str:
+def _place(finding: ReportFinding, one: ReportFile) -> str:
     """`file:line:column  "value"`, as editors take it; nothing where the finding is of the whole file."""
     if finding["line"] is None:
         return ""
@@ -137,7 +139,7 @@ def _place(finding: Tree, one: Tree) -> str:
     return phrases.place(one["path"], finding) + value + expected
 
 
-def _counts(one: Tree) -> Iterator[str]:
+def _counts(one: ReportFile) -> Iterator[str]:
     lacking, crashed, unseen = (_in_state(one, state) for state in ("not_run", "crashed", "blocked"))
     yield f"  {phrases.counts(one)}" + (":" if lacking else "")
     reasons: dict[str, list[str]] = {}
@@ -157,18 +159,18 @@ def _counts(one: Tree) -> Iterator[str]:
         yield from _second_opinion(one["second_opinion"])
 
 
-def _in_state(one: Tree, state: str) -> list[Tree]:
+def _in_state(one: ReportFile, state: str) -> list[ReportOutcome]:
     return [outcome for outcome in one["outcomes"] if outcome["state"] == state]
 
 
-def _second_opinion(opinion: Tree) -> Iterator[str]:
+def _second_opinion(opinion: ReportSecondOpinion) -> Iterator[str]:
     word = "finds no fault" if opinion["valid"] else f"finds {len(opinion['errors'])} faults"
     yield f"  Second opinion: {opinion['tool']} {word}"
     for text in opinion["disagreements"][:3]:
         yield from _wrap(f"    {text}", "      ")
 
 
-def _waivers_to_paste(one: Tree, report: Tree) -> Iterator[str]:
+def _waivers_to_paste(one: ReportFile, report: Report) -> Iterator[str]:
     waivable = {rule["id"] for rule in report["ruleset"]["rules"] if rule["waivable"]}
     failed = [outcome for outcome in phrases.failed(one) if phrases.stops(outcome, report)]
     if any(reason["code"] != "failed" and reason["file"] == one["path"] for reason in report["reasons"]):
@@ -195,7 +197,7 @@ def _yaml(organization: str | None) -> str:
     return (organization or "ORGANIZATION") if plain else json.dumps(organization, ensure_ascii=False)
 
 
-def _limits(one: Tree, report: Tree) -> Iterator[str]:
+def _limits(one: ReportFile, report: Report) -> Iterator[str]:
     if one["verdict"] != "pass":
         return
     texts = [text[0].lower() + text[1:].rstrip(".") for text in report["does_not_prove"]]
@@ -203,15 +205,14 @@ def _limits(one: Tree, report: Tree) -> Iterator[str]:
         yield from _wrap(f"  No file can show {'; or '.join(texts)}.", "    ")
     if any(outcome["level"] != "note" for outcome in phrases.failed(one)):
         return
-    total, expected = one["totals"]["amount"], report["settings"]["expect_total"]["value"]
-    if total is not None and expected is None:
+    if one["totals"] is not None and one["totals"]["amount"] is not None and report["settings"]["expect_total"]["value"] is None:
         yield "    Let billproof compare the total with what you see there: --expect-total AMOUNT"
     if report["settings"]["config"] is None and report["settings"]["ruleset"]["source"] == "default":
         yield ""
         yield f"Next  billproof init {_quoted(one['path'])}   writes billproof.yaml for this organization"
 
 
-def _ending(report: Tree) -> Iterator[str]:
+def _ending(report: Report) -> Iterator[str]:
     for text in phrases.ending(report):
         yield from _wrap(text, "  ")
 

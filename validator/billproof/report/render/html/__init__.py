@@ -9,16 +9,20 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from billproof.report.render.html.closing import closing
 from billproof.report.render.html.elements import Element, Node, element, write
 from billproof.report.render.html.file import beside_the_verdict, file_sections, section
 from billproof.report.render.html.index import anchor, index
 from billproof.report.render.html.words import stamp
-from billproof.report.render.phrases import Tree, headline, verdicts
+from billproof.report.render.phrases import headline, verdicts
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report, ReportFile
 
 
-def render_html(report: Tree) -> str:
+def render_html(report: Report) -> str:
     """The report as an HTML document in UTF-8. Outside its last section it is the same for the same result."""
     style = Path(__file__).with_name("style.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
@@ -32,7 +36,7 @@ def render_html(report: Tree) -> str:
     )
 
 
-def _verdict(report: Tree) -> tuple[str, str]:
+def _verdict(report: Report) -> tuple[str, str]:
     """The verdict on the run as a word and a sentence."""
     files = report["files"]
     if len(files) == 1:
@@ -44,7 +48,7 @@ def _verdict(report: Tree) -> tuple[str, str]:
     return word, verdicts(report)
 
 
-def _body(report: Tree) -> Element:
+def _body(report: Report) -> Element:
     files = report["files"]
     _, sentence = _verdict(report)
     tool = f"{report['tool']['name']} {report['tool']['version']} · {report['ruleset']['name']} {report['ruleset']['version']}"
@@ -55,7 +59,7 @@ def _body(report: Tree) -> Element:
     return element("body", head, element("main", *_main(report), *closing(report)), element("footer", _footer(report)))
 
 
-def _main(report: Tree) -> Iterator[Node]:
+def _main(report: Report) -> Iterator[Node]:
     files = report["files"]
     if not files:
         yield element("p", "Name a file or a folder: ", element("code", "billproof check cost_2025-10-01_2025-10-31.csv"))
@@ -67,7 +71,7 @@ def _main(report: Tree) -> Iterator[Node]:
             yield _one_of_several(number, one, report)
 
 
-def _one_of_several(number: int, one: Tree, report: Tree) -> Element:
+def _one_of_several(number: int, one: ReportFile, report: Report) -> Element:
     _, _, sentence = headline(one, report).partition("  ")
     head = element(
         "header", stamp(one["verdict"], "p"), element("h2", element("bdi", sentence), id=anchor(number)),
@@ -76,5 +80,5 @@ def _one_of_several(number: int, one: Tree, report: Tree) -> Element:
     return element("article", head, *file_sections(one, report, 3, anchor(number)), class_="file", aria_labelledby=anchor(number))
 
 
-def _footer(report: Tree) -> Element:
+def _footer(report: Report) -> Element:
     return element("p", f"Made by billproof {report['tool']['version']} from {report['schema']}.")

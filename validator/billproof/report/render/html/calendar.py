@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from billproof.model.values import month_name
-from billproof.report.render.calendar import runs
+from billproof.report.render.calendar import day_detail
 from billproof.report.render.html.elements import Element, Node, element
-from billproof.report.render.html.words import amount, day_state, total
-from billproof.report.render.phrases import Tree, cents, number
+from billproof.report.render.html.words import amount, day_state
+from billproof.report.render.phrases import cents, number
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import ReportDay, ReportFile, ReportTotals
 
 MONTHS = 6
 FEW = 8
@@ -23,9 +27,9 @@ _SLOT = (100 - _LEFT) / 31
 _TOP, _FLOOR, _LABELS = 10, 112, 128
 
 
-def months(one: Tree) -> Iterator[Node]:
+def months(one: ReportFile) -> Iterator[Node]:
     """A figure for each month of the file, the first six; nothing if the file has no day."""
-    found: dict[str, list[Tree]] = {}
+    found: dict[str, list[ReportDay]] = {}
     for day in one["days"] if one["export"] in ("cost", "no_usage") else ():
         found.setdefault(day["date"][:7], []).append(day)
     currency = one["totals"]["currency"] if one["totals"] else None
@@ -40,7 +44,7 @@ def months(one: Tree) -> Iterator[Node]:
         yield _exactly(one["days"], currency)
 
 
-def _calendar(month: str, days: Sequence[Tree]) -> Element:
+def _calendar(month: str, days: Sequence[ReportDay]) -> Element:
     named = {date.fromisoformat(day["date"]): day for day in days}
     first, last = min(named), max(named)
     monday = first - timedelta(days=first.weekday())
@@ -55,7 +59,7 @@ def _calendar(month: str, days: Sequence[Tree]) -> Element:
     )  # fmt: skip
 
 
-def _cell(day: date, named: dict[date, Tree], month: str) -> Element:
+def _cell(day: date, named: dict[date, ReportDay], month: str) -> Element:
     found = named.get(day)
     if found is None:
         of_month = day.isoformat()[:7] == month
@@ -71,18 +75,14 @@ def _cell(day: date, named: dict[date, Tree], month: str) -> Element:
     )  # fmt: skip
 
 
-def _legend(days: Sequence[Tree], totals: Tree) -> Element:
+def _legend(days: Sequence[ReportDay], totals: ReportTotals | None) -> Element:
     kinds = {day["state"]: day_state(day) for day in days}
     items = []
     for name, state in sorted(kinds.items()):
         of_state = [day for day in days if day["state"] == name]
         text = f"{number(len(of_state), 'day')} {_LEGEND[name]}"
-        if name == "missing":
-            text += f": {runs(of_state)}" + ("" if totals["amount"] is not None else ", or not readable")
-        if name == "outside":
-            amounts = [day["amount"] for day in of_state]
-            text += f": {number(sum(day['rows'] for day in of_state), 'row')}"
-            text += f", {amount(total(amounts), totals['currency'])}" if None not in amounts else ""
+        detail = day_detail(name, of_state, totals)
+        text += detail and f": {detail}"
         items.append(element("li", element("span", state.sign, class_=f"key {state.kind}", aria_hidden="true"), text))
     return element("ul", *items, class_="legend")
 
@@ -99,12 +99,12 @@ def _scale(amounts: Sequence[Decimal]) -> tuple[Decimal, Decimal] | None:
     return (min(low, Decimal(0)), max(high, Decimal(0))) if low or high else None
 
 
-def _chart(month: str, days: Sequence[Tree], scale: tuple[Decimal, Decimal] | None, currency: str | None) -> Element | None:
-    known = [day for day in days if day["amount"] is not None]
+def _chart(month: str, days: Sequence[ReportDay], scale: tuple[Decimal, Decimal] | None, currency: str | None) -> Element | None:
+    known = [(Decimal(day["amount"]), day["date"]) for day in days if day["amount"] is not None]
     if scale is None or len(known) < FEW:
         return None
-    highest = max(known, key=lambda day: Decimal(day["amount"]))
-    label = f"Spend per day in {month_name(month)}, highest {amount(highest['amount'], currency)} on {highest['date']}"
+    highest, on = max(known, key=lambda pair: pair[0])
+    label = f"Spend per day in {month_name(month)}, highest {amount(str(highest), currency)} on {on}"
     drawn = [*_grid(scale), *(_column(day, scale) for day in days), *_day_numbers()]
     return element(
         "div", element("p", f"{currency or 'Amount'} per day", class_="axis", aria_hidden="true"),
@@ -141,7 +141,7 @@ def _short(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
-def _column(day: Tree, scale: tuple[Decimal, Decimal]) -> Element:
+def _column(day: ReportDay, scale: tuple[Decimal, Decimal]) -> Element:
     state, number_ = day_state(day), int(day["date"][8:])
     left = _LEFT + (number_ - 1) * _SLOT
     if day["amount"] is None or day["state"] == "empty":
@@ -163,7 +163,7 @@ def _day_numbers() -> Iterator[Element]:
         yield element("text", str(day), x=f"{x:.2f}%", y=str(_LABELS), text_anchor="middle")
 
 
-def _exactly(days: Sequence[Tree], currency: str | None) -> Element:
+def _exactly(days: Sequence[ReportDay], currency: str | None) -> Element:
     """Every day with its exact amount, folded: for reconciling, and for who cannot see the chart."""
     lines = [
         element(

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
 from billproof.report.render.html.elements import Element, element
 from billproof.report.render.html.file import section
-from billproof.report.render.phrases import Tree, would_be_uploaded
+from billproof.report.render.phrases import would_be_uploaded
 
-_SETTINGS = {
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
+
+Setting = Literal[
+    "ruleset", "organization", "month", "month_to_date", "as_of", "expect_total", "fail_on", "policy", "max_findings",
+    "second_opinion",
+]  # fmt: skip
+
+_SETTINGS: dict[Setting, str] = {
     "ruleset": "Rule set", "organization": "Organization", "month": "Month", "month_to_date": "Month to date",
     "as_of": "Judged as of", "expect_total": "Expected total", "fail_on": "Lowest failing level", "policy": "Policy",
     "max_findings": "Findings kept a rule", "second_opinion": "Second opinion",
 }  # fmt: skip
 
 
-def closing(report: Tree) -> Iterator[Element]:
+def closing(report: Report) -> Iterator[Element]:
     """The sections that speak of the whole run. What differs from run to run stands in the last one alone."""
     yield section("Digests", [_digests(report)], "h2", "digests")
     for title, texts in (("Proved", report["proves"]), ("What no file can prove", report["does_not_prove"])):
@@ -26,7 +35,7 @@ def closing(report: Tree) -> Iterator[Element]:
     yield section("Run", [_run(report)], "h2", "run")
 
 
-def _digests(report: Tree) -> Element:
+def _digests(report: Report) -> Element:
     rules, config = report["ruleset"], report["settings"]["config"]
     lines = [(one["path"], "file", one["sha256"]) for one in report["files"] if one["sha256"] is not None]
     lines.append((f"{rules['name']} {rules['version']}", f"{len(rules['rules'])} rules", rules["sha256"]))
@@ -43,13 +52,13 @@ def _digests(report: Tree) -> Element:
     )  # fmt: skip
 
 
-def _settings(report: Tree) -> Element:
+def _settings(report: Report) -> Element:
     lines = []
     for key, name in _SETTINGS.items():
         setting = report["settings"][key]
-        if setting["value"] is not None:
-            value = {True: "yes", False: "no"}.get(setting["value"], str(setting["value"]))
-            lines.append((name, value, setting["source"]))
+        value, source = setting["value"], setting["source"]
+        if value is not None:
+            lines.append((name, ("no", "yes")[value] if isinstance(value, bool) else str(value), source))
     lines.append(("Would be uploaded", would_be_uploaded(report), "this report"))
     return element(
         "table", element("thead", element("tr", *(element("th", title, scope="col") for title in ("Setting", "Value", "From")))),
@@ -60,10 +69,12 @@ def _settings(report: Tree) -> Element:
     )  # fmt: skip
 
 
-def _run(report: Tree) -> Element:
+def _run(report: Report) -> Element:
     run = report["run"]
     facts = [("Started", run["started"]), ("Finished", run["finished"]), ("Judged as of", run["as_of"])]
     if run["host"]:
         facts.append(("Machine", f"{run['host']['name']}, {run['host']['system']}, Python {run['host']['python']}"))
-    facts += [(name.capitalize(), run["ci"][name]) for name in ("repository", "commit", "actor", "url") if run["ci"][name]]
+    ci = run["ci"]
+    job = (("Repository", ci["repository"]), ("Commit", ci["commit"]), ("Actor", ci["actor"]), ("Url", ci["url"]))
+    facts += [(name, text) for name, text in job if text]
     return element("dl", *(element("div", element("dt", name), element("dd", element("bdi", text))) for name, text in facts))

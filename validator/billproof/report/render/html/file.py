@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from billproof.report.render.html.calendar import months
 from billproof.report.render.html.elements import Element, Node, element
 from billproof.report.render.html.groups import groups
 from billproof.report.render.html.rules import all_rules, found, not_judged
 from billproof.report.render.html.words import cell
-from billproof.report.render.phrases import Tree, cents, concessions, facts, number, what_to_do
+from billproof.report.render.phrases import cents, concessions, facts, number, what_to_do
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report, ReportFile
 
 
-def file_sections(one: Tree, report: Tree, level: int, name: str) -> Iterator[Element]:
+def file_sections(one: ReportFile, report: Report, level: int, name: str) -> Iterator[Element]:
     """The sections of one file, their headings of this level, their ids beginning with `name`."""
     heading, below = f"h{level}", f"h{level + 1}"
     for title, content in (
@@ -37,12 +41,12 @@ def section(title: str, content: Sequence[Node], heading: str, name: str) -> Ele
     return element("section", element(heading, title, id=name), *content, class_=kind, aria_labelledby=landmark)
 
 
-def beside_the_verdict(one: Tree, report: Tree) -> list[Element]:
+def beside_the_verdict(one: ReportFile, report: Report) -> list[Element]:
     """What weakens a verdict: rules that are switched off, or count for less than as shipped."""
     return [element("p", text, class_="weak") for text in concessions(one, report)]
 
 
-def _why(one: Tree, report: Tree) -> list[Node]:
+def _why(one: ReportFile, report: Report) -> list[Node]:
     if one["verdict"] != "unproved":
         return []
     if one.get("error"):
@@ -51,11 +55,11 @@ def _why(one: Tree, report: Tree) -> list[Node]:
     return [element("p", reason["text"]) for reason in reasons]
 
 
-def _cause(one: Tree) -> list[Node]:
+def _cause(one: ReportFile) -> list[Node]:
     return [element("p", line) for line in one["diagnosis"]["cause"].splitlines()] if "diagnosis" in one else []
 
 
-def _fix(one: Tree, report: Tree) -> list[Node]:
+def _fix(one: ReportFile, report: Report) -> list[Node]:
     """The next step; lines that stand in are kept as they are."""
     parts = groupby(what_to_do(one, report).splitlines(), key=lambda line: line.startswith(" "))
     return [
@@ -64,7 +68,7 @@ def _fix(one: Tree, report: Tree) -> list[Node]:
     ]
 
 
-def _second_opinion(one: Tree) -> list[Node]:
+def _second_opinion(one: ReportFile) -> list[Node]:
     opinion = one.get("second_opinion")
     if opinion is None:
         return []
@@ -76,7 +80,7 @@ def _second_opinion(one: Tree) -> list[Node]:
     ]
 
 
-def _totals(one: Tree) -> list[Node]:
+def _totals(one: ReportFile) -> list[Node]:
     totals = one["totals"]
     if one.get("error") and not one["bytes"]:
         return []
@@ -90,7 +94,7 @@ def _totals(one: Tree) -> list[Node]:
     return [lines, element("div", *tables, class_="beside") if any(tables) else element("p", "No charges.", class_="quiet")]
 
 
-def _facts(one: Tree) -> Iterator[tuple[str, list[Node]]]:
+def _facts(one: ReportFile) -> Iterator[tuple[str, list[Node]]]:
     totals, known = one["totals"], dict(facts(one))
     if "Organization" in known:
         yield "Organization", [cell(known["Organization"])]

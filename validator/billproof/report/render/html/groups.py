@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from billproof.report.render.html.elements import Element, element
 from billproof.report.render.html.words import amount, cell, total
-from billproof.report.render.phrases import Tree, cents, number
+from billproof.report.render.phrases import cents, number
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import ReportGroup, ReportTotals
 
 FIRST = 8
 TOP = 50
 
 
-def groups(title: str, noun: str, found: Sequence[Tree], totals: Tree) -> Element | None:
-    """The groups with their amounts and shares of a total that is known; those after the eighth are folded.
+def groups(title: str, noun: str, found: Sequence[ReportGroup], totals: ReportTotals) -> Element | None:
+    """The groups with their amounts and shares; those after the eighth are folded. The total is known, so every amount is.
 
     None if there is no group. There are no shares where an amount is below zero.
     """
     if not found:
         return None
     currency = totals["currency"]
-    largest = max(abs(Decimal(one["amount"])) for one in found[:TOP])
-    whole = Decimal(totals["amount"] if all(Decimal(one["amount"]) >= 0 for one in found) else 0)
+    largest = max(abs(_value(one)) for one in found[:TOP])
+    whole = Decimal(totals["amount"] or 0) if all(_value(one) >= 0 for one in found) else Decimal(0)
     lines = [_line(one, noun, largest, whole) for one in found]
     first, rest = _table(title, lines[:FIRST], currency), found[FIRST:]
     if not rest:
         return element("div", first, class_="groups")
-    together = amount(total(one["amount"] for one in rest), currency)
+    together = amount(total(map(_value, rest)), currency)
     more = len(rest) - len(found[TOP:]) + sum(_how_many(one) for one in found[TOP:])
     summary = element("summary", f"{number(more, f'more {noun}')}, {together} together")
     return element(
@@ -35,7 +39,11 @@ def groups(title: str, noun: str, found: Sequence[Tree], totals: Tree) -> Elemen
     )
 
 
-def _how_many(rest: Tree) -> int:
+def _value(group: ReportGroup) -> Decimal:
+    return Decimal(group["amount"] or 0)
+
+
+def _how_many(rest: ReportGroup) -> int:
     """For how many groups the report's last entry, `other (950)`, stands."""
     return int("".join(one for one in rest["id"] if one.isdigit()))
 
@@ -48,8 +56,8 @@ def _table(title: str, lines: Sequence[Element], currency: str | None) -> Elemen
     return element("table", element("thead", head), element("tbody", *lines))
 
 
-def _line(one: Tree, noun: str, largest: Decimal, whole: Decimal) -> Element:
-    value = Decimal(one["amount"])
+def _line(one: ReportGroup, noun: str, largest: Decimal, whole: Decimal) -> Element:
+    value = _value(one)
     width = f"{min(abs(value) / largest, Decimal(1)) * 100:.1f}%" if largest else "0%"
     bar = element("svg", element("rect", width=width, height="5", class_="below" if value < 0 else None),
                   class_="bar", width="100%", height="5", aria_hidden="true")  # fmt: skip
@@ -60,7 +68,7 @@ def _line(one: Tree, noun: str, largest: Decimal, whole: Decimal) -> Element:
     )  # fmt: skip
 
 
-def _name(one: Tree, noun: str) -> list[Element]:
+def _name(one: ReportGroup, noun: str) -> list[Element]:
     if not one["id"]:
         return [element("span", f"(no {noun})")]
     if one["name"]:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
+from billproof.model.record import Record
 from billproof.model.values import month_name
 from billproof.report.render.html.elements import Element, Node, element
 from billproof.report.render.html.words import cell, stamp, total
-from billproof.report.render.phrases import Tree, cents, failed
+from billproof.report.render.phrases import cents, failed
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import ReportFile, ReportTotals
 
 NO_CELL = "no file"
 
@@ -17,53 +23,65 @@ def anchor(number: int) -> str:
     return f"file-{number}"
 
 
-def index(files: Sequence[Tree]) -> Iterator[Element]:
+class Placed(Record):
+    """A file with its number on the page, and the cell of the table that it is in."""
+
+    number: int
+    file: ReportFile
+    month: str
+    organization: str
+    currency: str
+    amount: str | None
+
+
+def index(files: Sequence[ReportFile]) -> Iterator[Element]:
     """A table of totals by month and organization for each currency, and the list of files."""
-    numbered = list(enumerate(files, 1))
-    for currency in sorted({_currency(one) for one in files if _has_place(one)}):
-        yield _matrix([(number, one) for number, one in numbered if _has_place(one) and _currency(one) == currency], currency)
+    placed = [entry for number, file in enumerate(files, 1) if (entry := _placed(number, file))]
+    for currency in sorted({entry.currency for entry in placed}):
+        yield _matrix([entry for entry in placed if entry.currency == currency], currency)
     head = (element("th", title, scope="col") for title in ("Verdict", "File", "Month", "Rules that found something"))
     lines = [
         element(
-            "tr", element("td", stamp(one["verdict"])),
-            element("th", element("a", cell(one["path"]), href=f"#{anchor(number)}"), scope="row"),
-            element("td", one["month"]["value"] or "unknown"),
-            element("td", ", ".join(outcome["rule"] for outcome in failed(one)) or "–"),
+            "tr", element("td", stamp(file["verdict"])),
+            element("th", element("a", cell(file["path"]), href=f"#{anchor(number)}"), scope="row"),
+            element("td", file["month"]["value"] or "unknown"),
+            element("td", ", ".join(outcome["rule"] for outcome in failed(file)) or "–"),
         )
-        for number, one in numbered
+        for number, file in enumerate(files, 1)
     ]  # fmt: skip
     yield element("table", element("caption", "Files"), element("thead", element("tr", *head)), element("tbody", *lines))
 
 
-def _has_place(one: Tree) -> bool:
-    return one["month"]["value"] is not None and one["totals"] is not None
-
-
-def _currency(one: Tree) -> str:
-    return (one["totals"] or {}).get("currency") or ""
-
-
-def of_month(one: Tree) -> str | None:
-    """What the days of the file's month sum to; None if that is unknown. Days outside the month do not count."""
-    if one["totals"]["amount"] is None:
+def _placed(number: int, file: ReportFile) -> Placed | None:
+    month, totals = file["month"]["value"], file["totals"]
+    if month is None or totals is None:
         return None
-    days = [day for day in one["days"] if day["date"].startswith(one["month"]["value"])]
-    return total(day["amount"] for day in days if day["amount"] is not None)
+    organization = file["organization"]["value"] or "unknown organization"
+    return Placed(number, file, month, organization, totals["currency"] or "", _of_month(file, month, totals))
 
 
-def _matrix(files: Sequence[tuple[int, Tree]], currency: str) -> Element:
-    months = sorted({one["month"]["value"] for _, one in files})
-    organizations = sorted({_organization(one) for _, one in files})
+def _of_month(file: ReportFile, month: str, totals: ReportTotals) -> str | None:
+    """What the days of the file's month sum to; None if that is unknown. Days outside the month do not count."""
+    if totals["amount"] is None:
+        return None
+    amounts = (day["amount"] for day in file["days"] if day["date"].startswith(month))
+    return total(Decimal(amount) for amount in amounts if amount is not None)
+
+
+def _matrix(files: Sequence[Placed], currency: str) -> Element:
+    organizations = sorted({entry.organization for entry in files})
     head = [
         element("th", "Month", scope="col"),
         *(element("th", cell(name), scope="col", class_="figure") for name in organizations),
     ]
-    lines = [_months_line(month, organizations, files) for month in months]
-    sums = [_sum([one for _, one in files if _organization(one) == name]) for name in organizations]
-    edges = len(organizations) > 1
-    if edges:
+    lines = [
+        _months_line(month, organizations, [entry for entry in files if entry.month == month])
+        for month in sorted({entry.month for entry in files})
+    ]
+    sums = [_sum([entry for entry in files if entry.organization == name]) for name in organizations]
+    if len(organizations) > 1:
         head.append(element("th", "Together", scope="col", class_="figure"))
-        sums.append(_sum([one for _, one in files]))
+        sums.append(_sum(files))
     foot = element("tr", element("th", "Together", scope="row"), *sums)
     title = f"Totals by month and organization{f', {currency}' if currency else ''}"
     table = element(
@@ -73,39 +91,32 @@ def _matrix(files: Sequence[tuple[int, Tree]], currency: str) -> Element:
     return element("div", table, class_="scroll", role="region", tabindex="0", aria_label=title)
 
 
-def _organization(one: Tree) -> str:
-    return one["organization"]["value"] or "unknown organization"
-
-
-def _months_line(month: str, organizations: Sequence[str], files: Sequence[tuple[int, Tree]]) -> Element:
-    of = [(number, one) for number, one in files if one["month"]["value"] == month]
+def _months_line(month: str, organizations: Sequence[str], files: Sequence[Placed]) -> Element:
     cells = [
-        element("td", *_cell([(n, one) for n, one in of if _organization(one) == name]), class_="figure")
-        for name in organizations
+        element("td", *_cell([entry for entry in files if entry.organization == name]), class_="figure") for name in organizations
     ]
     if len(organizations) > 1:
-        cells.append(_sum([one for _, one in of]))
+        cells.append(_sum(files))
     return element("tr", element("th", month_name(month), scope="row"), *cells)
 
 
-def _cell(files: Sequence[tuple[int, Tree]]) -> Iterator[Node]:
+def _cell(files: Sequence[Placed]) -> Iterator[Node]:
     if not files:
         yield element("span", NO_CELL, class_="quiet")
-    for number, one in files:
-        yield element("div", element("a", cents(of_month(one)), href=f"#{anchor(number)}"), " ", stamp(one["verdict"]))
+    for entry in files:
+        link = element("a", cents(entry.amount), href=f"#{anchor(entry.number)}")
+        yield element("div", link, " ", stamp(entry.file["verdict"]))
 
 
-def _sum(files: Sequence[Tree]) -> Element:
+def _sum(files: Sequence[Placed]) -> Element:
     """The sum of files in a cell, with the worst verdict unless all passed.
 
     It is unknown if a file's is, and there is none where two of them are of one month and organization.
     """
-    amounts = [of_month(one) for one in files]
-    places = {(one["month"]["value"], _organization(one)) for one in files}
-    known = [amount for amount in amounts if amount is not None]
+    known = [Decimal(entry.amount) for entry in files if entry.amount is not None]
     text = cents(total(known) if len(known) == len(files) else None)
-    if len(places) < len(files):
+    if len({(entry.month, entry.organization) for entry in files}) < len(files):
         text = "not summed"
-    verdicts = {one["verdict"] for one in files}
+    verdicts = {entry.file["verdict"] for entry in files}
     worst = next((verdict for verdict in ("unproved", "fail") if verdict in verdicts), None)
     return element("td", text, *((" ", stamp(worst)) if worst else ()), class_="figure")

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from billproof.report.render.html.elements import Element, Node, element
 from billproof.report.render.html.words import State, cell, looked_at, state_of
-from billproof.report.render.phrases import Tree, by_level, counts, failed, number, signature, what_to_do
+from billproof.report.render.phrases import by_level, counts, failed, number, signature, what_to_do
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report, ReportFile, ReportFinding, ReportOutcome
+
+Cell = Literal["line", "column", "value", "expected", "message"]
 
 FIRST = 5
 NAMED = 12
-_PLACE = (("Line", "line"), ("Column", "column"), ("Found", "value"), ("Expected", "expected"), ("What", "message"))
+_WORDS: tuple[tuple[Cell, str], ...] = (("line", "line "), ("column", "column "), ("value", "found "), ("expected", "expected "))
+_PLACE: tuple[tuple[str, Cell], ...] = (
+    ("Line", "line"), ("Column", "column"), ("Found", "value"), ("Expected", "expected"), ("What", "message"),
+)  # fmt: skip
 
 
-def found(one: Tree, report: Tree, heading: str) -> Iterator[Node]:
+def found(one: ReportFile, report: Report, heading: str) -> Iterator[Node]:
     """An entry for each rule that failed, errors first, and for each that was signed for."""
     fixes = {rule["id"]: rule["fix"] for rule in report["ruleset"]["rules"]}
     said = one.get("diagnosis", {}).get("rules", ())
@@ -26,7 +35,7 @@ def found(one: Tree, report: Tree, heading: str) -> Iterator[Node]:
             yield _entry(outcome, heading, None)
 
 
-def _entry(outcome: Tree, heading: str, fix: str | None) -> Element:
+def _entry(outcome: ReportOutcome, heading: str, fix: str | None) -> Element:
     state = state_of(outcome)
     title = element(
         heading, element("code", outcome["rule"]), f" {outcome['name']} ", _mark(state),
@@ -43,18 +52,19 @@ def _mark(state: State) -> Element:
     return element("span", element("span", state.sign, aria_hidden="true"), f" {state.word}", class_=f"mark {state.kind}")
 
 
-def _signature(outcome: Tree) -> Element | None:
+def _signature(outcome: ReportOutcome) -> Element | None:
     waiver = outcome.get("waiver")
     if waiver is None:
         return None
     text = signature(outcome)
-    for name, words in (("approved_by", "approved by"), ("reference", "reference")):
-        if name in waiver:
-            text += f"; {words} {waiver[name]}"
+    if "approved_by" in waiver:
+        text += f"; approved by {waiver['approved_by']}"
+    if "reference" in waiver:
+        text += f"; reference {waiver['reference']}"
     return element("p", text[0].upper() + text[1:])
 
 
-def _places(outcome: Tree) -> Iterator[Node]:
+def _places(outcome: ReportOutcome) -> Iterator[Node]:
     """What all findings share is said once; what differs stands in a table, or as a list if there are no lines to name."""
     findings = outcome["findings"]
     differing = [(title, name) for title, name in _PLACE if any(one[name] != findings[0][name] for one in findings)]
@@ -69,12 +79,12 @@ def _places(outcome: Tree) -> Iterator[Node]:
         yield element("p", f"{len(findings):,} places are kept here; all {total} were counted.", class_="quiet")
 
 
-def _shared(finding: Tree, names: Sequence[str]) -> Iterator[Element]:
+def _shared(finding: ReportFinding, names: Sequence[Cell]) -> Iterator[Element]:
     """The message, and where it is: `Line 2, column amount, found 1,5, expected …`."""
     if "message" in names:
         yield element("p", finding["message"])
     parts: list[Node] = []
-    for name, word in (("line", "line "), ("column", "column "), ("value", "found "), ("expected", "expected ")):
+    for name, word in _WORDS:
         if name in names and finding[name] is not None:
             parts += [", " if parts else "", word if parts else word.capitalize(), *_said(finding, name)]
     if parts:
@@ -88,21 +98,21 @@ def _folded(items: Sequence[Element], wrap: Callable[[Sequence[Element]], Elemen
         yield element("details", element("summary", f"{len(items) - FIRST:,} more"), wrap(items[FIRST:]))
 
 
-def _table(columns: Sequence[tuple[str, str]], lines: Sequence[Element]) -> Element:
+def _table(columns: Sequence[tuple[str, Cell]], lines: Sequence[Element]) -> Element:
     head = element("tr", *(element("th", title, scope="col") for title, _ in columns))
     return element("table", element("thead", head), element("tbody", *lines), class_="places")
 
 
-def _place(finding: Tree, columns: Sequence[tuple[str, str]]) -> Element:
+def _place(finding: ReportFinding, columns: Sequence[tuple[str, Cell]]) -> Element:
     return element("tr", *(element("td", *_said(finding, name), class_=name) for _, name in columns))
 
 
-def _said(finding: Tree, name: str) -> Iterator[Node]:
+def _said(finding: ReportFinding, name: Cell) -> Iterator[Node]:
     value = finding[name]
     if value is None:
         return
     if name in ("column", "value"):
-        yield cell(value, "cell")
+        yield cell(str(value), "cell")
         return
     yield str(value)
     if name == "line":
@@ -110,7 +120,7 @@ def _said(finding: Tree, name: str) -> Iterator[Node]:
         yield f", also {', '.join(others)}" if others else ""
 
 
-def not_judged(one: Tree) -> Iterator[Node]:
+def not_judged(one: ReportFile) -> Iterator[Node]:
     """The rules that said nothing because of a missing setting, a breakdown, or another rule's fault."""
     items = [
         element("li", element("code", outcome["rule"]), f" {outcome['name']} ", _mark(state_of(outcome)), f" {outcome['reason']}")
@@ -126,7 +136,7 @@ def not_judged(one: Tree) -> Iterator[Node]:
         yield element("ul", *items)
 
 
-def all_rules(one: Tree, report: Tree) -> Iterator[Element]:
+def all_rules(one: ReportFile, report: Report) -> Iterator[Element]:
     """How many rules came out how, and every rule with what it asserts and how it came out."""
     asserts = {rule["id"]: rule["asserts"] for rule in report["ruleset"]["rules"]}
     yield element("p", f"{counts(one)}.")
@@ -137,13 +147,13 @@ def all_rules(one: Tree, report: Tree) -> Iterator[Element]:
     )  # fmt: skip
 
 
-def _rule(outcome: Tree, asserts: str) -> Element:
+def _rule(outcome: ReportOutcome, asserts: str) -> Element:
     state = state_of(outcome)
     name = element("th", element("code", outcome["rule"]), " ", element("span", outcome["name"], class_="name"), scope="row")
     return element("tr", name, element("td", asserts), element("td", _mark(state), " ", _detail(outcome)), class_=state.kind)
 
 
-def _detail(outcome: Tree) -> Element | None:
+def _detail(outcome: ReportOutcome) -> Element | None:
     if outcome["state"] in ("failed", "waived"):
         text = number(outcome["violations"], outcome["unit"])
     elif outcome["state"] == "passed":

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from billproof.model.record import Record
 from billproof.model.values import EXACT, money
 from billproof.report.render.html.elements import Element, element
-from billproof.report.render.phrases import Tree, cents, number
+from billproof.report.render.phrases import cents, number
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import ReportDay, ReportOutcome
 
 
 class State(Record):
@@ -49,30 +53,30 @@ def stamp(verdict: str, tag: str = "span") -> Element:
     return element(tag, element("span", state.sign, aria_hidden="true"), f" {state.word}", class_=f"stamp {state.kind}")
 
 
-def state_of(outcome: Tree) -> State:
+def state_of(outcome: ReportOutcome) -> State:
     """How a rule's outcome stands, in plain words."""
     return _FAILED[outcome["level"]] if outcome["state"] == "failed" else _STATES[outcome["state"]]
 
 
-def day_state(day: Tree) -> State:
+def day_state(day: ReportDay) -> State:
     """How a day of the calendar stands."""
     return _DAYS[day["state"]]
 
 
-def looked_at(outcome: Tree) -> str:
+def looked_at(outcome: ReportOutcome) -> str:
     """On how much a rule looked: `112 rows`, `31 days`, or `the file`."""
     unit = _UNITS.get(outcome["unit"])
     return number(outcome["evaluated"], unit) if unit else "the file"
 
 
-def amount(value: str, currency: str | None) -> str:
+def amount(value: str | None, currency: str | None) -> str:
     """An amount to the cent with its currency."""
     return f"{cents(value)} {currency or ''}".strip()
 
 
-def total(amounts: Iterable[str]) -> str:
-    """The exact sum of amounts, as text like theirs."""
-    return money(reduce(EXACT.add, map(Decimal, amounts), Decimal(0)))
+def total(amounts: Iterable[Decimal]) -> str:
+    """The exact sum of amounts, as text."""
+    return money(reduce(EXACT.add, amounts, Decimal(0)))
 
 
 def cell(text: str, class_: str | None = None) -> Element:
