@@ -17,8 +17,8 @@ from billproof.cli.parser import build_parser
 from billproof.config.file import ConfigFile
 from billproof.reading.decode import json_schema
 from billproof.rules.compiled import FILE_NAME, compile_ruleset
+from billproof.rules.files import DiagnosesFile, RuleSetFile
 from billproof.rules.loader import read_ruleset
-from billproof.rules.setfiles import DiagnosesFile, RuleSetFile
 from tools.completions import scripts
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

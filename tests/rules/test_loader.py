@@ -248,15 +248,27 @@ def test_a_circle_of_blockers(tmp_path: Path) -> None:
     assert found == ["MY101-other-project.yaml:11  blocked_by goes in a circle: MY101 > MY102 > MY101"]
 
 
-def test_an_example_with_two_texts_or_without_its_file(tmp_path: Path) -> None:
-    def said(text: str, name: str) -> list[str]:
-        return [one.partition("  ")[2] for one in faults(own_set(tmp_path / name, rules={"MY101-other-project.yaml": text}))]
-
+def test_an_example_with_two_texts(tmp_path: Path) -> None:
     both = rule_text().replace("      at:", "      csv_file: gone.csv\n      at:")
-    assert said(both, "both") == ["an example needs `csv` or `csv_file`, one of them"]
-    start = both.index("    - csv: |", both.index("  fail:"))
-    gone = both[:start] + "    - csv_file: gone.csv\n" + rule_text()[rule_text().index("      at:") :]
-    assert said(gone, "gone") == ["there is no file gone.csv beside the rule"]
+    found = faults(own_set(tmp_path / "set", rules={"MY101-other-project.yaml": both}))
+    assert [one.partition("  ")[2] for one in found] == ["an example needs either `csv` or `csv_file`"]
+
+
+@pytest.mark.parametrize("key, value", [("csv_file", "gone.csv"), ("before", "[gone.csv]")])
+def test_only_what_runs_examples_needs_their_files(tmp_path: Path, key: str, value: str) -> None:
+    text = rule_text()
+    start, end = text.index("    - csv: |", text.index("  fail:")), text.index("      at:")
+    kept = text[start:end] if key == "before" else ""
+    entry = f"{kept}      {key}: {value}\n" if kept else f"    - {key}: {value}\n"
+    folder = own_set(tmp_path / "set", rules={"MY101-other-project.yaml": text[:start] + entry + text[end:]})
+    assert check(GOOD, "--ruleset", folder).outcome("MY101")["state"] == "failed"
+    assert run("rules", "list", "--ruleset", str(folder))[0] == 0
+    assert run("rules", "show", "MY101", "--ruleset", str(folder))[0] == 0
+    for action in (("test",), ("docs", "--output", str(tmp_path / "docs"))):
+        code, _, err = run("rules", *action, "--ruleset", str(folder))
+        assert code == 2
+        assert "MY101-other-project.yaml:" in err
+        assert "there is no file gone.csv next to the rule" in err
 
 
 SET_FAULTS = [

@@ -128,6 +128,14 @@ def test_a_pack_holds_all_that_the_upload_was(project: Path) -> None:
     assert hashlib.sha256(files[SUMS]).hexdigest() in out
 
 
+def test_a_report_is_verified_with_the_rules_of_its_pack(project: Path) -> None:
+    upload(put())
+    folder, _ = packed()
+    rules = str(folder / "ruleset" / "openai-cost")
+    code, out, err = run("verify", str(folder / "report.json"), str(folder / NAME), "--ruleset", rules)
+    assert (code, err) == (0, ""), out
+
+
 def test_the_organization_may_be_named_by_its_id_and_the_month_as_the_last(project: Path) -> None:
     upload(put())
     first, _ = packed("research", "2025-10", output="../one")

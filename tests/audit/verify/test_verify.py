@@ -634,6 +634,19 @@ def test_a_copy_of_the_shipped_rules_is_the_shipped_set(folder: Path) -> None:
     assert verified()[0] == 0
 
 
+def test_the_rule_set_of_an_evidence_pack_needs_no_examples(folder: Path) -> None:
+    """`pack` copies the YAML files alone: the digest is the same, and so is what they find."""
+    report = reported("export.csv")
+    for name in ("csv", "openai-cost"):
+        (folder / "ruleset" / name).mkdir(parents=True)
+        for path in (ROOT / "rules" / name).glob("*.yaml"):
+            shutil.copy(path, folder / "ruleset" / name)
+    assert verified("--ruleset", "ruleset/openai-cost")[0] == 0
+    again = reported("export.csv", "--ruleset", "ruleset/openai-cost")
+    assert again["ruleset"]["sha256"] == report["ruleset"]["sha256"]
+    assert again["files"] == report["files"]
+
+
 def test_another_frictionless_is_unproved(folder: Path) -> None:
     report = reported("export.csv", "--second-opinion")
     report["files"][0]["second_opinion"]["tool"] = "frictionless 1.0.0"

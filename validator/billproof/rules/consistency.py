@@ -12,10 +12,9 @@ from billproof.model.errors import Fault
 from billproof.model.results import Level
 from billproof.reading.yaml_tree import Node
 from billproof.rules.checks.base import Check
-from billproof.rules.files import DiagnosisRule, RuleFile
+from billproof.rules.files import DiagnosisRule, RuleFile, RuleSetFile
 from billproof.rules.ordering import circles
 from billproof.rules.rule import Rule
-from billproof.rules.setfiles import RuleSetFile
 from billproof.rules.table_schema import TableSchema
 
 LEVELS: tuple[Level, ...] = ("note", "warning", "error")
@@ -70,12 +69,7 @@ class Soundness:
             self._check_template(path, line_of(file.node, "expected"), "expected", file.expected or "", known)
         for one in (*file.examples.passing, *file.examples.failing):
             if (one.csv is None) == (one.csv_file is None):
-                self._fault(path, one.line, "an example needs `csv` or `csv_file`, one of them")
-            elif one.csv_file is not None and not (path.parent / one.csv_file).is_file():
-                self._fault(path, one.line, f"there is no file {one.csv_file} beside the rule")
-            for name in one.before:
-                if not (path.parent / name).is_file():
-                    self._fault(path, one.line, f"there is no file {name} beside the rule")
+                self._fault(path, one.line, "an example needs either `csv` or `csv_file`")
 
     def _check_patterns(self, file: RuleFile, path: Path, parameters: Any, groups: tuple[str, ...]) -> None:
         for key in ("pattern", "also"):

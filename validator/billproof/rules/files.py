@@ -1,4 +1,4 @@
-"""The YAML file of a rule as a named tuple, and what else a rule set is made of: for the loader, the engine and JSON Schemas."""
+"""The YAML files of a rule set as records: a rule, `ruleset.yaml` and `diagnoses.yaml`. The JSON Schemas follow from them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from billproof.model.results import Level
 from billproof.reading.decode import FILLED, Spec
 from billproof.reading.yaml_tree import Node
 from billproof.rules.checks.base import Circumstance
+from billproof.rules.exports import ExportShape
 
 RULE_ID = r"[A-Z]{2,8}[0-9]{3}"
 NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
@@ -120,3 +121,52 @@ class DiagnosisRule(Record):
     fix: str
     rules: Annotated[tuple[str, ...], Spec(doc="The rules that this cause explains; they are folded under it.")]
     line: int = 1
+
+
+class RuleChange(Record):
+    """What a set changes in a rule of the set that it extends."""
+
+    level: Level | None = None
+    off: Off | None = None
+    blocked_by: tuple[Blocker, ...] = ()
+
+
+class Constant(Record):
+    """A role that is the same for every row, such as a currency that has no column."""
+
+    constant: str
+
+
+class Dialect(Record):
+    """How the files of this set are written; the rules of the set `csv` hold a file to it."""
+
+    delimiter: Literal["comma"]
+    line_end: Literal["LF"]
+    byte_order_mark: Literal["none"]
+    quoting: Literal["minimal"]
+    sorted_by: Literal["day"]
+
+
+class RuleSetFile(Record):
+    """`ruleset.yaml`."""
+
+    name: Annotated[str, Spec(pattern=NAME)]
+    version: Annotated[str, Spec(pattern=VERSION)]
+    title: str
+    extends: Annotated[str | None, Spec(doc="The set whose rules this set has too.")] = None
+    table_schema: Annotated[str | None, Spec(doc="The Table Schema, in this folder or among the shipped ones.")] = None
+    roles: Mapping[str, str | Constant | None] = {}
+    dialect: Dialect | None = None
+    exports: tuple[ExportShape, ...] = ()
+    guide: Annotated[tuple[str, ...], Spec(doc="The steps of the export dialog.")] = ()
+    proves: Annotated[tuple[Claim, ...], Spec(doc="What a pass says, each claim only where it holds.")] = ()
+    does_not_prove: tuple[str, ...] = ()
+    blocked_by: Annotated[tuple[Blocker, ...], Spec(doc="For every rule of this set and of sets that extend it.")] = ()
+    rules: Mapping[str, RuleChange] = {}
+    node: Node | None = None
+
+
+class DiagnosesFile(Record):
+    """`diagnoses.yaml`: the first that fits leads."""
+
+    diagnoses: tuple[DiagnosisRule, ...]

@@ -16,11 +16,9 @@ from billproof.reading.yaml_tree import Node, read_document
 from billproof.rules.checks import KINDS
 from billproof.rules.checks.base import Check
 from billproof.rules.consistency import Soundness, line_of, weaker_than_shipped
-from billproof.rules.digests import combined, digest_line
-from billproof.rules.files import Blocker, DiagnosisRule, RuleFile
+from billproof.rules.files import Blocker, Constant, DiagnosesFile, DiagnosisRule, RuleChange, RuleFile, RuleSetFile
 from billproof.rules.rule import DEFAULT_RULESET, Rule, RuleSet
-from billproof.rules.setfiles import Constant, DiagnosesFile, RuleChange, RuleSetFile
-from billproof.rules.shipped import is_shipped, shipped
+from billproof.rules.shipped import combined, digest_line, is_shipped, shipped
 from billproof.rules.table_schema import TableSchema, read_schema
 
 MAX_SETS = 20
@@ -46,6 +44,19 @@ def read_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
     if loader.faults or found is None:
         raise ConfigurationError(loader.faults)
     return found
+
+
+def require_example_files(ruleset: RuleSet) -> None:
+    """Raises ConfigurationError if files that examples name are missing. A set that only checks exports needs none of them."""
+    faults = [
+        Fault(shown_path(Path(rule.path)), example.line, f"there is no file {name} next to the rule")
+        for rule in ruleset.rules
+        for example in (*rule.file.examples.passing, *rule.file.examples.failing)
+        for name in (*([example.csv_file] if example.csv_file else []), *example.before)
+        if not (Path(rule.path).parent / name).is_file()
+    ]
+    if faults:
+        raise ConfigurationError(faults)
 
 
 def ruleset_paths(name: str) -> list[Path]:

@@ -1,8 +1,12 @@
-"""Where the rules, schemas and demo files lie: inside an installed copy, or beside the package in a checkout."""
+"""Where the built-in rules, schemas and demo files are (inside an installed copy, or next to the package in a checkout),
+and the digest of a rule set: over every file that decides what it says.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -32,3 +36,15 @@ def shipped(name: str) -> Path:
     from pathlib import Path
 
     return Path(shipped_folder(name))
+
+
+def digest_line(path: str | os.PathLike[str]) -> str:
+    """A file as it counts for the digest of its rule set: folder, name and digest."""
+    folder, name = os.path.split(os.path.abspath(path))
+    with open(path, "rb") as stream:
+        return f"{os.path.basename(folder)}/{name} {hashlib.sha256(stream.read()).hexdigest()}"
+
+
+def combined(digests: Iterable[str]) -> str:
+    """The digest of a rule set: over those of all its files."""
+    return hashlib.sha256("\n".join(sorted(set(digests))).encode()).hexdigest()

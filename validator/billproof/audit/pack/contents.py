@@ -14,8 +14,8 @@ from billproof.config.file import Config
 from billproof.config.settings import Settings
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, Standing, file_name
-from billproof.rules.digests import combined
 from billproof.rules.rule import RuleSet
+from billproof.rules.shipped import combined
 
 _NOTHING_BUT_TOKEN = {"{token}", "Bearer {token}", "Basic {token}"}
 

@@ -23,7 +23,7 @@ from billproof.reading.decode import parts
 from billproof.rules.checks import KINDS
 from billproof.rules.compiled import kept
 from billproof.rules.files import RULE_ID, Example
-from billproof.rules.loader import read_ruleset
+from billproof.rules.loader import read_ruleset, require_example_files
 from billproof.rules.rule import Rule, RuleSet
 from billproof.rules.shipped import shipped
 
@@ -47,6 +47,8 @@ def run(options: argparse.Namespace, name: str, config: Config | None, say: Say,
         say("\n".join(kinds()))
         return Exit.PASS
     ruleset = read_ruleset(name)
+    if action in ("test", "docs"):
+        require_example_files(ruleset)
     if action == "list":
         say(_shown(listing(ruleset)))
     elif action == "show":
