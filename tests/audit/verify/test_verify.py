@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from billproof.audit.verify import verify as command
+from billproof.audit.verify import find
 from billproof.audit.verify.verify import Wanted, verify
 from billproof.report.build import result_sha256
 from tests.support import FIXTURES, READY, ROOT, fixture, make_ready, process, run
@@ -718,7 +718,7 @@ def test_only_what_lies_here_is_opened_unasked(folder: Path, monkeypatch: pytest
     report["files"][0] |= {"path": path, "name": path.rpartition("/")[2]}
     write(report)
     opened: list[str] = []
-    monkeypatch.setattr(command, "private_copy", lambda path: opened.append(path))
+    monkeypatch.setattr(find, "private_copy", lambda path: opened.append(path))
     code, out = verified()
     assert (code, opened) == (3, []), out
     assert "is not here. Say where it is:" in out

@@ -6,26 +6,13 @@ from os.path import lexists
 
 from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, deviations, file_statements
 from billproof.audit.signing.dsse import PublicKey
-from billproof.audit.verify.report_file import ReportFile
-from billproof.audit.verify.rerun import Step, Tree
+from billproof.audit.verify.report_file import ReportFile, Tree
+from billproof.audit.verify.result import Signature, Step
 from billproof.model.errors import Unreadable
-from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.reading.source import small_file
 
 _ATTESTED = "attested"
-
-
-class Signature(Record):
-    """Whether somebody signed the report and that signature holds, and the same in words."""
-
-    holds: bool
-    text: str
-
-
-UNSIGNED = Signature(
-    False, "none was looked at. Report and file belong together; who made them, and when, is not shown. See docs/audit.md"
-)
 
 
 def attested(one: Tree, path: str, report: ReportFile, key: PublicKey) -> Step:

@@ -14,6 +14,8 @@ from billproof.report.build import SCHEMA, result_sha256
 from billproof.rules.shipped import shipped_folder
 
 _ORDER = "First the report, as `check --output json=report.json` writes it, then the file: billproof verify REPORT FILE."
+# The JSON of a report, or of a part of it.
+Tree = dict[str, Any]
 MAX_BYTES = 64 * 1024 * 1024
 
 

@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from typing import Any, Literal
 
 from billproof.audit.verify.differences import Difference, differences
+from billproof.audit.verify.report_file import Tree
 from billproof.audit.verify.restore import hindrance_of, history_of, settings_for
+from billproof.audit.verify.result import Step
 from billproof.config.file import Config, check_waivers
 from billproof.config.settings import Settings
 from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import check_file, judged
 from billproof.model.errors import ConfigurationError, UsageError
-from billproof.model.record import Record
 from billproof.model.results import FileResult, History
 from billproof.model.values import rfc3339, shown
 from billproof.reading.source import STANDARD_INPUT, Copy, Source
 from billproof.report.build import file_part
 from billproof.rules.rule import RuleSet
-
-State = Literal["same", "differs", "unproved"]
-Tree = dict[str, Any]
-
-
-class Step(Record):
-    """One thing that was looked at: what, how it came out, the same in words, and more of it line by line."""
-
-    label: str
-    state: State
-    text: str
-    more: tuple[str, ...] = ()
-
-
-def look_for(one: Tree, report: str) -> str | Step:
-    """Where a file of the report in the file `report` lies, if nobody said: beside the report, else at the path that it names
-    from the working folder. The first that is there is the one, whatever it holds. What a report names elsewhere is not even
-    looked at.
-    """
-    beside = os.path.dirname(report)
-    roots = [os.path.realpath(root) for root in (os.curdir, beside or os.curdir)]
-    for path in (os.path.join(beside, one["path"]), os.path.join(beside, one["name"]), one["path"]):
-        if not any(_is_in(os.path.realpath(path), root) for root in roots) or not os.path.isfile(path):
-            continue
-        size = os.path.getsize(path)
-        if size == one["bytes"]:
-            return path
-        return Step("file", "differs", f"{shown(path)} has {size:,} bytes; the report says {one['bytes']:,}")
-    text = f"{shown(one['path'])} is not here. Say where it is:"
-    return Step("file", "unproved", text, (f"billproof verify {shown(report, None)} FILE",))
-
-
-def _is_in(path: str, root: str) -> bool:
-    return path.startswith(os.path.join(root, ""))
 
 
 def check_again(

@@ -4,12 +4,11 @@ What was told is what a run cannot read from the file or the rules: flags, the f
 ledger that the report carries. They are taken on the report's word; the rest is to be found again.
 """
 
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
+from billproof.audit.verify.report_file import Tree
 from billproof.config.file import Config, ConfigFile, Integration, Waiver, read_config
 from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
 from billproof.delivery.ledger.history import month_before
@@ -31,8 +30,6 @@ from billproof.model.results import (
 )
 from billproof.model.values import calendar_date
 from billproof.rules.rule import RuleSet
-
-Tree = Mapping[str, Any]
 
 
 def settings_of(report: Tree) -> Settings:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from billproof.audit.verify.rerun import Step, Tree
+from billproof.audit.verify.report_file import Tree
+from billproof.audit.verify.result import Step
 from billproof.model.values import shown
 
 
-def hearsay(files: Sequence[Tree], document: Tree, has_config: bool) -> Iterator[Step]:
+def unverified(files: Sequence[Tree], document: Tree, has_config: bool) -> Iterator[Step]:
     """A line for each source, told as found there or as the report's own word. `has_config`: the configuration of then was
     at hand, so that the re-run was made with it.
     """

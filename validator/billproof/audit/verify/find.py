@@ -1,0 +1,71 @@
+"""The export of a report: where it is, and whether its bytes are those that the report names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from billproof.audit.verify.report_file import ReportFile, Tree
+from billproof.audit.verify.result import Step
+from billproof.model.errors import Unreadable
+from billproof.model.values import shown
+from billproof.reading.source import Copy, private_copy
+
+
+def opened(one: Tree, named: Copy | None, report: ReportFile) -> Iterator[Step | Copy]:
+    """Whether the file is the one that the report speaks of; and then the file, while it is open."""
+    if one["sha256"] is None:
+        yield Step("file", "unproved", f"{shown(one['path'])} could not be read then, so there is nothing to compare")
+        return
+    with ExitStack() as held:
+        try:
+            found = named or _look_for(one, report.path)
+            copy = held.enter_context(private_copy(found)) if isinstance(found, str) else found
+        except Unreadable as error:
+            copy = Step("file", "unproved", shown(error.message, None))
+        if isinstance(copy, Step):
+            yield copy
+        elif (copy.sha256, copy.size) != (one["sha256"], one["bytes"]):
+            more = (f"{one['bytes']:,} bytes, sha256 {one['sha256']}",)
+            text = f"{shown(copy.path)} has {copy.size:,} bytes, sha256 {copy.sha256}; the report says"
+            yield Step("file", "differs", text, more)
+        else:
+            yield Step("file", "same", f"{shown(copy.path)}: {copy.size:,} bytes, same sha256 as in the report")
+            yield copy
+
+
+def _look_for(one: Tree, report: str) -> str | Step:
+    """Where a file of the report in the file `report` lies, if nobody said: beside the report, else at the path that it names
+    from the working folder. The first that is there is the one, whatever it holds. What a report names elsewhere is not even
+    looked at.
+    """
+    beside = os.path.dirname(report)
+    roots = [os.path.realpath(root) for root in (os.curdir, beside or os.curdir)]
+    for path in (os.path.join(beside, one["path"]), os.path.join(beside, one["name"]), one["path"]):
+        if not any(_is_in(os.path.realpath(path), root) for root in roots) or not os.path.isfile(path):
+            continue
+        size = os.path.getsize(path)
+        if size == one["bytes"]:
+            return path
+        return Step("file", "differs", f"{shown(path)} has {size:,} bytes; the report says {one['bytes']:,}")
+    text = f"{shown(one['path'])} is not here. Say where it is:"
+    return Step("file", "unproved", text, (f"billproof verify {shown(report, None)} FILE",))
+
+
+def _is_in(path: str, root: str) -> bool:
+    return path.startswith(os.path.join(root, ""))
+
+
+def of_these_bytes(named: Copy, files: Sequence[Tree]) -> list[Tree]:
+    """The files of the report that have the bytes of the one that was named; of several, those with its path, or its name."""
+    same = [one for one in files if one["sha256"] == named.sha256]
+    path = os.path.normpath(named.path).replace(os.sep, "/")
+    of_path = [one for one in same if os.path.normpath(one["path"]).replace(os.sep, "/") == shown(path, None)]
+    return of_path or [one for one in same if one["name"] == shown(os.path.basename(path), None)] or same
+
+
+def foreign(named: Copy, files: Sequence[Tree]) -> Step:
+    text = f"{shown(named.path)} is not what the report speaks of: it has {named.size:,} bytes, sha256 {named.sha256};"
+    known = [f"{shown(one['path'])}: {one['bytes']:,} bytes, sha256 {one['sha256'] or '(could not be read)'}" for one in files]
+    return Step("file", "differs", f"{text} the report says", tuple(known))

@@ -1,0 +1,49 @@
+"""What must be the same here as in the run that a report is of: the version of billproof, the rule set, the configuration."""
+
+from __future__ import annotations
+
+import re
+
+from billproof import __version__
+from billproof.audit.verify.report_file import Tree
+from billproof.audit.verify.result import Step
+from billproof.model.values import shown
+from billproof.rules.compiled import load_ruleset
+from billproof.rules.rule import DEFAULT_RULESET, RuleSet
+from billproof.rules.shipped import is_shipped
+
+
+def other_version(document: Tree) -> Step | None:
+    """Another version may judge otherwise, and its reports may say more: only it can do again what it did."""
+    tool = document.get("tool")
+    version = tool.get("version") if isinstance(tool, dict) else None
+    if version == __version__ or not isinstance(version, str) or not re.fullmatch(r"[0-9][0-9a-z.+-]{0,30}", version):
+        return None
+    text = f"billproof {version} wrote it, and this is {__version__}. Run the one that was used:"
+    return Step("version", "unproved", text, (f"in billproof's repository: git checkout v{version} && pip install .",))
+
+
+def ruleset_of(document: Tree, name: str | None) -> RuleSet | None:
+    """The rule set that the report used: the one that was named, or a shipped one; None if its digest is another."""
+    used = document["settings"]["ruleset"]["value"]
+    shipped_name = used if is_shipped(used) else DEFAULT_RULESET
+    named = load_ruleset(name) if name is not None else None
+    if named is not None and named.sha256 != document["ruleset"]["sha256"]:
+        return None
+    # A copy of the shipped set has its digest, and is it.
+    shipped_set = load_ruleset(shipped_name)
+    return shipped_set if shipped_set.sha256 == document["ruleset"]["sha256"] else named
+
+
+def other_rules(document: Tree, named: str | None) -> Step:
+    used = document["ruleset"]
+    here = "not the one that is shipped here" if named is None else f"not the one in {shown(named)}"
+    text = f"the report used {shown(used['name'])} {shown(used['version'])}, sha256 {used['sha256']}, and that is {here}."
+    command = "billproof verify REPORT FILE --ruleset FOLDER"
+    return Step("rules", "unproved", f"{text} Run it with the rule set that has this digest:", (command,))
+
+
+def other_config(path: str, document: Tree) -> Step:
+    told = document["settings"]["config"]
+    used = f"{shown(told['path'])}, sha256 {told['sha256']}" if told else "none"
+    return Step("config", "unproved", f"{shown(path)} is not the configuration that was used, which was", (used,))

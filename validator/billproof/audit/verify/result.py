@@ -1,0 +1,78 @@
+"""What `verify` found, step by step, and the lines that it prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal
+
+from billproof.engine.verdict import Exit
+from billproof.model.record import Record
+from billproof.model.values import shown
+
+MAX_TOLD = 20
+
+State = Literal["same", "differs", "unproved"]
+Word = Literal["AGREES", "AGREES, BUT UNSIGNED", "DIFFERS", "UNPROVED"]
+
+
+class Step(Record):
+    """One thing that was looked at: what, how it came out, the same in words, and more of it line by line."""
+
+    label: str
+    state: State
+    text: str
+    more: tuple[str, ...] = ()
+
+
+class Signature(Record):
+    """Whether somebody signed the report and that signature holds, and the same in words."""
+
+    holds: bool
+    text: str
+
+
+UNSIGNED = Signature(
+    False, "none was looked at. Report and file belong together; who made them, and when, is not shown. See docs/audit.md"
+)
+
+
+class Verification(Record):
+    """What came of it, step by step."""
+
+    steps: tuple[Step, ...]
+    signature: Signature
+
+    @property
+    def word(self) -> Word:
+        """The first line. A difference weighs more than what could not be looked at."""
+        states = {one.state for one in self.steps}
+        if "differs" in states:
+            return "DIFFERS"
+        if "unproved" in states:
+            return "UNPROVED"
+        return "AGREES" if self.signature.holds else "AGREES, BUT UNSIGNED"
+
+    @property
+    def exit_code(self) -> Exit:
+        """0 agrees, 1 differs, 3 unproved."""
+        return {"DIFFERS": Exit.FAIL, "UNPROVED": Exit.UNPROVED}.get(self.word, Exit.PASS)
+
+    def lines(self) -> Iterator[str]:
+        """The screen: the word, and a line for each thing that was looked at. Nothing out of a report can begin another line."""
+        yield self.word
+        alike: Counter[tuple[str, State]] = Counter()
+        for one in self.steps:
+            alike[one.label, one.state] += 1
+            if alike[one.label, one.state] > MAX_TOLD:
+                continue
+            state = "" if one.state == "same" else f"{one.state}: "
+            yield shown(f"  {one.label:<10} {state}{one.text}", None)
+            for text in one.more[:MAX_TOLD]:
+                yield shown(f"             {text}", None)
+            if len(one.more) > MAX_TOLD:
+                yield f"             and {len(one.more) - MAX_TOLD:,} more"
+        for (label, state), count in alike.items():
+            if count > MAX_TOLD:
+                yield f"  {label:<10} {count - MAX_TOLD:,} more: {state}"
+        yield f"  {'signature':<10} {self.signature.text}"
