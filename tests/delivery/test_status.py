@@ -277,14 +277,14 @@ def test_a_file_of_no_month_is_due(project: Path) -> None:
     Path("exports/labs/notes.csv").write_text("a,b\n1,2\n", "utf-8")
     code, out, _ = run("status")
     assert code == 1
-    assert "  labs      exports/labs/notes.csv is of no month that can be read; due: billproof check says why" in out.splitlines()
+    assert "  labs      exports/labs/notes.csv has no readable month; due: billproof check says why" in out.splitlines()
     assert [one["path"] for one in status()["integrations"][2]["unplaced"]] == ["exports/labs/notes.csv"]
 
 
 def test_without_a_folder_newer_files_are_not_looked_for_and_that_is_said(project: Path) -> None:
     Path("billproof.yaml").write_text(CONFIGURATION.replace("files: exports/labs, ", ""), "utf-8")
     _, out, _ = run("status")
-    assert "  labs      has no `files` in billproof.yaml: newer files are not looked for" in out.splitlines()
+    assert "  labs      has no `files` in billproof.yaml, so newer files are not found" in out.splitlines()
     assert status()["integrations"][2]["files"] is None
 
 
@@ -299,7 +299,7 @@ def test_an_upload_without_an_answer_is_not_known(project: Path) -> None:
     found = month("research")
     assert (found["state"], found["due"], found["amount"]) == ("not_known", True, None)
     assert found["text"] == "due: nobody heard the answer of 2025-11-04; run the upload again"
-    assert "  research  2025-10  NOT KNOWN             due: nobody heard" in run("status")[1]
+    assert "  research  2025-10  OUTCOME UNKNOWN       due: nobody heard" in run("status")[1]
     upload("exports/research")
     assert month("research")["state"] == "accepted"
     put("research", "2025-10", "130.00000000000001")
@@ -369,7 +369,7 @@ def test_a_year_is_a_grid_totals_and_what_is_due(project: Path, monkeypatch: pyt
         "  research        #  +  !  #  #  !  !  ~  .  .",
         "  europe                      #  !  !  !  .  .",
         "  labs                              #  !  .  .",
-        "  # accepted  ~ provisional  + newer file  ! missing, refused  . not due yet  blank: before the first",
+        "  # accepted  ~ provisional  + newer file  ! missing, refused  . not due yet  blank: before the first upload",
         "",
         "  research   5 of 12 months accepted     14,100.00 USD",
         "  europe     1 of 12 months accepted  3,100,000.00 USD",
@@ -465,7 +465,7 @@ def test_a_file_that_cannot_be_read_leaves_nothing_fine(project: Path) -> None:
     assert lines[1].startswith("  europe    2025-10  accepted 2025-11-04")
     assert lines[2].startswith("  labs      2025-10  UNPROVED ")
     assert lines[3].startswith("  labs      exports/labs/broken.csv: cannot be read")
-    assert lines[4] == "UNPROVED  not everything could be read, as of 2025-11-04 08:00 UTC"
+    assert lines[4] == "UNPROVED  some files could not be read, as of 2025-11-04 08:00 UTC"
     assert month("labs")["due"] is True
 
 

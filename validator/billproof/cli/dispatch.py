@@ -182,8 +182,8 @@ def _status(options: argparse.Namespace) -> int:
     from billproof.cli.arguments import settings_of
     from billproof.config.settings import clock, policy_of
     from billproof.delivery import status
+    from billproof.delivery.status_text import render_status
     from billproof.report.render.json import render_json
-    from billproof.report.render.status import render_status
 
     settings = settings_of(options, clock(), policy_of("upload", "upload", "error"))
     months = status.wanted_months(options.month, options.first, options.last, settings.as_of)

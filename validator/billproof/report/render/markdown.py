@@ -5,13 +5,13 @@ GitHub takes 1 MiB for a step and shows nothing of a longer one, so what does no
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from billproof.report.render import phrases
 from billproof.report.render.calendar import calendar
+from billproof.report.render.escaping import escaped, fenced
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportOutcome
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 ROOM = 900_000
 
 _VERDICTS = ("unproved", "fail", "pass")
-_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "$": "&#36;", "@": "@&#8203;", "#": "#&#8203;"}
 
 
 def render_markdown(report: Report) -> str:
@@ -107,16 +106,3 @@ def _rule(outcome: ReportOutcome) -> str:
 
 def _row(*cells: str) -> str:
     return f"| {' | '.join(map(escaped, cells))} |"
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it stands, in a cell of a table too: no markup, links, mentions or line breaks."""
-    text = re.sub(r"[\\`*_~\[\]!]", r"\\\g<0>", text.replace("\n", " "))
-    text = re.sub(r"[&<>|$@#]", lambda found: _SIGNS[found.group()], text)
-    return re.sub(r"(?<=www)\.|:(?=/)", r"\\\g<0>", text, flags=re.IGNORECASE)
-
-
-def fenced(text: str) -> list[str]:
-    """Lines that keep their blanks, in a fence longer than any that stands in them."""
-    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
-    return [f"{fence}text", *text.split("\n"), fence]

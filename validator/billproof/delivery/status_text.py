@@ -15,11 +15,11 @@ _SIGNS = {
     "no_destination": "!", "open": ".", "before": " ",
 }  # fmt: skip
 _LEGEND = {
-    "#": "# accepted", "~": "~ provisional", "+": "+ newer file", "?": "? not known", "!": "! missing, refused",
-    ".": ". not due yet", " ": "blank: before the first",
+    "#": "# accepted", "~": "~ provisional", "+": "+ newer file", "?": "? outcome unknown", "!": "! missing, refused",
+    ".": ". not due yet", " ": "blank: before the first upload",
 }  # fmt: skip
 _WORDS = {
-    "not_known": "NOT KNOWN", "unproved": "UNPROVED", "refused": "REFUSED", "missing": "MISSING",
+    "not_known": "OUTCOME UNKNOWN", "unproved": "UNPROVED", "refused": "REFUSED", "missing": "MISSING",
     "no_destination": "NO DESTINATION", "open": "open", "before": "-",
 }  # fmt: skip
 
@@ -70,11 +70,11 @@ def _amount(one: Tree) -> str:
 def _notes(status: Tree, width: int) -> Iterator[str]:
     for one in status["integrations"]:
         for file in one["unplaced"]:
-            yield f"  {one['name']:<{width}}  {file['path']} is of no month that can be read; due: billproof check says why"
+            yield f"  {one['name']:<{width}}  {file['path']} has no readable month; due: billproof check says why"
         for text in one["unread"]:
             yield f"  {one['name']:<{width}}  {text}"
         if one["files"] is None and one["destination"] is not None:
-            yield f"  {one['name']:<{width}}  has no `files` in billproof.yaml: newer files are not looked for"
+            yield f"  {one['name']:<{width}}  has no `files` in billproof.yaml, so newer files are not found"
     for other in status["elsewhere"]:
         plural = "s" if other["months"] != 1 else ""
         yield f"  Not shown: {other['months']} month{plural} of {other['organization']} at {other['destination']}"
@@ -86,5 +86,5 @@ def _headline(status: Tree) -> str:
     months = [month for one in status["integrations"] for month in one["months"]]
     due = sum(month["due"] for month in months) + sum(len(one["unplaced"]) for one in status["integrations"])
     if any(one["unread"] for one in status["integrations"]):
-        return f"UNPROVED  not everything could be read, {when}"
+        return f"UNPROVED  some files could not be read, {when}"
     return f"DUE  {due} of {len(months)} months, {when}" if due else f"NOTHING DUE  {len(months)} months, {when}"
