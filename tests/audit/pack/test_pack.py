@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from billproof.audit.pack.bundle import SUMS, sums_of
-from billproof.audit.pack.pack import _packed_name
+from billproof.audit.pack.evidence import packed_name
 from billproof.config.settings import parse_as_of
 from billproof.delivery.ledger.receipt import encoded
 from billproof.report.render.json import render_json
@@ -687,7 +687,7 @@ def test_the_readme_is_ascii_whatever_the_names_are(project: Path) -> None:
     ],
 )  # fmt: skip
 def test_the_export_has_a_name_that_every_system_takes(name: str, packed_as: str) -> None:
-    assert _packed_name(name) == packed_as
+    assert packed_name(name) == packed_as
 
 
 def test_standard_input_can_be_packed(project: Path) -> None:

@@ -6,8 +6,7 @@ import hashlib
 import os
 
 from billproof.audit.pack.bundle import Content
-from billproof.audit.pack.find import NotFound
-from billproof.audit.pack.replay import NotAsThen
+from billproof.audit.pack.find import Refused
 from billproof.audit.signing.attestation import deviations_of_form, receipt_statement
 from billproof.config.destinations import FILL_IN
 from billproof.config.file import Config
@@ -23,7 +22,7 @@ _NOTHING_BUT_TOKEN = {"{token}", "Bearer {token}", "Basic {token}"}
 def receipts_of(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str, Content]:
     """Every attempt for the month and its receipt as they lie in the ledger, with what was signed of them.
 
-    Raises NotAsThen for what is no attestation of its receipt, NotFound or LedgerFault for what cannot be read.
+    Raises Refused for what is no attestation of its receipt or cannot be read, LedgerFault for what is no file of a ledger.
     """
     files: dict[str, Content] = {"receipt.json": _proved(ledger.path(current), current.sha256)}
     for one in standing.receipts:
@@ -41,17 +40,17 @@ def receipts_of(ledger: Ledger, standing: Standing, current: Receipt) -> dict[st
 
 
 def _hold_to_receipt(attested: bytes, one: Receipt, ledger: Ledger) -> None:
-    """Raises NotAsThen if what lies there as the attestation of a receipt is none."""
+    """Raises Refused if what lies there as the attestation of a receipt is none."""
     faults = deviations_of_form(attested, [receipt_statement(one, os.path.basename(ledger.path(one)))])
     if faults:
-        raise NotAsThen(
+        raise Refused(
             f"{ledger.path(one, ATTESTATION)} is no attestation of its receipt: {faults[0]}",
             "Restore it from where the ledger is kept; see billproof ledger verify --key.",
         )
 
 
 def ruleset_files(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:
-    """The files of a rule set under their folders' names. Raises NotAsThen if they are not those that it was read from."""
+    """The files of a rule set under their folders' names. Raises Refused if they are not those that it was read from."""
     from billproof.rules.loader import ruleset_paths
 
     files: dict[str, Content] = {}
@@ -68,7 +67,7 @@ def ruleset_files(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:
         files[f"{homes[folder]}/{name}"] = data
         lines.append(f"{os.path.basename(folder)}/{name} {hashlib.sha256(data).hexdigest()}")
     if combined(lines) != ruleset.sha256:
-        raise NotAsThen("the rule set changed while it was packed", "Run the same command again.")
+        raise Refused("the rule set changed while it was packed", "Run the same command again.")
     return files
 
 
@@ -77,10 +76,10 @@ def config_bytes(config: Config) -> bytes:
 
 
 def _proved(path: str | os.PathLike[str], sha256: str) -> bytes:
-    """The bytes of a file with that digest. Raises NotAsThen if they are others now."""
+    """The bytes of a file with that digest. Raises Refused if they are others now."""
     data = _read(path)
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise NotAsThen(f"{os.fspath(path)} changed while it was packed", "Run the same command again.")
+        raise Refused(f"{os.fspath(path)} changed while it was packed", "Run the same command again.")
     return data
 
 
@@ -89,7 +88,7 @@ def _read(path: str | os.PathLike[str]) -> bytes:
         with open(path, "rb") as stream:
             return stream.read()
     except OSError as error:
-        raise NotFound(f"{os.fspath(path)} cannot be read: {error.strerror or error}") from None
+        raise Refused(f"{os.fspath(path)} cannot be read: {error.strerror or error}") from None
 
 
 def open_values(config: Config) -> list[str]:

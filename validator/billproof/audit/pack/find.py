@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from billproof.audit.signing.attestation import attestation_path, deviations_of_form, file_statements
 from billproof.audit.verify.report_file import misfits
-from billproof.config.file import Config
+from billproof.config.file import Config, Integration
 from billproof.config.settings import CLOCK
 from billproof.delivery.destinations.directory import DirectoryDestination
 from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import Ledger, Month, Standing
 from billproof.delivery.routing import destination_of
 from billproof.delivery.shipment import Shipment
 from billproof.model.errors import BillproofError, Unreadable
@@ -34,8 +35,31 @@ if TYPE_CHECKING:
 LARGEST_REPORT = 1 << 25
 
 
-class NotFound(BillproofError):
-    """The bytes of an upload are nowhere where they would be expected."""
+class Refused(BillproofError):
+    """A month that cannot be packed: why, and what to do."""
+
+
+def find_upload(ledger: Ledger, integration: Integration, month: str, to: str | None) -> tuple[Standing, Receipt]:
+    """The receipts of a month at a destination, and the one that counts. Raises Refused."""
+    if to is None:
+        raise Refused("has no destination: its integration has no `to:`", "Say where it was sent: --to DESTINATION")
+    standing = ledger.standing(Month(to, integration.organization, month))
+    current = standing.current
+    if current is None:
+        months = [one for one in ledger.months() if one[1:] == (integration.organization, month)]
+        held = [f"--to {one.destination}" for one in months if ledger.standing(one).current]
+        raise Refused(
+            f"was never accepted by {to}, so there is no upload to prove",
+            f"It was accepted elsewhere: {' or '.join(held)}"
+            if held
+            else f"billproof ledger list tells what was sent. To send it: billproof upload --only {integration.name} --to {to}",
+        )  # fmt: skip
+    if not standing.is_current(current.file_sha256):
+        raise Refused(
+            f"may have been replaced: nobody heard what {to} answered to {standing.doubtful[-1].file_name}",
+            "Run that upload again, so that it is known what the destination has.",
+        )
+    return standing, current
 
 
 class Export(Record):
@@ -46,7 +70,7 @@ class Export(Record):
 
 
 def find_export(one: Receipt, config: Config, held: ExitStack) -> Export:
-    """The bytes that a receipt names; `held` closes them. Raises NotFound, which names the digest and where was looked."""
+    """The bytes that a receipt names; `held` closes them. Raises Refused, which names the digest and where was looked."""
     unread = []
     for path in _places(one, config):
         try:
@@ -66,7 +90,7 @@ def find_export(one: Receipt, config: Config, held: ExitStack) -> Export:
     integration = config.integration_of(one.organization)
     where = config.beside(integration.files) if integration and integration.files else "this folder"
     more = f" ({'; '.join(unread)})" if unread else ""
-    raise NotFound(
+    raise Refused(
         f"the file that was uploaded is not found: {one.file_name}, {one.document['file']['bytes']:,} bytes, "
         f"sha256 {one.file_sha256}{more}",
         f"Put it into {where}. An export that OpenAI gives today may differ.",
@@ -99,11 +123,11 @@ class Kept(Record):
 
 
 def find_report(one: Receipt, folders: Iterable[str]) -> Kept | None:
-    """The JSON report of an upload, of that file alone, in one of these folders. Raises NotFound if several fit that differ."""
+    """The JSON report of an upload, of that file alone, in one of these folders. Raises Refused if several fit that differ."""
     found = {each.data: each for each in _reports(one, folders)}
     if len(found) > 1:
         paths = " and ".join(each.path for each in list(found.values())[:2])
-        raise NotFound(
+        raise Refused(
             f"two reports fit that upload, and they differ: {paths}",
             "Leave only the one there that the upload wrote; if it is signed: billproof verify REPORT FILE --key PUB",
         )

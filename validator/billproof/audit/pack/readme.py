@@ -5,12 +5,10 @@ Plain ASCII in short lines, so that it can be read anywhere; what has other lett
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from textwrap import wrap
-from typing import Any, Literal
 
-from billproof.delivery.ledger.receipt import Receipt
-from billproof.model.record import Record
+from billproof.audit.pack.manifest import Manifest
 from billproof.model.values import cents, month_name, shown
 
 _WIDTH = 96
@@ -21,68 +19,16 @@ _OTHER_REPORT = (
 )
 _RECEIPTS = ".begun written before it, .json after it; receipt.json is a copy of the one that counts"
 _UNCHECKED = "In the form of in-toto and DSSE (Ed25519); the signature was not checked when this was packed."
-_PROVENANCE = {
-    "kept": "found in a file: its result_sha256, as_of, CI job and host are those of the receipt",
-    "same": "made again when this was packed; its result is that of the upload (same result_sha256)",
-    "again": "made again when this was packed; it agrees with the receipt, and is not the one that was written at the upload",
-}
 
 
-class Contents(Record):
-    """What a pack holds. `files` are all that `SHA256SUMS` names; `ledger` is the number of its receipts; `left_out` tells
-    that what lies beside the export as its attestation is none of this report; `verify_options` are what `billproof verify`
-    must be told besides the report.
-    """
-
-    integration: str
-    export: str
-    receipt: Receipt
-    receipts: Sequence[Receipt]
-    report: Mapping[str, Any]
-    origin: Literal["kept", "same", "again"]
-    left_out: bool
-    ledger: int
-    files: Sequence[str]
-    verify_options: str
-
-    @property
-    def provenance(self) -> str:
-        """Where the report comes from."""
-        return _PROVENANCE[self.origin]
-
-    @property
-    def signature(self) -> str:
-        """What lies there as a signature of it; none was looked at."""
-        if self.is_signed:
-            return f"not checked, for pack has no public key; in the pack: {self.verify}"
-        if self.left_out:
-            return "no: what lies beside the export is no attestation of this report; put the report there that it speaks of"
-        return "no: that these files belong together is shown, who made them is not"
-
-    @property
-    def verify(self) -> str:
-        """The command that does all of it again, in the pack."""
-        return "billproof verify report.json" + self.verify_options + (" --key public-key.pem" if self.is_signed else "")
-
-    @property
-    def signatures(self) -> list[str]:
-        """The names of the files with signatures."""
-        return [name for name in self.files if name.endswith(".intoto.jsonl")]
-
-    @property
-    def is_signed(self) -> bool:
-        """Whether there is what has the form of an attestation of the export and the report."""
-        return f"{self.export}.intoto.jsonl" in self.files
-
-
-def render_readme(one: Contents) -> bytes:
+def render_readme(one: Manifest) -> bytes:
     """The text, its lines ended by LF."""
     parts = (_title(one), _listing(one), _proved(one), _attempts(one), _not_proved(one), _commands(one))
     text = "\n".join(line.rstrip() for part in parts for line in (*part, ""))
     return text.encode("ascii", "backslashreplace")
 
 
-def _title(one: Contents) -> Iterator[str]:
+def _title(one: Manifest) -> Iterator[str]:
     receipt = one.receipt
     yield f"EVIDENCE: OpenAI charges of {month_name(receipt.month)}, {one.integration} ({shown(receipt.organization)})"
     yield ""
@@ -96,7 +42,7 @@ def _title(one: Contents) -> Iterator[str]:
         yield from _text(f"It was uploaded by a CI job at the commit {receipt.document['ci']['commit']}.")
 
 
-def _listing(one: Contents) -> Iterator[str]:
+def _listing(one: Manifest) -> Iterator[str]:
     ruleset = one.report["ruleset"]
     yield "WHAT IS HERE"
     rows = [
@@ -116,7 +62,7 @@ def _listing(one: Contents) -> Iterator[str]:
         yield from _text(text, "      ")
 
 
-def _proved(one: Contents) -> Iterator[str]:
+def _proved(one: Manifest) -> Iterator[str]:
     yield "WHAT WAS PROVED WHEN THIS WAS PACKED"
     receipt = one.receipt
     for text in (
@@ -133,7 +79,7 @@ def _proved(one: Contents) -> Iterator[str]:
         yield from _item(f"{text}: {waiver['reason']}")
 
 
-def _attempts(one: Contents) -> Iterator[str]:
+def _attempts(one: Manifest) -> Iterator[str]:
     yield "EVERY ATTEMPT FOR THIS MONTH AT THIS DESTINATION"
     for each in one.receipts:
         mark = "   <- this one" if each is one.receipt or each.sha256 == one.receipt.sha256 else ""
@@ -141,7 +87,7 @@ def _attempts(one: Contents) -> Iterator[str]:
         yield f"  {text} {shown(each.currency)}  sha256 {each.file_sha256[:12]}{mark}"
 
 
-def _not_proved(one: Contents) -> Iterator[str]:
+def _not_proved(one: Manifest) -> Iterator[str]:
     yield "WHAT THIS DOES NOT PROVE"
     for text in (
         *one.report["does_not_prove"],
@@ -157,7 +103,7 @@ def _not_proved(one: Contents) -> Iterator[str]:
         yield from _item(text)
 
 
-def _commands(one: Contents) -> Iterator[str]:
+def _commands(one: Manifest) -> Iterator[str]:
     rules = "t=$(mktemp); find ruleset -type f | while IFS= read -r f; do d=${f%/*}"
     yield "CHECK IT YOURSELF, in this folder"
     yield "Linux:"
@@ -185,7 +131,7 @@ def _commands(one: Contents) -> Iterator[str]:
     yield f"  {one.verify}"
 
 
-def _signature(one: Contents) -> Iterator[str]:
+def _signature(one: Manifest) -> Iterator[str]:
     yield "The signatures, with OpenSSL 3 (Windows: in Git Bash). Get public-key.pem from the signer, not from whoever gave"
     yield "you this folder: nothing was checked with it when this was packed. Every line of a .intoto.jsonl is a signed"
     yield "statement; this looks at the first of one file:"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from billproof.audit.pack.find import Refused
 from billproof.config.file import Config
 from billproof.config.settings import CLOCK, Settings, parse_as_of, policy_of
 from billproof.delivery.earlier import earlier_uploads
@@ -17,7 +18,6 @@ from billproof.delivery.ledger import receipt as receipts
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.shipment import Request, Shipment
 from billproof.engine.pipeline import Run, check_input, judged, prepare
-from billproof.model.errors import BillproofError
 from billproof.model.record import Record
 from billproof.model.results import Sourced
 from billproof.reading.inputs import Input
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 _FOLLOWS = ("integration", "file", "totals", "waivers", "ruleset", "config", "as_of", "month_to_date")
 
 
-class NotAsThen(BillproofError):
-    """What is here now is not what an upload was judged by, or does not give what its receipt says."""
-
-
 class Replay(Record):
     """A report that was made again, with the rule set; `same` if its result is, to the last byte, that of the upload."""
 
@@ -45,14 +41,14 @@ class Replay(Record):
 
 
 def replay(copy: Copy, one: Receipt, settings: Settings) -> Replay:
-    """The report of an upload, made again from its bytes. Raises NotAsThen if it is no pass, or not what the receipt says.
+    """The report of an upload, made again from its bytes. Raises Refused if it is no pass, or not what the receipt says.
 
     Its `run` is what the receipt knows of the upload's, so that the same upload gives the same bytes wherever it is packed.
     """
     settings = _as_then(one, settings)
     ruleset = _ruleset_then(one, settings)
     report: Report
-    for run in _runs(copy, one, settings, ruleset):
+    for run in _guesses(copy, one, settings, ruleset):
         report = build_report(run, run.settings.now, settings.now, {})
         same = report["result_sha256"] == one.document["result_sha256"]
         if same:
@@ -63,7 +59,7 @@ def replay(copy: Copy, one: Receipt, settings: Settings) -> Replay:
 
 
 def _as_then(one: Receipt, settings: Settings) -> Settings:
-    """The settings of a plain upload at that time. Raises NotAsThen if the configuration is another one now."""
+    """The settings of a plain upload at that time. Raises Refused if the configuration is another one now."""
     assert settings.config is not None
     config, named = settings.config, settings.config.shown_path
     then, to_date = one.document["config"], bool(one.document["month_to_date"])
@@ -81,10 +77,10 @@ def _as_then(one: Receipt, settings: Settings) -> Settings:
     )  # fmt: skip
 
 
-def _other_config(config: Config, one: Receipt) -> NotAsThen:
+def _other_config(config: Config, one: Receipt) -> Refused:
     then = one.document["config"]
     commit, name = one.document["ci"].get("commit"), then["path"].rpartition("/")[2]
-    return NotAsThen(
+    return Refused(
         f"{config.shown_path} is not the configuration of that upload (sha256 {then['sha256'][:12]}… then, "
         f"{config.sha256[:12]}… now)",
         f"Put the one of then beside it and name that: git show {commit or 'COMMIT'}:./{name} > then.yaml; "
@@ -93,11 +89,11 @@ def _other_config(config: Config, one: Receipt) -> NotAsThen:
 
 
 def _ruleset_then(one: Receipt, settings: Settings) -> RuleSet:
-    """The rule set of the upload. Raises NotAsThen if it is another one now."""
+    """The rule set of the upload. Raises Refused if it is another one now."""
     ruleset, then = prepare(settings), one.document["ruleset"]
     if ruleset.sha256 != then["sha256"]:
         version = one.document["tool"]["version"]
-        raise NotAsThen(
+        raise Refused(
             f"the rule set is not the one of that upload ({then['name']} {then['version']}, sha256 {then['sha256'][:12]}… "
             f"then; {ruleset.name} {ruleset.version}, {ruleset.sha256[:12]}… now)",
             f"Pack it with the billproof of then, {version} (in its repository: git checkout v{version}); "
@@ -106,21 +102,24 @@ def _ruleset_then(one: Receipt, settings: Settings) -> RuleSet:
     return ruleset
 
 
-def _runs(copy: Copy, one: Receipt, settings: Settings, ruleset: RuleSet) -> Iterator[Run]:
-    """The upload as it may have been told: nothing; the month; and either with `--as-of`. Said in full last."""
+def _guesses(copy: Copy, one: Receipt, settings: Settings, ruleset: RuleSet) -> Iterator[Run]:
+    """The upload with the options that it may have been given. A receipt names none, and only `--month` and `--as-of` are
+    common: neither, one, both. A report shows both as settings, so one of the four has the digest of the report at the
+    upload, if no other option was given. The last, with both, is taken if none has.
+    """
     for month in (None, Sourced(one.month, "--month")):
-        # By the clock a run is judged as of its start. Else nobody knows when it started, shortly before the sending.
+        # Without --as-of a run is as of its start. With it, it is unknown when the run started: shortly before it was sent.
         for source, start in ((CLOCK, settings.as_of), ("--as-of", settings.now)):
-            told = settings._replace(month=month, as_of_source=source, now=start)
-            file = check_input(Input(copy.path), told, ruleset, earlier_uploads, lambda _: nullcontext(copy.source()))
-            yield judged(told, ruleset, [file])
+            guess = settings._replace(month=month, as_of_source=source, now=start)
+            file = check_input(Input(copy.path), guess, ruleset, lambda _: nullcontext(copy.source()))
+            yield judged(guess, ruleset, [file])
 
 
 def _hold_to(one: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) -> None:
-    """Raises NotAsThen if the file does not pass any more, or not with what its receipt says."""
+    """Raises Refused if the file does not pass any more, or not with what its receipt says."""
     if run.verdict.word != "pass":
         texts = "; ".join(reason.text for reason in run.verdict.reasons[:3])
-        raise NotAsThen(f"judged again as of {one.as_of}, the file does not pass: {texts}", "See billproof ledger verify.")
+        raise Refused(f"judged again as of {one.as_of}, the file does not pass: {texts}", "See billproof ledger verify.")
     (file,) = run.files
     config = run.settings.config
     integration = config.integration_of(one.organization) if config else None
@@ -131,4 +130,4 @@ def _hold_to(one: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) -> N
     unlike = [key for key in _FOLLOWS if found[key] != one.document.get(key)]
     unlike += [key for key in ("organization", "month") if getattr(file, key).value != getattr(one, key)]
     if unlike:
-        raise NotAsThen(f"judged again, the file does not give what its receipt says: {', '.join(unlike)}")
+        raise Refused(f"judged again, the file does not give what its receipt says: {', '.join(unlike)}")

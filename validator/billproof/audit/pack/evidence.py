@@ -1,0 +1,78 @@
+"""A month's evidence, gathered: its upload found, checked again, and every file of its pack."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import ExitStack
+
+from billproof.audit.pack.bundle import Content
+from billproof.audit.pack.contents import config_bytes, receipts_of, ruleset_files
+from billproof.audit.pack.find import find_attestation, find_export, find_report, find_upload, speaks_of
+from billproof.audit.pack.manifest import Manifest
+from billproof.audit.pack.readme import render_readme
+from billproof.audit.pack.replay import replay
+from billproof.audit.signing.attestation import SUFFIX
+from billproof.config.file import Integration
+from billproof.config.settings import Settings
+from billproof.delivery.ledger.integrity import contents
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import Ledger
+from billproof.model.record import Record
+from billproof.report.render import render
+from billproof.rules.shipped import is_shipped
+
+# What no file system takes, or takes for a path.
+_UNNAMEABLE = r'[\x00-\x1f\x7f<>:"/\\|?*]'
+
+
+class Evidence(Record):
+    """A month that can be packed: its upload, and every file of its pack by name."""
+
+    receipt: Receipt
+    manifest: Manifest
+    files: dict[str, Content]
+
+
+def gather(ledger: Ledger, integration: Integration, month: str, settings: Settings, held: ExitStack) -> Evidence:
+    """What goes into the pack of a month. Raises Refused."""
+    config = settings.config
+    assert config is not None
+    standing, one = find_upload(ledger, integration, month, settings.to or integration.to)
+    export = find_export(one, config, held)
+    again = replay(export.copy, one, settings)
+    kept = find_report(one, [os.path.dirname(export.found_at), ".", os.path.dirname(config.path)])
+    report = kept.report if kept else again.report
+    data = kept.data if kept else render("json", report).encode("utf-8")
+    attestation = find_attestation(export.found_at)
+    fits = attestation is not None and speaks_of(attestation, report, data)
+    name = packed_name(one.file_name)
+    files: dict[str, Content] = {name: export.copy.stream}
+    if attestation is not None and fits:
+        files[name + SUFFIX] = attestation
+    files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
+    files |= receipts_of(ledger, standing, one)
+    files |= ruleset_files(settings, again.ruleset)
+    files["config/billproof.yaml"] = config_bytes(config)
+    manifest = Manifest(
+        integration.name, name, one, standing.receipts, report, "kept" if kept else "same" if again.same else "again",
+        attestation is not None and not fits, len(contents(ledger).receipts), tuple(sorted([*files, "README.txt"])),
+        _verify_options(name, one, settings),
+    )  # fmt: skip
+    files["README.txt"] = render_readme(manifest)
+    return Evidence(one, manifest, files)
+
+
+def packed_name(name: str) -> str:
+    """The name of the export as every system can write it; the name then, for all but very odd ones."""
+    import re
+
+    plain = re.sub(_UNNAMEABLE, "_", name).strip(" .")
+    return plain if plain.lower().endswith(".csv") and len(plain.encode()) <= 200 else "export.csv"
+
+
+def _verify_options(name: str, one: Receipt, settings: Settings) -> str:
+    """What `billproof verify` must be told in the pack: the export under another name than then, and rules of one's own."""
+    own = settings.ruleset.value or ""
+    folder = "" if is_shipped(own) else f" --ruleset {shlex.quote(f'ruleset/{os.path.basename(os.path.abspath(own))}')}"
+    return ("" if name == one.file_name else " FILE") + folder

@@ -1,0 +1,62 @@
+"""What a pack contains, and what of it is signed and verified how: for its README and for the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.model.record import Record
+
+_PROVENANCE = {
+    "kept": "found in a file: its result_sha256, as_of, CI job and host are those of the receipt",
+    "same": "made again when this was packed; its result is that of the upload (same result_sha256)",
+    "again": "made again when this was packed; it agrees with the receipt, and is not the one that was written at the upload",
+}
+
+
+class Manifest(Record):
+    """What a pack holds. `files` are all that `SHA256SUMS` names; `ledger` is the number of its receipts; `left_out` tells
+    that what lies beside the export as its attestation is none of this report; `verify_options` are what `billproof verify`
+    must be told besides the report.
+    """
+
+    integration: str
+    export: str
+    receipt: Receipt
+    receipts: Sequence[Receipt]
+    report: Mapping[str, Any]
+    origin: Literal["kept", "same", "again"]
+    left_out: bool
+    ledger: int
+    files: Sequence[str]
+    verify_options: str
+
+    @property
+    def provenance(self) -> str:
+        """Where the report comes from."""
+        return _PROVENANCE[self.origin]
+
+    @property
+    def signature(self) -> str:
+        """What lies there as a signature of it; none was looked at."""
+        if self.is_signed:
+            return f"not checked, for pack has no public key; in the pack: {self.verify}"
+        if self.left_out:
+            return "no: what lies beside the export is no attestation of this report; put the report there that it speaks of"
+        return "no: that these files belong together is shown, who made them is not"
+
+    @property
+    def verify(self) -> str:
+        """The command that does all of it again, in the pack."""
+        return "billproof verify report.json" + self.verify_options + (" --key public-key.pem" if self.is_signed else "")
+
+    @property
+    def signatures(self) -> list[str]:
+        """The names of the files with signatures."""
+        return [name for name in self.files if name.endswith(".intoto.jsonl")]
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether there is what has the form of an attestation of the export and the report."""
+        return f"{self.export}.intoto.jsonl" in self.files
