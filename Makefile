@@ -14,8 +14,9 @@ demo: $(VENV)/.core
 test: $(VENV)/.dev
 	$(PYTEST) -m "not soak"
 
+# Hypothesis tries in soak what the gate had no time for.
 soak: $(VENV)/.dev
-	$(PYTEST) -m soak
+	$(PYTEST) --hypothesis-profile=soak -m "soak or hypothesis"
 
 coverage: $(VENV)/.dev
 	$(BIN)/coverage combine -q

@@ -7,14 +7,24 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.support import run
+from tests.support import SOAK, run
 from tests.uploading import PLACES, World
 
 settings.register_profile(
     "billproof", derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck),
-    phases=(Phase.explicit, Phase.generate),
+    phases=(Phase.explicit, Phase.generate), max_examples=25,
 )  # fmt: skip
+settings.register_profile(SOAK, settings.get_profile("billproof"), max_examples=100)
 settings.load_profile("billproof")
+# Their fixtures start browsers, or install billproof by pip.
+SLOW_FIXTURES = {"window", "served", "installed"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a slow fixture is for `make soak`."""
+    for item in items:
+        if isinstance(item, pytest.Function) and SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.soak)
 
 
 @pytest.fixture(params=list(PLACES))

@@ -13,11 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from hypothesis import settings
+
 from billproof.cli.main import main
+from billproof.report.render import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
 AS_OF = "2025-12-01"
+# That no format changes an exit code is tried with the two that most depend on in every run of the tests, with all in soak.
+EACH_FORMAT = [pytest.param(name, marks=() if name in ("text", "json") else pytest.mark.soak) for name in FORMATS]
+
+SOAK = "soak"
+
+
+def often(examples: int) -> int:
+    """How many examples Hypothesis tries: all for `make soak`, a quarter in other runs, but two at least."""
+    return examples if settings.get_current_profile_name() == SOAK else max(2, examples // 4)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ from typing import NoReturn
 import pytest
 
 from billproof.cli.commands.guide import DEMO_VERDICTS
-from billproof.report.render import FORMATS
 from billproof.rules.shipped import shipped
-from tests.support import AS_OF, check, fixture, make_ready, process, run
+from tests.support import AS_OF, EACH_FORMAT, check, fixture, make_ready, process, run
 
 GOOD = fixture("good-h1")
 WARNED = fixture("some-without-project")
@@ -72,7 +71,7 @@ VERDICTS: dict[str, tuple[list[str | Path], int]] = {
 }
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 @pytest.mark.parametrize(("arguments", "code"), VERDICTS.values(), ids=VERDICTS)
 def test_a_verdict_and_its_report(folder: Path, format_: str, arguments: list[str | Path], code: int) -> None:
     (folder / "empty").mkdir()
@@ -86,7 +85,7 @@ def test_a_verdict_and_its_report(folder: Path, format_: str, arguments: list[st
     assert {0: "PASS  ", 1: "FAIL  ", 3: "UNPROVED  "}[code] in found.out or format_ != "text"
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 def test_one_file_fails_and_another_cannot_be_read(folder: Path, format_: str) -> None:
     found = check(FAILING, "missing.csv", "--format", format_)
     assert found.code == 3
@@ -97,7 +96,7 @@ def test_one_file_fails_and_another_cannot_be_read(folder: Path, format_: str) -
     assert [one["verdict"] for one in found.report["files"]] == ["fail", "unproved"]
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 def test_two_files_of_one_month_have_their_own_verdicts(folder: Path, format_: str) -> None:
     found = check(GOOD, FAILING, fixture("good-h2"), "--format", format_)
     assert found.report is not None
@@ -105,7 +104,7 @@ def test_two_files_of_one_month_have_their_own_verdicts(folder: Path, format_: s
     assert [one["verdict"] for one in found.report["files"]] == ["pass", "fail", "pass"]
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 @pytest.mark.parametrize(
     ("keys", "code"),
     [({}, 0), ({"expires": '"2025-01-01"'}, 1), ({"at_most": "2"}, 1)],
@@ -116,14 +115,14 @@ def test_a_waiver_that_does_not_count_leaves_the_rule_failed(folder: Path, forma
     assert check(FAILING, "--format", format_).code == code
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 @pytest.mark.parametrize(("file", "code"), [(GOOD, 0), (WARNED, 1), (FAILING, 1)], ids=["good", "warning", "error"])
 def test_the_policy_of_an_upload(folder: Path, format_: str, file: Path, code: int) -> None:
     make_ready(folder)
     assert check(file, "--policy", "upload", "--format", format_).code == code
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 def test_a_check_that_crashes_is_unproved(folder: Path, format_: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> NoReturn:
         raise ZeroDivisionError
@@ -134,7 +133,7 @@ def test_a_check_that_crashes_is_unproved(folder: Path, format_: str, monkeypatc
     assert found.outcome("OC504")["state"] == "crashed"
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 def test_a_crash_is_unproved_beside_a_failed_rule_too(folder: Path, format_: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> NoReturn:
         raise ZeroDivisionError
@@ -198,7 +197,7 @@ USAGE = {
 }
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 @pytest.mark.parametrize("arguments", USAGE.values(), ids=USAGE)
 def test_wrong_usage_writes_no_report(folder: Path, format_: str, arguments: list[str]) -> None:
     given = [] if "--as-of" in arguments else ["--as-of", AS_OF]
@@ -218,7 +217,7 @@ WRONG_FILES = {
 }
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 @pytest.mark.parametrize("text", WRONG_FILES.values(), ids=WRONG_FILES)
 def test_a_wrong_configuration_writes_no_report(folder: Path, format_: str, text: str) -> None:
     (folder / "billproof.yaml").write_text(text)
@@ -228,7 +227,7 @@ def test_a_wrong_configuration_writes_no_report(folder: Path, format_: str, text
     assert not (folder / "report.json").exists()
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 def test_a_wrong_rule_set_writes_no_report(folder: Path, format_: str) -> None:
     (folder / "own").mkdir()
     (folder / "own" / "ruleset.yaml").write_text("name: own\nversion: 0.1.0\ntitle: Own\nextends: csv\nrulez: {}\n")
@@ -241,7 +240,7 @@ def test_a_wrong_rule_set_writes_no_report(folder: Path, format_: str) -> None:
 # --- results that do not reach anybody: 3 ---
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 @pytest.mark.parametrize("path", ["no/such/folder/report.json", "report.json/inside", "."])
 def test_an_output_that_cannot_be_written_is_unproved(folder: Path, format_: str, path: str) -> None:
     (folder / "report.json").write_text("older")
@@ -289,7 +288,7 @@ def test_a_full_standard_output_is_unproved(arguments: list[str]) -> None:
     assert b"UNPROVED  standard output cannot be written" in done.stderr
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 def test_a_closed_standard_output_is_unproved(format_: str) -> None:
     command = [*COMMAND, "check", str(GOOD), "--format", format_]
     done = subprocess.run(command, stderr=subprocess.PIPE, preexec_fn=partial(os.close, 1), check=False)
@@ -309,7 +308,7 @@ def test_a_closed_standard_error_changes_no_exit_code(arguments: list[str], code
     assert done.returncode == code
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 def test_a_reader_that_went_away_is_unproved(format_: str) -> None:
     command = [*COMMAND, "check", "-", "--format", format_]
     checking = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -324,7 +323,7 @@ def test_a_reader_that_went_away_is_unproved(format_: str) -> None:
     checking.stderr.close()
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 def test_an_unexpected_error_is_unproved_and_tells_nothing_of_the_file(
     folder: Path, format_: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,7 +342,7 @@ def test_an_unexpected_error_is_unproved_and_tells_nothing_of_the_file(
 # --- interrupted: 130 ---
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 def test_an_interrupted_check(format_: str) -> None:
     command = [*COMMAND, "check", "-", "--format", format_]
     # Whoever runs the tests in the background has the signal ignored; the command must not inherit that.
@@ -390,7 +389,7 @@ def test_an_interrupt_while_the_program_is_still_loading(module: str) -> None:
 # --- standard input, consoles, terminals ---
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 @pytest.mark.parametrize(
     ("data", "code", "rule"),
     [(GOOD.read_bytes(), 0, ""), (FAILING.read_bytes(), 1, "OC304"), (b"", 1, "CSV001")],

@@ -12,7 +12,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from billproof.report.render import FORMATS
 from billproof.rules import compiled
 from billproof.rules.checks import KINDS
 from billproof.rules.compiled import load_ruleset
@@ -20,7 +19,7 @@ from billproof.rules.shipped import shipped
 from fixtures import damage
 from fixtures.exports import to_bytes
 from tests.generations import LINE, ORGANIZATION, good
-from tests.support import AS_OF, FIXTURES, Checked, check, fixture, process, run
+from tests.support import AS_OF, EACH_FORMAT, FIXTURES, Checked, check, fixture, process, run
 
 RULES = {rule.id: rule for rule in load_ruleset().rules}
 GOOD, FAILING, WARNED = fixture("good-h1"), fixture("middle-gap"), fixture("some-without-project")
@@ -239,7 +238,7 @@ def test_08_a_word_for_nothing_is_no_amount(blank: str, tmp_path: Path) -> None:
 # --- 9: formats ---
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 @pytest.mark.parametrize(
     "arguments, code",
     [

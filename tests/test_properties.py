@@ -27,7 +27,7 @@ from fixtures import damage
 from fixtures.exports import DAY, HEADERS, TIMES, Export, Table, rows, to_bytes
 from fixtures.generate import activity, legacy
 from tests.generations import GENERATIONS, ORGANIZATION, total
-from tests.support import Checked, check
+from tests.support import Checked, check, often
 
 RULESET = load_ruleset()
 LEVELS = {rule.id: rule.level for rule in RULESET.rules}
@@ -523,7 +523,7 @@ def checked(data: bytes, *arguments: str, name: str = "data.csv", block: int = 6
 
 
 @pytest.mark.parametrize("rule, generation", PAIRS)
-@settings(max_examples=4)
+@settings(max_examples=often(4))
 @given(data=st.data())
 def test_a_planted_fault_is_found_where_it_is_and_nothing_else(rule: str, generation: str, data: st.DataObject) -> None:
     ground = Ground(data.draw(exports(generation)), lambda options: data.draw(st.sampled_from(list(options))))
@@ -549,7 +549,7 @@ def outside_run(found: Checked) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("rule", sorted(PLANTERS))
-@settings(max_examples=2)
+@settings(max_examples=often(2))
 @given(data=st.data())
 def test_block_size_and_a_second_run_change_nothing(rule: str, data: st.DataObject) -> None:
     generation = data.draw(st.sampled_from([one for one in GENERATIONS if (rule, one) not in CANNOT_BE]))
@@ -566,7 +566,7 @@ def by_day(table: Table) -> list[list[list[str]]]:
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-@settings(max_examples=6)
+@settings(max_examples=often(6))
 @given(data=st.data())
 def test_order_inside_a_day_changes_nothing(generation: str, data: st.DataObject) -> None:
     table = rows(data.draw(exports(generation)))
@@ -579,7 +579,7 @@ def test_order_inside_a_day_changes_nothing(generation: str, data: st.DataObject
 
 
 @pytest.mark.parametrize("rule", ["OC202", "OC203", "OC204", "OC205", "OC207", "OC208", "OC501", "OC504"])
-@settings(max_examples=4)
+@settings(max_examples=often(4))
 @given(data=st.data())
 def test_order_inside_a_day_changes_no_finding_but_its_line(rule: str, data: st.DataObject) -> None:
     ground = Ground(data.draw(exports("H4")), lambda options: data.draw(st.sampled_from(list(options))))
@@ -602,7 +602,7 @@ BAD_ROWS = (
 
 
 @pytest.mark.parametrize("rule", sorted(one for one in PLANTERS if LEVELS[one] == "error"))
-@settings(max_examples=2)
+@settings(max_examples=often(2))
 @given(data=st.data())
 def test_a_bad_row_more_never_makes_a_pass_of_a_fail(rule: str, data: st.DataObject) -> None:
     generation = data.draw(st.sampled_from([one for one in GENERATIONS if (rule, one) not in CANNOT_BE]))
@@ -639,7 +639,7 @@ def unbroken(found: Checked) -> None:
     assert found.err == ""
 
 
-@settings(max_examples=60)
+@settings(max_examples=often(60))
 @given(
     st.one_of(st.binary(max_size=300), st.lists(st.sampled_from(list(b'",;\t\r\n\0\xef\xbb\xbfa1')), max_size=60).map(bytes)),
     st.sampled_from(BLOCK_SIZES), ARGUMENTS,
@@ -650,7 +650,7 @@ def test_arbitrary_bytes_never_break_it(data: bytes, block: int, arguments: tupl
     assert found.code != 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=often(60))
 @given(st.data(), st.sampled_from(GENERATIONS), st.sampled_from(BLOCK_SIZES), ARGUMENTS)
 def test_bytes_changed_in_a_good_file_never_break_it(
     data: st.DataObject, generation: str, block: int, arguments: tuple[str, ...]
@@ -662,7 +662,7 @@ def test_bytes_changed_in_a_good_file_never_break_it(
     unbroken(checked(good[:start] + put + good[end:], *arguments, block=block))
 
 
-@settings(max_examples=60)
+@settings(max_examples=often(60))
 @given(st.data(), st.sampled_from(GENERATIONS), st.sampled_from(BLOCK_SIZES), ARGUMENTS)
 def test_arbitrary_cells_never_break_it(data: st.DataObject, generation: str, block: int, arguments: tuple[str, ...]) -> None:
     table = rows(Export(generation=generation, per_day=2))
@@ -672,7 +672,7 @@ def test_arbitrary_cells_never_break_it(data: st.DataObject, generation: str, bl
     unbroken(checked(written(table), *arguments, block=block))
 
 
-@settings(max_examples=60)
+@settings(max_examples=often(60))
 @given(st.lists(CELLS, max_size=6), st.lists(st.lists(CELLS, max_size=6), max_size=8), st.sampled_from(BLOCK_SIZES))
 def test_arbitrary_tables_never_break_it(header: list[str], body: list[list[str]], block: int) -> None:
     found = checked(written([header, *body]), block=block)
@@ -692,7 +692,7 @@ def _as_written(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in ',"\r\n') else cell
 
 
-@settings(max_examples=150)
+@settings(max_examples=often(150))
 @given(
     st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=12), st.sampled_from(BLOCK_SIZES),
     st.sampled_from(["\n", "\r\n", "\r"]),

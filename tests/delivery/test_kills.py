@@ -24,14 +24,25 @@ WAYS = [
 AT_LEAST = {"steps": 30, "time": 5}
 
 
+def test_some_kills(tmp_path: Path) -> None:
+    """Every twenty-fifth step; all others are for `make soak`."""
+    assert killed(tmp_path, "replace", "steps", 11, 25) >= 5
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("scenario, way, shard, shards", WAYS)
 def test_kills(
     tmp_path: Path, record_property: Callable[[str, object], None], scenario: str, way: str, shard: int, shards: int
 ) -> None:
+    kills = killed(tmp_path, scenario, way, shard, shards)
+    record_property("kills", kills)
+    assert kills >= AT_LEAST[way] * (2 if scenario == "replace" and way == "steps" else 1)
+
+
+def killed(tmp_path: Path, scenario: str, way: str, shard: int, shards: int) -> int:
+    """How many uploads were killed; none of them left anything half done."""
     assert scenario in SCENARIOS
     command = [sys.executable, "-m", "tests.delivery.killing", str(tmp_path), scenario, way, str(shard), str(shards)]
     found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert found.returncode == 0, found.stderr
-    kills = int(found.stdout)
-    record_property("kills", kills)
-    assert kills >= AT_LEAST[way] * (2 if scenario == "replace" and way == "steps" else 1)
+    return int(found.stdout)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fixtures import damage
 from fixtures.exports import Export, Table, rows, to_bytes
 from tests.generations import GENERATIONS, LINE, good, later, line_of_day, renamed
-from tests.support import Checked, check
+from tests.support import Checked, check, often
 
 PLENTY = Context(prec=400)
 HEADER = list(good("H1")[0])
@@ -103,7 +103,7 @@ AMOUNTS = st.one_of(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=often(40))
 @given(st.lists(AMOUNTS, min_size=1, max_size=12))
 def test_any_amounts_are_summed_exactly(tmp_path_factory: pytest.TempPathFactory, amounts: list[str]) -> None:
     body = [row(number % 3, one, item=f"item {number}") for number, one in enumerate(amounts)]
