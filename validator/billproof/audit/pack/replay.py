@@ -111,7 +111,7 @@ def _guesses(copy: Copy, one: Receipt, settings: Settings, ruleset: RuleSet) -> 
         # Without --as-of a run is as of its start. With it, it is unknown when the run started: shortly before it was sent.
         for source, start in ((CLOCK, settings.as_of), ("--as-of", settings.now)):
             guess = settings._replace(month=month, as_of_source=source, now=start)
-            file = check_input(Input(copy.path), guess, ruleset, lambda _: nullcontext(copy.source()))
+            file = check_input(Input(copy.path), guess, ruleset, earlier_uploads, lambda _: nullcontext(copy.source()))
             yield judged(guess, ruleset, [file])
 
 
