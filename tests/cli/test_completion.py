@@ -140,6 +140,7 @@ def wait_until_quiet(on: Terminal) -> None:
         time.sleep(QUIET_SECONDS)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(("keys", "wanted", "unwanted"), CASES.values(), ids=CASES)
 def test_what_can_be_written_next(shell: str, keys: str, wanted: list[str], unwanted: list[str], folder: Path) -> None:

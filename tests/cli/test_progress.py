@@ -276,7 +276,7 @@ def feed_until_shown(on: Terminal, running: subprocess.Popen[bytes], data: bytes
 
 
 def test_standard_input_that_is_slow(folder: Path) -> None:
-    data = export(BLOCK_BYTES * 100)
+    data = export(BLOCK_BYTES * 50)
     with terminal() as on, started(on, "check", "-", "--as-of", AS_OF) as running:
         fed = feed_until_shown(on, running, data)
         out, _ = running.communicate(data[len(fed) :])
@@ -289,7 +289,7 @@ def test_standard_input_that_is_slow(folder: Path) -> None:
 
 def test_interrupted(folder: Path) -> None:
     with terminal() as on, started(on, "check", "-", "--as-of", AS_OF) as running:
-        feed_until_shown(on, running, export(BLOCK_BYTES * 100))
+        feed_until_shown(on, running, export(BLOCK_BYTES * 50))
         on.type(b"\x03")
         # The terminal sends the signal when it gets round to it; if its input ended first, the check would end with its verdict.
         running.wait(PATIENT)

@@ -19,7 +19,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from billproof import __version__
 from billproof.report.render import FORMATS
 from tests.report import readers
-from tests.support import AS_OF, ROOT, fixture, process, run
+from tests.support import AS_OF, EACH_FORMAT, ROOT, fixture, process, run
 
 NAME = "cost_2025-10-01_2025-10-31.csv"
 ORGANIZATION = "org-EXAMPLEacme01"
@@ -415,7 +415,7 @@ def hostile(folder: Path) -> Path:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows allows no such name")
-@pytest.mark.parametrize("kept", ["100", "10000"])
+@pytest.mark.parametrize("kept", ["100", pytest.param("10000", marks=pytest.mark.soak)])
 def test_a_hostile_file_is_text_in_every_format(folder: Path, kept: str) -> None:
     outputs = [word for format_ in FORMATS for word in ("--output", f"{format_}=out.{format_}")]
     code, out, err = run("check", hostile(folder).name, "--max-findings", kept, "--as-of", AS_OF, *outputs)
@@ -478,7 +478,7 @@ def test_markdown_shows_any_text_as_it_stands(text: str) -> None:
 # --- what is the same for all formats ---
 
 
-@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("format_", EACH_FORMAT)
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
 def test_no_console_makes_a_format_fail(folder: Path, format_: str, encoding: str) -> None:
     path = folder / "Zürich 数据.csv"

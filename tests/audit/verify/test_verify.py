@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -443,16 +444,17 @@ def test_every_value_is_under_the_digest(folder: Path) -> None:
     assert "evaluated: the report says 7; now it is" in out, "and the value is found as well"
 
 
-def test_no_value_can_be_edited_consistently(folder: Path) -> None:
+@pytest.mark.parametrize("step", [8, pytest.param(1, marks=pytest.mark.soak)])
+def test_no_value_can_be_edited_consistently(folder: Path, step: int) -> None:
     """Each is changed alone and the digest made to fit. What agrees all the same stands on the report's word, and is listed."""
     report = rich(folder)
     agreeing: set[str] = set()
-    for place, one in edits(report):
+    for place, one in islice(edits(report), 0, None, step):
         write(one)
         if verify(Wanted("report.json")).word.startswith("AGREES") and not {"last_upload", "upload_before"} & set(place):
             agreeing.add("settings.*.source" if place[0] == "settings" and place[-1] == "source" else words(place))
     assert agreeing <= ON_ITS_WORD, agreeing - ON_ITS_WORD
-    assert "settings.*.source" in agreeing
+    assert step > 1 or "settings.*.source" in agreeing
 
 
 def test_a_report_that_is_another_s_in_every_word_is_seen(folder: Path) -> None:
