@@ -7,10 +7,12 @@ import os
 import signal
 import sys
 import time
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from billproof.engine import workers as jobs
+from billproof.engine import workers
 from billproof.model.errors import UsageError
 
 PARENT = "BILLPROOF_TEST_PARENT"
@@ -43,12 +45,12 @@ def work(task: str) -> Any:
 def main(start: str, count: str, *tasks: str) -> None:
     """Prints what `side_by_side` gives, as JSON, and how many processes are left."""
     os.environ[PARENT] = str(os.getpid())
-    jobs.START = start
+    context = get_context(start)
     try:
-        found: Any = jobs.side_by_side(work, tasks, int(count), lambda task, how: f"{task}: {how}")
+        with patch("billproof.engine.workers.get_context", lambda _: context):
+            found: Any = workers.side_by_side(work, tasks, int(count), lambda task, how: f"{task}: {how}")
     except UsageError as error:
         found = [error.message, error.help]
-    from multiprocessing import active_children
 
     print(json.dumps([found, len(active_children())]))  # noqa: T201
 

@@ -51,6 +51,8 @@ def console() -> NoReturn:
     """The command `billproof`. Everything is written by now; to take the interpreter apart would cost a twelfth of a run."""
     # What a check builds holds no circles (tested), so the collector would walk over it for nothing: a tenth of a short run.
     gc.disable()
+    # Another process (--jobs) must not take a file of the working folder for a module of Python's.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     code = main()
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -135,17 +134,12 @@ def check_input(
     """What is found in one file; one that cannot be read has an `error`."""
     if one.error is not None:
         return unread(one.path, f"{one.path}: {one.error}")
-    collecting = gc.isenabled()
-    gc.disable()
     try:
         with opened(one.path) as source:
             source.seen = seen
             found = check_file(source, settings, ruleset, earlier)
     except Unreadable as error:
         return unread(one.path, error.message, error.help)
-    finally:
-        if collecting:
-            gc.enable()
     if settings.second_opinion:
         from billproof.engine.second_opinion import second_opinion
 
