@@ -419,6 +419,7 @@ def test_what_cannot_be_installed_is_unproved(tmp_path: Path, workspace: Path, f
     assert found.log.splitlines()[-1] == f"::error title=billproof::UNPROVED  {text}"
 
 
+@pytest.mark.soak
 def test_it_installs_itself_and_runs(tmp_path: Path, workspace: Path) -> None:
     """The whole action, from a copy of the repository, in a checkout that would like to run something else."""
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(tmp_path), "hatchling"]

@@ -273,6 +273,7 @@ def test_what_gitlab_runs_when() -> None:
     assert "environment" not in check, "a merge request must not get the tokens"
 
 
+@pytest.mark.soak
 def test_gitlab_installs_what_the_template_says(origin: Path, tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(tmp_path), "hatchling"]
     if subprocess.run(pip, capture_output=True, timeout=120, check=False).returncode != 0:

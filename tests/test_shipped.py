@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
+from billproof.io.locking import locked
 from tests.support import ROOT
+from tools.dist import build, strangers
 
 SOURCES = ("validator", "rules", "schemas", "fixtures/demo", "pyproject.toml", "README.md", "LICENSE")
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 
 
 def run(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -26,22 +30,17 @@ def run(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the sources without a network."""
-    folder = tmp_path_factory.mktemp("build")
-    for name in SOURCES:
-        source, target = ROOT / name, folder / "source" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-    options = ("--no-deps", "--no-build-isolation", "--no-index", "--no-cache-dir", "-q", "-w", "dist")
-    done = run(*pip, "wheel", folder / "source", *options, folder=folder)
-    assert done.returncode == 0, done.stderr
-    return next((folder / "dist").glob("billproof-*.whl"))
+    """The wheel, built without a network: one for all processes of a test run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "dist"
+    folder.mkdir(exist_ok=True)
+    with locked(str(folder / "lock"), None, 300):
+        if not (folder / "built").is_dir():
+            build(ROOT, folder / "building")
+            (folder / "building").rename(folder / "built")
+    return next((folder / "built").glob("billproof-*.whl"))
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +49,53 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
     scripts = folder / ("Scripts" if os.name == "nt" else "bin")
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", scripts / "python")
-    done = run(*pip, "install", "--no-deps", "--no-index", "--no-cache-dir", "-q", wheel, folder=folder)
+    python = scripts / "python"
+    done = run(*PIP, "--python", python, "install", "--no-deps", "--no-index", "--no-cache-dir", "-q", wheel, folder=folder)
     assert done.returncode == 0, done.stderr
     packages = next(path for path in folder.rglob("site-packages") if path.is_dir())
     # A .pth file in another folder is not read, so the checkout's own editable install stays out of it.
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
+    (packages / "dependencies.pth").write_text(f"{Path(yaml.__file__).parent.parent}\n", "utf-8")
     return scripts / "billproof"
 
 
-def test_the_wheel_holds_rules_schemas_and_demo_files(wheel: Path) -> None:
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """The Python of an empty environment."""
+    folder = tmp_path / "empty"
+    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+    return folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
+def install(python: Path, *packages: str | Path) -> None:
+    """Installs packages with all that they need; skips the test where there is no index that has them."""
+    done = run(*PIP, "--python", python, "install", "-q", *packages, folder=python.parent)
+    if "No matching distribution found" in done.stderr:
+        pytest.skip(f"no package index is at hand: {done.stderr.splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.soak
+def test_an_empty_environment_needs_the_wheel_alone(wheel: Path, empty: Path, tmp_path: Path) -> None:
+    """What the wheel says that it needs is enough, and it takes no name but its own."""
+    install(empty, wheel)
+    done = run(empty.parent / "billproof", "demo", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run(empty, "-c", "import validator", folder=tmp_path).stderr.endswith("No module named 'validator'\n")
+    listed = run(*PIP, "--python", empty, "list", "--format", "json", folder=tmp_path)
+    assert {"billproof", "PyYAML", "jsonschema"} <= {one["name"] for one in json.loads(listed.stdout)}
+
+
+@pytest.mark.soak
+def test_it_lives_beside_the_package_named_validator(wheel: Path, empty: Path, tmp_path: Path) -> None:
+    install(empty, wheel, "validator")
+    done = run(empty, "-c", "import validator, billproof; print(validator.__name__, billproof.__name__)", folder=tmp_path)
+    assert (done.stdout, done.stderr) == ("validator billproof\n", "")
+    assert run(empty.parent / "billproof", "demo", folder=tmp_path).returncode == 0
+
+
+def test_the_wheel_is_the_package_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
+    assert strangers(wheel) == []
     for source in ("rules", "schemas"):
         shipped = {
             f"billproof/shipped/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / source).rglob("*") if path.is_file()
@@ -70,10 +105,11 @@ def test_the_wheel_holds_rules_schemas_and_demo_files(wheel: Path) -> None:
     demo = {f"billproof/shipped/demo/{path.name}" for path in (ROOT / "fixtures" / "demo").glob("*.csv")}
     assert len(demo) == 3
     assert demo <= names
-    assert "validator/billproof/sandbox/openapi.json" in names
-    assert "validator/billproof/report/render/html/style.css" in names
+    assert "billproof/py.typed" in names
+    assert "billproof/sandbox/openapi.json" in names
+    assert "billproof/report/render/html/style.css" in names
     assert {f"billproof/cli/completion/billproof.{shell}" for shell in ("bash", "zsh", "fish")} <= names
-    assert not [name for name in names if name.startswith(("tests/", "fixtures/", "benchmarks/")) or "__pycache__" in name]
+    assert not [name for name in names if "__pycache__" in name]
 
 
 def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
