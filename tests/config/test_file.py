@@ -975,7 +975,7 @@ def test_the_guide_fills_in_the_dates(project: Path, arguments: list[str], first
     assert (code, err) == (0, "")
     assert f"Start date {first}   End date {last}" in out
     assert f"billproof check cost_{first}_{last}.csv" in out
-    for words in ("Cost data", "Group by: Line Item", "File format: CSV", "Time interval: 1 day", "Project selector cleared"):
+    for words in ("Cost data", "Group by: Line Item", "File format: CSV", "Time interval: 1 day", "Clear the project selector"):
         assert words in out
 
 

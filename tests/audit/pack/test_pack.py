@@ -447,7 +447,7 @@ def test_other_rules_are_refused(project: Path) -> None:
     own.mkdir()
     (own / "ruleset.yaml").write_text("name: own\nversion: 1.0.0\ntitle: Own\nextends: openai-cost\n")
     err = refused("research", "2025-10", "--ruleset", "own")
-    assert "the rule set is not the one of that upload (openai-cost 0.1.0" in err
+    assert "the rule set is not the one of that upload (openai-cost 0.2.0" in err
     assert "git checkout v" in err
 
 

@@ -66,7 +66,7 @@ def test_a_pass_says_which_rules_passed_by_which_rule_set_and_when(tmp_path: Pat
     assert (found.code, found.err) == (0, "")
     report = found.document
     names = {f"{one['rule']} {one['name']}" for one in report["files"][0]["outcomes"] if one["state"] == "passed"}
-    rules = {"name": "openai-cost", "digest": {"sha256": report["ruleset"]["sha256"]}, "annotations": {"version": "0.1.0"}}
+    rules = {"name": "openai-cost", "digest": {"sha256": report["ruleset"]["sha256"]}, "annotations": {"version": "0.2.0"}}
     subjects = [
         {"name": GOOD.name, "digest": {"sha256": digest(path)}},
         {"name": "report.json", "digest": {"sha256": digest(found.report)}},

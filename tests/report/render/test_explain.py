@@ -45,13 +45,13 @@ def test_a_failed_rule_is_explained() -> None:
         in out
     )
     assert """
-        Why        An upload replaces the whole month, so a missing day is money that disappears. OpenAI writes
-                   a row even for a day without usage; a day that is not there was not exported.
-        What to do Export again with Start date and End date the first and the last day of the month; the End
-                   date counts.
+        Why        An upload replaces the whole month, so the costs of a missing day disappear. OpenAI writes a
+                   row even for a day without usage; a missing day was not exported.
+        What to do Export again with the first and last day of the month as Start date and End date; the End
+                   date is included.
         See        Pelanor OpenAI integration: does the file cover the entire billing month?
-                   Real OpenAI cost exports of 2025 and 2026: every day of the range is there, a day without
-                   usage as one empty row
+                   Real OpenAI cost exports of 2025 and 2026: every day of the range is present; a day without
+                   usage is one empty row
 
 """ in out  # fmt: skip
 

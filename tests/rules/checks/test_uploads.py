@@ -80,10 +80,10 @@ def test_the_total_may_fall_by_one_percent(world: World, before: str, now: str, 
 @pytest.mark.parametrize(
     "before, now, text",
     [
-        ("100", "98.99", "from 100.00 to 98.99 USD (-1.01 %)"),
-        ("18402.17", "9201.085", "from 18,402.17 to 9,201.09 USD (-50.00 %)"),
-        ("100", "-100", "from 100.00 to -100.00 USD (-200.00 %)"),
-        ("-100", "-150", "from -100.00 to -150.00 USD (-50.00 %)"),
+        ("100", "98.99", "from 100.00 to 98.99 USD (-1.01%)"),
+        ("18402.17", "9201.085", "from 18,402.17 to 9,201.09 USD (-50.00%)"),
+        ("100", "-100", "from 100.00 to -100.00 USD (-200.00%)"),
+        ("-100", "-150", "from -100.00 to -150.00 USD (-50.00%)"),
         ("0", "-5", "from 0.00 to -5.00 USD (from 0)"),
     ],
 )
@@ -91,7 +91,7 @@ def test_the_message_names_both_totals(world: World, before: str, now: str, text
     signed(world, "OC207")
     world.send(export(before))
     found = checked(world, export(now))
-    assert message(found, "OC601") == f"2025-10 falls {text}; accepted by archive on 2026-01-05"
+    assert message(found, "OC601") == f"2025-10 shrinks {text}, compared with the upload that archive accepted on 2026-01-05"
     assert found.places("OC601") == ["-:-"]
     assert (found.outcome("OC601")["violations"], found.outcome("OC601")["evaluated"]) == (1, 1)
 
@@ -110,14 +110,17 @@ def test_fewer_days_fail_even_with_a_higher_total(world: World, monkeypatch: pyt
     found = checked(world, export("200", days=days), "--month-to-date", "--as-of", "2025-10-13")
     assert ("OC601" in found.failed) is failed
     if failed:
-        assert message(found, "OC601") == f"2025-10 falls from 12 to {days} days; accepted by archive on 2025-10-13"
+        assert message(found, "OC601") == (
+            f"2025-10 shrinks from 12 to {days} days, compared with the upload that archive accepted on 2025-10-13"
+        )
 
 
 def test_fewer_days_and_a_lower_total_are_one_finding(world: World) -> None:
     world.send(export("100"))
     found = checked(world, export("50", days=30))
     assert message(found, "OC601") == (
-        "2025-10 falls from 31 to 30 days and from 100.00 to 50.00 USD (-50.00 %); accepted by archive on 2026-01-05"
+        "2025-10 shrinks from 31 to 30 days and from 100.00 to 50.00 USD (-50.00%), "
+        "compared with the upload that archive accepted on 2026-01-05"
     )
     assert found.failed == {"OC304", "OC601"}
 
@@ -157,7 +160,7 @@ def test_the_last_accepted_upload_counts(world: World) -> None:
     # A receipt that is lost is an upload of unknown result: the one before it counts.
     world.files()[-1].unlink()
     assert checked(world, export("98.01")).outcome("OC601")["state"] == "failed"
-    assert message(checked(world, export("98.01")), "OC601").startswith("2025-10 falls from 99.50 to 98.01 USD")
+    assert message(checked(world, export("98.01")), "OC601").startswith("2025-10 shrinks from 99.50 to 98.01 USD")
 
 
 # --- OC602: projects ---
@@ -198,7 +201,7 @@ def test_the_message_names_project_share_and_month(world: World) -> None:
     world.send(export(projects=projects(p1="99", p2="1.005")))
     found = checked(world, export("1000"))
     assert message(found, "OC602") == (
-        "project proj_EXAMPLE2 has no charge; it had 1.01 USD, 1.00 % of October 2025 as it was accepted on 2026-01-05"
+        "project proj_EXAMPLE2 has no charges; it had 1.01 USD, 1.00% of October 2025 as it was accepted on 2026-01-05"
     )
     assert found.places("OC602") == ["-:project_id"]
     assert found.code == 0, "a warning"
@@ -209,7 +212,7 @@ def test_the_month_before_counts_too(world: World) -> None:
     found = checked(world, export("1000"))
     assert found.outcome("OC601")["state"] == "not_applicable"
     assert message(found, "OC602") == (
-        "project proj_EXAMPLE2 has no charge; it had 50.00 USD, 50.00 % of September 2025 as it was accepted on 2026-01-05"
+        "project proj_EXAMPLE2 has no charges; it had 50.00 USD, 50.00% of September 2025 as it was accepted on 2026-01-05"
     )
 
 
@@ -219,8 +222,8 @@ def test_a_project_is_told_once_and_by_the_month_itself_first(world: World) -> N
     world.send(export(projects=projects(p1="90", p2="10")))
     texts = [one["message"] for one in checked(world, export("1000")).outcome("OC602")["findings"]]
     assert texts == [
-        "project proj_EXAMPLE2 has no charge; it had 10.00 USD, 10.00 % of October 2025 as it was accepted on 2026-01-05",
-        "project proj_EXAMPLE3 has no charge; it had 30.00 USD, 30.00 % of September 2025 as it was accepted on 2026-01-05",
+        "project proj_EXAMPLE2 has no charges; it had 10.00 USD, 10.00% of October 2025 as it was accepted on 2026-01-05",
+        "project proj_EXAMPLE3 has no charges; it had 30.00 USD, 30.00% of September 2025 as it was accepted on 2026-01-05",
     ]
 
 

@@ -113,5 +113,5 @@ def _whole(upload: EarlierUpload) -> Decimal:
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:
-    """`-2.46 %`."""
-    return f"{cents(part / abs(whole) * HUNDRED):+f} %" if whole else "from 0"
+    """`-2.46%`."""
+    return f"{cents(part / abs(whole) * HUNDRED):+f}%" if whole else "from 0"
