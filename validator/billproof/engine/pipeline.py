@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from billproof.config.settings import Settings, refuse_later_than_the_clock
 from billproof.engine.diagnosis import diagnose
-from billproof.engine.evaluate import Engine, Waive
+from billproof.engine.evaluate import Engine
 from billproof.engine.inference import INFERRED, infer_month, infer_organization
 from billproof.engine.verdict import Verdict, judge
+from billproof.engine.waivers import waiver_for
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
-from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced, UsedWaiver
-from billproof.model.values import calendar_date, day_of, month_days
+from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced
+from billproof.model.values import day_of, month_days
 from billproof.reading.inputs import Input, find_inputs
 from billproof.reading.reader import Reader
 from billproof.reading.source import STANDARD_INPUT, Seen, Source, open_source
@@ -25,10 +26,10 @@ from billproof.reading.view import Columns
 from billproof.rules.checks.base import FileContext, Settled
 from billproof.rules.compiled import load_ruleset
 from billproof.rules.exports import recognise
-from billproof.rules.rule import Rule, RuleSet
+from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:
-    from billproof.config.file import Config, Integration, Waiver
+    from billproof.config.file import Config, Integration
 
 # What was uploaded before, for an organization and a month.
 Earlier = Callable[[Settings, Sourced, Sourced], History]
@@ -159,7 +160,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Ea
     month = settings.month or infer_month(context.collector.days, settings.as_of)
     settled = Settled(month, organization, earlier(settings, organization, month))
     integration = settings.config.integration_of(organization.value) if settings.config else None
-    outcomes = engine.outcomes(settled, _waiver_for(source.sha256, settled, settings))
+    outcomes = engine.outcomes(settled, waiver_for(source.sha256, settled, settings))
     head, history = reader.head, settled.history
     inexact = None if context.collector.exact else f"{source.path}: the amounts cannot be summed exactly in 200 digits"
     result = FileResult(
@@ -211,37 +212,6 @@ def _hindrance(sha256: str, integration: Integration | None, history: History, s
     if replaced is not None:
         return Hindrance("replaced", replaced)
     return settings.config.hindrance(integration, settings.to) if settings.config else None
-
-
-def _waiver_for(sha256: str, settled: Settled, settings: Settings) -> Waive:
-    """Decides whether somebody signed for a failed rule of this file; a waiver that does not count is told, not used."""
-    today = max(settings.as_of, settings.now).date()
-    config, organization, month = settings.config, settled.organization.value, settled.month.value
-
-    def signed(rule: Rule, violations: int) -> UsedWaiver | str | None:
-        told: str | None = None
-        for one in config.file.waivers if config else ():
-            if one.rule != rule.id or one.organization != organization or one.month not in (month, "any"):
-                continue
-            assert config is not None
-            refusal = _refusal(one, violations, sha256, today)
-            if refusal is None:
-                return UsedWaiver(one.reason, one.owner, one.expires, config.place(one.line), one.approved_by, one.reference)
-            told = f"the waiver at {config.place(one.line)} does not count: {refusal}"
-        return told
-
-    return signed
-
-
-def _refusal(waiver: Waiver, violations: int, sha256: str, today: object) -> str | None:
-    expires = calendar_date(waiver.expires)
-    if expires is None or expires < today:  # type: ignore[operator]
-        return f"it expired on {waiver.expires}"
-    if waiver.at_most is not None and violations > waiver.at_most:
-        return f"it covers at most {waiver.at_most:,}, and there are {violations:,}"
-    if waiver.sha256 is not None and waiver.sha256 != sha256:
-        return "it covers another file (sha256)"
-    return None
 
 
 def _days(collector: Collector, month: str | None, settings: Settings) -> tuple[DayFacts, ...]:

@@ -12,7 +12,7 @@ from billproof.audit.verify.report_file import Tree
 from billproof.config.file import Config, ConfigFile, Integration, Waiver, read_config
 from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
 from billproof.delivery.ledger.history import month_before
-from billproof.engine.evaluate import NO_INTEGRATION
+from billproof.engine.outcomes import NO_INTEGRATION
 from billproof.model.errors import UsageError
 from billproof.model.results import (
     EarlierUpload,

@@ -1,0 +1,162 @@
+"""The outcome of each rule, once every row was read: month, organization and earlier uploads are known by then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from billproof.engine.work import Work
+from billproof.model.record import Record
+from billproof.model.results import Finding, Outcome, Place, Spot, State, UsedWaiver
+from billproof.model.values import day_of, month_days, shown
+from billproof.rules.checks.base import KNOWN_AT_HEADER, FileContext, Settled
+from billproof.rules.files import Blocker
+from billproof.rules.rule import Rule
+
+# The waiver that covers so many violations of a rule; or why the one that names it does not; None if none does.
+Waive = Callable[[Rule, int], UsedWaiver | str | None]
+
+# The reason where a configuration has integrations, but none of the file's organization. `verify` compares reports with it.
+NO_INTEGRATION = "no integration of the configuration is for this organization; add one, or say --organization ID"
+
+
+def outcomes(works: Sequence[Work], file: FileContext, settled: Settled, waive: Waive) -> tuple[Outcome, ...]:
+    """One outcome per rule, by id. The `works` come in an order in which each follows its blockers."""
+    private = {name for work in works if work.rule.kind.keeps_private for name in work.columns}
+    end = _End({work.rule.id: work for work in sorted(works, key=lambda work: work.rule.id)}, file, settled, waive, private)
+    for work in works:
+        end.settle(work)
+    return tuple(work.outcome for work in end.works.values() if work.outcome is not None)
+
+
+class _End(Record):
+    """The end of a file. No finding of any rule shows what the `private` columns hold."""
+
+    works: Mapping[str, Work]
+    file: FileContext
+    settled: Settled
+    waive: Waive
+    private: set[str]
+
+    def settle(self, work: Work) -> None:
+        check = work.check
+        whole_file = work.rule.file.scope == "file"
+        if work.at_work:
+            self._block_at_end(work, work.file_blockers)
+        state: State
+        reason: str | None = None
+        if work.at_work:
+            reason = self._lacking(work)
+            if reason is None and not work.blocked_by and not (whole_file and check.left_out):
+                work.guard(check.at_end, self.settled)
+                check.trim()
+                self._block_at_end(work, work.own_way_blockers)
+        if work.crashed:
+            state, reason = "crashed", work.crashed
+        elif work.blocked_by:
+            state = "blocked"
+        elif work.not_applicable or check.not_applicable:
+            state, reason = "not_applicable", work.not_applicable or check.not_applicable
+        elif reason is not None:
+            state = "not_run"
+        elif check.left_out and (whole_file or not check.violations):
+            state, work.blocked_by = "blocked", work.left_out_by or self._handed_on(work)
+        elif check.violations:
+            state = "failed"
+        elif not self._evaluated(work):
+            state, reason = "not_applicable", "nothing of its kind in the file"
+        else:
+            state = "passed"
+        work.outcome = self._outcome(work, state, reason)
+
+    def _handed_on(self, work: Work) -> str | None:
+        """What kept a rule that this one leans on from seeing everything."""
+        others = (self.works[blocker.rule] for blocker in work.rule.blocked_by)
+        return next((other.left_out_by for other in others if other.check.left_out), None)
+
+    def _block_at_end(self, work: Work, blockers: Sequence[Blocker]) -> None:
+        """Blocks for the file by what has failed."""
+        own = work.check.circumstances
+        if own & KNOWN_AT_HEADER:
+            return
+        for blocker in blockers:
+            if blocker.unless in own or (blocker.only is not None and blocker.only not in own):
+                continue
+            other = self.works[blocker.rule]
+            if other.outcome is not None and other.outcome.state == "waived":
+                continue
+            if other.fails(blocker):
+                work.blocked_by = blocker.rule
+                return
+
+    def _lacking(self, work: Work) -> str | None:
+        """The setting without which the rule cannot run; or the fault that keeps it from being inferred."""
+        needs = work.rule.file.needs
+        if "month" in needs and self.settled.month.value is None:
+            suspects = [self.works[blocker.rule] for blocker in work.rule.blocked_by]
+            suspects += [
+                one for one in self.works.values() if one.rule.kind.refuses_values and self.file.roles.get("day") in one.columns
+            ]
+            for one in suspects:
+                if one.check.violations:
+                    work.blocked_by = one.rule.id
+                    return None
+            return "the month is not known; say which with --month YYYY-MM"
+        if "organization" in needs and self.settled.expected_organization is None:
+            if self.file.organizations:
+                return NO_INTEGRATION
+            return "say whose file it must be: --organization ID, or `billproof init`"
+        return self.settled.history.lacking if "ledger" in needs else None
+
+    def _evaluated(self, work: Work) -> int:
+        check = work.check
+        if work.rule.kind.reads == "head" or (check.violations and check.evaluated < 1):
+            return 1
+        return min(check.evaluated, 1) if work.rule.unit in ("file", "id", "project") else max(check.evaluated, 0)
+
+    def _outcome(self, work: Work, state: State, reason: str | None) -> Outcome:
+        rule, check = work.rule, work.check
+        waiver: UsedWaiver | None = None
+        if state == "failed":
+            signed = self.waive(rule, check.violations)
+            if isinstance(signed, UsedWaiver):
+                state, waiver = "waived", signed
+            else:
+                reason = signed
+        if rule.off is not None and state != "crashed":
+            state, reason = "off", f"switched off by {rule.off.owner}: {rule.off.reason}"
+        told = state in ("failed", "waived")
+        looked = state in ("passed", "failed", "waived")
+        return Outcome(
+            rule=rule.id, name=rule.file.name, level=rule.level, state=state, unit=rule.unit,
+            evaluated=self._evaluated(work) if looked else 0,
+            violations=check.violations if told else 0,
+            left_out=check.left_out if state not in ("off", "not_applicable", "not_run") else 0,
+            reason=shown(reason, None) if reason else None,
+            blocked_by=work.blocked_by if state == "blocked" else None,
+            waiver=waiver,
+            findings=tuple(self._finding(rule, spot) for spot in check.spots) if told else (),
+        )  # fmt: skip
+
+    def _finding(self, rule: Rule, spot: Spot) -> Finding:
+        month = self.settled.month.value
+        days = month_days(month) if month else None
+        texts = {
+            "file": shown(self.file.name), "month": month or "the month",
+            "first": day_of(days[0]).isoformat() if days else "the first day of the month",
+            "last": day_of(days[-1]).isoformat() if days else "the last day of the month",
+            "value": shown(spot.value or ""), "column": shown(spot.column or ""), "line": str(spot.line or ""),
+        }  # fmt: skip
+        if spot.column in self.private:
+            spot = spot._replace(value=None)
+            texts["value"] = "(not shown)"
+        constants = getattr(self.works[rule.id].check, "constants", {})
+        texts |= {key: shown(value, 200) for key, value in {**constants, **spot.details}.items()}
+        return Finding(
+            line=spot.line, end_line=spot.end_line,
+            column=None if spot.column is None else shown(spot.column), column_number=spot.column_number,
+            value=None if spot.value is None else shown(spot.value),
+            expected=shown(rule.file.expected.format_map(texts), None) if rule.file.expected else None,
+            message=shown(rule.file.message.format_map(texts), None),
+            related=tuple(Place(one.line, one.column) for one in spot.related),
+            key=spot.key,
+        )  # fmt: skip
