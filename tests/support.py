@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 from billproof.cli.main import main
-from billproof.report.render import FORMATS
+from billproof.model.results import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from billproof import __version__
-from billproof.cli.parser import build_parser
+from billproof.cli.dispatch import build_parser
 from billproof.config.destinations import DestinationSettings, Token
 from billproof.config.file import ConfigFile, Integration, Waiver, check_waivers, read_config
 from billproof.engine.verdict import Exit

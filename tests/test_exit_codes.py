@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import pytest
 
-from billproof.cli.commands.guide import DEMO_VERDICTS
+from billproof.cli.commands.demo import DEMO_VERDICTS
 from billproof.rules.shipped import shipped
 from tests.support import AS_OF, EACH_FORMAT, check, fixture, make_ready, process, run
 
@@ -330,7 +330,7 @@ def test_an_unexpected_error_is_unproved_and_tells_nothing_of_the_file(
     def crash(*_: object) -> NoReturn:
         raise RuntimeError("a cell: person0001@example.com")
 
-    monkeypatch.setattr("billproof.engine.pipeline.check", crash)
+    monkeypatch.setattr("billproof.cli.commands.check.check", crash)
     code, out, err = run("check", str(GOOD), "--format", format_, "--output", "json=report.json")
     assert (code, out) == (3, "")
     assert err.startswith("UNPROVED  unexpected error: RuntimeError at ")

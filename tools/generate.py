@@ -12,12 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from billproof.cli.commands.rules import pages, rule_schema
-from billproof.cli.parser import build_parser
+from billproof.cli.dispatch import build_parser
+from billproof.cli.rule_pages import pages
 from billproof.config.file import ConfigFile
-from billproof.reading.decode import json_schema
+from billproof.reading.decode import json_schema, parts
+from billproof.rules.checks import KINDS
 from billproof.rules.compiled import FILE_NAME, compile_ruleset
-from billproof.rules.files import DiagnosesFile, RuleSetFile
+from billproof.rules.files import DiagnosesFile, RuleFile, RuleSetFile
 from billproof.rules.loader import read_ruleset
 from tools.completions import scripts
 
@@ -27,11 +28,30 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schemas of the YAML files, by file name."""
     return {
-        "rule.schema.json": _titled("A rule of billproof", rule_schema()),
+        "rule.schema.json": _titled("A rule of billproof", _rule_schema()),
         "ruleset.schema.json": _titled("ruleset.yaml of billproof", json_schema(RuleSetFile)),
         "diagnoses.schema.json": _titled("diagnoses.yaml of billproof", json_schema(DiagnosesFile)),
         "config.schema.json": _titled("billproof.yaml", json_schema(ConfigFile)),
     }
+
+
+def _rule_schema() -> dict[str, Any]:
+    """The JSON Schema of a rule file, with the parameters of every kind of check."""
+    schema = json_schema(RuleFile)
+    variants = []
+    for name, kind in sorted(KINDS.items()):
+        own = json_schema(kind.Parameters) if parts(kind.Parameters) else {"properties": {}, "required": []}
+        variants.append(
+            {
+                "type": "object",
+                "description": (kind.__doc__ or "").splitlines()[0],
+                "additionalProperties": False,
+                "required": ["kind", *own["required"]],
+                "properties": {"kind": {"const": name}, **own["properties"]},
+            }
+        )
+    schema["properties"]["check"] = {"description": "The kind of check and its parameters.", "oneOf": variants}
+    return schema
 
 
 def _titled(title: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ if os.name == "nt":
 import fcntl
 import termios
 
-from billproof.cli.parser import SHELLS, build_parser
+from billproof.cli.commands.completion import SHELLS
+from billproof.cli.dispatch import build_parser
 from tests.support import ROOT, run
 from tests.terminal import Terminal, terminal
 
@@ -173,7 +174,7 @@ def test_the_command_prints_the_script(shell: str) -> None:
 def test_an_unknown_shell_is_refused() -> None:
     code, out, err = run("completion", "tcsh")
     assert (code, out) == (2, "")
-    assert "choose from" in err
+    assert "expected one of bash, zsh, fish" in err
 
 
 @pytest.mark.parametrize("shell", SHELLS)

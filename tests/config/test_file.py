@@ -34,8 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
-    for module in ("config.settings", "cli.commands.guide"):
-        monkeypatch.setattr(f"billproof.{module}.clock", lambda: now)
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: now)
 
 
 def configure(text: str, folder: Path | str = ".") -> Path:

@@ -67,7 +67,7 @@ def test_the_same_bytes_again_are_set_aside(world: World, monkeypatch: pytest.Mo
             "research 2025-10 - 100.00 USD is there archive has it since 2026-01-05 12:00",
             "NOTHING SENT 1 file there already; nothing is new",
         ]
-        assert found.err == "no report: every file was set aside, none was judged\n"
+        assert found.err == "no report: every file was skipped, so none was checked\n"
         assert world.everything() == before
 
 

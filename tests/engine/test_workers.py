@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from billproof.report.render import FORMATS
+from billproof.model.results import FORMATS
 from tests.support import AS_OF, FIXTURES, ROOT, check, make_ready, process, run
 from tests.uploading import ACME, LABS, World, export
 

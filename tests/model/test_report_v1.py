@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints, 
 import pytest
 
 from billproof.model.report_v1 import Report
-from billproof.report.render import FORMATS
+from billproof.model.results import FORMATS
 from tests.support import FIXTURES, ROOT
 
 SCHEMA = json.loads((ROOT / "schemas" / "report.v1.schema.json").read_text("utf-8"))

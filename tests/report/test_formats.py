@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from billproof import __version__
-from billproof.report.render import FORMATS
+from billproof.model.results import FORMATS
 from tests.report import readers
 from tests.support import AS_OF, EACH_FORMAT, ROOT, fixture, process, run
 

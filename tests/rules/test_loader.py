@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from billproof.cli.commands.rules import MARK
+from billproof.cli.rule_pages import MARK
 from tests.support import FIXTURES, ROOT, check, make_ready, run
 
 STRICTER = ROOT / "tests" / "rulesets" / "stricter"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from billproof.cli.commands.sandbox import TOKEN
+from billproof.sandbox.command import TOKEN
 from billproof.sandbox.faults import NAMES
 from billproof.sandbox.server import listen
 from tests.sandbox.test_command import served

@@ -196,7 +196,7 @@ def test_each_of_several_files_has_its_own(tmp_path: Path, keys: Keys) -> None:
     good, bad = put(tmp_path), put(tmp_path, FIXTURES / "demo" / "cost_2025-10-04_2025-11-03.csv")
     found = signed(keys, good, str(bad), str(tmp_path / "exports" / "nowhere.csv"))
     assert found.code == 3
-    assert found.err == f"no attestation of {tmp_path}/exports/nowhere.csv: it could not be read\n"
+    assert found.err == f"no attestation of {tmp_path}/exports/nowhere.csv: the file could not be read\n"
     results = {path: statements(Path(f"{path}.intoto.jsonl").read_bytes())[0]["predicate"]["result"] for path in (good, bad)}
     assert results == {good: "PASSED", bad: "FAILED"}
     assert sorted(path.name for path in tmp_path.rglob("*.jsonl")) == [f"{good.name}.intoto.jsonl", f"{bad.name}.intoto.jsonl"]
@@ -207,7 +207,7 @@ def test_the_name_of_a_file_without_an_attestation_is_escaped(tmp_path: Path, ke
     found = signed(keys, put(tmp_path), str(tmp_path / "exports" / "x\x1b[31m\nPASS  a@example.com.csv"))
     assert found.code == 3
     (line,) = found.err.splitlines()
-    assert line.endswith("exports/x\\u001B[31m\\u000APASS  <e-mail>: it could not be read")
+    assert line.endswith("exports/x\\u001B[31m\\u000APASS  <e-mail>: the file could not be read")
 
 
 # --- others can verify it ---

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from billproof.report.render import FORMATS
+from billproof.model.results import FORMATS
 from billproof.report.render.text import WIDTH, render_text
 from tests.support import AS_OF, FIXTURES, ROOT, check, fixture, make_ready, run
 

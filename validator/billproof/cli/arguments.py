@@ -11,6 +11,7 @@ from billproof.config.discovery import current_folder, find_config
 from billproof.config.settings import Settings
 from billproof.model.errors import UsageError
 from billproof.model.results import Policy, Sourced
+from billproof.rules.rule import DEFAULT_RULESET
 
 if TYPE_CHECKING:
     from billproof.config.file import Config
@@ -26,8 +27,9 @@ def config_of(options: argparse.Namespace) -> Config | None:
     return read_config(path)
 
 
-def settings_of(options: argparse.Namespace, now: datetime, policy: Policy) -> Settings:
+def settings_of(options: argparse.Namespace, policy: Policy) -> Settings:
     """Everything that a run needs to know, each with where it came from. Raises UsageError for what cannot be meant."""
+    now = given.clock()
     config = config_of(options)
     as_of = given.parse_as_of(options.as_of) if options.as_of is not None else now
     if options.organization is not None and not options.organization.strip():
@@ -61,11 +63,21 @@ def settings_of(options: argparse.Namespace, now: datetime, policy: Policy) -> S
     )
 
 
+def plain_settings(file: str, as_of: datetime, source: str) -> Settings:
+    """The settings of a check of one file without options and configuration."""
+    flags = ("month_to_date", "expect_total", "fail_on", "policy", "max_findings", "second_opinion")
+    return Settings(
+        files=(file,), policy=Policy(), ruleset=Sourced(DEFAULT_RULESET, "default"), organization=None, month=None,
+        month_to_date=False, as_of=as_of, as_of_source=source, now=as_of, expected_total=None,
+        max_findings=given.MAX_FINDINGS, second_opinion=False, config=None, sources=dict.fromkeys(flags, "default"),
+    )  # fmt: skip
+
+
 def ruleset_of(options: argparse.Namespace, config: Config | None) -> Sourced:
     """The rule set that was named, else that of the configuration, else the shipped one."""
     if options.ruleset is not None:
         return Sourced(options.ruleset, "--ruleset")
-    return Sourced(config.ruleset(), config.shown_path) if config else Sourced("openai-cost", "default")
+    return Sourced(config.ruleset(), config.shown_path) if config else Sourced(DEFAULT_RULESET, "default")
 
 
 def _source(given: bool, flag: str) -> str:

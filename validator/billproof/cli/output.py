@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from billproof.config.discovery import is_near
 from billproof.model.errors import Unwritable, UsageError
-from billproof.report.render import FORMATS
+from billproof.model.results import FORMATS
 from billproof.rules.shipped import is_shipped
 
 if TYPE_CHECKING:

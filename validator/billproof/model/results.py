@@ -14,6 +14,8 @@ State = Literal["passed", "failed", "waived", "not_applicable", "not_run", "bloc
 Export = Literal["cost", "activity", "no_usage", "legacy", "unknown"]
 DayState = Literal["charged", "empty", "missing", "outside", "open"]
 
+FORMATS = ("text", "json", "html", "sarif", "junit", "github", "gitlab", "markdown")
+
 
 class Sourced(Record):
     """A setting's value and where it came from: `--month`, `billproof.yaml:12`, `inferred`, `default`."""

@@ -7,6 +7,9 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from billproof.cli.arguments import config_of
+from billproof.cli.output import say
+from billproof.cli.parser import config_option, sentence
 from billproof.config.file import Config
 from billproof.delivery.ledger.integrity import contents
 from billproof.delivery.ledger.receipt import Receipt
@@ -16,15 +19,41 @@ from billproof.model.errors import UsageError
 from billproof.model.values import cents, is_month, shown
 from billproof.rules.shipped import shipped
 
-Say = Callable[[str], None]
-
+_ACTIONS = {
+    "init": "create an empty ledger at the path set in billproof.yaml",
+    "list": "list all uploads, one per line",
+    "show": "show the receipts of one month",
+    "verify": "verify all digests and the receipt chain; "
+    "exit code 1 if a receipt was edited, added from elsewhere, or is missing",
+}
 _WORDS = {
     "accepted": "accepted", "already_there": "there already", "refused": "not accepted", "unknown": "not known",
 }  # fmt: skip
 
 
-def run(options: argparse.Namespace, config: Config | None, say: Say) -> int:
-    """`billproof ledger ACTION`. Raises UsageError without a configuration, NoLedger without a ledger."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the actions of `billproof ledger` and their arguments."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, help in _ACTIONS.items():
+        action = actions.add_parser(name, help=help, description=sentence(help))
+        action.set_defaults(action=name)
+        config_option(action)
+        if name == "list":
+            action.add_argument("--organization", metavar="ORG", help="only this organization ID or integration name")
+            action.add_argument("--month", metavar="YYYY-MM", help="only this month")
+            action.add_argument(
+                "--format", choices=("text", "json"), default="text", help="`json` prints the receipts. Default: text"
+            )
+        if name == "verify":
+            action.add_argument("--key", metavar="PUB", help="require every receipt to be signed by this key (PEM public key)")
+        if name == "show":
+            action.add_argument("organization", metavar="ORG", help="organization ID, or name of the integration")
+            action.add_argument("month", metavar="MONTH", help="month such as 2025-10")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the action. Raises UsageError without a configuration, NoLedger without a ledger."""
+    config = config_of(options)
     root = config.ledger() if config else None
     if config is None or root is None:
         raise UsageError("no ledger is configured", "Add `ledger: .billproof/ledger` to billproof.yaml.")
@@ -39,7 +68,7 @@ def run(options: argparse.Namespace, config: Config | None, say: Say) -> int:
     elif options.action == "show":
         say("\n".join(month_page(ledger, _organization(config, options.organization) or "", options.month)))
     else:
-        return _verify(ledger, say, options.key)
+        return _verify(ledger, options.key)
     return Exit.PASS
 
 
@@ -100,7 +129,7 @@ def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
             yield shown(f"    {each.file_name}, {held}; {ledger.path(each)}", None)
 
 
-def _verify(ledger: Ledger, say: Say, key: str | None) -> int:
+def _verify(ledger: Ledger, key: str | None) -> int:
     checked, faults, notes = verify(ledger, key)
     for text in (*faults, *notes):
         say(shown(text, None))

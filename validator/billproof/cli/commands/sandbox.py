@@ -1,153 +1,46 @@
-"""`billproof sandbox`: options and configuration to a running server, and what its user needs to know."""
+"""`billproof sandbox`: a server on this machine for trying uploads."""
 
 from __future__ import annotations
 
 import argparse
-import math
-import os
-import re
-import secrets
-import signal
-import sys
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
 
-from billproof.config.destinations import FILL_IN
-from billproof.config.discovery import current_folder, find_config
-from billproof.config.file import Config, read_config
-from billproof.config.settings import clock
-from billproof.engine.verdict import Exit
-from billproof.io.secrets import Secret
-from billproof.model.errors import UsageError
-from billproof.model.values import shown
-from billproof.sandbox.app import Sandbox
-from billproof.sandbox.body import FIELD
-from billproof.sandbox.checking import Checker
-from billproof.sandbox.faults import NAMES, Fault, Plan
-from billproof.sandbox.problems import Problem
-from billproof.sandbox.server import is_loopback, listen, make_server, url_of
-from billproof.sandbox.store import Store
-
-PATH = "/v1/integrations/{integration}/uploads/{month}"
-TOKEN = "BILLPROOF_SANDBOX_TOKEN"
-_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_TOKEN = re.compile(r"[!-9;-~]+:[!-~]+")
+from billproof.cli.arguments import config_of
+from billproof.cli.output import say
+from billproof.cli.parser import config_option
+from billproof.model.errors import BillproofError, how_to_install
 
 
-class _Ended(Exception):
-    """Somebody asked the process to end."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of `billproof sandbox`."""
+    parser.add_argument("--port", default="8765", metavar="N", help="port to listen on; 0 is any free port. Default: 8765")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on. Default: 127.0.0.1 (this machine only)"
+    )
+    parser.add_argument("--delay", default="0", metavar="SECONDS", help="seconds until an upload becomes visible. Default: 0")
+    config_option(parser)
+    parser.add_argument(
+        "--integration", action="append", default=[], metavar="ID=ORGANIZATION",
+        help="add an integration to those in billproof.yaml; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--max-bytes", default="104857600", metavar="N", help="largest upload accepted. Default: 100 MiB")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="NAME[:N]",
+        help="simulate a failure for the next N uploads: delay, too_many, error, cut_before_body, cut_after_body, lost_answer; "
+        "repeatable",
+    )  # fmt: skip
+    parser.epilog = (
+        "exit codes: 0 terminated; 2 usage or configuration error; 3 cannot listen, or the extra is missing; 130 interrupted"
+    )
 
 
-def run(options: argparse.Namespace, say: Callable[[str], None]) -> int:
-    """Serves until it is interrupted (130) or told to end (0). Raises UsageError, ConfigurationError, CannotListen."""
-    path = find_config(current_folder()) if options.config is None else options.config
-    config = None if path is None else read_config(path)
-    store = Store(_seconds(options.delay, "--delay"))
-    for id, organization in _integrations(config, options.integration):
-        _add(store, id, organization)
-    plan = Plan(_fault(one) for one in options.fault)
-    token, shown_token = _token(os.environ)
-    limit = _whole(options.max_bytes, "--max-bytes", 1, 2**40)
-    sandbox = Sandbox(store, plan, Checker(config, clock()), token, limit, clock)
-    with listen(options.host, _whole(options.port, "--port", 0, 65_535)) as listener:
-        if not is_loopback(listener):
-            sys.stderr.write(
-                f"WARNING  the sandbox listens on {shown(options.host)}: whoever reaches this machine reaches it, without TLS\n"
-            )
-        server = make_server(sandbox.application(), log=True)
-        signal.signal(signal.SIGTERM, _end)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            say(_welcome(url_of(listener), shown_token, store, options.delay))
-            server.run([listener])
-        except _Ended:
-            pass
-        except KeyboardInterrupt:
-            sys.stderr.write("the sandbox has ended; what it held is gone\n")
-            return Exit.INTERRUPTED
-    return Exit.PASS
-
-
-def _end(number: int, frame: Any) -> NoReturn:
-    raise _Ended
-
-
-def _integrations(config: Config | None, given: list[str]) -> list[tuple[str, str]]:
-    """Ids and organizations: those of the configuration that have an id, and those of the command line."""
-    found = []
-    for one in config.file.integrations if config else ():
-        if one.integration is not None and FILL_IN not in (one.integration, one.organization):
-            found.append((one.integration, one.organization))
-    for text in given:
-        id, _, organization = text.partition("=")
-        found.append((id, organization))
-    return found
-
-
-def _add(store: Store, id: str, organization: str) -> None:
-    if not _ID.fullmatch(id) or not _ID.fullmatch(organization):
-        raise UsageError(
-            f"{shown(id)}={shown(organization)}: no integration for the sandbox",
-            "An id and an organization have letters, digits, point, - and _, such as int-EXAMPLE1=org-EXAMPLE1",
-        )
+def run(options: argparse.Namespace) -> int:
+    """Serves until it is interrupted (130) or terminated (0). Raises BillproofError if the extra is missing."""
     try:
-        store.add(organization, id)
-    except Problem as problem:
-        raise UsageError(f"{id}={organization}: there is one already: {problem.detail}") from None
+        import python_multipart  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise BillproofError(f"billproof sandbox needs {error.name}, which is not installed", how_to_install("sandbox")) from None
+    from billproof.sandbox.command import serve
 
-
-def _fault(text: str) -> Fault:
-    name, colon, times = text.partition(":")
-    for known in NAMES:
-        if name == known:
-            return Fault(known, _whole(times, f"--fault {name}", 1, 1_000) if colon else 1)
-    raise UsageError(f"--fault {text}: no such fault", f"There are {', '.join(NAMES)}; with a number: lost_answer:2")
-
-
-def _token(environment: Mapping[str, str]) -> tuple[Secret, str]:
-    """The token, and how it is told: one that was given is not shown."""
-    given = environment.get(TOKEN)
-    if given is None:
-        made = f"sandbox:{secrets.token_urlsafe(18)}"
-        return Secret(made), made
-    if not _TOKEN.fullmatch(given):
-        raise UsageError(f"{TOKEN} is no token", "It has the form <id>:<secret>, of visible ASCII characters without blanks.")
-    return Secret(given), f"the one in {TOKEN}"
-
-
-def _seconds(text: str, option: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds <= 1e6:
-        raise UsageError(f"{option} {text}: expected seconds, such as 0.5 or 43200")
-    return seconds
-
-
-def _whole(text: str, option: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 15 or not least <= int(text) <= most:
-        raise UsageError(f"{option} {text}: expected a number from {least} to {most}")
-    return int(text)
-
-
-def _welcome(url: str, token: str, store: Store, delay: str) -> str:
-    none = f'none yet: POST {url}/v1/integrations with {{"organization": "org-..."}}'
-    integrations = "\n               ".join(f"{one.id}  {one.organization}" for one in store.integrations.values()) or none
-    return f"""\
-The sandbox listens on {url} (what it understands: {url}/openapi.json).
-Its paths and answers are its own; nothing about Pelanor's API follows from them.
-
-Token          {token}
-Integrations   {integrations}
-An upload is visible after {delay.strip()} seconds. Everything is kept in memory, until Ctrl-C.
-
-For billproof.yaml:
-destinations:
-  sandbox:
-    kind: http
-    base_url: "{url}"
-    method: POST
-    path: "{PATH}"
-    file: {{form_field: {FIELD}}}
-    id_at: /id"""
+    return serve(options, config_of(options), say)

@@ -11,39 +11,39 @@
 
 _shtab_billproof_commands() {
   local _commands=(
-    check:'Check exports; every rule must have run for a pass.'
-    completion:'Print the script with which a shell completes commands, options and files.'
-    demo:'Three small exports: a good one, the dashboard'"'"'s 31 days, one saved by a spreadsheet.'
-    guide:'What to click in OpenAI'"'"'s export dialog, with the dates filled in.'
-    init:'Write billproof.yaml and the ledger, with the organization of an export; never overwrites.'
-    ledger:'Make, list, show and verify the receipts of uploads.'
-    pack:'A folder for auditors: export, report, receipts, rules, configuration of an upload.'
-    rules:'List, show, test and document the rules.'
-    sandbox:'A server on this machine for trying uploads (extra: billproof[sandbox]).'
-    status:'What was accepted, month by month, and what is due; 1 if anything is.'
-    upload:'Check exports and send them, only if every one may be uploaded.'
-    verify:'Do again what a report says was done, and compare; 1 if anything differs.'
+    check:'Check exports against every rule.'
+    completion:'Print a shell completion script.'
+    demo:'Check three sample exports: a good one, a 31-day range, one saved in a spreadsheet.'
+    guide:'Show what to click in OpenAI'"'"'s export dialog, with dates filled in.'
+    init:'Create billproof.yaml and an empty ledger (never overwrites files).'
+    ledger:'Create, list, show and verify upload receipts.'
+    pack:'Create an evidence pack for auditors: export, report, receipts, rules, configuration.'
+    rules:'List, show, test and document rules.'
+    sandbox:'Run a local test server for uploads (needs the extra `sandbox`).'
+    status:'Show accepted uploads by month and what is due; exit code 1 if anything is due.'
+    upload:'Check exports, then upload them if all are ready.'
+    verify:'Re-run the checks in a report and compare the results; exit code 1 if anything differs.'
   )
   _describe 'billproof commands' _commands
 }
 
 _shtab_billproof_ledger_commands() {
   local _commands=(
-    init:'Make an empty ledger, once, where billproof.yaml says.'
-    list:'Every upload, a line each.'
-    show:'The receipts of one month.'
-    verify:'Recompute every digest and the chain; 1 if a receipt was edited, brought in, or is missing from the chain.'
+    init:'Create an empty ledger at the path set in billproof.yaml.'
+    list:'List all uploads, one per line.'
+    show:'Show the receipts of one month.'
+    verify:'Verify all digests and the receipt chain; exit code 1 if a receipt was edited, added from elsewhere, or is missing.'
   )
   _describe 'billproof ledger commands' _commands
 }
 
 _shtab_billproof_rules_commands() {
   local _commands=(
-    docs:'Write a page for each rule.'
-    kinds:'The kinds of check that a rule file may use.'
-    list:'Every rule of the set, a line each.'
-    show:'One rule: what it asserts, why, what to do, examples.'
-    test:'Run every example of the set through the real command; look through billproof.yaml.'
+    docs:'Generate one page per rule.'
+    kinds:'List the check kinds available to rule files.'
+    list:'List all rules, one per line.'
+    show:'Show one rule: what it asserts, why, how to fix it, examples.'
+    test:'Run every rule'"'"'s examples and validate billproof.yaml.'
   )
   _describe 'billproof rules commands' _commands
 }
@@ -58,25 +58,25 @@ _shtab_billproof_defaults_added=0
 
 _shtab_billproof_check_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--organization[whose export it must be, such as org-EXAMPLE1]:ID:"
-  "--month[the month to be replaced]:YYYY-MM|last:(last)"
-  "--as-of[judge as of this date or RFC 3339 instant (default\: now)]:INSTANT:"
-  "--month-to-date[the month need not be over\; days that ended must be there]"
-  "--expect-total[the month\'s total as you read it elsewhere, to the cent]:AMOUNT:"
-  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
-  "--second-opinion[ask frictionless, too (extra\: billproof\[frictionless\])]"
-  "--jobs[check N files at a time, each in a process of its own (default\: 1)]:N:"
-  "--policy[upload\: judge as an upload would]:policy:(check upload)"
-  "--fail-on[lowest level that fails (default\: error)]:fail_on:(error warning)"
-  "--format[what standard output gets (default\: text)]:format:(text json html sarif junit github gitlab markdown)"
-  "*--output[write the report to a file, too\; may be repeated]:FORMAT=PATH:_billproof_formats"
-  "--max-findings[findings kept for each rule\; counts are always true (default\: 100)]:N:"
-  "--quiet[only the verdicts]"
-  "--verbose[every place]"
-  "--explain[in the text\: why each failed rule matters, and what to do]"
-  "--attest[sign report and verdict\: FILE.intoto.jsonl (extra\: billproof\[attest\])]:KEY:_files"
-  "*:exports, folders of \*.csv, or - for standard input\; none\: the folders of billproof.yaml:_files -g '(*.csv|*.CSV)'"
+  "--organization[expected organization ID, such as org-EXAMPLE1]:ID:"
+  "--month[month that the upload replaces\; \`last\` is the last complete month. Default\: read from the rows]:YYYY-MM|last:(last)"
+  "--as-of[check as if run at this date or RFC 3339 time. Default\: now]:INSTANT:"
+  "--month-to-date[accept a month that has not ended\; requires every day so far]"
+  "--expect-total[expected total, to the cent, for example from OpenAI\'s Usage page]:AMOUNT:"
+  "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--second-opinion[also validate with frictionless and compare (needs the extra \`frictionless\`)]"
+  "--jobs[check N files in parallel. Default\: 1]:N:"
+  "--policy[\`upload\` applies the stricter upload policy. Default\: check]:policy:(check upload)"
+  "--fail-on[lowest level that makes a file fail. Default\: error]:fail_on:(error warning)"
+  "--format[output format. Default\: text]:format:(text json html sarif junit github gitlab markdown)"
+  "*--output[also write the report to a file\; repeatable]:FORMAT=PATH:_billproof_formats"
+  "--max-findings[maximum findings listed per rule\; counts stay complete. Default\: 100]:N:"
+  "--quiet[show verdicts only]"
+  "--verbose[list every finding]"
+  "--explain[for each failed rule, explain why it matters and how to fix it (text only)]"
+  "--attest[sign verdict and report with this private key\; writes FILE.intoto.jsonl (needs the extra \`attest\`)]:KEY:_files"
+  "*:exports, folders of \*.csv, or - for standard input. Default\: the folders in billproof.yaml:_files -g '(*.csv|*.CSV)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -84,7 +84,7 @@ _shtab_billproof_check_defaults_added=0
 
 _shtab_billproof_completion_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  ":the shell\; docs\/completion.md says where the script goes:(bash zsh fish)"
+  ":your shell\; docs\/completion.md explains where to put the script:(bash zsh fish)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -99,10 +99,10 @@ _shtab_billproof_demo_defaults_added=0
 
 _shtab_billproof_guide_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--month[the month to be replaced]:YYYY-MM|last:(last)"
-  "--as-of[judge as of this date or RFC 3339 instant (default\: now)]:INSTANT:"
-  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--month[month to export. Default\: the last complete month]:YYYY-MM|last:(last)"
+  "--as-of[date or RFC 3339 time that counts as today. Default\: now]:INSTANT:"
+  "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -110,7 +110,7 @@ _shtab_billproof_guide_defaults_added=0
 
 _shtab_billproof_init_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  ":an export of the organization:_files -g '(*.csv|*.CSV)'"
+  ":export to read the organization from:_files -g '(*.csv|*.CSV)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -125,7 +125,7 @@ _shtab_billproof_ledger_defaults_added=0
 
 _shtab_billproof_ledger_init_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -133,10 +133,10 @@ _shtab_billproof_ledger_init_defaults_added=0
 
 _shtab_billproof_ledger_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
-  "--organization[only this one\: its id, or the integration\'s name]:ORG:"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--organization[only this organization ID or integration name]:ORG:"
   "--month[only this month]:YYYY-MM:"
-  "--format[json\: the receipts themselves (default\: text)]:format:(text json)"
+  "--format[\`json\` prints the receipts. Default\: text]:format:(text json)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -144,9 +144,9 @@ _shtab_billproof_ledger_list_defaults_added=0
 
 _shtab_billproof_ledger_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
-  ":the organization\'s id, or the integration\'s name:"
-  ":such as 2025-10:"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  ":organization ID, or name of the integration:"
+  ":month such as 2025-10:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -154,8 +154,8 @@ _shtab_billproof_ledger_show_defaults_added=0
 
 _shtab_billproof_ledger_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
-  "--key[every receipt must be attested with this public key]:PUB:_files"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--key[require every receipt to be signed by this key (PEM public key)]:PUB:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -163,12 +163,12 @@ _shtab_billproof_ledger_verify_defaults_added=0
 
 _shtab_billproof_pack_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--output[the folder, not there yet or empty\; several months\: a folder each in it]:DIR:_files -/"
-  "--to[where it was sent to, instead of the integration\'s \`to\:\`]:DESTINATION:"
-  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
-  ":the organization\'s id, or the integration\'s name:"
-  "(*):such as 2025-10, or last for the last one that is over:"
+  "--output[new or empty folder\; with several months, one subfolder per month]:DIR:_files -/"
+  "--to[destination that accepted the upload. Default\: \`to\:\` of the integration]:DESTINATION:"
+  "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  ":organization ID, or name of the integration:"
+  "(*):month such as 2025-10, or \`last\` for the last complete month:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -183,10 +183,10 @@ _shtab_billproof_rules_defaults_added=0
 
 _shtab_billproof_rules_docs_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
-  "--output[where to (default\: docs\/rules)]:DIR:_files -/"
-  "--check[write nothing\; fail if a page is stale]"
+  "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--output[folder to write to. Default\: docs\/rules]:DIR:_files -/"
+  "--check[only check that pages are up to date\; write nothing]"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -194,7 +194,7 @@ _shtab_billproof_rules_docs_defaults_added=0
 
 _shtab_billproof_rules_kinds_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
+  "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -202,8 +202,8 @@ _shtab_billproof_rules_kinds_defaults_added=0
 
 _shtab_billproof_rules_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -211,9 +211,9 @@ _shtab_billproof_rules_list_defaults_added=0
 
 _shtab_billproof_rules_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
-  ":its id, such as OC304:(CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701)"
+  "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  ":rule ID, such as OC304:(CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -221,8 +221,8 @@ _shtab_billproof_rules_show_defaults_added=0
 
 _shtab_billproof_rules_test_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -230,13 +230,13 @@ _shtab_billproof_rules_test_defaults_added=0
 
 _shtab_billproof_sandbox_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--port[where it listens\; 0 is any free port (default\: 8765)]:N:"
-  "--host[another address than this machine\'s own 127.0.0.1]:ADDRESS:"
-  "--delay[until an upload is visible (default\: 0)]:SECONDS:"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
-  "*--integration[an integration beside those of the configuration\; may be repeated]:ID=ORGANIZATION:"
-  "--max-bytes[the largest upload that it takes (default\: 100 MiB)]:N:"
-  "*--fault[what is to happen to the next N uploads\: delay, too_many, error, cut_before_body, cut_after_body, lost_answer]:NAME[:N]:"
+  "--port[port to listen on\; 0 is any free port. Default\: 8765]:N:"
+  "--host[address to listen on. Default\: 127.0.0.1 (this machine only)]:ADDRESS:"
+  "--delay[seconds until an upload becomes visible. Default\: 0]:SECONDS:"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  "*--integration[add an integration to those in billproof.yaml\; repeatable]:ID=ORGANIZATION:"
+  "--max-bytes[largest upload accepted. Default\: 100 MiB]:N:"
+  "*--fault[simulate a failure for the next N uploads\: delay, too_many, error, cut_before_body, cut_after_body, lost_answer\; repeatable]:NAME[:N]:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -244,12 +244,12 @@ _shtab_billproof_sandbox_defaults_added=0
 
 _shtab_billproof_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--month[one month (default\: last, the last one that is over)]:YYYY-MM|last:(last)"
-  "--from[the first month of a grid]:YYYY-MM:"
-  "--to[the last month of a grid (default\: last)]:YYYY-MM:"
-  "--as-of[what is due at this date or RFC 3339 instant (default\: now)]:INSTANT:"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
-  "--format[what is printed (default\: text)]:format:(text json)"
+  "--month[show one month. Default\: the last complete month]:YYYY-MM|last:(last)"
+  "--from[first month of a range]:YYYY-MM:"
+  "--to[last month of a range. Default\: the last complete month]:YYYY-MM:"
+  "--as-of[show what is due at this date or RFC 3339 time. Default\: now]:INSTANT:"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--format[output format. Default\: text]:format:(text json)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -257,27 +257,27 @@ _shtab_billproof_status_defaults_added=0
 
 _shtab_billproof_upload_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--to[where to, instead of the integration\'s \`to\:\`]:DESTINATION:"
-  "--only[only this integration\'s files]:INTEGRATION:"
-  "--dry-run[send nothing\; print the requests. Needs no token and no network]"
-  "--resend[send bytes that are there already, or that were replaced since]"
-  "--organization[whose export it must be, such as org-EXAMPLE1]:ID:"
-  "--month[the month to be replaced]:YYYY-MM|last:(last)"
-  "--as-of[judge as of this date or RFC 3339 instant (default\: now)]:INSTANT:"
-  "--month-to-date[the month need not be over\; days that ended must be there]"
-  "--expect-total[the month\'s total as you read it elsewhere, to the cent]:AMOUNT:"
-  "--ruleset[the rule set (default\: billproof.yaml\'s, else openai-cost)]:NAME|DIR:_billproof_set_or_dir"
-  "--config[the configuration, instead of the billproof.yaml above this folder]:FILE:_files -g '(*.yaml|*.yml)'"
-  "--second-opinion[ask frictionless, too (extra\: billproof\[frictionless\])]"
-  "--jobs[check N files at a time, each in a process of its own (default\: 1)]:N:"
-  "--format[what standard output gets (default\: text)]:format:(text json html sarif junit github gitlab markdown)"
-  "*--output[write the report to a file, too\; may be repeated]:FORMAT=PATH:_billproof_formats"
-  "--max-findings[findings kept for each rule\; counts are always true (default\: 100)]:N:"
-  "--quiet[only the verdicts]"
-  "--verbose[every place]"
-  "--explain[in the text\: why each failed rule matters, and what to do]"
-  "--attest[sign reports, verdicts and receipts (extra\: billproof\[attest\])]:KEY:_files"
-  "*:exports, folders of \*.csv, or - for standard input\; none\: the folders of billproof.yaml:_files -g '(*.csv|*.CSV)'"
+  "--to[upload to this destination. Default\: \`to\:\` of the integration]:DESTINATION:"
+  "--only[upload only this integration\'s files]:INTEGRATION:"
+  "--dry-run[print the requests without sending them\; needs no token or network]"
+  "--resend[send files again that are already uploaded or superseded]"
+  "--organization[expected organization ID, such as org-EXAMPLE1]:ID:"
+  "--month[month that the upload replaces\; \`last\` is the last complete month. Default\: read from the rows]:YYYY-MM|last:(last)"
+  "--as-of[check as if run at this date or RFC 3339 time. Default\: now]:INSTANT:"
+  "--month-to-date[accept a month that has not ended\; requires every day so far]"
+  "--expect-total[expected total, to the cent, for example from OpenAI\'s Usage page]:AMOUNT:"
+  "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--second-opinion[also validate with frictionless and compare (needs the extra \`frictionless\`)]"
+  "--jobs[check N files in parallel. Default\: 1]:N:"
+  "--format[output format. Default\: text]:format:(text json html sarif junit github gitlab markdown)"
+  "*--output[also write the report to a file\; repeatable]:FORMAT=PATH:_billproof_formats"
+  "--max-findings[maximum findings listed per rule\; counts stay complete. Default\: 100]:N:"
+  "--quiet[show verdicts only]"
+  "--verbose[list every finding]"
+  "--explain[for each failed rule, explain why it matters and how to fix it (text only)]"
+  "--attest[sign verdicts, reports and receipts with this private key (needs the extra \`attest\`)]:KEY:_files"
+  "*:exports, folders of \*.csv, or - for standard input. Default\: the folders in billproof.yaml:_files -g '(*.csv|*.CSV)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -285,11 +285,11 @@ _shtab_billproof_upload_defaults_added=0
 
 _shtab_billproof_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--ruleset[the rule set that was used, if it is not a shipped one]:NAME|DIR:_billproof_set_or_dir"
-  "--config[the configuration that was used, to compare waivers and organization]:FILE:_files -g '(*.yaml|*.yml)'"
-  "--key[FILE.intoto.jsonl must have been signed with this public key\'s other half]:PUB:_files"
-  ":a report in JSON:_files -g '(*.json|*.JSON)'"
-  ":the export it speaks of\; without it, all files where they lay:_files -g '(*.csv|*.CSV)'"
+  "--ruleset[rule set used for the report, unless it is a built-in one]:NAME|DIR:_billproof_set_or_dir"
+  "--config[configuration used for the report\; also compares waivers and organization]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--key[require FILE.intoto.jsonl to be signed by this key (PEM public key)]:PUB:_files"
+  ":report in JSON:_files -g '(*.json|*.JSON)'"
+  ":export to verify. Default\: every file in the report, looked up next to it and in the current folder:_files -g '(*.csv|*.CSV)'"
 )
 
 # guard to ensure default positional specs are added only once per session

@@ -1,4 +1,4 @@
-"""Formats: each renderer turns a report v1 into text. A new format is a module here and a name in the list."""
+"""Formats: each renderer turns a report v1 into text. A new format is a module here and a name in FORMATS of the model."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
-
-FORMATS = ("text", "json", "html", "sarif", "junit", "github", "gitlab", "markdown")
 
 
 def render(format_: str, report: Report) -> str:

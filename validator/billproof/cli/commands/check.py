@@ -1,0 +1,46 @@
+"""`billproof check`: exports are checked; report and exit code say what was found."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import nullcontext
+
+from billproof.cli.arguments import settings_of
+from billproof.cli.output import progress, wanted_outputs
+from billproof.cli.parser import checking_options, files_argument, reporting_options
+from billproof.cli.reporting import print_report, reported, signer_of
+from billproof.config.settings import policy_of
+from billproof.delivery.earlier import earlier_uploads
+from billproof.engine.pipeline import check
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of `billproof check`."""
+    files_argument(parser)
+    checking_options(parser)
+    parser.add_argument(
+        "--policy", choices=("check", "upload"), default=None,
+        help="`upload` applies the stricter upload policy. Default: check",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fail-on", choices=("error", "warning"), default=None, help="lowest level that makes a file fail. Default: error"
+    )
+    reporting_options(parser)
+    parser.add_argument(
+        "--attest", metavar="KEY",
+        help="sign verdict and report with this private key; writes FILE.intoto.jsonl (needs the extra `attest`)",
+    )  # fmt: skip
+    parser.epilog = (
+        "exit codes: 0 pass; 1 fail (the file has errors); 2 usage, configuration or rule set error; "
+        "3 unproved (nothing to check, unreadable file, or internal error); 130 interrupted"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Checks the files; gives the exit code of the verdict."""
+    outputs = wanted_outputs(options.output)
+    settings = settings_of(options, policy_of("check", options.policy or "check", options.fail_on or "error"))
+    signer = signer_of(options.attest, outputs, settings)
+    checked = check(settings, earlier_uploads, nullcontext if options.quiet else progress)
+    print_report(reported(checked, outputs, signer, options.explain), options)
+    return int(checked.verdict.exit_code)

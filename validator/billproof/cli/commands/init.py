@@ -1,0 +1,99 @@
+"""`billproof init`: a configuration and a ledger to start with."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+from textwrap import dedent
+
+from billproof.cli.arguments import plain_settings
+from billproof.cli.output import say
+from billproof.config import settings as config_settings
+from billproof.config.destinations import FILL_IN
+from billproof.config.discovery import FILE_NAME, current_folder, find_config
+from billproof.delivery.earlier import earlier_uploads
+from billproof.delivery.ledger.store import MARKER, make_ledger
+from billproof.engine.pipeline import check
+from billproof.engine.verdict import Exit
+from billproof.model.errors import Unreadable, Unwritable, UsageError
+from billproof.model.results import FileResult
+from billproof.model.values import shown
+
+LEDGER = ".billproof/ledger"
+_ORGANIZATION = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of `billproof init`."""
+    parser.add_argument("file", nargs="?", metavar="FILE", help="export to read the organization from")
+    parser.epilog = "exit codes: 0 created; 2 usage or configuration error; 3 unreadable export, or a file could not be written"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Creates the files, and prints what to do next."""
+    say(init(options.file), end="")
+    return Exit.PASS
+
+
+def init(file: str | None) -> str:
+    """Writes billproof.yaml beside where the command runs; says what to do next. Never writes over a file."""
+    existing = find_config(current_folder())
+    if existing is not None:
+        raise UsageError(f"{existing}: exists already; nothing was written", "Edit it, or remove it first.")
+    organization, folder = FILL_IN, None
+    if file is not None:
+        found = check(plain_settings(file, config_settings.clock(), config_settings.CLOCK), earlier_uploads).files[0]
+        if found.error is not None:
+            raise Unreadable(f"{found.error}; nothing was written")
+        if found.export != "cost":
+            raise UsageError(f"{file}: is no cost export, so it tells no organization; nothing was written")
+        organization = found.organization.value or FILL_IN
+        folder = _folder(found)
+    if not _ORGANIZATION.fullmatch(organization) or organization == FILL_IN:
+        organization, folder = FILL_IN, None
+    data = _configuration(organization, folder).encode("utf-8")
+    try:
+        with open(FILE_NAME, "xb") as stream:
+            stream.write(data)
+    except OSError as error:
+        raise Unwritable(f"{FILE_NAME} could not be written: {error.strerror or error}") from None
+    if not os.path.exists(os.path.join(LEDGER, MARKER)):
+        make_ledger(LEDGER)
+    told = f"Wrote {FILE_NAME} for the organization {shown(organization)}.\n"
+    if organization == FILL_IN:
+        told = f"Wrote {FILE_NAME}. Put the organization's id where it says {FILL_IN}.\n"
+    told += f"{LEDGER} is the ledger of your uploads: keep it (docs/ci/state.md).\n"
+    return told + f"Where it says {FILL_IN}, only you know what belongs there; checks do without.\n"
+
+
+def _folder(found: FileResult) -> str | None:
+    """The folder of the export, from here, if it has one of its own."""
+    relative = os.path.relpath(os.path.dirname(os.path.abspath(found.path)) or ".")
+    # A name that is not UTF-8 cannot be written into the configuration.
+    readable = not any("\ud800" <= one <= "\udfff" for one in relative)
+    return None if relative.startswith("..") or not readable else relative.replace(os.sep, "/") + "/"
+
+
+def _configuration(organization: str, folder: str | None) -> str:
+    files = f"\n            files: {json.dumps(folder, ensure_ascii=False)}" if folder else ""
+    return dedent(f"""\
+        version: 1
+        ruleset: openai-cost
+        ledger: {LEDGER}
+        destinations:
+          pelanor-eu:
+            kind: http
+            preset: pelanor-eu
+            method: POST
+            path: "/{FILL_IN}/{{integration}}"
+            file: {{form_field: {FILL_IN}}}
+          archive: {{kind: directory, path: .billproof/archive/}}
+        integrations:
+          - name: main
+            organization: {json.dumps(organization, ensure_ascii=False)}{files}
+            to: pelanor-eu
+            integration: {FILL_IN}
+            token: {{env: PELANOR_TOKEN}}
+        """)

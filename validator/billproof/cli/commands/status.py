@@ -1,0 +1,44 @@
+"""`billproof status`: what was accepted, month by month, and what is due."""
+
+from __future__ import annotations
+
+import argparse
+
+from billproof.cli.arguments import settings_of
+from billproof.cli.output import painted, say, say_bytes
+from billproof.cli.parser import as_of_option, config_option, month_option
+from billproof.config.settings import policy_of
+from billproof.delivery.status import survey, wanted_months
+from billproof.delivery.status_text import render_status
+from billproof.report.render.json import render_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of `billproof status`."""
+    month_option(parser, "show one month. Default: the last complete month")
+    parser.add_argument("--from", dest="first", metavar="YYYY-MM", help="first month of a range")
+    parser.add_argument("--to", dest="last", metavar="YYYY-MM", help="last month of a range. Default: the last complete month")
+    as_of_option(parser, "show what is due at this date or RFC 3339 time. Default: now")
+    config_option(parser)
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="output format. Default: text")
+    parser.set_defaults(
+        files=(), organization=None, month_to_date=False, expect_total=None, ruleset=None, second_opinion=False,
+        max_findings=None, jobs=None,
+    )  # fmt: skip
+    parser.epilog = (
+        "exit codes: 0 nothing is due; 1 something is due; 2 usage, configuration or rule set error; "
+        "3 unproved (the ledger or a file could not be read); 130 interrupted"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the months; gives 1 if something is due."""
+    settings = settings_of(options, policy_of("upload", "upload", "error"))
+    months = wanted_months(options.month, options.first, options.last, settings.as_of)
+    # Each file is of the month that its rows say, whichever months were asked for.
+    found = survey(settings._replace(month=None), months)
+    if options.format == "json":
+        say_bytes(render_json(found).encode("utf-8"))
+    else:
+        say(painted(render_status(found)), end="")
+    return int(found["exit_code"])

@@ -1,0 +1,73 @@
+"""`billproof upload`: exports are checked and, if all are ready, sent; every outcome has its line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from contextlib import nullcontext
+from functools import partial
+
+from billproof.cli.arguments import settings_of
+from billproof.cli.output import note, painted, progress, say, wanted_outputs
+from billproof.cli.parser import EXIT_CODES, checking_options, files_argument, reporting_options
+from billproof.cli.reporting import print_report, reported, signer_of
+from billproof.config import settings as config_settings
+from billproof.config.settings import policy_of
+from billproof.delivery.plan import carry_out, exit_code, planned
+from billproof.delivery.routing import Wish
+from billproof.delivery.summary import headline, sending_line
+from billproof.model.values import rfc3339
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of `billproof upload`."""
+    files_argument(parser)
+    parser.add_argument("--to", metavar="DESTINATION", help="upload to this destination. Default: `to:` of the integration")
+    parser.add_argument("--only", metavar="INTEGRATION", help="upload only this integration's files")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the requests without sending them; needs no token or network"
+    )
+    parser.add_argument("--resend", action="store_true", help="send files again that are already uploaded or superseded")
+    checking_options(parser)
+    reporting_options(parser)
+    parser.add_argument(
+        "--attest", metavar="KEY",
+        help="sign verdicts, reports and receipts with this private key (needs the extra `attest`)",
+    )  # fmt: skip
+    parser.epilog = EXIT_CODES
+
+
+def run(options: argparse.Namespace) -> int:
+    """Checks and sends the files; gives 4 if one that was to be sent was not accepted."""
+    outputs = wanted_outputs(options.output)
+    settings = settings_of(options, policy_of("upload", "upload", "error"))
+    signer = signer_of(options.attest, outputs, settings)
+    attest = None
+    if signer is not None:
+        from billproof.audit.signing.attestation import receipt_bundle
+
+        attest = partial(receipt_bundle, signer)
+    wish = Wish(options.only, options.dry_run, options.resend, attest)
+    tell = say if options.format == "text" else note
+    watching = nullcontext if options.quiet else progress
+    with planned(settings, wish, os.environ, _now, _waiting, watching) as plan:
+        report = reported(plan.run, outputs, signer, options.explain) if plan.run else None
+        if report is None and (outputs or options.format != "text"):
+            note("no report: every file was skipped, so none was checked")
+        if report is not None and (options.format != "text" or report["verdict"] != "pass"):
+            print_report(report, options)
+        sendings = []
+        for sending in carry_out(plan, report, _now):
+            sendings.append(sending)
+            tell(sending_line(sending, plan.name_width))
+        if sendings:
+            tell(painted(headline(sendings, options.dry_run)))
+        return int(exit_code(plan, sendings))
+
+
+def _now() -> str:
+    return rfc3339(config_settings.clock())
+
+
+def _waiting() -> None:
+    note("waiting for another upload to end …")

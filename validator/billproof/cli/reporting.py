@@ -1,0 +1,82 @@
+"""What becomes of a run: its report is written where it was asked for, attested, and printed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from billproof.cli.output import note, painted, refuse_to_overwrite, say, say_bytes, write
+from billproof.config import settings as config_settings
+from billproof.model.errors import UsageError
+from billproof.model.values import shown
+from billproof.report.build import build_report
+from billproof.report.render import render
+
+if TYPE_CHECKING:
+    from billproof.audit.signing.dsse import Signer
+    from billproof.config.settings import Settings
+    from billproof.engine.pipeline import Run
+    from billproof.model.report_v1 import Report
+    from billproof.report.render.text import Detail
+
+
+def signer_of(key: str | None, outputs: Sequence[tuple[str, str]], settings: Settings) -> Signer | None:
+    """What signs with the file `key`, if there is one. Raises UsageError for what may not be written, before any check."""
+    refuse_to_overwrite(outputs, settings, key)
+    if key is None:
+        return None
+    from billproof.audit.signing.attestation import prepared
+    from billproof.engine.pipeline import inputs
+
+    reports = [path for format_, path in outputs if format_ == "json"]
+    return prepared(key, reports, [one.path for one in inputs(settings)])
+
+
+def reported(run: Run, outputs: Sequence[tuple[str, str]], signer: Signer | None, explain: bool) -> Report:
+    """The report of a run, written to `outputs`, and attested if there is a signer. Raises UsageError, Unwritable."""
+    if run.settings.expected_total is not None and len(run.files) > 1:
+        raise UsageError("--expect-total accepts one file only", f"{len(run.files)} files were named.")
+    report = build_report(run, run.settings.now, config_settings.clock(), os.environ)
+    paths = [file.path for file in run.files]
+    if signer is not None:
+        from billproof.audit.signing.attestation import refuse_foreign
+
+        refuse_foreign(signer, paths)
+    texts = [_rendered(format_, report, "verbose", explain) for format_, _ in outputs]
+    for (_, path), text in zip(outputs, texts, strict=True):
+        write(path, text)
+    if signer is not None:
+        number = next(number for number, (format_, _) in enumerate(outputs) if format_ == "json")
+        _attest(signer, paths, report, outputs[number][1], texts[number])
+    return report
+
+
+def _attest(signer: Signer, paths: Sequence[str], report: Report, path: str, text: str) -> None:
+    """Attests the files and the JSON report, which was written to `path` as `text`."""
+    from hashlib import sha256
+
+    from billproof.audit.signing.attestation import attest_files
+
+    digest = sha256(text.encode("utf-8")).hexdigest()
+    for unread in attest_files(signer, report, paths, shown(os.path.basename(path), None), digest):
+        note(f"no attestation of {shown(unread, None)}: the file could not be read")
+
+
+def print_report(report: Report, options: argparse.Namespace) -> None:
+    """The report on standard output, in the format of the options."""
+    detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
+    text = _rendered(options.format, report, detail, options.explain)
+    if options.format == "text":
+        say(painted(text), end="")
+    else:
+        say_bytes(text.encode("utf-8"))
+
+
+def _rendered(format_: str, report: Report, detail: Detail, explain: bool) -> str:
+    if format_ == "text":
+        from billproof.report.render.text import render_text
+
+        return render_text(report, detail, explain)
+    return render(format_, report)
