@@ -29,8 +29,8 @@ SOAK = "soak"
 
 
 def often(examples: int) -> int:
-    """How many examples Hypothesis tries: all for `make soak`, a quarter in other runs, but two at least."""
-    return examples if settings.get_current_profile_name() == SOAK else max(2, examples // 4)
+    """How many examples Hypothesis tries: all for `make soak`, a quarter in other runs, but one at least."""
+    return examples if settings.get_current_profile_name() == SOAK else max(1, examples // 4)
 
 
 @dataclass(frozen=True)
