@@ -391,7 +391,7 @@ def test_every_fault_of_the_configuration_is_shown_with_its_line(either: Reposit
     assert done.returncode == 1
     said = [line.strip() for line in done.stdout.splitlines()]
     assert "- exit code: 2" in said
-    assert "CONFIGURATION  2 faults; nothing was checked" in said
+    assert "CONFIGURATION  2 errors; nothing was checked" in said
     assert [line[:17] for line in said if line.startswith("billproof.yaml:")] == ["billproof.yaml:2 ", "billproof.yaml:3 "]
 
 

@@ -20,7 +20,7 @@ def faults(path: Path, destinations: str, token: str = "{env: T}") -> list[str]:
     try:
         read_config(str(file))
     except ConfigurationError as error:
-        return [f"{one.line}  {one.text}" for one in error.faults]
+        return [f"{one.line}  {one.text}" for one in error.errors]
     return []
 
 

@@ -81,7 +81,7 @@ def faults(*arguments: str) -> list[str]:
     assert (code, out) == (2, ""), err
     assert not Path("report.json").exists()
     first, *lines = err.splitlines()
-    assert first == f"CONFIGURATION  {len(lines)} fault{'s' if len(lines) != 1 else ''}; nothing was checked"
+    assert first == f"CONFIGURATION  {len(lines)} error{'s' if len(lines) != 1 else ''}; nothing was checked"
     return [line.strip() for line in lines]
 
 
@@ -627,7 +627,7 @@ REFUSED = {
     "nothing covered": (waive(at_most="0"), "`at_most` must be 1 or more"),
     "a month that is none": (waive(at_most="3", month='"2025-13"'), "`month` is 2025-13"),
     "a day that is none": (waive(at_most="3", expires='"2026-02-30"'), "`expires` is 2026-02-30"),
-    "a date that YAML may misread": (waive(at_most="3", expires="2026-03-01"), 'write "2026-03-01"'),
+    "a date that YAML may misread": (waive(at_most="3", expires="2026-03-01"), 'put it in quotes: "2026-03-01"'),
     "no reason": (waive(at_most="3", reason='" "'), "`reason`"),
     "no owner": (waive(at_most="3", owner='""'), "`owner`"),
     "a digest that is none": (waive(sha256="abc"), "`sha256`"),

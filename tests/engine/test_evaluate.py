@@ -203,8 +203,8 @@ def test_a_bad_byte_in_the_header_and_no_last_line_end(tmp_path: Path) -> None:
     "head, rules, text",
     [
         ("", {}, "table_schema"),
-        ("table_schema: openai-cost.schema.json\n", {}, "the set has no rule"),
-        ("table_schema: nowhere.json\n", {}, "no Table Schema can be read"),
+        ("table_schema: openai-cost.schema.json\n", {}, "the rule set has no rules"),
+        ("table_schema: nowhere.json\n", {}, "the Table Schema cannot be read"),
         ("extends: nowhere\n", {}, "no such rule set"),
         ("exten: csv\n", {}, "unknown key `exten`"),
     ],

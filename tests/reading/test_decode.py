@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import jsonschema
 import pytest
 
-from billproof.model.errors import Fault
+from billproof.model.errors import FileError
 from billproof.model.record import Record
 from billproof.reading.decode import Spec, json_schema, read
 from billproof.reading.yaml_tree import Node, parse_document
@@ -44,7 +44,7 @@ GOOD = "id: AB1\nlevel: low\n"
 
 
 def shaped(text: str) -> tuple[Whole | None, list[str]]:
-    faults: list[Fault] = []
+    faults: list[FileError] = []
     node = parse_document(text.encode(), "x.yaml", faults)
     assert node is not None
     found = read(Whole, node, "x.yaml", faults)
@@ -91,24 +91,24 @@ def test_the_type_that_fits(text: str, expected: object) -> None:
     [
         ("level: low\n", "x.yaml:1  the key `id` is missing"),
         ("id: AB1\nlevel: middle\n", "x.yaml:2  `level` is `middle`; expected one of low, high"),
-        ("id: ab1\nlevel: low\n", "x.yaml:1  `id` is `ab1`; expected the form [A-Z]{2}[0-9]"),
+        ("id: ab1\nlevel: low\n", "x.yaml:1  `id` is `ab1`; expected text that matches [A-Z]{2}[0-9]"),
         ("id: [1]\nlevel: low\n", "x.yaml:1  `id` is a list; expected text"),
         ("id: {a: b}\nlevel: low\n", "x.yaml:1  `id` is keys and values; expected text"),
         ("id:\nlevel: low\n", "x.yaml:1  `id` is empty; expected text"),
-        ("id: true\nlevel: low\n", 'x.yaml:1  `id` is true, which YAML may read as no text; write "true"'),
+        ("id: true\nlevel: low\n", 'x.yaml:1  `id` is true, which is not always text in YAML; put it in quotes: "true"'),
         (GOOD + "number: x\n", "x.yaml:3  `number` is `x`; expected a whole number"),
         (GOOD + "number: true\n", "x.yaml:3  `number` is `True`; expected a whole number"),
         (GOOD + "number: 1_0\n", "x.yaml:3  `number` is `1_0`; expected a whole number"),
         (GOOD + '"on": 1\n', "x.yaml:3  `on` is `1`; expected true or false"),
         (GOOD + "names: a\n", "x.yaml:3  `names` is `a`; expected a list"),
-        (GOOD + "names: [a, 1, b, off]\n", 'x.yaml:3  `names` is 1, which YAML may read as no text; write "1"'),
+        (GOOD + "names: [a, 1, b, off]\n", 'x.yaml:3  `names` is 1, which is not always text in YAML; put it in quotes: "1"'),
         (GOOD + "inner: x\n", "x.yaml:3  `inner` is `x`; expected keys and values"),
         (GOOD + "inner: {nam: x}\n", "x.yaml:3  unknown key `nam`; did you mean `name`?"),
         (GOOD + "many: [{name: a}, {}]\n", "x.yaml:3  the key `name` is missing"),
         (GOOD + "texts: [a]\n", "x.yaml:3  `texts` is a list; expected keys and values"),
         (GOOD + "either: some\n", "x.yaml:3  `either` is `some`; expected one of all"),
         (GOOD + "either: [1]\n", "x.yaml:3  `either` is a list; expected one of all"),
-        (GOOD + "zzz: 1\n", "x.yaml:3  unknown key `zzz`; known are id, level"),
+        (GOOD + "zzz: 1\n", "x.yaml:3  unknown key `zzz`; expected one of id, level"),
     ],
 )
 def test_faults(text: str, fault: str) -> None:
@@ -133,7 +133,7 @@ def test_a_secret_is_never_shown(text: str) -> None:
 def test_no_mapping_at_all() -> None:
     found, faults = shaped("- a\n")
     assert found is None
-    assert faults == ["x.yaml:1  found a list; expected keys and values"]
+    assert faults == ["x.yaml:1  this is a list; expected keys and values"]
 
 
 SCHEMA = json_schema(Whole)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billproof.model.errors import Fault
+from billproof.model.errors import FileError
 from billproof.reading.yaml_tree import MAX_BYTES, MAX_DEPTH, Node, parse_document, read_document
 
 
 def parsed(text: str | bytes) -> tuple[Node | None, list[str]]:
     """The tree, and the faults as they are shown."""
-    faults: list[Fault] = []
+    faults: list[FileError] = []
     data = text if isinstance(text, bytes) else text.encode()
     node = parse_document(data, "x.yaml", faults)
     return node, [str(fault) for fault in faults]
@@ -117,7 +117,7 @@ def test_a_mark_at_the_start_is_passed_over() -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    faults: list[Fault] = []
+    faults: list[FileError] = []
     assert read_document(tmp_path / "nowhere.yaml", "nowhere.yaml", faults) is None
     assert [str(one) for one in faults] == ["nowhere.yaml:1  cannot be read: No such file or directory"]
 

@@ -109,7 +109,7 @@ def test_an_error_made_a_warning_passes_a_check_and_no_upload(tmp_path: Path) ->
     assert upload.code == 3
     assert upload.report is not None
     texts = [reason["text"] for reason in upload.report["reasons"] if reason["code"] == "weaker_rules"]
-    assert texts == ["OC304 missing-day is a warning here, error as shipped"]
+    assert texts == ["OC304 missing-day is lowered from error to warning"]
 
 
 def test_a_rule_that_is_off_stands_in_the_first_lines() -> None:
@@ -195,14 +195,14 @@ RULE_FAULTS = [
     ("an unknown column", {"check": "{kind: one_of, column: project, values: [a]}"}, 7, "no column `project`"),
     ("an unknown role", {"check": "{kind: day_coverage, role: date, period: month}"}, 7, "`role` is `date`; expected one of day"),
     ("an unknown column in when", {"when": "{project: filled}"}, 11, "no column `project`"),
-    ("an unknown placeholder", {"message": '"{found} is not ours"'}, 8, "`message` has the placeholder {found}"),
-    ("a placeholder with a format", {"message": '"{value!r} is not ours"'}, 8, "`message` has the placeholder {value}"),
+    ("an unknown placeholder", {"message": '"{found} is not ours"'}, 8, "`message` has the unknown placeholder {found}"),
+    ("a placeholder with a format", {"message": '"{value!r} is not ours"'}, 8, "`message` has the unknown placeholder {value}"),
     ("a placeholder that is not closed", {"message": '"{value is not ours"'}, 8, "`message`:"),
-    ("a missing blocker", {"blocked_by": "[{rule: OC999, when: always, reach: file}]"}, 11, "blocked_by names OC999"),
+    ("a missing blocker", {"blocked_by": "[{rule: OC999, when: always, reach: file}]"}, 11, "`blocked_by` names OC999"),
     ("a way in which it never fails", {"blocked_by": "[{rule: OC104, when: every_row, reach: file}]"}, 11, "never fails"),
-    ("a version that YAML reads as a number", {"since": "1.0"}, 5, '`since` is 1.0, which YAML may read as no text; write "1.0"'),
-    ("a name that YAML reads as a boolean", {"name": "no"}, 2, '`name` is no, which YAML may read as no text; write "no"'),
-    ("an id of another form", {"id": "my101"}, 1, "`id` is `my101`; expected the form"),
+    ("a version that YAML reads as a number", {"since": "1.0"}, 5, '`since` is 1.0, which is not always text'),
+    ("a name that YAML reads as a boolean", {"name": "no"}, 2, '`name` is no, which is not always text'),
+    ("an id of another form", {"id": "my101"}, 1, "`id` is `my101`; expected text that matches"),
 ]  # fmt: skip
 
 
@@ -217,20 +217,20 @@ def test_a_faulty_rule_file(tmp_path: Path, changes: dict[str, str], line: int, 
 
 def test_a_file_name_that_is_not_id_and_name(tmp_path: Path) -> None:
     found = faults(own_set(tmp_path / "set", rules={"MY101-project.yaml": rule_text()}))
-    assert found == ["MY101-project.yaml:1  the file must be named MY101-other-project.yaml, after its id and name"]
+    assert found == ["MY101-project.yaml:1  the file must be named after its id and name: MY101-other-project.yaml"]
 
 
 def test_an_id_twice(tmp_path: Path) -> None:
     rules = {"MY101-other-project.yaml": rule_text(), "MY101-project.yaml": rule_text(name="project")}
     found = faults(own_set(tmp_path / "set", rules=rules))
     assert len(found) == 1
-    assert found[0].startswith("MY101-project.yaml:1  the id MY101 is taken by ")
+    assert found[0].startswith("MY101-project.yaml:1  the id MY101 is already used by ")
     assert found[0].endswith("MY101-other-project.yaml")
 
 
 def test_an_id_of_the_set_below(tmp_path: Path) -> None:
     found = faults(own_set(tmp_path / "set", rules={"OC304-other-project.yaml": rule_text(id="OC304")}))
-    assert found == ["OC304-other-project.yaml:1  the id OC304 is taken by rules/openai-cost/OC304-missing-day.yaml"]
+    assert found == ["OC304-other-project.yaml:1  the id OC304 is already used by rules/openai-cost/OC304-missing-day.yaml"]
 
 
 def test_a_key_twice(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_circle_of_blockers(tmp_path: Path) -> None:
 
     rules = {"MY101-other-project.yaml": leaning("MY101", "MY102"), "MY102-other-project.yaml": leaning("MY102", "MY101")}
     found = faults(own_set(tmp_path / "set", rules=rules))
-    assert found == ["MY101-other-project.yaml:11  blocked_by goes in a circle: MY101 > MY102 > MY101"]
+    assert found == ["MY101-other-project.yaml:11  `blocked_by` is circular: MY101 > MY102 > MY101"]
 
 
 def test_an_example_with_two_texts(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_only_what_runs_examples_needs_their_files(tmp_path: Path, key: str, val
 
 SET_FAULTS = [
     ("an unknown key", ["rulez: {}"], {}, 5, "unknown key `rulez`; did you mean `rules`?"),
-    ("an unknown role", ["roles: {date: start_time}"], {}, 5, "unknown role `date`; known are day, amount"),
+    ("an unknown role", ["roles: {date: start_time}"], {}, 5, "unknown role `date`; expected one of day, amount"),
     ("a role of no column", ["roles:", "  day: start"], {}, 6, "role day: the Table Schema has no column start"),
     ("a change to a rule that is not there", ["rules:", "  OC999: {level: note}"], {}, 6, "`rules` names OC999"),
     ("an unknown level", ["rules:", "  OC304: {level: info}"], {}, 6, "`level` is `info`; expected one of"),
@@ -282,7 +282,7 @@ SET_FAULTS = [
     ("off with an empty reason", ["rules:", '  OC206: {off: {reason: " ", owner: finops}}'], {}, 6, "`reason` is empty"),
     ("off with an empty owner", ["rules:", '  OC206: {off: {reason: rounded, owner: ""}}'], {}, 6, "`owner` is empty"),
     ("a set that is not there", [], {"extends": "openai-costs"}, 4, "extends openai-costs: no such rule set"),
-    ("no table schema", ["table_schema: gone.json"], {}, 1, "no Table Schema can be read"),
+    ("no table schema", ["table_schema: gone.json"], {}, 1, "the Table Schema cannot be read"),
 ]  # fmt: skip
 
 
@@ -299,7 +299,7 @@ def test_a_set_that_extends_itself(tmp_path: Path) -> None:
     own_set(tmp_path / "b", extends="../a")
     found = faults(tmp_path / "a")
     assert len(found) == 1
-    assert found[0].endswith("the set extends itself")
+    assert found[0].endswith("the rule set extends itself")
 
 
 def test_a_diagnosis_of_a_rule_that_is_not_there(tmp_path: Path) -> None:
@@ -313,8 +313,8 @@ def test_a_diagnosis_of_a_rule_that_is_not_there(tmp_path: Path) -> None:
         """)
     found = faults(own_set(tmp_path / "set", rules={"diagnoses.yaml": text}))
     assert {one.partition("  ")[2].partition(";")[0] for one in found} == {
-        "diagnosis mine names OC999, which this set does not have",
-        "`cause` has the placeholder {who}",
+        "diagnosis mine names OC999, which is not in this rule set",
+        "`cause` has the unknown placeholder {who}",
     }
 
 
@@ -322,8 +322,8 @@ def test_a_diagnosis_of_a_rule_that_is_not_there(tmp_path: Path) -> None:
     "change, text",
     [
         ({"type": "geopoint"}, "type must be one of integer, number, string, date"),
-        ({"constraints": {"required": True, "minimum": 0}}, "the only constraint here is required: true"),
-        ({"format": "any"}, "`format` is not implemented"),
+        ({"constraints": {"required": True, "minimum": 0}}, "the only constraint allowed is required: true"),
+        ({"format": "any"}, "`format` is not supported"),
         ({"x-billproof": {"column": "required", "cell": "always", "role": "tag"}}, "role must be one of time, measure"),
         ({"x-billproof": {"column": "required"}}, "x-billproof needs column, cell, role"),
     ],

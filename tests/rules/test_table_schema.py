@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from billproof.model.errors import Fault
+from billproof.model.errors import FileError
 from billproof.rules.shipped import shipped
 from billproof.rules.table_schema import read_schema
 
@@ -20,7 +20,7 @@ DESCRIPTOR: dict[str, Any] = json.loads(SHIPPED.read_text())
 def faults(tmp_path: Path, text: str) -> list[str]:
     path = tmp_path / "own.schema.json"
     path.write_text(text)
-    found: list[Fault] = []
+    found: list[FileError] = []
     schema = read_schema(path, "own.schema.json", found)
     assert (schema is None) is bool(found)
     return [str(one) for one in found]
@@ -65,10 +65,10 @@ OWN = {"column": "required", "cell": "always", "role": "time"}
 @pytest.mark.parametrize(
     "changes, text",
     [
-        ({"constraints": {"required": True, "pattern": "x"}}, "the only constraint here is required: true"),
-        ({"constraints": {"required": False}}, "the only constraint here is required: true"),
-        ({"format": "any"}, "`format` is not implemented"),
-        ({"rdfType": "x"}, "`rdfType` is not implemented"),
+        ({"constraints": {"required": True, "pattern": "x"}}, "the only constraint allowed is required: true"),
+        ({"constraints": {"required": False}}, "the only constraint allowed is required: true"),
+        ({"format": "any"}, "`format` is not supported"),
+        ({"rdfType": "x"}, "`rdfType` is not supported"),
         ({"type": "duration"}, "type must be one of integer, number, string, date"),
         ({"type": None}, "type must be one of"),
         ({"x_billproof": None}, "x-billproof needs column, cell, role"),
@@ -77,8 +77,8 @@ OWN = {"column": "required", "cell": "always", "role": "time"}
         ({"x_billproof": {**OWN, "role": "when"}}, "role must be one of time, measure"),
         ({"x_billproof": {**OWN, "cell": []}}, "cell must be one of always, charged, optional"),
         ({"name": "end_time"}, "the field end_time is described twice"),
-        ({"name": None}, "a field without a name"),
-        ({"schema_primaryKey": ["start_time"]}, "`primaryKey` is not implemented"),
+        ({"name": None}, "a field has no name"),
+        ({"schema_primaryKey": ["start_time"]}, "`primaryKey` is not supported"),
         ({"schema_missingValues": ["", "NA"]}, '`missingValues` must be [""]'),
         ({"schema_missingValues": None}, '`missingValues` must be [""]'),
         ({"schema_fieldsMatch": "exact"}, '`fieldsMatch` must be "partial"'),
@@ -95,15 +95,15 @@ def test_what_nobody_implements_is_refused(tmp_path: Path, changes: dict[str, An
 def test_what_is_no_schema(tmp_path: Path, text: str) -> None:
     path = tmp_path / "own.schema.json"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    found: list[Fault] = []
+    found: list[FileError] = []
     assert read_schema(path, "own.schema.json", found) is None
     assert len(found) == 1
 
 
 def test_a_schema_that_is_not_there(tmp_path: Path) -> None:
-    found: list[Fault] = []
+    found: list[FileError] = []
     assert read_schema(tmp_path / "nowhere.json", "nowhere.json", found) is None
-    assert "no Table Schema can be read" in str(found[0])
+    assert "the Table Schema cannot be read" in str(found[0])
 
 
 def test_a_fault_has_its_line(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from billproof.model.errors import Fault
+from billproof.model.errors import FileError
 from billproof.model.record import Record
 from billproof.reading.decode import Spec
 
@@ -57,16 +57,16 @@ class Token(Record):
     secret_env: Annotated[str | None, Spec(pattern=_VARIABLE)] = None
 
 
-def check_destinations(destinations: Mapping[str, DestinationSettings], path: str, faults: list[Fault]) -> None:
-    """Appends to `faults` what is wrong with the destinations of the configuration at `path`; no value that may be secret."""
+def check_destinations(destinations: Mapping[str, DestinationSettings], path: str, errors: list[FileError]) -> None:
+    """Appends to `errors` what is wrong with the destinations of the configuration at `path`; no value that may be secret."""
     seen: dict[str, str] = {}
     for name, one in destinations.items():
-        found = [*_name_faults(name, seen), *(_directory_faults(one) if one.kind == "directory" else _http_faults(one))]
-        faults += [Fault(path, one.line, f"destination {name}: {text}") for text in found]
+        found = [*_name_errors(name, seen), *(_directory_errors(one) if one.kind == "directory" else _http_errors(one))]
+        errors += [FileError(path, one.line, f"destination {name}: {text}") for text in found]
         seen[name.lower()] = name
 
 
-def token_faults(token: Token) -> Iterator[str]:
+def token_errors(token: Token) -> Iterator[str]:
     """What is wrong with where a secret is said to come from."""
     given = tuple(name for name in Token._fields if getattr(token, name) is not None)
     if given not in (("env",), ("file",), ("id_env", "secret_env")):
@@ -98,14 +98,14 @@ def open_keys(settings: DestinationSettings) -> list[str]:
     return [key for key, value in given.items() if value is None or FILL_IN in value]
 
 
-def _name_faults(name: str, seen: Mapping[str, str]) -> Iterator[str]:
+def _name_errors(name: str, seen: Mapping[str, str]) -> Iterator[str]:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         yield "a name has letters, digits, `.`, `_` and `-` only: it becomes the name of a folder"
     elif name.lower() in seen:
         yield f"{seen[name.lower()]} differs in upper and lower case only, and both become names of folders"
 
 
-def _directory_faults(one: DestinationSettings) -> Iterator[str]:
+def _directory_errors(one: DestinationSettings) -> Iterator[str]:
     if one.path is None or not one.path.strip():
         yield "a directory needs `path`, the folder"
     for key in ("preset", "base_url", "method", "query", "file", "headers", "success", "id_at"):
@@ -113,18 +113,18 @@ def _directory_faults(one: DestinationSettings) -> Iterator[str]:
             yield f"`{key}` is for kind http; this is a directory"
 
 
-def _http_faults(one: DestinationSettings) -> Iterator[str]:
+def _http_errors(one: DestinationSettings) -> Iterator[str]:
     if (one.preset is None) == (one.base_url is None):
         yield "kind http needs exactly one of `preset` and `base_url`"
     if one.base_url is not None:
-        yield from _base_url_faults(one.base_url)
+        yield from _base_url_errors(one.base_url)
     if one.path is not None:
-        yield from _path_faults(one.path)
+        yield from _path_errors(one.path)
     for key, value in (one.query or {}).items():
-        yield from _placeholder_faults(f"`query` {key}", value, PLACEHOLDERS)
+        yield from _placeholder_errors(f"`query` {key}", value, PLACEHOLDERS)
         if _is_secret(key):
             yield f"`query` {key} holds a secret, and addresses are kept in logs; send it in a header, as {{token}}"
-    yield from _header_faults(one)
+    yield from _header_errors(one)
     if isinstance(one.file, FormField) and not re.fullmatch(r"[^\x00-\x1f\x7f]+", one.file.form_field):
         yield "`form_field` is empty or holds a control character"
     if [code for code in one.success if not 200 <= code <= 299]:
@@ -133,7 +133,7 @@ def _http_faults(one: DestinationSettings) -> Iterator[str]:
         yield "`id_at` is no JSON pointer; write it as /data/id"
 
 
-def _base_url_faults(base_url: str) -> Iterator[str]:
+def _base_url_errors(base_url: str) -> Iterator[str]:
     from urllib.parse import urlsplit
 
     try:
@@ -155,22 +155,22 @@ def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or re.fullmatch(r"127(?:\.[0-9]{1,3}){3}", host) is not None
 
 
-def _path_faults(path: str) -> Iterator[str]:
+def _path_errors(path: str) -> Iterator[str]:
     if not path.startswith("/") or not re.fullmatch(r"[!-~]+", path) or re.search(r'[][?#\\"<>^`|]', path):
         yield "`path` begins with / and has no blanks, ? or #; parameters belong into `query`"
     elif re.search(r"%(?![0-9A-Fa-f]{2})", path) or any(part in (".", "..") for part in path.split("/")):
         yield "`path` has a % that is no %XX, or a part that is . or .."
-    yield from _placeholder_faults("`path`", path, PLACEHOLDERS)
+    yield from _placeholder_errors("`path`", path, PLACEHOLDERS)
 
 
-def _placeholder_faults(where: str, text: str, known: tuple[str, ...]) -> Iterator[str]:
+def _placeholder_errors(where: str, text: str, known: tuple[str, ...]) -> Iterator[str]:
     unknown = sorted({one for one in holes(text) if one not in known})
     if unknown:
         allowed = ", ".join(f"{{{one}}}" for one in known)
         yield f"{where} holds a placeholder that is not known; known are {allowed}"
 
 
-def _header_faults(one: DestinationSettings) -> Iterator[str]:
+def _header_errors(one: DestinationSettings) -> Iterator[str]:
     headers = one.headers or {}
     if len({name.lower() for name in headers}) != len(headers):
         yield "`headers` names one twice"
@@ -187,7 +187,7 @@ def _header_faults(one: DestinationSettings) -> Iterator[str]:
         elif _is_secret(name) and TOKEN not in holes(value) and FILL_IN not in value:
             yield f"{where} holds a secret in plain text; write {{token}} where it belongs, and put it where `token` says"
         else:
-            yield from _placeholder_faults(where, value, (*PLACEHOLDERS, TOKEN))
+            yield from _placeholder_errors(where, value, (*PLACEHOLDERS, TOKEN))
 
 
 def _is_secret(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from billproof.model.errors import ConfigurationError, Fault, Unreadable
+from billproof.model.errors import ConfigurationError, FileError, Unreadable
 
 FILE_NAME = "billproof.yaml"
 
@@ -28,7 +28,7 @@ def find_config(start: str) -> str | None:
         near = [path for path in near if os.path.isfile(path)]
         if near:
             text = f"billproof reads {FILE_NAME} only; rename this file, or it would be ignored in silence"
-            raise ConfigurationError([Fault(relative(path), 1, text) for path in near])
+            raise ConfigurationError([FileError(relative(path), 1, text) for path in near])
         if FILE_NAME in names:
             return os.path.join(folder, FILE_NAME)
         above = os.path.dirname(folder)

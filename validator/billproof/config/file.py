@@ -1,4 +1,4 @@
-"""`billproof.yaml`: found upwards from where the command runs, read strictly, all faults at once.
+"""`billproof.yaml`: found upwards from where the command runs, read strictly, all errors at once.
 
 An ignored configuration would pass in silence, so a file with nearly the right name is an error.
 """
@@ -19,11 +19,11 @@ from billproof.config.destinations import (
     Token,
     check_destinations,
     open_keys,
-    token_faults,
+    token_errors,
     used_placeholders,
 )
 from billproof.config.discovery import relative
-from billproof.model.errors import ConfigurationError, Fault
+from billproof.model.errors import ConfigurationError, FileError
 from billproof.model.record import Record
 from billproof.model.results import Hindrance, Sourced
 from billproof.model.values import calendar_date, is_month
@@ -111,7 +111,7 @@ class Config(Record):
             from billproof.rules.consistency import line_of
 
             text = f"`ruleset` is {name}: no shipped rule set, and no folder beside this file with a ruleset.yaml"
-            raise ConfigurationError([Fault(self.shown_path, line_of(self.file.node, "ruleset"), text)])
+            raise ConfigurationError([FileError(self.shown_path, line_of(self.file.node, "ruleset"), text)])
         folder = self.beside(name)
         return f"./{folder}" if is_shipped(folder) else folder
 
@@ -146,58 +146,58 @@ class Config(Record):
 
 
 def read_config(name: str) -> Config:
-    """The configuration at the path `name`. Raises ConfigurationError with every fault that the file alone shows."""
+    """The configuration at the path `name`. Raises ConfigurationError with every error that the file alone shows."""
     path, shown_path = Path(name), relative(name)
     try:
         data = read_small(path)
     except OSError as error:
-        raise ConfigurationError([Fault(shown_path, 1, f"cannot be read: {error.strerror or error}")]) from None
-    faults: list[Fault] = []
-    node = parse_document(data, shown_path, faults)
-    found = read(ConfigFile, node, shown_path, faults) if node is not None else None
-    if found is None or faults:
-        raise ConfigurationError(faults)
+        raise ConfigurationError([FileError(shown_path, 1, f"cannot be read: {error.strerror or error}")]) from None
+    errors: list[FileError] = []
+    node = parse_document(data, shown_path, errors)
+    found = read(ConfigFile, node, shown_path, errors) if node is not None else None
+    if found is None or errors:
+        raise ConfigurationError(errors)
     config = Config(path, shown_path, hashlib.sha256(data).hexdigest(), found)
-    _check_names(config, faults)
-    _check_copies(config, faults)
-    _check_addresses(config, faults)
-    if faults:
-        raise ConfigurationError(faults)
+    _check_names(config, errors)
+    _check_copies(config, errors)
+    _check_addresses(config, errors)
+    if errors:
+        raise ConfigurationError(errors)
     return config
 
 
-def _check_names(config: Config, faults: list[Fault]) -> None:
+def _check_names(config: Config, errors: list[FileError]) -> None:
     seen: dict[str, int] = {}
     for one in config.file.integrations:
         for named in (f"integration {one.name}", f"organization {one.organization}"):
             if named in seen:
-                faults.append(Fault(config.shown_path, one.line, f"the {named} stands on line {seen[named]} already"))
+                errors.append(FileError(config.shown_path, one.line, f"the {named} stands on line {seen[named]} already"))
             seen[named] = one.line
         pattern = one.files is not None and glob.has_magic(one.files) and not config.folder(one).is_dir()
         if pattern or (one.files is not None and one.files.strip() in ("", "-")):
-            faults.append(Fault(config.shown_path, one.line, f"`files` is {one.files}; it must name a folder, not a pattern"))
+            errors.append(FileError(config.shown_path, one.line, f"`files` is {one.files}; it must name a folder, not a pattern"))
         if one.integration is not None and one.integration != FILL_IN:
             named = f"integration id {one.integration} at {one.to or 'no destination'}"
             if named in seen:
                 text = f"the {named} stands on line {seen[named]} already: one would replace the other's months"
-                faults.append(Fault(config.shown_path, one.line, text))
+                errors.append(FileError(config.shown_path, one.line, text))
             seen[named] = one.line
         if one.to is not None and one.to not in config.file.destinations:
             known = ", ".join(config.file.destinations) or "none"
-            faults.append(Fault(config.shown_path, one.line, f"`to` is {one.to}, no destination here; there are {known}"))
+            errors.append(FileError(config.shown_path, one.line, f"`to` is {one.to}, no destination here; there are {known}"))
         if one.token is not None:
-            faults += [Fault(config.shown_path, one.line, text) for text in token_faults(one.token)]
-    check_destinations(config.file.destinations, config.shown_path, faults)
+            errors += [FileError(config.shown_path, one.line, text) for text in token_errors(one.token)]
+    check_destinations(config.file.destinations, config.shown_path, errors)
     for waiver in config.file.waivers:
         if waiver.month != "any" and not is_month(waiver.month):
-            faults.append(Fault(config.shown_path, waiver.line, f"`month` is {waiver.month}; expected YYYY-MM or any"))
+            errors.append(FileError(config.shown_path, waiver.line, f"`month` is {waiver.month}; expected YYYY-MM or any"))
         if calendar_date(waiver.expires) is None:
-            faults.append(Fault(config.shown_path, waiver.line, f"`expires` is {waiver.expires}; expected YYYY-MM-DD"))
+            errors.append(FileError(config.shown_path, waiver.line, f"`expires` is {waiver.expires}; expected YYYY-MM-DD"))
         if waiver.at_most is not None and waiver.at_most < 1:
-            faults.append(Fault(config.shown_path, waiver.line, "`at_most` must be 1 or more"))
+            errors.append(FileError(config.shown_path, waiver.line, "`at_most` must be 1 or more"))
 
 
-def _check_addresses(config: Config, faults: list[Fault]) -> None:
+def _check_addresses(config: Config, errors: list[FileError]) -> None:
     """Two integrations at one address, with one secret, would replace each other's months."""
     for name, one in config.file.destinations.items():
         if one.kind != "http" or open_keys(one) or used_placeholders(one) & {"integration", "organization"}:
@@ -206,11 +206,13 @@ def _check_addresses(config: Config, faults: list[Fault]) -> None:
         for integration in (each for each in config.file.integrations if each.to == name):
             if integration.token in seen:
                 text = f"destination {name} has one address for {seen[integration.token]} and {integration.name}"
-                faults.append(Fault(config.shown_path, one.line, f"{text}: write {{integration}} or {{organization}} into it"))
+                errors.append(
+                    FileError(config.shown_path, one.line, f"{text}: write {{integration}} or {{organization}} into it")
+                )
             seen[integration.token] = integration.name
 
 
-def _check_copies(config: Config, faults: list[Fault]) -> None:
+def _check_copies(config: Config, errors: list[FileError]) -> None:
     """A folder that uploads go to must not be among the files to be uploaded: its copies would be found again."""
     for name, one in config.file.destinations.items():
         place = (config.path.parent / (one.path or "")).resolve()
@@ -219,19 +221,21 @@ def _check_copies(config: Config, faults: list[Fault]) -> None:
                 continue
             if not any(part.startswith(".") for part in place.relative_to(config.folder(integration)).parts):
                 text = f"destination {name} lies in the `files` of {integration.name}, where its copies would be found again"
-                faults.append(Fault(config.shown_path, one.line, f"{text}: choose another `path`, such as .billproof/{name}"))
+                errors.append(FileError(config.shown_path, one.line, f"{text}: choose another `path`, such as .billproof/{name}"))
 
 
 def check_waivers(config: Config, ruleset: RuleSet, today: date) -> None:
     """Raises ConfigurationError for waivers that the rule set does not allow; `today` bounds how far ahead they may end."""
-    faults = [
-        Fault(config.shown_path, one.line, text) for one in config.file.waivers for text in _waiver_faults(one, ruleset, today)
+    errors = [
+        FileError(config.shown_path, one.line, text)
+        for one in config.file.waivers
+        for text in _waiver_errors(one, ruleset, today)
     ]
-    if faults:
-        raise ConfigurationError(faults)
+    if errors:
+        raise ConfigurationError(errors)
 
 
-def _waiver_faults(waiver: Waiver, ruleset: RuleSet, today: date) -> Sequence[str]:
+def _waiver_errors(waiver: Waiver, ruleset: RuleSet, today: date) -> Sequence[str]:
     rule = ruleset.rule(waiver.rule)
     if rule is None:
         return [f"there is no rule {waiver.rule} to waive"]

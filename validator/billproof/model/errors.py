@@ -41,8 +41,8 @@ class Unwritable(BillproofError):
     """A result could not be written, so nobody would see it."""
 
 
-class Fault(Record):
-    """One fault of a configuration or rule file, at a 1-based line."""
+class FileError(Record):
+    """One error in a configuration or rule file, at a 1-based line."""
 
     path: str
     line: int
@@ -53,14 +53,14 @@ class Fault(Record):
 
 
 class ConfigurationError(BillproofError):
-    """Faults of `billproof.yaml` or of a rule set: all that were found, each with file and line."""
+    """The errors of `billproof.yaml` or of a rule set: all that were found, each with file and line."""
 
     exit_code = 2
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = sorted(set(faults))
-        count = len(self.faults)
-        super().__init__(f"CONFIGURATION  {count} fault{'s' if count != 1 else ''}; nothing was checked")
+    def __init__(self, errors: Iterable[FileError]) -> None:
+        self.errors = sorted(set(errors))
+        count = len(self.errors)
+        super().__init__(f"CONFIGURATION  {count} error{'s' if count != 1 else ''}; nothing was checked")
 
     def lines(self) -> list[str]:
-        return [self.message, *(f"  {fault}" for fault in self.faults)]
+        return [self.message, *(f"  {error}" for error in self.errors)]

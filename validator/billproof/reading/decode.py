@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
-from billproof.model.errors import Fault
+from billproof.model.errors import FileError
 from billproof.model.record import Record
 from billproof.reading.yaml_tree import Node
 
@@ -25,12 +25,12 @@ PLACES = ("line", "node")
 FILLED = r"[\s\S]*\S[\s\S]*"
 
 
-class Faulty(Exception):
-    """A value could not be read; the fault is already on the list."""
+class Invalid(Exception):
+    """A value could not be read; the error is already on the list."""
 
 
 class Spec(Record):
-    """What the annotation of a field may ask beside its type. What stands in a `secret` one is never shown in a fault."""
+    """What the annotation of a field may ask beside its type. What stands in a `secret` one is never shown in a error."""
 
     pattern: str | None = None
     doc: str = ""
@@ -66,11 +66,11 @@ def _is_shape(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
-def read(shape: type[T], node: Node, path: str, faults: list[Fault], where: str = "") -> T | None:
-    """`node` as a `shape`; None when something is wrong, with every fault on `faults`."""
+def read(shape: type[T], node: Node, path: str, errors: list[FileError], where: str = "") -> T | None:
+    """`node` as a `shape`; None when something is wrong, with every error on `errors`."""
     if not isinstance(node.value, dict):
-        found_there = f"{where} is" if where else "found"
-        faults.append(Fault(path, node.line, f"{found_there} {_described(node)}; expected keys and values"))
+        found_there = f"{where} is" if where else "this is"
+        errors.append(FileError(path, node.line, f"{found_there} {_described(node)}; expected keys and values"))
         return None
     known = {one.key: one for one in parts(cast(Any, shape))}
     values: dict[str, Any] = {}
@@ -83,30 +83,30 @@ def read(shape: type[T], node: Node, path: str, faults: list[Fault], where: str 
             from difflib import get_close_matches
 
             near = get_close_matches(key, known, 1)
-            hint = f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(known)}"
-            faults.append(Fault(path, value.line, f"unknown key `{key}`{hint}"))
+            hint = f"; did you mean `{near[0]}`?" if near else f"; expected one of {', '.join(known)}"
+            errors.append(FileError(path, value.line, f"unknown key `{key}`{hint}"))
             sound = False
             continue
         one = known[key]
-        found: list[Fault] = []
+        found: list[FileError] = []
         try:
             values[one.name] = _value(one.type, value, path, found, f"`{key}`", one.spec.pattern)
-        except Faulty:
+        except Invalid:
             sound = False
-        faults += _without_values(one, value, path, f"`{key}`") if one.spec.secret and found else found
+        errors += _without_values(one, value, path, f"`{key}`") if one.spec.secret and found else found
     for one in known.values():
         if one.required and one.key not in node.value:
-            faults.append(Fault(path, node.line, f"the key `{one.key}` is missing"))
+            errors.append(FileError(path, node.line, f"the key `{one.key}` is missing"))
             sound = False
     return shape(**values) if sound else None
 
 
-def _without_values(one: Part, node: Node, path: str, where: str) -> list[Fault]:
-    """The faults of a part that may hold a secret: found again in a tree that holds no values."""
-    found: list[Fault] = []
-    with contextlib.suppress(Faulty):
+def _without_values(one: Part, node: Node, path: str, where: str) -> list[FileError]:
+    """The errors of a part that may hold a secret: found again in a tree that holds no values."""
+    found: list[FileError] = []
+    with contextlib.suppress(Invalid):
         _value(one.type, _masked(node), path, found, where, one.spec.pattern)
-    return found or [Fault(path, node.line, f"{where} does not have the form that is documented for it")]
+    return found or [FileError(path, node.line, f"{where} does not have the documented form")]
 
 
 def _masked(node: Node) -> Node:
@@ -117,83 +117,83 @@ def _masked(node: Node) -> Node:
     return Node("…", node.line)
 
 
-def _value(kind: Any, node: Node, path: str, faults: list[Fault], where: str, pattern: str | None) -> Any:
+def _value(kind: Any, node: Node, path: str, errors: list[FileError], where: str, pattern: str | None) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         inner = [one for one in arguments if one is not type(None)]
         if node.value is None and len(inner) < len(arguments):
             return None
-        return _one_of_types(inner, node, path, faults, where, pattern)
+        return _one_of_types(inner, node, path, errors, where, pattern)
     if origin is typing.Literal:
         if node.value in arguments and not isinstance(node.value, bool):
             return node.value
         allowed = ", ".join(str(one) for one in arguments)
-        return _refuse(node, path, faults, f"{where} is {_described(node)}; expected one of {allowed}")
+        return _refuse(node, path, errors, f"{where} is {_described(node)}; expected one of {allowed}")
     if origin is tuple:
         if not isinstance(node.value, list):
-            return _refuse(node, path, faults, f"{where} is {_described(node)}; expected a list")
-        return tuple(_all(arguments[0], node.value, path, faults, where, pattern))
+            return _refuse(node, path, errors, f"{where} is {_described(node)}; expected a list")
+        return tuple(_all(arguments[0], node.value, path, errors, where, pattern))
     if origin in (dict, Mapping):
         if not isinstance(node.value, dict):
-            return _refuse(node, path, faults, f"{where} is {_described(node)}; expected keys and values")
-        return dict(zip(node.value, _all(arguments[1], list(node.value.values()), path, faults, where, pattern), strict=True))
+            return _refuse(node, path, errors, f"{where} is {_described(node)}; expected keys and values")
+        return dict(zip(node.value, _all(arguments[1], list(node.value.values()), path, errors, where, pattern), strict=True))
     if kind is Node:
         return node
     if _is_shape(kind):
-        found = read(cast(type, kind), node, path, faults, where)
+        found = read(cast(type, kind), node, path, errors, where)
         if found is None:
-            raise Faulty
+            raise Invalid
         return found
-    return _scalar(kind, node, path, faults, where, pattern)
+    return _scalar(kind, node, path, errors, where, pattern)
 
 
-def _one_of_types(kinds: list[Any], node: Node, path: str, faults: list[Fault], where: str, pattern: str | None) -> Any:
-    """The first type that fits the node's own kind (text, list, keys and values) reads it and names its faults."""
+def _one_of_types(kinds: list[Any], node: Node, path: str, errors: list[FileError], where: str, pattern: str | None) -> Any:
+    """The first type that fits the node's own kind (text, list, keys and values) reads it and names its errors."""
     for kind in kinds:
         wants_mapping = _is_shape(kind) or typing.get_origin(kind) in (dict, Mapping)
         wants_list = typing.get_origin(kind) is tuple
         if wants_mapping == isinstance(node.value, dict) and wants_list == isinstance(node.value, list):
             if kind is int and not isinstance(node.value, int):
                 continue
-            return _value(kind, node, path, faults, where, pattern)
-    return _value(kinds[0], node, path, faults, where, pattern)
+            return _value(kind, node, path, errors, where, pattern)
+    return _value(kinds[0], node, path, errors, where, pattern)
 
 
-def _all(kind: Any, nodes: list[Node], path: str, faults: list[Fault], where: str, pattern: str | None) -> list[Any]:
+def _all(kind: Any, nodes: list[Node], path: str, errors: list[FileError], where: str, pattern: str | None) -> list[Any]:
     values, sound = [], True
     for node in nodes:
         try:
-            values.append(_value(kind, node, path, faults, where, pattern))
-        except Faulty:
+            values.append(_value(kind, node, path, errors, where, pattern))
+        except Invalid:
             sound = False
     if not sound:
-        raise Faulty
+        raise Invalid
     return values
 
 
-def _scalar(kind: Any, node: Node, path: str, faults: list[Fault], where: str, pattern: str | None) -> Any:
+def _scalar(kind: Any, node: Node, path: str, errors: list[FileError], where: str, pattern: str | None) -> Any:
     if kind is str:
         if node.ambiguous or isinstance(node.value, int):
             text = str(node.value).lower() if isinstance(node.value, bool) else node.value
-            return _refuse(node, path, faults, f'{where} is {text}, which YAML may read as no text; write "{text}"')
+            return _refuse(node, path, errors, f'{where} is {text}, which is not always text in YAML; put it in quotes: "{text}"')
         if not isinstance(node.value, str):
-            return _refuse(node, path, faults, f"{where} is {_described(node)}; expected text")
+            return _refuse(node, path, errors, f"{where} is {_described(node)}; expected text")
         if pattern == FILLED and not node.value.strip():
-            return _refuse(node, path, faults, f"{where} is empty; write it out")
+            return _refuse(node, path, errors, f"{where} is empty; fill it in")
         if pattern is not None and not re.fullmatch(pattern, node.value):
-            return _refuse(node, path, faults, f"{where} is {_described(node)}; expected the form {pattern}")
+            return _refuse(node, path, errors, f"{where} is {_described(node)}; expected text that matches {pattern}")
         return node.value
     if kind is bool and isinstance(node.value, bool):
         return node.value
     if kind is int and isinstance(node.value, int) and not isinstance(node.value, bool):
         return node.value
     expected = {bool: "true or false", int: "a whole number"}[kind]
-    return _refuse(node, path, faults, f"{where} is {_described(node)}; expected {expected}")
+    return _refuse(node, path, errors, f"{where} is {_described(node)}; expected {expected}")
 
 
-def _refuse(node: Node, path: str, faults: list[Fault], text: str) -> Any:
-    faults.append(Fault(path, node.line, text))
-    raise Faulty
+def _refuse(node: Node, path: str, errors: list[FileError], text: str) -> Any:
+    errors.append(FileError(path, node.line, text))
+    raise Invalid
 
 
 def _described(node: Node) -> str:

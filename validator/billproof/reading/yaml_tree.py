@@ -14,7 +14,7 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any
 
-from billproof.model.errors import Fault
+from billproof.model.errors import FileError
 from billproof.model.record import Record
 
 if TYPE_CHECKING:
@@ -45,15 +45,15 @@ class Node(Record):
 
 
 class _Reader:
-    """Builds the tree from parser events; stops at the first fault that makes the rest unreadable."""
+    """Builds the tree from parser events; stops at the first error that makes the rest unreadable."""
 
-    def __init__(self, path: str, faults: list[Fault]) -> None:
+    def __init__(self, path: str, errors: list[FileError]) -> None:
         self.path = path
-        self.faults = faults
+        self.errors = errors
         self.line = 1
 
-    def fault(self, text: str) -> None:
-        self.faults.append(Fault(self.path, self.line, text))
+    def error(self, text: str) -> None:
+        self.errors.append(FileError(self.path, self.line, text))
 
     def build(self, text: str) -> Node | None:
         import yaml
@@ -73,7 +73,7 @@ class _Reader:
                 continue
             if not open_nodes:
                 if root is not None:
-                    self.fault("a second document begins here; a file can hold only one")
+                    self.error("a second document begins here; a file can hold only one")
                     return None
                 root = node
             elif not self._attach(open_nodes[-1], keys, node):
@@ -82,23 +82,23 @@ class _Reader:
                 open_nodes.append(node)
                 keys.append(None)
                 if len(open_nodes) > MAX_DEPTH:
-                    self.fault(TOO_DEEP)
+                    self.error(TOO_DEEP)
                     return None
         return root
 
     def _node(self, event: Any, yaml: Any) -> Node | None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            self.fault("anchors and aliases (& and *) are not supported; repeat the value instead")
+            self.error("anchors and aliases (& and *) are not supported; repeat the value instead")
             return Node(None, self.line)
         if isinstance(event, yaml.ScalarEvent):
             if event.tag is not None:
-                self.fault(f"the tag {event.tag} is not supported; remove it")
+                self.error(f"the tag {event.tag} is not supported; remove it")
             if event.style:
                 return Node(event.value, self.line, text=event.value)
             return _plain(event.value, self.line)
         if isinstance(event, yaml.CollectionStartEvent):
             if event.tag is not None:
-                self.fault(f"the tag {event.tag} is not supported; remove it")
+                self.error(f"the tag {event.tag} is not supported; remove it")
             return Node([] if isinstance(event, yaml.SequenceStartEvent) else {}, self.line)
         return None
 
@@ -110,13 +110,13 @@ class _Reader:
         key = keys[-1]
         if key is None:
             if isinstance(node.value, (list, dict)):
-                self.fault("a key must be plain text")
+                self.error("a key must be plain text")
                 return False
             keys[-1] = node
             return True
         name = key.text
         if name in parent.value:
-            self.faults.append(Fault(self.path, key.line, f"the key `{name}` appears a second time; keys must be unique"))
+            self.errors.append(FileError(self.path, key.line, f"the key `{name}` appears a second time; keys must be unique"))
         parent.value[name] = node
         keys[-1] = None
         return True
@@ -132,14 +132,14 @@ def _plain(text: str, line: int) -> Node:
     return Node(text, line, ambiguous=re.fullmatch(_MISREAD, text) is not None, text=text)
 
 
-def read_document(path: Path, shown_path: str, faults: list[Fault]) -> Node | None:
-    """The tree of the YAML file at `path`, or None; faults (with `shown_path` and line) are appended to `faults`."""
+def read_document(path: Path, shown_path: str, errors: list[FileError]) -> Node | None:
+    """The tree of the YAML file at `path`, or None; errors (with `shown_path` and line) are appended to `errors`."""
     try:
         data = read_small(path)
     except OSError as error:
-        faults.append(Fault(shown_path, 1, f"cannot be read: {error.strerror or error}"))
+        errors.append(FileError(shown_path, 1, f"cannot be read: {error.strerror or error}"))
         return None
-    return parse_document(data, shown_path, faults)
+    return parse_document(data, shown_path, errors)
 
 
 def read_small(path: Path) -> bytes:
@@ -153,35 +153,35 @@ def read_small(path: Path) -> bytes:
         return stream.read(MAX_BYTES + 1)
 
 
-def parse_document(data: bytes, shown_path: str, faults: list[Fault]) -> Node | None:
+def parse_document(data: bytes, shown_path: str, errors: list[FileError]) -> Node | None:
     """Like `read_document`, for bytes that were read already."""
     import yaml
 
     if len(data) > MAX_BYTES:
-        faults.append(Fault(shown_path, 1, f"larger than {MAX_BYTES:,} bytes, so it is not a configuration or rule file"))
+        errors.append(FileError(shown_path, 1, f"larger than {MAX_BYTES:,} bytes, so it is not a configuration or rule file"))
         return None
-    reader = _Reader(shown_path, faults)
+    reader = _Reader(shown_path, errors)
     text = ""
     try:
         text = data.decode("utf-8-sig")
         root = reader.build(text)
     except UnicodeDecodeError as error:
-        faults.append(Fault(shown_path, data[: error.start].count(b"\n") + 1, "a byte is not UTF-8; save the file as UTF-8"))
+        errors.append(FileError(shown_path, data[: error.start].count(b"\n") + 1, "a byte is not UTF-8; save the file as UTF-8"))
         return None
     except yaml.MarkedYAMLError as error:
         deep = _line_nested_too_deeply(text, error.problem_mark.index if error.problem_mark else 0)
         if deep is not None:
-            faults.append(Fault(shown_path, deep, TOO_DEEP))
+            errors.append(FileError(shown_path, deep, TOO_DEEP))
             return None
         line = error.problem_mark.line + 1 if error.problem_mark else reader.line
-        faults.append(Fault(shown_path, line, f"not valid YAML: {error.problem or error.context}"))
+        errors.append(FileError(shown_path, line, f"not valid YAML: {error.problem or error.context}"))
         return None
     except yaml.YAMLError as error:
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-        faults.append(Fault(shown_path, line, "not valid YAML: a character that YAML does not allow"))
+        errors.append(FileError(shown_path, line, "not valid YAML: a character that YAML does not allow"))
         return None
-    if root is None and not faults:
-        faults.append(Fault(shown_path, 1, "the file is empty"))
+    if root is None and not errors:
+        errors.append(FileError(shown_path, 1, "the file is empty"))
     return root
 
 

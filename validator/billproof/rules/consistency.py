@@ -1,4 +1,4 @@
-"""Whether a rule set makes sense as a whole (columns, placeholders, references, circles), and is as strict as shipped."""
+"""Whether a rule set is consistent (columns, placeholders, references, circles) and as strict as the built-in one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from billproof.model.errors import Fault
+from billproof.model.errors import FileError
 from billproof.model.results import Level
 from billproof.reading.yaml_tree import Node
 from billproof.rules.checks.base import Check
@@ -27,7 +27,7 @@ _DIAGNOSIS_PLACEHOLDERS = {
 
 
 def line_of(node: Node | None, *keys: str) -> int:
-    """The line at which a key of a YAML mapping leads to its value; the nearest one above if there is none."""
+    """The line of the value under a path of keys in a YAML mapping; the nearest line above if there is no such value."""
     line = node.line if node else 1
     for key in keys:
         if node is None or not isinstance(node.value, dict) or key not in node.value:
@@ -37,24 +37,24 @@ def line_of(node: Node | None, *keys: str) -> int:
     return line
 
 
-class Soundness:
-    """Finds the faults that no single file shows. `unread` are ids of rules whose files could not be read."""
+class Consistency:
+    """Finds the errors that no single file shows. `unread` are the ids of rules whose files could not be read."""
 
     def __init__(
-        self, schema: TableSchema, roles: Mapping[str, str | None], faults: list[Fault], unread: Collection[str],
+        self, schema: TableSchema, roles: Mapping[str, str | None], errors: list[FileError], unread: Collection[str],
         shown_path: Callable[[Path], str],
     ) -> None:  # fmt: skip
         self._schema = schema
         self._roles = roles
-        self._faults = faults
+        self._errors = errors
         self._unread = unread
         self._shown_path = shown_path
 
-    def _fault(self, path: Path, line: int, text: str) -> None:
-        self._faults.append(Fault(self._shown_path(path), line, text))
+    def _error(self, path: Path, line: int, text: str) -> None:
+        self._errors.append(FileError(self._shown_path(path), line, text))
 
     def check_rule(self, file: RuleFile, path: Path, kind: type[Check] | None, parameters: Any) -> None:
-        """Columns, patterns, placeholders and examples of one rule; `kind` and `parameters` are None where they are faulty."""
+        """Columns, patterns, placeholders and examples of one rule; `kind` and `parameters` are None if they have errors."""
         columns = [(name, line_of(file.node, "when", name)) for name in file.when] if isinstance(file.when, Mapping) else []
         columns += [(name, blocker.line) for blocker in file.blocked_by for name in blocker.columns]
         if kind is not None and parameters is not None:
@@ -62,14 +62,14 @@ class Soundness:
             self._check_patterns(file, path, parameters, kind.pattern_groups)
         for name, line in dict.fromkeys(columns):
             if self._schema.field(name) is None:
-                self._fault(path, line, f"the Table Schema has no column `{name}`")
+                self._error(path, line, f"the Table Schema has no column `{name}`")
         if kind is not None:
             known = _COMMON_PLACEHOLDERS | set(kind.placeholders)
             self._check_template(path, line_of(file.node, "message"), "message", file.message, known)
             self._check_template(path, line_of(file.node, "expected"), "expected", file.expected or "", known)
         for one in (*file.examples.passing, *file.examples.failing):
             if (one.csv is None) == (one.csv_file is None):
-                self._fault(path, one.line, "an example needs either `csv` or `csv_file`")
+                self._error(path, one.line, "an example needs either `csv` or `csv_file`")
 
     def _check_patterns(self, file: RuleFile, path: Path, parameters: Any, groups: tuple[str, ...]) -> None:
         for key in ("pattern", "also"):
@@ -77,22 +77,24 @@ class Soundness:
                 found = re.compile(getattr(parameters, key, None) or "")
                 lacking = [group for group in groups if key == "pattern" and group not in found.groupindex]
                 if lacking:
-                    self._fault(path, line_of(file.check, key), f"`{key}` needs a group named {' and one named '.join(lacking)}")
+                    self._error(path, line_of(file.check, key), f"`{key}` needs a group named {' and one named '.join(lacking)}")
             except re.error as error:
-                self._fault(path, line_of(file.check, key), f"`{key}` is no regular expression: {error}")
+                self._error(path, line_of(file.check, key), f"`{key}` is not a valid regular expression: {error}")
 
     def _check_template(self, path: Path, line: int, key: str, text: str, known: set[str]) -> None:
         try:
             fields = [(name, spec, how) for _, name, spec, how in Formatter().parse(text) if name is not None]
         except ValueError as error:
-            self._fault(path, line, f"`{key}`: {error}")
+            self._error(path, line, f"`{key}`: {error}")
             return
         for name, spec, how in fields:
             if name not in known or spec or how:
-                self._fault(path, line, f"`{key}` has the placeholder {{{name}}}; known are {', '.join(sorted(known))}")
+                self._error(
+                    path, line, f"`{key}` has the unknown placeholder {{{name}}}; expected one of {', '.join(sorted(known))}"
+                )
 
     def check_references(self, rules: Sequence[Rule]) -> None:
-        """Blockers that do not exist, cannot fail as named, or go in a circle."""
+        """Blockers that do not exist, never fail in the way named, or are circular."""
         by_id = {rule.id: rule for rule in rules}
         for rule in rules:
             path = Path(rule.path)
@@ -100,15 +102,15 @@ class Soundness:
                 found = by_id.get(blocker.rule)
                 if found is None:
                     if blocker.rule not in self._unread:
-                        self._fault(path, blocker.line, f"blocked_by names {blocker.rule}, which this set does not have")
+                        self._error(path, blocker.line, f"`blocked_by` names {blocker.rule}, which is not in this rule set")
                 elif blocker.when != "always" and blocker.when not in found.kind.raises:
-                    self._fault(path, blocker.line, f"blocked_by: {blocker.rule} never fails with `{blocker.when}`")
+                    self._error(path, blocker.line, f"`blocked_by`: {blocker.rule} never fails with `{blocker.when}`")
                 elif blocker.reach != "file" and found.file.waivable:
-                    text = f"blocked_by: {blocker.rule} can be waived, so it can block a whole file only"
-                    self._fault(path, blocker.line, text)
+                    text = f"`blocked_by`: {blocker.rule} can be waived, so it can only block a whole file"
+                    self._error(path, blocker.line, text)
         for circle in circles(rules):
             rule = by_id[circle.split()[0]]
-            self._fault(Path(rule.path), line_of(rule.file.node, "blocked_by"), f"blocked_by goes in a circle: {circle}")
+            self._error(Path(rule.path), line_of(rule.file.node, "blocked_by"), f"`blocked_by` is circular: {circle}")
 
     def check_diagnoses(self, rules: Sequence[Rule], diagnoses: Sequence[DiagnosisRule], path: Path) -> None:
         """Rules and placeholders that the diagnoses name."""
@@ -119,24 +121,24 @@ class Soundness:
                 named += [*when.all, *when.any, *when.none, *when.every_row, *(when.at_least.of if when.at_least else ())]
             for rule_id in dict.fromkeys(named):
                 if rule_id not in known:
-                    self._fault(path, one.line, f"diagnosis {one.id} names {rule_id}, which this set does not have")
+                    self._error(path, one.line, f"diagnosis {one.id} names {rule_id}, which is not in this rule set")
             for key, text in (("cause", one.cause), ("fix", one.fix)):
                 self._check_template(path, one.line, key, text, _DIAGNOSIS_PLACEHOLDERS)
 
 
 def weaker_than_shipped(sets: Sequence[tuple[Path, RuleSetFile]], rules: Sequence[Rule], shipped_set: Path) -> tuple[str, ...]:
-    """What keeps a set from standing in for the shipped one when it comes to an upload; nothing if it is as strict."""
+    """Why a set may not replace the built-in one for an upload; empty if it is as strict."""
     position = next((number for number, (folder, _) in enumerate(sets) if folder == shipped_set), None)
     if position is None:
-        return (f"the rule set does not hold all rules of {shipped_set.name}",)
+        return (f"the rule set does not include all rules of {shipped_set.name}",)
     reasons = []
     for _, one in sets[:position]:
         for key, value in (("Table Schema", one.table_schema), ("roles", one.roles), ("exports", one.exports)):
             if value:
-                reasons.append(f"the {key} of {one.name} {'is' if key == 'Table Schema' else 'are'} not the shipped one")
-    reasons += [f"{rule.id} {rule.file.name} is switched off" for rule in rules if rule.off]
+                reasons.append(f"{one.name} replaces the built-in {key}")
+    reasons += [f"{rule.id} {rule.file.name} is disabled" for rule in rules if rule.off]
     reasons += [
-        f"{rule.id} {rule.file.name} is a {rule.level} here, {rule.shipped_level} as shipped"
+        f"{rule.id} {rule.file.name} is lowered from {rule.shipped_level} to {rule.level}"
         for rule in rules
         if LEVELS.index(rule.level) < LEVELS.index(rule.shipped_level)
     ]

@@ -1,7 +1,7 @@
-"""Rule files to rules: every fault of a set at once, each with file and line, and one digest over all that decides.
+"""Rule files to a rule set: all errors at once, each with file and line, and one digest over every file that decides.
 
-A set is a folder with `ruleset.yaml`, one YAML file a rule, and perhaps `diagnoses.yaml`. It may extend another set: then
-it has that set's rules too, and may add rules, change their level, or switch one off with reason and owner.
+A rule set is a folder with `ruleset.yaml`, one YAML file per rule, and optionally `diagnoses.yaml`. A set that extends
+another one has its rules, and may add rules, change their level, or disable one with a reason and an owner.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from billproof.model.errors import ConfigurationError, Fault, UsageError
+from billproof.model.errors import ConfigurationError, FileError, UsageError
 from billproof.model.record import Record
 from billproof.reading.decode import read
 from billproof.reading.yaml_tree import Node, read_document
 from billproof.rules.checks import KINDS
 from billproof.rules.checks.base import Check
-from billproof.rules.consistency import Soundness, line_of, weaker_than_shipped
+from billproof.rules.consistency import Consistency, line_of, weaker_than_shipped
 from billproof.rules.files import Blocker, Constant, DiagnosesFile, DiagnosisRule, RuleChange, RuleFile, RuleSetFile
 from billproof.rules.rule import DEFAULT_RULESET, Rule, RuleSet
 from billproof.rules.shipped import combined, digest_line, is_shipped, shipped
@@ -26,48 +26,48 @@ ROLE_NAMES = ("day", "amount", "currency", "organization", "organization_name", 
 
 
 def find_ruleset(name: str) -> Path:
-    """The folder of a shipped set's name, or of a path. Raises UsageError if there is none."""
+    """The folder of a built-in rule set, or the folder `name` itself. Raises UsageError if it is neither."""
     if is_shipped(name):
         return shipped("rules") / name
     folder = Path(name)
     if name.strip() and (folder / "ruleset.yaml").is_file():
         return folder
     known = ", ".join(sorted(path.parent.name for path in shipped("rules").glob("*/ruleset.yaml")))
-    raise UsageError(f"--ruleset {name}: no such rule set", f"Shipped are {known}; or name a folder with a ruleset.yaml.")
+    raise UsageError(f"--ruleset {name}: no such rule set", f"Built-in are {known}. Or name a folder with a ruleset.yaml.")
 
 
 def read_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
-    """The set of that name or folder, with all that it extends. Raises ConfigurationError with every fault."""
+    """The rule set of that name or folder, with the sets that it extends. Raises ConfigurationError with every error."""
     loader = _Loader()
     loader.load(find_ruleset(name))
     found = loader.result()
-    if loader.faults or found is None:
-        raise ConfigurationError(loader.faults)
+    if loader.errors or found is None:
+        raise ConfigurationError(loader.errors)
     return found
 
 
 def require_example_files(ruleset: RuleSet) -> None:
     """Raises ConfigurationError if files that examples name are missing. A set that only checks exports needs none of them."""
-    faults = [
-        Fault(shown_path(Path(rule.path)), example.line, f"there is no file {name} next to the rule")
+    errors = [
+        FileError(shown_path(Path(rule.path)), example.line, f"there is no file {name} next to the rule")
         for rule in ruleset.rules
         for example in (*rule.file.examples.passing, *rule.file.examples.failing)
         for name in (*([example.csv_file] if example.csv_file else []), *example.before)
         if not (Path(rule.path).parent / name).is_file()
     ]
-    if faults:
-        raise ConfigurationError(faults)
+    if errors:
+        raise ConfigurationError(errors)
 
 
 def ruleset_paths(name: str) -> list[Path]:
-    """The files over which the digest of that set is made: its own first, then those of each set that it extends."""
+    """The files under the digest of a rule set: its own first, then those of each set that it extends."""
     loader = _Loader()
     loader.load(find_ruleset(name))
     return list(dict.fromkeys(loader.paths))
 
 
 class _Raw(Record):
-    """A rule as it was read, before the sets that extend its set have had their say."""
+    """A rule as its own set defines it, without the changes of the sets that extend it."""
 
     file: RuleFile
     path: Path
@@ -78,7 +78,7 @@ class _Loader:
     """Reads a chain of sets, the outermost first; `result` puts them together."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.errors: list[FileError] = []
         self._sets: list[tuple[Path, RuleSetFile]] = []
         self._raw: dict[str, _Raw] = {}
         self._unread: set[str] = set()
@@ -95,11 +95,11 @@ class _Loader:
         if own is None:
             return
         if any(folder.resolve() == one.resolve() for one, _ in self._sets):
-            self._fault(path, "the set extends itself", line_of(own.node, "extends"))
+            self._error(path, "the rule set extends itself", line_of(own.node, "extends"))
             return
         position = len(self._sets)
         if position == MAX_SETS:
-            self._fault(path, f"a chain of more than {MAX_SETS} sets", line_of(own.node, "extends"))
+            self._error(path, f"a chain of more than {MAX_SETS} rule sets", line_of(own.node, "extends"))
             return
         self._sets.append((folder, own))
         if own.extends:
@@ -108,7 +108,7 @@ class _Loader:
                 own_folder = not is_shipped(own.extends) and (beside / "ruleset.yaml").is_file()
                 self.load(beside if own_folder else find_ruleset(own.extends))
             except UsageError:
-                self._fault(path, f"extends {own.extends}: no such rule set", line_of(own.node, "extends"))
+                self._error(path, f"extends {own.extends}: no such rule set", line_of(own.node, "extends"))
         if own.table_schema:
             self._load_schema(folder, own.table_schema)
         common = tuple(one for _, base in reversed(self._sets[position:]) for one in base.blocked_by)
@@ -119,17 +119,17 @@ class _Loader:
                 self._load_rule(path, common)
 
     def _rest_of(self, path: Path) -> RuleSetFile | None:
-        """What a faulty `ruleset.yaml` still says of itself, so that the faults of its rules can be told, too."""
+        """The usable part of a `ruleset.yaml` with errors, so that the errors of its rules are reported as well."""
         node = read_document(path, shown_path(path), [])
         if node is None or not isinstance(node.value, dict):
             return None
-        told = ("name", "version", "title", "extends", "table_schema")
-        sound = {key: value for key, value in node.value.items() if key in told}
+        usable = ("name", "version", "title", "extends", "table_schema")
+        sound = {key: value for key, value in node.value.items() if key in usable}
         return read(RuleSetFile, Node(sound, node.line), shown_path(path), [])
 
     def _load_schema(self, folder: Path, name: str) -> None:
         path = folder / name if (folder / name).is_file() else shipped("schemas") / name
-        self._schema = read_schema(path, shown_path(path), self.faults)
+        self._schema = read_schema(path, shown_path(path), self.errors)
         if self._schema is not None:
             self._digest(path)
 
@@ -146,49 +146,49 @@ class _Loader:
             return
         if path.name != f"{found.id}-{found.name}.yaml":
             line = line_of(found.node, "id")
-            self._fault(path, f"the file must be named {found.id}-{found.name}.yaml, after its id and name", line)
+            self._error(path, f"the file must be named after its id and name: {found.id}-{found.name}.yaml", line)
         if found.id in self._raw:
             taken = shown_path(self._raw[found.id].path)
-            self._fault(path, f"the id {found.id} is taken by {taken}", line_of(found.node, "id"))
+            self._error(path, f"the id {found.id} is already used by {taken}", line_of(found.node, "id"))
             return
         self._raw[found.id] = _Raw(found, path, common)
 
     def _read(self, path: Path, shape: type[Any]) -> Any:
-        node = read_document(path, shown_path(path), self.faults)
+        node = read_document(path, shown_path(path), self.errors)
         if node is None:
             return None
         self._digest(path)
-        return read(shape, node, shown_path(path), self.faults)
+        return read(shape, node, shown_path(path), self.errors)
 
     def _digest(self, path: Path) -> None:
         self.paths.append(path)
         self._digests.append(digest_line(path))
 
-    def _fault(self, path: Path, text: str, line: int = 1) -> None:
-        self.faults.append(Fault(shown_path(path), line, text))
+    def _error(self, path: Path, text: str, line: int = 1) -> None:
+        self.errors.append(FileError(shown_path(path), line, text))
 
     def result(self) -> RuleSet | None:
-        """The whole set, once every file has been read; None with the reasons on `faults`."""
+        """The whole set, once every file has been read; None with the reasons on `errors`."""
         if not self._sets:
             return None
         folder, own = self._sets[0]
         if self._schema is None:
-            if not self.faults:
-                self._fault(folder / "ruleset.yaml", "no `table_schema`, here or in a set that this one extends")
+            if not self.errors:
+                self._error(folder / "ruleset.yaml", "`table_schema` is missing, here and in the rule sets that this one extends")
             return None
         if not self._raw and not self._unread:
-            self._fault(folder / "ruleset.yaml", "the set has no rule")
+            self._error(folder / "ruleset.yaml", "the rule set has no rules")
         roles, currency = self._roles(self._schema)
         changes = self._changes()
-        soundness = Soundness(self._schema, roles, self.faults, self._unread, shown_path)
+        consistency = Consistency(self._schema, roles, self.errors, self._unread, shown_path)
         rules = tuple(
             rule
             for _, raw in sorted(self._raw.items())
-            if (rule := self._rule(raw, changes.get(raw.file.id, []), soundness)) is not None
+            if (rule := self._rule(raw, changes.get(raw.file.id, []), consistency)) is not None
         )
-        soundness.check_references(rules)
-        soundness.check_diagnoses(rules, self._diagnoses, self._diagnoses_path)
-        if self.faults:
+        consistency.check_references(rules)
+        consistency.check_diagnoses(rules, self._diagnoses, self._diagnoses_path)
+        if self.errors:
             return None
         return RuleSet(
             name=own.name, version=own.version, title=own.title, sha256=self._sha256(),
@@ -214,13 +214,13 @@ class _Loader:
             for role, value in one.roles.items():
                 line = line_of(one.node, "roles", role)
                 if role not in ROLE_NAMES:
-                    self._fault(path, f"unknown role `{role}`; known are {', '.join(ROLE_NAMES)}", line)
+                    self._error(path, f"unknown role `{role}`; expected one of {', '.join(ROLE_NAMES)}", line)
                 elif isinstance(value, Constant):
                     if role != "currency":
-                        self._fault(path, f"role {role}: only the currency may be a constant", line)
+                        self._error(path, f"role {role}: only the role currency can be a constant", line)
                     currency = value.constant
                 elif value is not None and schema.field(value) is None:
-                    self._fault(path, f"role {role}: the Table Schema has no column {value}", line)
+                    self._error(path, f"role {role}: the Table Schema has no column {value}", line)
                 else:
                     roles[role] = value
         return roles, currency
@@ -232,11 +232,15 @@ class _Loader:
             for rule_id, change in one.rules.items():
                 if rule_id not in self._raw and rule_id not in self._unread:
                     line = line_of(one.node, "rules", rule_id)
-                    self._fault(folder / "ruleset.yaml", f"`rules` names {rule_id}, which no set here has", line)
+                    self._error(
+                        folder / "ruleset.yaml",
+                        f"`rules` names {rule_id}, which is not in the rule sets that this one extends",
+                        line,
+                    )
                 changes.setdefault(rule_id, []).append(change)
         return changes
 
-    def _rule(self, raw: _Raw, changes: list[RuleChange], soundness: Soundness) -> Rule | None:
+    def _rule(self, raw: _Raw, changes: list[RuleChange], consistency: Consistency) -> Rule | None:
         own, level, off = raw.file, raw.file.level, None
         blocked_by = (*raw.common, *own.blocked_by)
         for change in changes:
@@ -244,7 +248,7 @@ class _Loader:
             off = change.off or off
             blocked_by = (*blocked_by, *change.blocked_by)
         kind, parameters = self._check_of(raw)
-        soundness.check_rule(raw.file, raw.path, kind, parameters)
+        consistency.check_rule(raw.file, raw.path, kind, parameters)
         if kind is None or parameters is None:
             return None
         return Rule(own, kind, parameters, level, own.level, off, blocked_by, str(raw.path))
@@ -252,19 +256,19 @@ class _Loader:
     def _check_of(self, raw: _Raw) -> tuple[type[Check] | None, Any]:
         node = raw.file.check
         if not isinstance(node.value, dict) or "kind" not in node.value:
-            self._fault(raw.path, "`check` needs a `kind`", node.line)
+            self._error(raw.path, "`check` needs a `kind`", node.line)
             return None, None
         name = node.value["kind"].value
         kind = KINDS.get(str(name))
         if kind is None:
-            self._fault(raw.path, f"unknown kind `{name}`; known are {', '.join(sorted(KINDS))}", node.value["kind"].line)
+            self._error(raw.path, f"unknown kind `{name}`; expected one of {', '.join(sorted(KINDS))}", node.value["kind"].line)
             return None, None
         rest = Node({key: value for key, value in node.value.items() if key != "kind"}, node.line)
-        return kind, read(kind.Parameters, rest, shown_path(raw.path), self.faults)
+        return kind, read(kind.Parameters, rest, shown_path(raw.path), self.errors)
 
 
 def shown_path(path: Path) -> str:
-    """A path as it may stand in a message: a shipped file by its set's name, any other as it is."""
+    """A path for a message: a built-in file by the name of its set, any other unchanged."""
     for folder in ("rules", "schemas"):
         if path.is_relative_to(shipped(folder)):
             return f"{folder}/{path.relative_to(shipped(folder)).as_posix()}"

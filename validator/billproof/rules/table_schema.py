@@ -1,7 +1,7 @@
-"""A Frictionless Table Schema as fields: the one place where it is said what a column is.
+"""A Frictionless Table Schema as fields: the only definition of the columns.
 
-Only what billproof implements may stand in it; any other keyword is refused, because frictionless passes over keywords it
-does not know, and a constraint that nobody checks is no constraint. Values are checked by rules, not by the schema.
+A keyword that billproof does not support is an error: frictionless ignores unknown keywords, and a constraint that
+nothing checks would be misleading. Rules check values; the schema does not.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from billproof.model.errors import Fault
+from billproof.model.errors import FileError
 from billproof.model.record import Record
 from billproof.reading.yaml_tree import read_small
 
@@ -26,7 +26,7 @@ OWN_KEYWORDS = {"column": ("required", "optional"), "cell": ("always", "charged"
 
 
 class Field(Record):
-    """One column: its type, its role, whether the file must have it, and when a cell of it must be filled."""
+    """One column: its type, its role, whether the file must have it, and when its cells must be filled."""
 
     name: str
     type: str
@@ -38,13 +38,13 @@ class Field(Record):
 
 
 class TableSchema(Record):
-    """The columns that are known, in order, and the descriptor they came from (which frictionless reads as it is)."""
+    """The known columns in order, and the descriptor they come from (frictionless reads it unchanged)."""
 
     fields: tuple[Field, ...]
     descriptor: dict[str, Any]
 
     def field(self, name: str) -> Field | None:
-        """The field of that name, compared as it stands."""
+        """The field of exactly that name, or None."""
         return next((one for one in self.fields if one.name == name), None)
 
     def names(self, *roles: str) -> tuple[str, ...]:
@@ -57,67 +57,68 @@ class TableSchema(Record):
         return tuple(one.name for one in self.fields if one.required)
 
 
-def read_schema(path: Path, shown_path: str, faults: list[Fault]) -> TableSchema | None:
-    """The Table Schema at `path`, or None with the reasons on `faults`."""
+def read_schema(path: Path, shown_path: str, errors: list[FileError]) -> TableSchema | None:
+    """The Table Schema at `path`, or None with the errors appended to `errors`."""
     try:
         text = read_small(path).decode("utf-8")
         descriptor = json.loads(text, object_pairs_hook=_no_doubles)
     except (OSError, ValueError, RecursionError) as error:
-        faults.append(Fault(shown_path, getattr(error, "lineno", 1), f"no Table Schema can be read: {error}"))
+        reason = getattr(error, "strerror", None) or error
+        errors.append(FileError(shown_path, getattr(error, "lineno", 1), f"the Table Schema cannot be read: {reason}"))
         return None
-    before = len(faults)
-    schema = _schema(descriptor, text, shown_path, faults)
-    return schema if len(faults) == before else None
+    before = len(errors)
+    schema = _schema(descriptor, text, shown_path, errors)
+    return schema if len(errors) == before else None
 
 
-def _schema(descriptor: Any, text: str, path: str, faults: list[Fault]) -> TableSchema | None:
+def _schema(descriptor: Any, text: str, path: str, errors: list[FileError]) -> TableSchema | None:
     if not isinstance(descriptor, dict) or not isinstance(descriptor.get("fields"), list):
-        faults.append(Fault(path, 1, "a Table Schema is an object with a list `fields`"))
+        errors.append(FileError(path, 1, "expected an object with a list `fields`"))
         return None
-    _refuse_unknown(descriptor, SCHEMA_KEYWORDS, text, path, faults)
+    _refuse_unknown(descriptor, SCHEMA_KEYWORDS, text, path, errors)
     for keyword, only in (("fieldsMatch", "partial"), ("missingValues", [""])):
         if descriptor.get(keyword) != only:
-            faults.append(Fault(path, _line(text, keyword), f"`{keyword}` must be {json.dumps(only)}"))
-    fields = [_field(one, text, path, faults) for one in descriptor["fields"]]
+            errors.append(FileError(path, _line(text, keyword), f"`{keyword}` must be {json.dumps(only)}"))
+    fields = [_field(one, text, path, errors) for one in descriptor["fields"]]
     names = [one.name for one in fields if one]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        faults.append(Fault(path, _line(text, name), f"the field {name} is described twice"))
+        errors.append(FileError(path, _line(text, name), f"the field {name} is described twice"))
     return TableSchema(tuple(one for one in fields if one), descriptor)
 
 
-def _field(one: Any, text: str, path: str, faults: list[Fault]) -> Field | None:
+def _field(one: Any, text: str, path: str, errors: list[FileError]) -> Field | None:
     if not isinstance(one, dict) or not isinstance(one.get("name"), str):
-        faults.append(Fault(path, 1, "a field without a name"))
+        errors.append(FileError(path, 1, "a field has no name"))
         return None
     name = one["name"]
     line = _line(text, name)
-    _refuse_unknown(one, FIELD_KEYWORDS, text, path, faults)
+    _refuse_unknown(one, FIELD_KEYWORDS, text, path, errors)
     own = one.get("x-billproof")
     if one.get("type") not in TYPES:
-        faults.append(Fault(path, line, f"field {name}: type must be one of {', '.join(TYPES)}"))
+        errors.append(FileError(path, line, f"field {name}: type must be one of {', '.join(TYPES)}"))
     if one.get("constraints", {"required": True}) != {"required": True}:
-        faults.append(Fault(path, line, f"field {name}: the only constraint here is required: true; a rule checks the rest"))
+        errors.append(FileError(path, line, f"field {name}: the only constraint allowed is required: true; rules check the rest"))
     if not isinstance(own, dict) or set(own) != set(OWN_KEYWORDS):
-        faults.append(Fault(path, line, f"field {name}: x-billproof needs {', '.join(OWN_KEYWORDS)}"))
+        errors.append(FileError(path, line, f"field {name}: x-billproof needs {', '.join(OWN_KEYWORDS)}"))
         return None
     for keyword, allowed in OWN_KEYWORDS.items():
         if own[keyword] not in allowed:
-            faults.append(Fault(path, line, f"field {name}: {keyword} must be one of {', '.join(allowed)}"))
+            errors.append(FileError(path, line, f"field {name}: {keyword} must be one of {', '.join(allowed)}"))
     return Field(
         name, str(one.get("type")), cast(Role, own["role"]), own["column"] == "required", str(own["cell"]),
         str(one.get("title", name)), str(one.get("description", "")),
     )  # fmt: skip
 
 
-def _refuse_unknown(found: dict[str, Any], known: tuple[str, ...], text: str, path: str, faults: list[Fault]) -> None:
+def _refuse_unknown(found: dict[str, Any], known: tuple[str, ...], text: str, path: str, errors: list[FileError]) -> None:
     for keyword in found:
         if keyword not in known:
             known_text = ", ".join(known)
-            faults.append(Fault(path, _line(text, keyword), f"`{keyword}` is not implemented; implemented are {known_text}"))
+            errors.append(FileError(path, _line(text, keyword), f"`{keyword}` is not supported; supported are {known_text}"))
 
 
 def _line(text: str, quoted: str) -> int:
-    """The line on which a JSON string first stands: good enough to point at a fault in a schema."""
+    """The first line that contains the JSON string: close enough to point at an error in a schema."""
     at = text.find(f'"{quoted}"')
     return text.count("\n", 0, at) + 1 if at >= 0 else 1
 
@@ -125,5 +126,5 @@ def _line(text: str, quoted: str) -> int:
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("a key appears twice in one object")
     return found

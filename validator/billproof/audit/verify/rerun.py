@@ -36,7 +36,7 @@ def check_again(
         result = _checked(one, copy, given, ruleset, earlier)
         result = _on_its_word(result, one, given, config)
     except ConfigurationError as error:
-        return Step("re-run", "differs", "its waivers cannot have been used", tuple(shown(str(each)) for each in error.faults))
+        return Step("re-run", "differs", "its waivers cannot have been used", tuple(shown(str(each)) for each in error.errors))
     except UsageError as error:
         return Step("re-run", "unproved", shown(error.message, None), (shown(error.help, None),) if error.help else ())
     if result.second_opinion and one.get("second_opinion") and result.second_opinion.tool != one["second_opinion"]["tool"]:
