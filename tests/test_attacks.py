@@ -85,7 +85,7 @@ def test_a_rule_that_counts_for_less_is_told_first(tmp_path: Path, monkeypatch: 
     weak = "name: mine\nversion: 0.1.0\ntitle: weak\nextends: openai-cost\nrules: {OC304: {level: note}}\n"
     put(tmp_path / "mine" / "ruleset.yaml", weak.encode())
     found = check(put(tmp_path / NAME, GOOD), "--ruleset", "mine")
-    assert "OC304 missing-day: note here, error as shipped" in found.out
+    assert "OC304 missing-day: note instead of the built-in error" in found.out
 
 
 def test_only_what_holds_is_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -534,7 +534,7 @@ def test_a_waiver_that_counts(project: Path) -> None:
         "reason": "known", "owner": "billing", "expires": "2026-03-01", "at": "billproof.yaml:5",
         "approved_by": "controlling", "reference": "FIN-812",
     }  # fmt: skip
-    assert "signed for by billing until 2026-03-01" in found.out
+    assert "waived by billing until 2026-03-01" in found.out
 
 
 def test_a_waiver_for_one_file(project: Path) -> None:
@@ -757,7 +757,7 @@ def test_a_month_to_date(project: Path) -> None:
     assert found.code == 0
     assert found.outcome("OC305")["state"] == "not_applicable"
     assert found.outcome("OC304")["evaluated"] == 20
-    assert "1 to 20 October 2025, a month that is not over" in found.out.splitlines()[0]
+    assert "1 to 20 October 2025, a month that has not ended" in found.out.splitlines()[0]
 
 
 def test_a_month_to_date_has_every_day_that_ended(project: Path) -> None:
@@ -867,14 +867,14 @@ def test_a_file_is_ready_only_where_an_upload_would_send_it(project: Path) -> No
     found = check(GOOD, "--policy", "upload")
     assert found.report is not None
     assert found.report["upload"] == {"ready": False, "because": ["OC601", "OC602", "no_destination"]}
-    assert "is fit to be uploaded" not in found.out
-    assert found.out.splitlines()[-1] == "Would be uploaded: no: OC601, OC602, no destination (`to:` in billproof.yaml)"
+    assert "is ready to upload" not in found.out
+    assert found.out.splitlines()[-1] == "Ready to upload: no (OC601, OC602, no destination: set `to:` in billproof.yaml)"
     make_ready(project)
     found = check(GOOD)
     assert found.report is not None
     assert found.report["upload"] == {"ready": True, "because": []}
-    assert found.out.startswith("PASS  cost_2025-10-01_2025-10-31.csv is fit to be uploaded as October 2025\n")
-    assert found.out.splitlines()[-1] == "Would be uploaded: yes"
+    assert found.out.startswith("PASS  cost_2025-10-01_2025-10-31.csv is ready to upload as October 2025\n")
+    assert found.out.splitlines()[-1] == "Ready to upload: yes"
 
 
 # --- init ---

@@ -601,7 +601,7 @@ def test_check_says_what_upload_will_do(world: World) -> None:
         before = check(name, "--policy", "upload", as_of=None)
         assert before.report is not None
         assert before.report["upload"]["ready"] is ready
-        assert f"Would be uploaded: {'yes' if ready else 'no: OC601'}" in before.out
+        assert f"Ready to upload: {'yes' if ready else 'no (OC601)'}" in before.out
         found = world.upload(name, "--dry-run")
         assert found.report is not None
         assert found.report["files"] == before.report["files"]
@@ -879,7 +879,7 @@ def test_a_check_says_of_two_files_of_a_month_what_an_upload_would(world: World)
     told = check(one, other, as_of=None)
     assert told.code == 0, "each of them is good"
     assert told.report is not None and told.report["upload"] == {"ready": False, "because": ["two_files"]}
-    assert told.out.endswith("Would be uploaded: no: two files of one month\n")
+    assert told.out.endswith("Ready to upload: no (two files of one month)\n")
 
 
 def test_a_check_judges_no_later_than_the_clock_what_an_upload_would(world: World) -> None:
@@ -890,7 +890,7 @@ def test_a_check_judges_no_later_than_the_clock_what_an_upload_would(world: Worl
     told = check(path, as_of=later)
     assert told.code == 0, "a check may ask what will be"
     assert told.report is not None and told.report["upload"] == {"ready": False, "because": ["later_than_clock"]}
-    assert told.out.endswith("Would be uploaded: no: --as-of is later than the clock\n")
+    assert told.out.endswith("Ready to upload: no (--as-of is later than the clock)\n")
     assert check(path, "--policy", "upload", as_of="2026-01-05T12:00:00Z").code == 0
 
 
@@ -924,9 +924,9 @@ def test_a_month_that_shrinks_shows_both_sides_by_day_and_by_project(world: Worl
     found = world.upload(world.put(export(projects={"proj_EXAMPLE1": "55.5"})))
     assert found.code == 1
     lines = [" ".join(line.split()) for line in found.out.splitlines()]
-    assert any(line.startswith("Accepted by archive on ") and line.endswith("and now (USD):") for line in lines)
+    assert any(line.startswith("Accepted by archive on ") and line.endswith(", compared with this file (USD):") for line in lines)
     for line in (
-        "day accepted now difference", "2025-10-01 100.00 55.50 -44.50", "30 days are equal",
+        "day accepted this file difference", "2025-10-01 100.00 55.50 -44.50", "30 days are unchanged",
         "project accepted now difference", "proj_EXAMPLE2 40.00 no row -40.00", "proj_EXAMPLE1 60.00 55.50 -4.50",
     ):  # fmt: skip
         assert line in lines, line

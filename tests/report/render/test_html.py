@@ -92,12 +92,12 @@ def test_what_makes_a_verdict_weaker_stands_beside_it() -> None:
     report["ruleset"]["rules"][1]["level"] = "note"
     said = read(render_html(report)).text
     assert said.index("CSV001 empty-file is switched off by finops: not needed") < said.index("Calendar")
-    assert said.index("CSV002 not-utf8: note here, error as shipped; so it would not be uploaded") < said.index("Calendar")
-    assert "CSV001 empty-file The file has a header and at least one row. – switched off" in said
+    assert said.index("CSV002 not-utf8: note instead of the built-in error; not ready to upload") < said.index("Calendar")
+    assert "CSV001 empty-file The file has a header and at least one row. – disabled" in said
 
 
 def test_a_day_that_may_not_have_been_readable_is_not_called_missing_alone() -> None:
-    assert re.search(r"missing: [^×]*, or not readable", read(page_of("fixtures/broken-download-mid-row")).text)
+    assert re.search(r"missing: [^×]*, or unreadable", read(page_of("fixtures/broken-download-mid-row")).text)
 
 
 def test_the_places_of_findings() -> None:
@@ -118,8 +118,8 @@ def test_what_an_upload_and_a_configured_run_say() -> None:
     report["run"]["ci"]["actor"] = "somebody"
     report["settings"]["config"] = {"path": "billproof.yaml", "sha256": "0" * 64}
     said = read(render_html(report)).text
-    assert "PASS cost_2025-10-01_2025-10-31.csv is fit to be uploaded as October 2025" in said
-    assert "Would be uploaded yes" in said
+    assert "PASS cost_2025-10-01_2025-10-31.csv is ready to upload as October 2025" in said
+    assert "Ready to upload yes" in said
     assert "Integration research" in said
     assert "Machine builder, linux, Python 3.11.7" in said
     assert "Actor somebody" in said
@@ -128,7 +128,7 @@ def test_what_an_upload_and_a_configured_run_say() -> None:
 
 def test_an_unknown_total_has_no_parts() -> None:
     page = page_of("fixtures/bad-amount")
-    assert "Total unknown: an amount or a currency cannot be used, or a record cannot be read" in read(page).text
+    assert "Total unknown: an amount, a currency or a record could not be read" in read(page).text
     assert '<div class="groups">' not in page
 
 
@@ -159,15 +159,15 @@ def test_a_broken_check_is_told() -> None:
     report["reasons"] = [{"code": "crashed", "file": path, "rule": "CSV001", "text": text}]
     said = read(render_html(report)).text
     assert "Why CSV001 broke down" in said
-    assert "CSV001 empty-file ✗ broke down the check broke down: ZeroDivisionError" in said
+    assert "CSV001 empty-file ✗ crashed the check broke down: ZeroDivisionError" in said
 
 
 def test_the_order_is_that_of_the_text() -> None:
     page = page_of("fixtures/default-31-days")
     titles = re.findall(r"<h2[^>]*>([^<]*)</h2>", page)
     assert titles == [
-        "Cause", "What to do", "Calendar", "Findings", "Not judged", "Control totals", "All rules", "Digests",
-        "What no file can prove", "Settings", "Run",
+        "Cause", "What to do", "Calendar", "Findings", "Skipped or not run", "Control totals", "All rules", "Digests",
+        "What a file cannot prove", "Settings", "Run",
     ]  # fmt: skip
     assert "<title>FAIL cost_2025-10-04_2025-11-03.csv must not be uploaded as October 2025</title>" in page
 
@@ -248,7 +248,7 @@ def test_no_share_where_an_amount_is_below_zero() -> None:
 def test_many_groups_are_folded_and_counted() -> None:
     said = read(page_of("fixtures/good-thousand-projects")).text
     # 8 of 1,000 projects stand open; the report lists 50 and sums up 950.
-    assert "992 more projects, 10,281.98 USD together" in said
+    assert "992 more projects, 10,281.98 USD in total" in said
     assert "other (950)" in said
 
 
@@ -256,7 +256,7 @@ def test_findings_of_the_same_kind_say_once_what_they_share() -> None:
     said = read(page_of("fixtures/default-31-days")).text
     assert said.count("expected a day from 2025-10-01 to 2025-10-31") == 1
     assert "7 more" in said
-    assert "100 places are kept here; all 224 cells were counted." in read(page_of("fixtures/spreadsheet-scientific-times")).text
+    assert "Showing 100 findings; 224 cells in all." in read(page_of("fixtures/spreadsheet-scientific-times")).text
 
 
 def test_a_signed_rule_shows_who_signed(tmp_path: Path) -> None:
@@ -267,38 +267,38 @@ def test_a_signed_rule_shows_who_signed(tmp_path: Path) -> None:
         "utf-8",
     )
     said = read(page_of("fixtures/negative", "--config", config)).text
-    assert "OC207 negative-amount ✎ signed for 1 row" in said
-    assert re.search(r"Signed for by finops until 2026-01-31 \(.*billproof.yaml:3\): a credit; approved by controlling; "
+    assert "OC207 negative-amount ✎ waived 1 row" in said
+    assert re.search(r"Waived by finops until 2026-01-31 \(.*billproof.yaml:3\): a credit; approved by controlling; "
                      "reference FIN-812", said)  # fmt: skip
 
 
 def test_a_second_opinion_stands_on_the_page() -> None:
     report = report_of("fixtures/good-h1")
     report["files"][0]["second_opinion"] = {"tool": "other 1.0", "valid": True, "errors": [], "disagreements": []}
-    assert "Second opinion other 1.0 finds no fault. The two agree." in read(render_html(report)).text
+    assert "Second opinion other 1.0 found no errors. The two agree." in read(render_html(report)).text
     report["files"][0]["second_opinion"].update(valid=False, errors=["row 3"], disagreements=["other finds a fault in row 3"])
-    assert "other 1.0 finds 1 fault. other finds a fault in row 3 row 3" in read(render_html(report)).text
+    assert "other 1.0 found 1 error. other finds a fault in row 3 row 3" in read(render_html(report)).text
 
 
 def test_the_index_sums_by_month_and_organization() -> None:
     report = report_of("fixtures/several-months-of-folder")
     said = read(render_html(report)).text
     assert "Totals by month and organization, USD" in said
-    assert "August 2025 1,172.45 ✓ PASS September 2025 1,088.46 ✓ PASS October 2025 1,038.56 ✓ PASS Together 3,299.48" in said
+    assert "August 2025 1,172.45 ✓ PASS September 2025 1,088.46 ✓ PASS October 2025 1,038.56 ✓ PASS Total 3,299.48" in said
     other = report["files"][1]
     other["organization"] = {"value": "org-EXAMPLEacme02", "source": "inferred"}
     said = read(render_html(report)).text
-    assert "Month org-EXAMPLEacme01 org-EXAMPLEacme02 Together" in said
+    assert "Month org-EXAMPLEacme01 org-EXAMPLEacme02 Total" in said
     assert "September 2025 no file 1,088.46 ✓ PASS 1,088.46" in said
-    assert "Together 2,211.02 1,088.46 3,299.48" in said
+    assert "Total 2,211.02 1,088.46 3,299.48" in said
     other["verdict"], other["totals"]["amount"] = "fail", None
-    assert "Together 2,211.02 unknown ✗ FAIL unknown ✗ FAIL" in read(render_html(report)).text
+    assert "Total 2,211.02 unknown ✗ FAIL unknown ✗ FAIL" in read(render_html(report)).text
 
 
 def test_the_index_sums_no_month_twice() -> None:
     said = read(page_of("fixtures/demo")).text
     # 476.08 is October alone; the file's total of 533.66 holds three days of November too.
-    assert "October 2025 537.87 ✓ PASS 476.08 ✗ FAIL Together not summed" in said
+    assert "October 2025 537.87 ✓ PASS 476.08 ✗ FAIL Total not summed" in said
 
 
 def test_only_the_last_section_differs_from_run_to_run() -> None:
@@ -368,4 +368,4 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
 
 
 def test_a_setting_of_one_is_a_number() -> None:
-    assert "Findings kept a rule 1 --max-findings" in read(page_of("fixtures/good-h1", "--max-findings", "1")).text
+    assert "Findings kept per rule 1 --max-findings" in read(page_of("fixtures/good-h1", "--max-findings", "1")).text

@@ -81,7 +81,7 @@ def test_nothing_is_lost_without_script(window: Window) -> None:
         assert page.get_by_role("heading", name="Control totals").is_visible()
         hidden = page.get_by_text("43.336319254499997")
         assert not hidden.is_visible()
-        page.get_by_text("Every day with its exact amount").click()
+        page.get_by_text("Exact amount per day").click()
         assert hidden.is_visible()
         words = re.sub(r"\s+", "", page.locator("body").text_content())
     assert words == re.sub(r"\s+", "", read(html[html.index("<body>") : html.index("</html>")]).text)

@@ -194,12 +194,12 @@ class Hindrance(Record):
     text: str
 
 
-# What may be in the way of an upload besides a rule, in words by its code in the report.
+# What may keep an upload from sending a file, other than a rule, in words by its code in the report.
 HINDRANCES = {
-    "no_integration": "no integration is configured for its organization", "weaker_rules": "a weaker rule set",
-    "month_inferred": "the month is not given (--month)", "unreadable": "a file could not be read",
-    "nothing_to_check": "there is no file", "no_destination": "no destination (`to:` in billproof.yaml)",
-    "replaced": "other bytes have replaced it (upload --resend puts it back)",
+    "no_integration": "no integration is configured for its organization", "weaker_rules": "a relaxed rule set",
+    "month_inferred": "no month given: set --month", "unreadable": "a file could not be read",
+    "nothing_to_check": "no file", "no_destination": "no destination: set `to:` in billproof.yaml",
+    "replaced": "superseded: upload --resend sends it again",
     "fill_in": "billproof.yaml still says FILL-IN for its destination", "two_files": "two files of one month",
     "later_than_clock": "--as-of is later than the clock",
 }  # fmt: skip

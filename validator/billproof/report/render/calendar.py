@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billproof.report.render.phrases import cents, number
+from billproof.report.render.phrases import amount, number
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportDay, ReportFile, ReportTotals
@@ -18,7 +18,7 @@ _LEGEND = {"#": "# charges", ".": ". no usage", "!": "! missing", "x": "x outsid
 
 
 def calendar(one: ReportFile) -> Iterator[str]:
-    """The lines of a file's calendar; none for what is no cost export."""
+    """The lines of a file's calendar; none for what is not a cost export."""
     months: dict[str, list[ReportDay]] = {}
     for day in one["days"] if one["export"] in ("cost", "no_usage") else ():
         months.setdefault(day["date"][:7], []).append(day)
@@ -47,15 +47,15 @@ def _legend(days: Sequence[ReportDay], totals: ReportTotals | None) -> str:
 
 
 def day_detail(state: str, days: Sequence[ReportDay], totals: ReportTotals | None) -> str:
-    """Which days are missing (`1 to 3`), or what lies outside the month (`3 rows, 12.50 usd`); nothing for other states."""
+    """Which days are missing (`1 to 3`), or what is outside the month (`3 rows, 12.50 usd`); nothing for other states."""
     if state == "missing":
-        return runs(days) + (", or not readable" if totals is None or totals["amount"] is None else "")
+        return runs(days) + (", or unreadable" if totals is None or totals["amount"] is None else "")
     if state != "outside":
         return ""
     amounts = [Decimal(day["amount"]) for day in days if day["amount"] is not None]
     text = number(sum(day["rows"] for day in days), "row")
     if len(amounts) == len(days) and totals is not None and totals["currency"]:
-        text += f", {cents(str(sum(amounts)))} {totals['currency']}"
+        text += f", {amount(str(sum(amounts)), totals['currency'])}"
     return text
 
 

@@ -28,7 +28,8 @@ def comparison(one: ReportFile) -> Iterator[str]:
     tables = (("day", accepted_days, days), ("project", accepted_projects, projects))
     found = [line for title, old, new in tables for line in _table(title, old, new)]
     if found:
-        yield f"  Accepted by {before['destination']} on {before['finished'][:10]}, and now ({before['currency']}):"
+        accepted = f"Accepted by {before['destination']} on {before['finished'][:10]}"
+        yield f"  {accepted}, compared with this file ({before['currency']}):"
         yield from found
 
 
@@ -38,7 +39,7 @@ def _table(title: str, old: Mapping[str, Decimal], new: Mapping[str, Decimal]) -
     if not any(new.get(name, Decimal(0)) < old[name] or name not in new for name in old):
         return
     width = max(len(name) for name in (*differing, title))
-    yield f"    {title:<{width}}  {'accepted':>14}  {'now':>14}  {'difference':>14}"
+    yield f"    {title:<{width}}  {'accepted':>14}  {'this file':>14}  {'difference':>14}"
     for name in differing[:LINES]:
         yield f"    {name or '(none)':<{width}}  {_sum(old, name):>14}  {_sum(new, name):>14}  {_difference(old, new, name):>14}"
     rest, same = len(differing) - LINES, len(names) - len(differing)
@@ -48,7 +49,7 @@ def _table(title: str, old: Mapping[str, Decimal], new: Mapping[str, Decimal]) -
 
 def _rest(rest: int, same: int, title: str) -> Sequence[str]:
     parts = [f"{rest} more {title}{'s' if rest != 1 else ''} differ{'s' if rest == 1 else ''}"] if rest > 0 else []
-    return [*parts, *([f"{same} {title}{'s are' if same != 1 else ' is'} equal"] if same else [])]
+    return [*parts, *([f"{same} {title}{'s are' if same != 1 else ' is'} unchanged"] if same else [])]
 
 
 def _sum(amounts: Mapping[str, Decimal], name: str) -> str:

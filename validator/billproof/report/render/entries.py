@@ -1,7 +1,7 @@
-"""A report as a list of faults, for the formats that show one after another: the gravest first, each with a fingerprint.
+"""A report as a list of findings, for the formats that show one after another: the gravest first, each with a fingerprint.
 
 What is unproved comes before every error, and the first finding of every rule before the second of any, so that a format
-that may show only a few shows something of everything. Rules that somebody signed for are left out.
+that may show only a few shows something of everything. Waived rules are left out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STANDARD_INPUT = "standard-input"
 
 
 class Entry(Record):
-    """A fault at a place: a finding of a rule, or (`rule` is UNPROVED) the reason why nothing is known."""
+    """A finding of a rule at its place, or (`rule` is UNPROVED) the reason why a file or the run could not be fully checked."""
 
     weight: Weight
     path: str
@@ -42,7 +42,7 @@ class Entry(Record):
 
 
 def entries(report: Report) -> list[Entry]:
-    """Every fault that the report holds, in order. A fingerprint stays when rows are added elsewhere; no two are equal."""
+    """Every finding that the report has, in order. A fingerprint stays when rows are added elsewhere; no two are equal."""
     found = [(0, entry) for entry in _unproved(report)]
     for one in report["files"]:
         for outcome in phrases.failed(one):
@@ -61,7 +61,7 @@ def _unproved(report: Report) -> Iterator[Entry]:
     for reason, text in phrases.unproved(report):
         path = _configuration(report) if reason["file"] is None else source_path(reason["file"])
         mark = f"{reason['code']} {reason['rule']}"
-        yield Entry("unproved", path, UNPROVED, "nothing-known", f"Not proved: {text}", fingerprint=mark)
+        yield Entry("unproved", path, UNPROVED, "nothing-known", f"Not fully checked: {text}", fingerprint=mark)
 
 
 def _entry(one: ReportFile, outcome: ReportOutcome, finding: ReportFinding, fix: str) -> Entry:
@@ -74,12 +74,12 @@ def _entry(one: ReportFile, outcome: ReportOutcome, finding: ReportFinding, fix:
 
 
 def source_path(path: str) -> str:
-    """A path as code hosts want it, without `./` and `a/../`; standard input has a name."""
+    """A path as code hosts expect it, without `./` and `a/../`; standard input has a name."""
     return STANDARD_INPUT if path == "-" else posixpath.normpath(path)
 
 
 def _configuration(report: Report) -> str:
-    """Where a run without a file is put right."""
+    """Where a run without a file can be fixed."""
     config = report["settings"]["config"]
     return source_path(config["path"]) if config else "billproof.yaml"
 
@@ -94,7 +94,7 @@ def with_rest(found: Sequence[Entry], report: Report, limit: int) -> list[Entry]
     if more:
         weight = next(iter(more))
         path = next(entry.path for entry in found if entry.weight == weight)
-        text = f"{and_more(more)}; --max-findings says how many places of each rule are kept"
+        text = f"{and_more(more)}; --max-findings sets how many findings each rule lists"
         shown.append(Entry(weight, path, MORE, "not-listed", text, fingerprint=f"{_digest(MORE)}:1"))
     return shown
 
@@ -111,7 +111,7 @@ def capped(
 
 
 def _left_out(report: Report, shown: Sequence[Entry], weights: Sequence[Weight]) -> dict[Weight, int]:
-    """How many faults there are beside those shown, gravest first; true where the report keeps only the first places."""
+    """How many findings are not among those shown, gravest first; complete even where the report lists only the first."""
     cap = report["settings"]["max_findings"]["value"]
     total: Counter[Weight] = Counter(entry.weight for entry in _unproved(report))
     for one in report["files"]:

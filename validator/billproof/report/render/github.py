@@ -1,6 +1,6 @@
 """For the log of a GitHub Actions job: the text, then annotations (docs.github.com, "Workflow commands").
 
-GitHub shows ten errors, ten warnings and ten notices of a step and drops the rest without a word, so the tenth says how many
+GitHub shows ten errors, ten warnings and ten notices of a step and drops the rest silently, so the tenth says how many
 more there are. Values are escaped as actions/toolkit does (packages/core/src/command.ts).
 """
 
@@ -21,7 +21,7 @@ _COMMANDS: dict[str, tuple[Weight, ...]] = {"error": ("unproved", "error"), "war
 
 
 def render_github(report: Report) -> str:
-    """The report as text, and each fault that fits as a workflow command on a line of its own."""
+    """The report as text, and each finding that fits as a workflow command on a line of its own."""
     found = entries(report)
     return render_text(report) + "".join(line for command in _COMMANDS for line in _annotations(command, found, report))
 

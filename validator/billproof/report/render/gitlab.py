@@ -1,7 +1,7 @@
-"""GitLab's Code Quality report: an array of faults with a fingerprint and a severity (docs.gitlab.com, "Code Quality").
+"""GitLab's Code Quality report: an array of issues with a fingerprint and a severity (docs.gitlab.com, "Code Quality").
 
-GitLab wants no byte order mark, paths from the repository's root, and no fingerprint twice; a page of 5,000 faults helps nobody,
-so the last one says how many more there are.
+GitLab expects no byte order mark, paths from the repository's root, and no fingerprint twice. Nobody reads more than 5,000
+issues, so the last one says how many more there are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SEVERITIES: dict[Weight, str] = {"unproved": "blocker", "error": "major", "warn
 
 
 def render_gitlab(report: Report) -> str:
-    """The faults as JSON; `[]` for a pass without any. What is unproved is a blocker."""
+    """The findings as JSON; `[]` for a pass without any. What is unproved is a blocker."""
     issues = [_issue(entry) for entry in with_rest(entries(report), report, LIMIT)]
     return json.dumps(issues, indent=2, ensure_ascii=False) + "\n"
 

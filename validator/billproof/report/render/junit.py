@@ -1,7 +1,7 @@
 """JUnit's XML in the dialect that CI systems read (github.com/testmoapp/junitxml): a case for each rule and file.
 
-A rule that fails its file is a failure; a warning that does not is passed and says so. What could not look is skipped with
-its reason, and what broke down is an error. A file about which nothing is known has one more case, an error, and so has a
+A rule that fails its file is a failure; a warning that does not is passed and says so. What was not evaluated is skipped with
+its reason, and what crashed is an error. A file that could not be fully checked has one more case, an error, and so has a
 run without any file. GitLab shows the text of an element and Jenkins its attribute, so the message stands in both; GitLab
 keeps only the first of two cases with one name, so no two have the same.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from billproof.report.render import phrases
+from billproof.report.render import phrases, verdicts
 from billproof.report.render.entries import source_path
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PLACES = 20
 
-# What XML 1.0 cannot hold, not even escaped.
+# What XML 1.0 cannot contain, not even escaped.
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -65,18 +65,18 @@ def _cases(one: ReportFile, report: Report) -> Iterator[Element]:
         if outcome["state"] == "failed":
             _tell_failure(case, outcome, one, report)
         elif outcome["state"] == "waived":
-            _tell(case, "system-out", phrases.signature(outcome))
+            _tell(case, "system-out", phrases.waived_by(outcome))
         elif outcome["state"] == "crashed":
-            _tell(case, "error", phrases.unspoken(outcome), type="crashed")
+            _tell(case, "error", phrases.why_not_evaluated(outcome), type="crashed")
         elif outcome["state"] != "passed":
-            _tell(case, "skipped", phrases.unspoken(outcome))
+            _tell(case, "skipped", phrases.why_not_evaluated(outcome))
         yield case
 
 
 def _unproved(path: str | None, report: Report) -> Element:
     case = Element("testcase", name="UNPROVED")
     texts = [text for reason, text in phrases.unproved(report) if reason["file"] == path]
-    _tell(case, "error", "\n".join(texts + [phrases.NO_FILE] * (path is None)), type="unproved")
+    _tell(case, "error", "\n".join(texts + [verdicts.NO_FILE] * (path is None)), type="unproved")
     return case
 
 
@@ -87,14 +87,14 @@ def _tell_failure(case: Element, outcome: ReportOutcome, one: ReportFile, report
     lines = [f"{outcome['level']}: {phrases.with_reason(phrases.first_message(outcome), outcome)}"]
     lines += [f"{phrases.place(one['path'], finding)}  {phrases.description(finding)}" for finding in findings[:PLACES]]
     if len(findings) > PLACES:
-        lines.append(f"and {len(findings) - PLACES:,} more places")
+        lines.append(f"and {len(findings) - PLACES:,} more findings")
     lines.append(f"What to do: {phrases.fix_of(outcome, one, report)}")
     kind = "failure" if phrases.stops(outcome, report) else "system-out"
     _tell(case, kind, "\n".join(lines), **({"type": outcome["level"]} if kind == "failure" else {}))
 
 
 def _tell(case: Element, kind: str, text: str, **attributes: str) -> None:
-    """What became of a case: its first line as the message, and all of it as text."""
+    """The outcome of a case: its first line as the message, and all of it as text."""
     if kind != "system-out":
         attributes["message"] = _xml(text.partition("\n")[0])
     SubElement(case, kind, attributes).text = _xml(text)

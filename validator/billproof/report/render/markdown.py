@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from billproof.report.render import phrases
+from billproof.report.render import phrases, verdicts
 from billproof.report.render.calendar import calendar
 from billproof.report.render.escaping import escaped, fenced
 
@@ -22,9 +22,9 @@ _VERDICTS = ("unproved", "fail", "pass")
 
 
 def render_markdown(report: Report) -> str:
-    """The report as Markdown; text of the file stands in it as text, whatever it looks like."""
+    """The report as Markdown; text of the file remains text, whatever it looks like."""
     if not report["files"]:
-        return f"## UNPROVED: {escaped(report['reasons'][0]['text'])}\n\n{escaped(phrases.NO_FILE)}\n"
+        return f"## UNPROVED: {escaped(report['reasons'][0]['text'])}\n\n{escaped(verdicts.NO_FILE)}\n"
     files = sorted(report["files"], key=lambda one: _VERDICTS.index(one["verdict"]))
     overview = "\n".join(_overview(files, report)) if len(files) > 1 else _heading(files[0], report)
     details = ["\n".join(_file(one, report)).strip("\n") for one in files]
@@ -32,10 +32,11 @@ def render_markdown(report: Report) -> str:
         details = [f"{_heading(one, report)}\n\n{text}" for one, text in zip(files, details, strict=True)]
     shown = _fitting(details, ROOM // 2)
     if len(shown) < len(details):
-        shown.append(f"and {phrases.number(len(details) - len(shown), 'file')} more, for which there is no room here")
+        more = phrases.number(len(details) - len(shown), "more file")
+        shown.append(f"and {more}, left out to stay below GitHub's limit for a summary")
     if any(one["verdict"] == "pass" for one in files):
-        shown += [f"No file can show {escaped(text[0].lower() + text[1:])}" for text in report["does_not_prove"]]
-    return "\n\n".join((overview, *shown, *map(escaped, phrases.ending(report)))) + "\n"
+        shown += map(escaped, verdicts.limits(report))
+    return "\n\n".join((overview, *shown, *map(escaped, verdicts.ending(report)))) + "\n"
 
 
 def _fitting(parts: Sequence[str], room: int) -> list[str]:
@@ -45,18 +46,18 @@ def _fitting(parts: Sequence[str], room: int) -> list[str]:
 
 
 def _heading(one: ReportFile, report: Report) -> str:
-    return f"## {escaped(phrases.headline(one, report).replace('  ', ': ', 1))}"
+    return f"## {escaped(verdicts.headline(one, report).replace('  ', ': ', 1))}"
 
 
 def _overview(files: Sequence[ReportFile], report: Report) -> Iterator[str]:
-    yield f"# {report['verdict'].upper()}: {escaped(phrases.verdicts(report))}"
+    yield f"# {report['verdict'].upper()}: {escaped(verdicts.tally(report))}"
     yield ""
     yield "| File | Verdict | Month | Total |"
     yield "|---|---|---|---:|"
     rows = []
     for one in files:
         totals = one["totals"] or {"amount": None, "currency": None}
-        amount = f"{phrases.cents(totals['amount'])} {totals['currency'] or ''}".strip()
+        amount = phrases.amount(totals["amount"], totals["currency"])
         rows.append(_row(one["path"], one["verdict"].upper(), one["month"]["value"] or "", amount))
     shown = _fitting(rows, ROOM // 2)
     yield from shown
@@ -68,7 +69,7 @@ def _file(one: ReportFile, report: Report) -> Iterator[str]:
     if one.get("error"):
         yield from ("", f"**Why:** {escaped(one['error'])}")
         return
-    for text in phrases.concessions(one, report):
+    for text in verdicts.concessions(one, report):
         yield from ("", f"**{escaped(text)}**")
     if one.get("diagnosis"):
         yield from ("", f"**Cause:** {escaped(one['diagnosis']['cause'])}")
@@ -79,23 +80,23 @@ def _file(one: ReportFile, report: Report) -> Iterator[str]:
     if days:
         yield from ("", *fenced("\n".join(days)))
     yield from _rules(one)
-    yield from ("", escaped(phrases.counts(one)))
+    yield from ("", escaped(verdicts.counts(one)))
     yield from ("", "| | |", "|---|---|")
-    yield from (_row(label, text) for label, text in phrases.facts(one))
+    yield from (_row(label, text) for label, text in verdicts.facts(one))
 
 
 def _rules(one: ReportFile) -> Iterator[str]:
-    """The rules that failed, each with its first place, then those that were signed for, lack a setting or broke down."""
+    """The rules that failed, each with its first place, then those that were waived, not run or crashed."""
     rows = []
-    for outcome in phrases.by_level(phrases.failed(one)):
+    for outcome in phrases.failed_by_level(one):
         places = [phrases.place(one["name"], finding) for finding in outcome["findings"][:1] if finding["line"] is not None]
         found = phrases.with_reason(phrases.first_message(outcome), outcome)
         rows.append(_row(_rule(outcome), outcome["level"], found, *(places or [""])))
     for outcome in one["outcomes"]:
         if outcome["state"] == "waived":
-            rows.append(_row(_rule(outcome), "", phrases.signature(outcome), ""))
+            rows.append(_row(_rule(outcome), "", phrases.waived_by(outcome), ""))
         elif outcome["state"] in ("not_run", "crashed"):
-            rows.append(_row(_rule(outcome), "", phrases.unspoken(outcome), ""))
+            rows.append(_row(_rule(outcome), "", phrases.why_not_evaluated(outcome), ""))
     if rows:
         yield from ("", "| Rule | Level | Found | Where |", "|---|---|---|---|", *rows)
 

@@ -1,9 +1,9 @@
 """SARIF 2.1.0 as GitHub's code scanning takes it (docs.github.com, "SARIF support for code scanning").
 
-GitHub makes an open alert of every result, also of one that passed or is suppressed, so only failures are results. It closes
-the alerts that a new upload no longer has, so what is unproved is a result, too, beside `executionSuccessful: false`, which
-GitHub does not show. It knows alerts again by `primaryLocationLineHash`, refuses a run of more than 25,000 results and shows
-5,000, and wants a region for each.
+GitHub makes an open alert of every result, even one that passed or is suppressed, so only failures are results. It closes
+the alerts that a new upload no longer has, so what is unproved is also a result, next to `executionSuccessful: false`, which
+GitHub does not show. It recognizes alerts by `primaryLocationLineHash`, refuses a run of more than 25,000 results and shows
+5,000, and requires a region for each.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ _PRIORITIES = {"error": "error", "warning": "warning", "note": "recommendation"}
 _OWN_RULES: tuple[ReportRule, ...] = (
     {
         "id": UNPROVED, "name": "nothing-known", "level": "error", "shipped_level": "error", "waivable": False, "refs": [],
-        "asserts": "Every file was read to its last byte and every rule ran.",
-        "why": "A file about which nothing is known has not passed.", "fix": "Do what the message says, then run it again.",
+        "asserts": "Every file was read to its last byte, and every rule was evaluated.",
+        "why": "A file that could not be fully checked has not passed.",
+        "fix": "Do what the message says, then run billproof again.",
     },
     {
         "id": MORE, "name": "not-listed", "level": "note", "shipped_level": "note", "waivable": False, "refs": [],
-        "asserts": "Every fault is listed.",
-        "why": "GitHub shows at most 5,000 alerts, and a report keeps the first places of each rule.",
-        "fix": "Mend what is listed, then run it again; the counts of the report are true.",
+        "asserts": "Every finding is listed.",
+        "why": "GitHub shows at most 5,000 alerts, and a report lists the first findings of each rule.",
+        "fix": "Fix what is listed, then run billproof again. The counts in the report are complete.",
     },
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ from billproof.report.render.html.elements import Element, Node, element, write
 from billproof.report.render.html.file import beside_the_verdict, file_sections, section
 from billproof.report.render.html.index import anchor, index
 from billproof.report.render.html.words import stamp
-from billproof.report.render.phrases import headline, verdicts
+from billproof.report.render.verdicts import headline, tally
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile
@@ -45,7 +45,7 @@ def _verdict(report: Report) -> tuple[str, str]:
     word = report["verdict"].upper()
     if not files:
         return word, report["reasons"][0]["text"]
-    return word, verdicts(report)
+    return word, tally(report)
 
 
 def _body(report: Report) -> Element:

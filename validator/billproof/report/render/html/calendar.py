@@ -1,4 +1,4 @@
-"""The months of a file: a calendar with what each day holds, and beside it the spend per day as columns."""
+"""The months of a file: a calendar with what each day holds, and next to it the spend per day as columns."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from billproof.model.values import month_name
 from billproof.report.render.calendar import day_detail
 from billproof.report.render.html.elements import Element, Node, element
-from billproof.report.render.html.words import amount, day_state
-from billproof.report.render.phrases import cents, number
+from billproof.report.render.html.words import day_state
+from billproof.report.render.phrases import amount, in_cents, number
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportDay, ReportFile, ReportTotals
@@ -66,7 +66,7 @@ def _cell(day: date, named: dict[date, ReportDay], month: str) -> Element:
         return element("td", element("span", str(day.day), class_="day") if of_month else None, class_="none")
     state = day_state(found)
     known = found["amount"] is not None and found["state"] in ("charged", "outside")
-    text = cents(found["amount"]) if known else state.word
+    text = in_cents(found["amount"]) if known else state.word
     return element(
         "td", element("span", str(day.day), class_="day"),
         element("span", state.sign, class_="sign", aria_hidden="true") if state.sign else None, " ",
@@ -113,7 +113,7 @@ def _chart(month: str, days: Sequence[ReportDay], scale: tuple[Decimal, Decimal]
 
 
 def _down(value: Decimal, scale: tuple[Decimal, Decimal]) -> Decimal:
-    """How far down an amount stands."""
+    """How far down an amount is."""
     low, high = scale
     return (_FLOOR - (value - low) / (high - low) * (_FLOOR - _TOP)).quantize(Decimal("0.1"))
 
@@ -151,7 +151,7 @@ def _column(day: ReportDay, scale: tuple[Decimal, Decimal]) -> Element:
     value = Decimal(day["amount"])
     top, foot = sorted((_down(value, scale), _down(Decimal(0), scale)))
     return element(
-        "rect", element("title", f"{day['date']}: {cents(day['amount'])}"), x=f"{left + _SLOT / 8:.2f}%", y=str(top),
+        "rect", element("title", f"{day['date']}: {in_cents(day['amount'])}"), x=f"{left + _SLOT / 8:.2f}%", y=str(top),
         width=f"{_SLOT * 3 / 4:.2f}%", height=str(max(foot - top, Decimal("0.5"))),
         class_="below" if value < 0 else state.kind,
     )  # fmt: skip
@@ -164,7 +164,7 @@ def _day_numbers() -> Iterator[Element]:
 
 
 def _exactly(days: Sequence[ReportDay], currency: str | None) -> Element:
-    """Every day with its exact amount, folded: for reconciling, and for who cannot see the chart."""
+    """Every day with its exact amount, folded: for reconciling, and for anyone who cannot see the chart."""
     lines = [
         element(
             "tr", element("th", day["date"], scope="row"), element("td", day_state(day).word),
@@ -178,4 +178,4 @@ def _exactly(days: Sequence[ReportDay], currency: str | None) -> Element:
         element("th", f"Amount{f', {currency}' if currency else ''}", scope="col", class_="figure"),
     )  # fmt: skip
     table = element("table", element("thead", head), element("tbody", *lines))
-    return element("details", element("summary", "Every day with its exact amount"), table, class_="on-screen")
+    return element("details", element("summary", "Exact amount per day"), table, class_="on-screen")

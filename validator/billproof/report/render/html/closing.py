@@ -1,4 +1,4 @@
-"""The end of the page: digests, what is proved and what no file can prove, and how the run was made."""
+"""The end of the page: digests, what the report proves and what a file cannot prove, and how the run was made."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from billproof.report.render.html.elements import Element, element
-from billproof.report.render.html.file import section
-from billproof.report.render.phrases import would_be_uploaded
+from billproof.report.render.html.file import key, section
+from billproof.report.render.verdicts import ready_to_upload
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
@@ -19,18 +19,18 @@ Setting = Literal[
 
 _SETTINGS: dict[Setting, str] = {
     "ruleset": "Rule set", "organization": "Organization", "month": "Month", "month_to_date": "Month to date",
-    "as_of": "Judged as of", "expect_total": "Expected total", "fail_on": "Lowest failing level", "policy": "Policy",
-    "max_findings": "Findings kept a rule", "second_opinion": "Second opinion",
+    "as_of": "As of", "expect_total": "Expected total", "fail_on": "Fail on", "policy": "Policy",
+    "max_findings": "Findings kept per rule", "second_opinion": "Second opinion",
 }  # fmt: skip
 
 
 def closing(report: Report) -> Iterator[Element]:
-    """The sections that speak of the whole run. What differs from run to run stands in the last one alone."""
+    """The sections about the whole run. What differs from run to run is in the last one alone."""
     yield section("Digests", [_digests(report)], "h2", "digests")
-    for title, texts in (("Proved", report["proves"]), ("What no file can prove", report["does_not_prove"])):
+    for title, texts in (("What this proves", report["proves"]), ("What a file cannot prove", report["does_not_prove"])):
         if texts:
             items = element("ul", *(element("li", text) for text in texts))
-            yield section(title, [items], "h2", title.lower().replace(" ", "-"))
+            yield section(title, [items], "h2", key(title))
     yield section("Settings", [_settings(report)], "h2", "settings")
     yield section("Run", [_run(report)], "h2", "run")
 
@@ -43,7 +43,7 @@ def _digests(report: Report) -> Element:
         lines.append((config["path"], "configuration", config["sha256"]))
     lines.append((report["schema"], "result: the report without the section Run", report["result_sha256"]))
     return element(
-        "table", element("thead", element("tr", *(element("th", title, scope="col") for title in ("Of", "What", "SHA-256")))),
+        "table", element("thead", element("tr", *(element("th", title, scope="col") for title in ("Item", "Type", "SHA-256")))),
         element("tbody", *(
             element("tr", element("th", element("bdi", of), scope="row"), element("td", what),
                     element("td", element("code", digest, class_="digest")))
@@ -54,12 +54,12 @@ def _digests(report: Report) -> Element:
 
 def _settings(report: Report) -> Element:
     lines = []
-    for key, name in _SETTINGS.items():
-        setting = report["settings"][key]
+    for setting_key, name in _SETTINGS.items():
+        setting = report["settings"][setting_key]
         value, source = setting["value"], setting["source"]
         if value is not None:
             lines.append((name, ("no", "yes")[value] if isinstance(value, bool) else str(value), source))
-    lines.append(("Would be uploaded", would_be_uploaded(report), "this report"))
+    lines.append(("Ready to upload", ready_to_upload(report), "this report"))
     return element(
         "table", element("thead", element("tr", *(element("th", title, scope="col") for title in ("Setting", "Value", "From")))),
         element("tbody", *(
@@ -71,7 +71,7 @@ def _settings(report: Report) -> Element:
 
 def _run(report: Report) -> Element:
     run = report["run"]
-    facts = [("Started", run["started"]), ("Finished", run["finished"]), ("Judged as of", run["as_of"])]
+    facts = [("Started", run["started"]), ("Finished", run["finished"]), ("As of", run["as_of"])]
     if run["host"]:
         facts.append(("Machine", f"{run['host']['name']}, {run['host']['system']}, Python {run['host']['python']}"))
     ci = run["ci"]

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billproof.report.render.html.elements import Element, element
-from billproof.report.render.html.words import amount, cell, total
-from billproof.report.render.phrases import cents, number
+from billproof.report.render.html.words import cell, total
+from billproof.report.render.phrases import amount, in_cents, number
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportGroup, ReportTotals
@@ -33,10 +33,8 @@ def groups(title: str, noun: str, found: Sequence[ReportGroup], totals: ReportTo
         return element("div", first, class_="groups")
     together = amount(total(map(_value, rest)), currency)
     more = len(rest) - len(found[TOP:]) + sum(_how_many(one) for one in found[TOP:])
-    summary = element("summary", f"{number(more, f'more {noun}')}, {together} together")
-    return element(
-        "div", first, element("details", summary, _table(f"{title}, the others", lines[FIRST:], currency)), class_="groups"
-    )
+    summary = element("summary", f"{number(more, f'more {noun}')}, {together} in total")
+    return element("div", first, element("details", summary, _table(f"Other {noun}s", lines[FIRST:], currency)), class_="groups")
 
 
 def _value(group: ReportGroup) -> Decimal:
@@ -64,7 +62,7 @@ def _line(one: ReportGroup, noun: str, largest: Decimal, whole: Decimal) -> Elem
     share = f"{value / whole * 100:.1f} %" if whole else "–"
     return element(
         "tr", element("th", *_name(one, noun), bar, scope="row"),
-        element("td", cents(one["amount"]), class_="figure"), element("td", share, class_="figure"),
+        element("td", in_cents(one["amount"]), class_="figure"), element("td", share, class_="figure"),
     )  # fmt: skip
 
 

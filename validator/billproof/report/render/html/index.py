@@ -10,7 +10,7 @@ from billproof.model.record import Record
 from billproof.model.values import month_name
 from billproof.report.render.html.elements import Element, Node, element
 from billproof.report.render.html.words import cell, stamp, total
-from billproof.report.render.phrases import cents, failed
+from billproof.report.render.phrases import failed, in_cents
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportFile, ReportTotals
@@ -39,7 +39,7 @@ def index(files: Sequence[ReportFile]) -> Iterator[Element]:
     placed = [entry for number, file in enumerate(files, 1) if (entry := _placed(number, file))]
     for currency in sorted({entry.currency for entry in placed}):
         yield _matrix([entry for entry in placed if entry.currency == currency], currency)
-    head = (element("th", title, scope="col") for title in ("Verdict", "File", "Month", "Rules that found something"))
+    head = (element("th", title, scope="col") for title in ("Verdict", "File", "Month", "Rules with findings"))
     lines = [
         element(
             "tr", element("td", stamp(file["verdict"])),
@@ -80,9 +80,9 @@ def _matrix(files: Sequence[Placed], currency: str) -> Element:
     ]
     sums = [_sum([entry for entry in files if entry.organization == name]) for name in organizations]
     if len(organizations) > 1:
-        head.append(element("th", "Together", scope="col", class_="figure"))
+        head.append(element("th", "Total", scope="col", class_="figure"))
         sums.append(_sum(files))
-    foot = element("tr", element("th", "Together", scope="row"), *sums)
+    foot = element("tr", element("th", "Total", scope="row"), *sums)
     title = f"Totals by month and organization{f', {currency}' if currency else ''}"
     table = element(
         "table", element("caption", title),
@@ -104,7 +104,7 @@ def _cell(files: Sequence[Placed]) -> Iterator[Node]:
     if not files:
         yield element("span", NO_CELL, class_="quiet")
     for entry in files:
-        link = element("a", cents(entry.amount), href=f"#{anchor(entry.number)}")
+        link = element("a", in_cents(entry.amount), href=f"#{anchor(entry.number)}")
         yield element("div", link, " ", stamp(entry.file["verdict"]))
 
 
@@ -114,7 +114,7 @@ def _sum(files: Sequence[Placed]) -> Element:
     It is unknown if a file's is, and there is none where two of them are of one month and organization.
     """
     known = [Decimal(entry.amount) for entry in files if entry.amount is not None]
-    text = cents(total(known) if len(known) == len(files) else None)
+    text = in_cents(total(known) if len(known) == len(files) else None)
     if len({(entry.month, entry.organization) for entry in files}) < len(files):
         text = "not summed"
     verdicts = {entry.file["verdict"] for entry in files}

@@ -1,4 +1,4 @@
-"""What the rules found: those that fail with their places, those that somebody signed for, and then all of them."""
+"""What the rules found: those that failed with their findings, those that were waived, and then all of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from billproof.report.render.html.elements import Element, Node, element
-from billproof.report.render.html.words import State, cell, looked_at, state_of
-from billproof.report.render.phrases import by_level, counts, failed, number, signature, what_to_do
+from billproof.report.render.html.words import State, cell, evaluated, state_of
+from billproof.report.render.phrases import failed_by_level, in_state, number, skipped, waived_by, what_to_do
+from billproof.report.render.verdicts import counts
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportFinding, ReportOutcome
@@ -18,21 +19,20 @@ FIRST = 5
 NAMED = 12
 _WORDS: tuple[tuple[Cell, str], ...] = (("line", "line "), ("column", "column "), ("value", "found "), ("expected", "expected "))
 _PLACE: tuple[tuple[str, Cell], ...] = (
-    ("Line", "line"), ("Column", "column"), ("Found", "value"), ("Expected", "expected"), ("What", "message"),
+    ("Line", "line"), ("Column", "column"), ("Found", "value"), ("Expected", "expected"), ("Message", "message"),
 )  # fmt: skip
 
 
 def found(one: ReportFile, report: Report, heading: str) -> Iterator[Node]:
-    """An entry for each rule that failed, errors first, and for each that was signed for."""
+    """An entry for each rule that failed, errors first, and for each that was waived."""
     fixes = {rule["id"]: rule["fix"] for rule in report["ruleset"]["rules"]}
     said = one.get("diagnosis", {}).get("rules", ())
     leading = what_to_do(one, report)
-    for outcome in by_level(failed(one)):
+    for outcome in failed_by_level(one):
         fix = fixes[outcome["rule"]]
         yield _entry(outcome, heading, None if outcome["rule"] in said or fix == leading else fix)
-    for outcome in one["outcomes"]:
-        if outcome["state"] == "waived":
-            yield _entry(outcome, heading, None)
+    for outcome in in_state(one, "waived"):
+        yield _entry(outcome, heading, None)
 
 
 def _entry(outcome: ReportOutcome, heading: str, fix: str | None) -> Element:
@@ -42,7 +42,7 @@ def _entry(outcome: ReportOutcome, heading: str, fix: str | None) -> Element:
         element("small", f" {number(outcome['violations'], outcome['unit'])}", class_="quiet"),
     )  # fmt: skip
     return element(
-        "article", title, _signature(outcome), element("p", outcome["reason"]) if outcome.get("reason") else None,
+        "article", title, _waiver(outcome), element("p", outcome["reason"]) if outcome.get("reason") else None,
         *_places(outcome), element("p", element("strong", "What to do "), fix) if fix else None,
         class_=f"finding {state.kind}",
     )  # fmt: skip
@@ -52,11 +52,11 @@ def _mark(state: State) -> Element:
     return element("span", element("span", state.sign, aria_hidden="true"), f" {state.word}", class_=f"mark {state.kind}")
 
 
-def _signature(outcome: ReportOutcome) -> Element | None:
+def _waiver(outcome: ReportOutcome) -> Element | None:
     waiver = outcome.get("waiver")
     if waiver is None:
         return None
-    text = signature(outcome)
+    text = waived_by(outcome)
     if "approved_by" in waiver:
         text += f"; approved by {waiver['approved_by']}"
     if "reference" in waiver:
@@ -65,7 +65,7 @@ def _signature(outcome: ReportOutcome) -> Element | None:
 
 
 def _places(outcome: ReportOutcome) -> Iterator[Node]:
-    """What all findings share is said once; what differs stands in a table, or as a list if there are no lines to name."""
+    """What all findings share is said once; what differs is in a table, or in a list if there are no lines to name."""
     findings = outcome["findings"]
     differing = [(title, name) for title, name in _PLACE if any(one[name] != findings[0][name] for one in findings)]
     if findings:
@@ -76,7 +76,7 @@ def _places(outcome: ReportOutcome) -> Iterator[Node]:
         yield from _folded([_place(one, differing) for one in findings], lambda lines: _table(differing, lines))
     if 1 < len(findings) < outcome["violations"]:
         total = number(outcome["violations"], outcome["unit"])
-        yield element("p", f"{len(findings):,} places are kept here; all {total} were counted.", class_="quiet")
+        yield element("p", f"Showing {len(findings):,} findings; {total} in all.", class_="quiet")
 
 
 def _shared(finding: ReportFinding, names: Sequence[Cell]) -> Iterator[Element]:
@@ -120,18 +120,13 @@ def _said(finding: ReportFinding, name: Cell) -> Iterator[Node]:
         yield f", also {', '.join(others)}" if others else ""
 
 
-def not_judged(one: ReportFile) -> Iterator[Node]:
-    """The rules that said nothing because of a missing setting, a breakdown, or another rule's fault."""
+def not_evaluated(one: ReportFile) -> Iterator[Node]:
+    """The rules that said nothing: not run because a setting is missing, crashed, or skipped because another rule failed."""
     items = [
         element("li", element("code", outcome["rule"]), f" {outcome['name']} ", _mark(state_of(outcome)), f" {outcome['reason']}")
-        for outcome in one["outcomes"]
-        if outcome["state"] in ("not_run", "crashed")
+        for outcome in in_state(one, "not_run", "crashed")
     ]
-    unseen = [outcome for outcome in one["outcomes"] if outcome["state"] == "blocked"]
-    for cause in sorted({outcome["blocked_by"] for outcome in unseen}):
-        names = [f"{outcome['rule']} {outcome['name']}" for outcome in unseen if outcome["blocked_by"] == cause]
-        named = f": {', '.join(names)}" if len(names) <= NAMED else ""
-        items.append(element("li", f"{number(len(names), 'rule')} could not look because of {cause}{named}"))
+    items += [element("li", text) for text in skipped(one, NAMED)]
     if items:
         yield element("ul", *items)
 
@@ -157,9 +152,9 @@ def _detail(outcome: ReportOutcome) -> Element | None:
     if outcome["state"] in ("failed", "waived"):
         text = number(outcome["violations"], outcome["unit"])
     elif outcome["state"] == "passed":
-        text = looked_at(outcome)
+        text = evaluated(outcome)
     elif outcome["state"] == "blocked":
-        text = f"because of {outcome['blocked_by']}"
+        text = f"because {outcome['blocked_by']} failed"
     else:
         text = outcome["reason"]
     return element("small", text)

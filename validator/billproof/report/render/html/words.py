@@ -1,4 +1,4 @@
-"""States in plain words, each with a sign: none is told by colour alone."""
+"""States in plain words, each with a sign: none is shown by color alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from billproof.model.record import Record
 from billproof.model.values import EXACT, money
 from billproof.report.render.html.elements import Element, element
-from billproof.report.render.phrases import cents, number
+from billproof.report.render.phrases import number
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportDay, ReportOutcome
 
 
 class State(Record):
-    """How something stands: the class that colours it, a sign, and the word."""
+    """The state of something: the class that colors it, a sign, and the word."""
 
     kind: str
     sign: str
@@ -30,12 +30,12 @@ _VERDICTS = {
 _FAILED = {"error": State("bad", "✗", "failed"), "warning": State("doubt", "!", "warning"), "note": State("plain", "i", "note")}
 _STATES = {
     "passed": State("good", "✓", "passed"),
-    "waived": State("doubt", "✎", "signed for"),
-    "not_applicable": State("plain", "·", "had nothing to look at"),
-    "not_run": State("doubt", "?", "could not run"),
-    "blocked": State("doubt", "?", "could not look"),
-    "crashed": State("bad", "✗", "broke down"),
-    "off": State("doubt", "–", "switched off"),
+    "waived": State("doubt", "✎", "waived"),
+    "not_applicable": State("plain", "·", "not applicable"),
+    "not_run": State("doubt", "?", "not run"),
+    "blocked": State("doubt", "?", "skipped"),
+    "crashed": State("bad", "✗", "crashed"),
+    "off": State("doubt", "–", "disabled"),
 }
 _DAYS = {
     "charged": State("charged", "", "charges"),
@@ -54,24 +54,19 @@ def stamp(verdict: str, tag: str = "span") -> Element:
 
 
 def state_of(outcome: ReportOutcome) -> State:
-    """How a rule's outcome stands, in plain words."""
+    """The state of a rule's outcome."""
     return _FAILED[outcome["level"]] if outcome["state"] == "failed" else _STATES[outcome["state"]]
 
 
 def day_state(day: ReportDay) -> State:
-    """How a day of the calendar stands."""
+    """The state of a day of the calendar."""
     return _DAYS[day["state"]]
 
 
-def looked_at(outcome: ReportOutcome) -> str:
-    """On how much a rule looked: `112 rows`, `31 days`, or `the file`."""
+def evaluated(outcome: ReportOutcome) -> str:
+    """How much a rule checked: `112 rows`, `31 days`, or `the file`."""
     unit = _UNITS.get(outcome["unit"])
     return number(outcome["evaluated"], unit) if unit else "the file"
-
-
-def amount(value: str | None, currency: str | None) -> str:
-    """An amount to the cent with its currency."""
-    return f"{cents(value)} {currency or ''}".strip()
 
 
 def total(amounts: Iterable[Decimal]) -> str:
@@ -80,5 +75,5 @@ def total(amounts: Iterable[Decimal]) -> str:
 
 
 def cell(text: str, class_: str | None = None) -> Element:
-    """Text out of the file: it reads in its own direction and turns nothing beside it."""
+    """Text out of the file: it reads in its own direction and does not turn what is next to it."""
     return element("bdi", text, class_=class_)

@@ -1,0 +1,182 @@
+"""What several formats say in the same words of a whole file or run: the verdict's sentence, readiness, facts, counts.
+
+Everything comes from report v1, whose text may be shown unchanged; each format escapes it for itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from billproof.model.results import HINDRANCES
+from billproof.model.values import month_end, month_name, rfc3339
+from billproof.report.render.phrases import LEVELS, amount, failed, in_cents, in_state, number
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report, ReportEarlierUpload, ReportFile, ReportTotals
+
+TOP_GROUPS = 50
+NO_CONFIG = "no billproof.yaml yet"
+NO_FILE = "Name a file or a folder:  billproof check cost_2025-10-01_2025-10-31.csv"
+
+_STATES = (
+    ("waived", "waived"), ("not_applicable", "not applicable"), ("blocked", "skipped"), ("off", "disabled"),
+    ("crashed", "crashed"), ("not_run", "not run"),
+)  # fmt: skip
+
+
+def headline(file: ReportFile, report: Report) -> str:
+    """A file's verdict in a sentence, the word first: `FAIL  cost.csv must not be uploaded as October 2025`."""
+    # Exports of several organizations have the same name: with more than one file, the path tells them apart.
+    name, month = file["path" if len(report["files"]) > 1 else "name"], _month_words(file, report)
+    as_month = f" as {month}" if month else ""
+    if file["verdict"] == "unproved":
+        reasons = [reason["text"] for reason in report["reasons"] if reason["file"] == file["path"]]
+        return f"UNPROVED  {name} could not be checked" if file.get("error") else f"UNPROVED  {name}: {reasons[0]}"
+    if file["verdict"] == "fail":
+        return f"FAIL  {name} must not be uploaded{as_month}"
+    if report["upload"]["ready"]:
+        return f"PASS  {name} is ready to upload{as_month}"
+    blockers = _blockers(file, report)
+    return f"PASS  {name} has no errors for {month}" + (f"; not ready to upload: {blockers}" if blockers else "")
+
+
+def _blockers(file: ReportFile, report: Report) -> str:
+    """What an upload would not accept of a file that passed, in words: `1 warning (OC206), 2 rules not run (OC601, OC602)`."""
+    warnings = [outcome["rule"] for outcome in failed(file) if outcome["level"] != "note"]
+    not_run, disabled = ([outcome["rule"] for outcome in in_state(file, state)] for state in ("not_run", "off"))
+    parts = [
+        f"{number(len(rules), noun)}{rest} ({', '.join(rules)})"
+        for rules, noun, rest in ((warnings, "warning", ""), (not_run, "rule", " not run"), (disabled, "rule", " disabled"))
+        if rules
+    ]
+    if not_run and report["settings"]["config"] is None:
+        # On a first run it is the configuration that is missing, whichever rules would read it.
+        parts[bool(warnings)] = f"{NO_CONFIG} ({', '.join(not_run)})"
+    return ", ".join(parts)
+
+
+def _month_words(file: ReportFile, report: Report) -> str:
+    month = file["month"]["value"]
+    if not month:
+        return ""
+    complete = report["run"]["as_of"] >= rfc3339(month_end(month))
+    if report["settings"]["month_to_date"]["value"] and not complete:
+        present = [int(day["date"][8:]) for day in file["days"] if day["date"].startswith(month) and day["rows"]]
+        if present:
+            return f"{min(present)} to {max(present)} {month_name(month)}, a month that has not ended"
+    return month_name(month)
+
+
+def concessions(file: ReportFile, report: Report) -> Iterator[str]:
+    """Rules that are disabled, or count for less than in the built-in rule set: said next to the verdict, not deep in a list."""
+    for outcome in in_state(file, "off"):
+        yield f"{outcome['rule']} {outcome['name']} is {outcome['reason']}"
+    for rule in report["ruleset"]["rules"]:
+        if LEVELS[rule["level"]] > LEVELS[rule["shipped_level"]]:
+            levels = f"{rule['level']} instead of the built-in {rule['shipped_level']}"
+            yield f"{rule['id']} {rule['name']}: {levels}; not ready to upload"
+
+
+def facts(file: ReportFile) -> Iterator[tuple[str, str]]:
+    """What is known of a file that was read, each with its label: organization, month, total, rows, bytes."""
+    totals = file["totals"]
+    if file["organization"]["value"] is not None:
+        yield "Organization", _organization(file)
+    if file["month"]["value"] is not None:
+        yield "Month", _month(file, file["month"]["value"])
+    if totals is not None:
+        total = totals["amount"]
+        exact = f"   exactly {total}" if total is not None and in_cents(total).replace(",", "") != total else ""
+        yield "Total", f"{in_cents(total)} {totals['currency'] or ''}{exact}"
+        yield "Rows", _rows(totals)
+    if "last_upload" in file:
+        yield "Last upload", _last_upload(file["last_upload"])
+    if file["sha256"]:
+        yield "File", f"{file['bytes']:,} bytes, sha256 {file['sha256'][:12]}…"
+
+
+def _last_upload(last: ReportEarlierUpload) -> str:
+    """What the destination accepted before, which this file is compared with and would replace."""
+    days = number(len(last["days"]), "day")
+    return f"{amount(last['amount'], last['currency'])}, {days}, accepted by {last['destination']} on {last['finished'][:10]}"
+
+
+def _organization(file: ReportFile) -> str:
+    value, source = file["organization"]["value"], file["organization"]["source"]
+    if source == "inferred":
+        return f"{value} (read from the file; not checked against your organization)"
+    belongs = "all charges belong to it; " if file["verdict"] == "pass" else ""
+    return f"{value} ({belongs}set {'by' if source.startswith('--') else 'in'} {source})"
+
+
+def _month(file: ReportFile, month: str) -> str:
+    inside = [day for day in file["days"] if day["date"].startswith(month)]
+    present = sum(1 for day in inside if day["rows"])
+    days = f"all {present} days" if present == len(inside) else f"{present} of {len(inside)} days"
+    source = "read from the rows" if file["month"]["source"] == "inferred" else f"from {file['month']['source']}"
+    return f"{month}, {days} ({source})"
+
+
+def _rows(totals: ReportTotals) -> str:
+    groups = [group for group in totals["by_project"] if group["id"]]
+    rest = re.fullmatch(r"other \(([0-9,]+)\)", groups[-1]["id"]) if len(totals["by_project"]) > TOP_GROUPS else None
+    projects = len(groups) - 1 + int(rest[1].replace(",", "")) if rest else len(groups)
+    empty = totals["empty_days"]
+    text = f"{number(totals['charged_rows'], 'charge')} in {number(projects, 'project')}"
+    return text + (f"; {number(empty, 'day')} without usage" if empty else "")
+
+
+def counts(file: ReportFile) -> str:
+    """How many rules of a file came out how: `43 rules passed, 1 failed, 2 not applicable`."""
+    states: list[str] = [outcome["state"] for outcome in file["outcomes"]]
+    parts = [f"{number(states.count('passed'), 'rule')} passed"]
+    for level, word in (("error", "failed"), ("warning", "warning"), ("note", "note")):
+        count = sum(outcome["level"] == level for outcome in failed(file))
+        if count:
+            parts.append(f"{count:,} {word}" if level == "error" else number(count, word))
+    return ", ".join((*parts, *(f"{states.count(state):,} {word}" for state, word in _STATES if state in states)))
+
+
+def tally(report: Report) -> str:
+    """`3 files: 1 passed, 1 failed, 1 unproved`."""
+    words: list[str] = [file["verdict"] for file in report["files"]]
+    parts = [f"{words.count(word)} {text}" for word, text in (("pass", "passed"), ("fail", "failed"), ("unproved", "unproved"))]
+    return f"{len(words)} files: {', '.join(parts)}"
+
+
+def second_opinion(file: ReportFile) -> str:
+    """`frictionless 5.18.1 found no errors`; nothing if it was not asked."""
+    opinion = file.get("second_opinion")
+    if opinion is None:
+        return ""
+    return f"{opinion['tool']} found {'no errors' if opinion['valid'] else number(len(opinion['errors']), 'error')}"
+
+
+def limits(report: Report) -> Iterator[str]:
+    """What a file cannot prove, in a sentence; nothing if the rule set says nothing of it."""
+    texts = [text[0].lower() + text[1:].rstrip(".") for text in report["does_not_prove"]]
+    if texts:
+        yield f"A file cannot prove {'; or '.join(texts)}."
+
+
+def ending(report: Report) -> Iterator[str]:
+    """What is said once, after the files: the configuration that was used, and whether they are ready to upload."""
+    if report["settings"]["config"]:
+        yield f"Configuration: {report['settings']['config']['path']}"
+    if report["policy"]["command"] != "upload":
+        yield f"Ready to upload: {ready_to_upload(report)}"
+
+
+def ready_to_upload(report: Report) -> str:
+    """`yes`, or `no (OC206, OC309)`: rules by id, all else in words."""
+    because = report["upload"]["because"]
+    words = [code for code in because if code not in HINDRANCES]
+    for code in because:
+        if code == "no_integration" and report["settings"]["config"] is None:
+            words.append(NO_CONFIG)
+        # Without an integration some rules cannot run, and they say so; the code alone adds nothing then.
+        elif code in HINDRANCES and (code != "no_integration" or not words):
+            words.append(HINDRANCES[code])
+    return f"no ({', '.join(words)})" if because else "yes"
