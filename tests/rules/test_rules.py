@@ -197,14 +197,6 @@ def test_pages_do_not_break_names() -> None:
         assert not re.search(r"[a-z]-$", path.read_text("utf-8"), re.MULTILINE), path.name
 
 
-def test_what_is_generated_is_not_stale(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from tools.generate import main
-
-    monkeypatch.chdir(ROOT)
-    code = main(["--check"])
-    assert (code, capsys.readouterr().out) == (0, "")
-
-
 def test_rules_test_is_green() -> None:
     code, out, _ = run("rules", "test", "--ruleset", "csv")
     assert code == 0, out
