@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from os.path import lexists
+from typing import TYPE_CHECKING
 
 from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, deviations, file_statements
 from billproof.audit.signing.dsse import PublicKey
-from billproof.audit.verify.report_file import ReportFile, Tree
+from billproof.audit.verify.report_file import LoadedReport
 from billproof.audit.verify.result import Signature, Step
 from billproof.model.errors import Unreadable
 from billproof.model.values import shown
 from billproof.reading.source import small_file
 
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import ReportFile
+
 _ATTESTED = "attested"
 
 
-def attested(one: Tree, path: str, report: ReportFile, key: PublicKey) -> Step:
+def attested(one: ReportFile, path: str, report: LoadedReport, key: PublicKey) -> Step:
     """Whether the attestation beside a file was signed with the key, and says what follows from the report."""
     beside = attestation_path(path)
     try:

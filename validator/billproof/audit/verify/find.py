@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
-from billproof.audit.verify.report_file import ReportFile, Tree
+from billproof.audit.verify.report_file import LoadedReport
 from billproof.audit.verify.result import Step
 from billproof.model.errors import Unreadable
 from billproof.model.values import shown
 from billproof.reading.source import Copy, private_copy
 
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import ReportFile
 
-def opened(one: Tree, named: Copy | None, report: ReportFile) -> Iterator[Step | Copy]:
+
+def opened(one: ReportFile, named: Copy | None, report: LoadedReport) -> Iterator[Step | Copy]:
     """Whether the file is the one that the report speaks of; and then the file, while it is open."""
     if one["sha256"] is None:
         yield Step("file", "unproved", f"{shown(one['path'])} could not be read then, so there is nothing to compare")
@@ -35,7 +39,7 @@ def opened(one: Tree, named: Copy | None, report: ReportFile) -> Iterator[Step |
             yield copy
 
 
-def _look_for(one: Tree, report: str) -> str | Step:
+def _look_for(one: ReportFile, report: str) -> str | Step:
     """Where a file of the report in the file `report` lies, if nobody said: beside the report, else at the path that it names
     from the working folder. The first that is there is the one, whatever it holds. What a report names elsewhere is not even
     looked at.
@@ -57,7 +61,7 @@ def _is_in(path: str, root: str) -> bool:
     return path.startswith(os.path.join(root, ""))
 
 
-def of_these_bytes(named: Copy, files: Sequence[Tree]) -> list[Tree]:
+def of_these_bytes(named: Copy, files: Sequence[ReportFile]) -> list[ReportFile]:
     """The files of the report that have the bytes of the one that was named; of several, those with its path, or its name."""
     same = [one for one in files if one["sha256"] == named.sha256]
     path = os.path.normpath(named.path).replace(os.sep, "/")
@@ -65,7 +69,7 @@ def of_these_bytes(named: Copy, files: Sequence[Tree]) -> list[Tree]:
     return of_path or [one for one in same if one["name"] == shown(os.path.basename(path), None)] or same
 
 
-def foreign(named: Copy, files: Sequence[Tree]) -> Step:
+def foreign(named: Copy, files: Sequence[ReportFile]) -> Step:
     text = f"{shown(named.path)} is not what the report speaks of: it has {named.size:,} bytes, sha256 {named.sha256};"
     known = [f"{shown(one['path'])}: {one['bytes']:,} bytes, sha256 {one['sha256'] or '(could not be read)'}" for one in files]
     return Step("file", "differs", f"{text} the report says", tuple(known))

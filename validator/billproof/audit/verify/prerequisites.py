@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from billproof import __version__
-from billproof.audit.verify.report_file import Tree
 from billproof.audit.verify.result import Step
 from billproof.model.values import shown
 from billproof.rules.compiled import load_ruleset
 from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.rules.shipped import is_shipped
 
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
 
-def other_version(document: Tree) -> Step | None:
+
+def other_version(document: Mapping[str, Any]) -> Step | None:
     """Another version may judge otherwise, and its reports may say more: only it can do again what it did."""
     tool = document.get("tool")
     version = tool.get("version") if isinstance(tool, dict) else None
@@ -23,7 +27,7 @@ def other_version(document: Tree) -> Step | None:
     return Step("version", "unproved", text, (f"in billproof's repository: git checkout v{version} && pip install .",))
 
 
-def ruleset_of(document: Tree, name: str | None) -> RuleSet | None:
+def ruleset_of(document: Report, name: str | None) -> RuleSet | None:
     """The rule set that the report used: the one that was named, or a shipped one; None if its digest is another."""
     used = document["settings"]["ruleset"]["value"]
     shipped_name = used if is_shipped(used) else DEFAULT_RULESET
@@ -35,7 +39,7 @@ def ruleset_of(document: Tree, name: str | None) -> RuleSet | None:
     return shipped_set if shipped_set.sha256 == document["ruleset"]["sha256"] else named
 
 
-def other_rules(document: Tree, named: str | None) -> Step:
+def other_rules(document: Report, named: str | None) -> Step:
     used = document["ruleset"]
     here = "not the one that is shipped here" if named is None else f"not the one in {shown(named)}"
     text = f"the report used {shown(used['name'])} {shown(used['version'])}, sha256 {used['sha256']}, and that is {here}."
@@ -43,7 +47,7 @@ def other_rules(document: Tree, named: str | None) -> Step:
     return Step("rules", "unproved", f"{text} Run it with the rule set that has this digest:", (command,))
 
 
-def other_config(path: str, document: Tree) -> Step:
+def other_config(path: str, document: Report) -> Step:
     told = document["settings"]["config"]
     used = f"{shown(told['path'])}, sha256 {told['sha256']}" if told else "none"
     return Step("config", "unproved", f"{shown(path)} is not the configuration that was used, which was", (used,))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from billproof.model.errors import BillproofError
 from billproof.model.record import Record
@@ -13,21 +13,24 @@ from billproof.reading.source import open_source
 from billproof.report.build import SCHEMA, result_sha256
 from billproof.rules.shipped import shipped_folder
 
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
+
 _ORDER = "First the report, as `check --output json=report.json` writes it, then the file: billproof verify REPORT FILE."
-# The JSON of a report, or of a part of it.
-Tree = dict[str, Any]
 MAX_BYTES = 64 * 1024 * 1024
 
 
-class NoReport(BillproofError):
+class NotAReport(BillproofError):
     """A file is no report that this version can read: nothing is known about it."""
 
 
-class ReportFile(Record):
-    """A report as it was read, the digest that its content has now, and that of the file's bytes."""
+class LoadedReport(Record):
+    """A report as it was read, the digest that its content has now, and that of the file's bytes. The document has the form of
+    a report only once `misfits` finds nothing.
+    """
 
     path: str
-    document: dict[str, Any]
+    document: Report
     sha256_now: str
     file_sha256: str
 
@@ -37,24 +40,24 @@ class ReportFile(Record):
         return self.document.get("result_sha256") == self.sha256_now
 
 
-def read_report(path: str) -> ReportFile:
-    """The report in a file. Raises Unreadable if it cannot be read, NoReport if it is none."""
+def read_report(path: str) -> LoadedReport:
+    """The report in a file. Raises Unreadable if it cannot be read, NotAReport if it is none."""
     with open_source(path) as source:
         data = source.whole(MAX_BYTES)
     if data is None:
         text = f"{path}: has more than {MAX_BYTES // 2**20} MiB, and verify reads no report that large"
-        raise NoReport(text, f"{_ORDER} A report of very many files: check fewer at once.")
+        raise NotAReport(text, f"{_ORDER} A report of very many files: check fewer at once.")
     try:
         document = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_float=_refuse, parse_constant=_refuse)
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise ValueError(f"its `schema` is not {SCHEMA}")
-        return ReportFile(path, document, result_sha256(document), source.sha256)
+        return LoadedReport(path, cast("Report", document), result_sha256(document), source.sha256)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else shown(str(error))
-        raise NoReport(f"{path}: is no report of billproof: {reason}", _ORDER) from None
+        raise NotAReport(f"{path}: is no report of billproof: {reason}", _ORDER) from None
 
 
-def misfits(document: dict[str, Any]) -> Iterator[str]:
+def misfits(document: Mapping[str, Any]) -> Iterator[str]:
     """Where a report is not as its schema has it; its list of rules is left out, which is only compared and never read."""
     import os
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from billproof.audit.verify.differences import Difference, differences
-from billproof.audit.verify.report_file import Tree
 from billproof.audit.verify.restore import hindrance_of, history_of, settings_for
 from billproof.audit.verify.result import Step
 from billproof.config.file import Config, check_waivers
@@ -19,9 +19,12 @@ from billproof.reading.source import STANDARD_INPUT, Copy, Source
 from billproof.report.build import file_part
 from billproof.rules.rule import RuleSet
 
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import ReportFile
+
 
 def check_again(
-    one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, config: Config | None, others: Sequence[FileResult]
+    one: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, config: Config | None, others: Sequence[FileResult]
 ) -> Step:
     """Runs every rule again over the bytes of one file, with what the report says the run was told, and compares the two.
     `config` is the configuration of then, if it is at hand. It is judged beside the `others` of the report.
@@ -47,7 +50,7 @@ def check_again(
     return _compared(one, found, settings)
 
 
-def _checked(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History) -> FileResult:
+def _checked(one: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History) -> FileResult:
     copy.stream.seek(0)
     source = Source(copy.stream, one["path"], copy.size)
     found = check_file(source, settings, ruleset, (lambda *_: earlier) if settings.config else earlier_uploads)
@@ -60,7 +63,7 @@ def _checked(one: Tree, copy: Copy, settings: Settings, ruleset: RuleSet, earlie
     return found
 
 
-def _on_its_word(found: FileResult, one: Tree, settings: Settings, config: Config | None) -> FileResult:
+def _on_its_word(found: FileResult, one: ReportFile, settings: Settings, config: Config | None) -> FileResult:
     """What the configuration, if it is not at hand, and the ledger have in the way of an upload is as the report says."""
     hindrance = hindrance_of(one)
     if settings.config is None or (config is not None and (hindrance is None or hindrance.code != "replaced")):
@@ -68,7 +71,7 @@ def _on_its_word(found: FileResult, one: Tree, settings: Settings, config: Confi
     return found._replace(hindrance=hindrance)
 
 
-def _compared(one: Tree, found: Sequence[Difference], settings: Settings) -> Step:
+def _compared(one: ReportFile, found: Sequence[Difference], settings: Settings) -> Step:
     count = len(one["outcomes"])
     differing = len({each.rule for each in found if each.rule is not None})
     as_of = f"(as of {rfc3339(settings.as_of)})"

@@ -4,11 +4,13 @@ What was told is what a run cannot read from the file or the rules: flags, the f
 ledger that the report carries. They are taken on the report's word; the rest is to be found again.
 """
 
+from __future__ import annotations
+
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-from billproof.audit.verify.report_file import Tree
 from billproof.config.file import Config, ConfigFile, Integration, Waiver, read_config
 from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
 from billproof.delivery.ledger.history import month_before
@@ -26,13 +28,23 @@ from billproof.model.results import (
     Sourced,
     Sum,
     Totals,
-    UsedWaiver,
 )
 from billproof.model.values import calendar_date
 from billproof.rules.rule import RuleSet
 
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import (
+        Report,
+        ReportConfig,
+        ReportEarlierUpload,
+        ReportFile,
+        ReportFinding,
+        ReportOutcome,
+        ReportTotals,
+    )
 
-def settings_of(report: Tree) -> Settings:
+
+def settings_of(report: Report) -> Settings:
     """What the run was told, as its report has it. Raises UsageError for what no run can have been told."""
     given, run, policy = report["settings"], report["run"], report["policy"]
     if policy["command"] == "upload" and policy["policy"] != "upload":
@@ -52,14 +64,18 @@ def settings_of(report: Tree) -> Settings:
         max_findings=parse_cap(str(given["max_findings"]["value"])),
         second_opinion=given["second_opinion"]["value"],
         config=None if given["config"] is None else _config(given["config"], ConfigFile(1)),
-        sources={key: one["source"] for key, one in given.items() if key != "config"},
+        sources={
+            "month_to_date": given["month_to_date"]["source"], "expect_total": given["expect_total"]["source"],
+            "fail_on": given["fail_on"]["source"], "policy": given["policy"]["source"],
+            "max_findings": given["max_findings"]["source"], "second_opinion": given["second_opinion"]["source"],
+        },
         to=given["to"]["value"],
-    )
+    )  # fmt: skip
     refuse_later_than_the_clock(found)
     return found
 
 
-def settings_for(settings: Settings, file: Tree, config: Config | None) -> Settings:
+def settings_for(settings: Settings, file: ReportFile, config: Config | None) -> Settings:
     """The same for one file. Its organization and its waivers are in the configuration, if that is at hand as `config`;
     else in the file's part of the report.
     """
@@ -75,7 +91,7 @@ def settings_for(settings: Settings, file: Tree, config: Config | None) -> Setti
     return settings._replace(config=config)
 
 
-def config_at(path: str, report: Tree) -> Config | None:
+def config_at(path: str, report: Report) -> Config | None:
     """The configuration at `path`, if it is the one that the report names, to be used as it was then: under the path that it
     had, without the folders and the ledger, which are elsewhere now. Raises ConfigurationError if it is none.
     """
@@ -86,17 +102,17 @@ def config_at(path: str, report: Tree) -> Config | None:
     return _config(told, config.file._replace(integrations=here, ledger=None))
 
 
-def _config(told: Tree, file: ConfigFile) -> Config:
+def _config(told: ReportConfig, file: ConfigFile) -> Config:
     return Config(Path(told["path"]), told["path"], told["sha256"], file)
 
 
-def _reported_config(used: Config, file: Tree, today: date) -> Config:
+def _reported_config(used: Config, file: ReportFile, today: date) -> Config:
     """As much of a configuration as the report says: the file's integration, and its waivers, used or not."""
     waivers = [_waiver(outcome, file, used, today) for outcome in file["outcomes"] if _has_waiver(outcome)]
     return used._replace(file=ConfigFile(1, integrations=_integrations(file, used), waivers=tuple(waivers)))
 
 
-def _integrations(file: Tree, used: Config) -> tuple[Integration, ...]:
+def _integrations(file: ReportFile, used: Config) -> tuple[Integration, ...]:
     name, organization = file["integration"], file["organization"]
     if name is not None and organization["value"] is not None:
         return (Integration(name, organization["value"], line=_line(organization["source"], used)),)
@@ -111,12 +127,12 @@ def _line(place: str, used: Config) -> int:
     return int(line) if path == used.shown_path and line.isascii() and line.isdigit() and len(line) < 8 else 1
 
 
-def _has_waiver(outcome: Tree) -> bool:
+def _has_waiver(outcome: ReportOutcome) -> bool:
     """Whether a waiver names the rule. A rule that failed has a reason only if its waiver did not apply."""
     return "waiver" in outcome or (outcome["state"] == "failed" and "reason" in outcome)
 
 
-def _waiver(outcome: Tree, file: Tree, used: Config, today: date) -> Waiver:
+def _waiver(outcome: ReportOutcome, file: ReportFile, used: Config, today: date) -> Waiver:
     """A waiver for this file alone. Whether it applies is evaluated again."""
     waiver = outcome.get("waiver", {})
     found = Waiver(
@@ -140,7 +156,7 @@ def _refused(waiver: Waiver, reason: str, used: Config) -> Waiver:
     return waiver._replace(line=line, at_most=limits[0]) if limits else waiver._replace(line=line, sha256="")
 
 
-def history_of(file: Tree, ruleset: RuleSet) -> History:
+def history_of(file: ReportFile, ruleset: RuleSet) -> History:
     """What the ledger said of earlier uploads, as far as the report carries it."""
     asking = {rule.id for rule in ruleset.rules if "ledger" in rule.file.needs}
     told = (one for one in file["outcomes"] if one["rule"] in asking and one["state"] == "not_run")
@@ -154,7 +170,7 @@ def history_of(file: Tree, ruleset: RuleSet) -> History:
     )  # fmt: skip
 
 
-def _upload(one: Tree, month: str) -> EarlierUpload:
+def _upload(one: ReportEarlierUpload, month: str) -> EarlierUpload:
     days = {day["date"]: Sum(day["rows"], Decimal(day["amount"])) for day in one["days"]}
     projects = {project["id"]: Sum(project["rows"], Decimal(project["amount"])) for project in one["by_project"]}
     return EarlierUpload(
@@ -162,46 +178,54 @@ def _upload(one: Tree, month: str) -> EarlierUpload:
     )
 
 
-def hindrance_of(file: Tree) -> Hindrance | None:
-    """What lay in the way of an upload besides the rules."""
-    return Hindrance(**file["hindrance"]) if "hindrance" in file else None
+def hindrance_of(file: ReportFile) -> Hindrance | None:
+    """What lay in the way of an upload besides the rules; its code is one of those of the schema."""
+    blocker = file.get("hindrance")
+    return blocker and Hindrance(cast("Any", blocker["code"]), blocker["text"])
 
 
-def file_of(file: Tree, report: Tree, ruleset: RuleSet) -> FileResult:
-    """A file as the verdict must know it, from what the report says of it."""
-    totals = None if file["totals"] is None else _totals(file["totals"], "amount" in ruleset.roles)
-    second = file.get("second_opinion")
+def file_of(file: ReportFile, report: Report, ruleset: RuleSet) -> FileResult:
+    """A file as the verdict must know it, from what the report says of it; what has no part in a verdict is left empty."""
+    totals, second = file["totals"], file.get("second_opinion")
     return FileResult(
         path=file["path"], name=file["name"], bytes=file["bytes"], sha256=file["sha256"], parsed_bytes=file["bytes"],
         complete=file["complete"], export=file["export"], header=(), rows=file["rows"], unread_lines=file["unread_lines"],
-        organization=Sourced(**file["organization"]), month=Sourced(**file["month"]), totals=totals, days=(),
-        outcomes=tuple(_outcome(one) for one in file["outcomes"]), error=_error(file, report), integration=file["integration"],
-        second_opinion=SecondOpinion(**{**second, "errors": tuple(second["errors"])}) if second else None,
-        hindrance=hindrance_of(file),
+        organization=Sourced(**file["organization"]), month=Sourced(**file["month"]),
+        totals=None if totals is None else _totals(totals, "amount" in ruleset.roles), days=(),
+        outcomes=tuple(_outcome(outcome) for outcome in file["outcomes"]), error=_error(file, report),
+        integration=file["integration"], hindrance=hindrance_of(file),
+        second_opinion=second and SecondOpinion(second["tool"], second["valid"], tuple(second["errors"]), ()),
     )  # fmt: skip
 
 
-def _error(file: Tree, report: Tree) -> str | None:
+def _error(file: ReportFile, report: Report) -> str | None:
     """Why a file was not read: one of the reasons that the report gives, to which the file's entry adds what to do."""
-    error: str | None = file.get("error")
+    error = file.get("error")
     if error is None:
         return None
     reasons = (reason for reason in report["reasons"] if reason["code"] == "unreadable" and reason["file"] == file["path"])
     return next((reason["text"] for reason in reasons if f"{error}. ".startswith(f"{reason['text']}. ")), error)
 
 
-def _totals(told: Tree, has_amounts: bool) -> Totals:
-    amount = None if told["amount"] is None else Decimal(told["amount"])
-    rest = {key: told[key] for key in ("currency", "charged_rows", "empty_days", "days", "first_day", "last_day")}
-    return Totals(amount=amount, by_project=(), by_line_item=(), has_amounts=has_amounts, **rest)
+def _totals(totals: ReportTotals, has_amounts: bool) -> Totals:
+    amount = None if totals["amount"] is None else Decimal(totals["amount"])
+    return Totals(
+        amount, totals["currency"], totals["charged_rows"], totals["empty_days"], totals["days"], totals["first_day"],
+        totals["last_day"], by_project=(), by_line_item=(), has_amounts=has_amounts,
+    )  # fmt: skip
 
 
-def _outcome(one: Tree) -> Outcome:
+def _outcome(outcome: ReportOutcome) -> Outcome:
     """An outcome with the first of its findings, whose message is the reason of a fail."""
-    findings = tuple(_finding(each) for each in one["findings"][:1])
-    waiver = UsedWaiver(**one["waiver"]) if "waiver" in one else None
-    return Outcome(**{**one, "findings": findings, "waiver": waiver})
+    return Outcome(
+        outcome["rule"], outcome["name"], outcome["level"], outcome["state"], outcome["unit"], outcome["evaluated"],
+        outcome["violations"], outcome["left_out"], outcome.get("reason"), blocked_by=outcome.get("blocked_by"),
+        findings=tuple(_finding(finding) for finding in outcome["findings"][:1]),
+    )  # fmt: skip
 
 
-def _finding(one: Tree) -> Finding:
-    return Finding(**{**one, "related": ()})
+def _finding(finding: ReportFinding) -> Finding:
+    return Finding(
+        finding["line"], finding["end_line"], finding["column"], finding["column_number"], finding["value"],
+        finding["expected"], finding["message"], related=(), key=finding["key"],
+    )  # fmt: skip

@@ -1,13 +1,18 @@
 """What a report says that stands neither in its files nor in the rules: who signed, the configuration, earlier uploads."""
 
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
 
-from billproof.audit.verify.report_file import Tree
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
 from billproof.audit.verify.result import Step
 from billproof.model.values import shown
 
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report, ReportFile, ReportOutcome
 
-def unverified(files: Sequence[Tree], document: Tree, has_config: bool) -> Iterator[Step]:
+
+def unverified(files: Sequence[ReportFile], document: Report, has_config: bool) -> Iterator[Step]:
     """A line for each source, told as found there or as the report's own word. `has_config`: the configuration of then was
     at hand, so that the re-run was made with it.
     """
@@ -26,7 +31,7 @@ def unverified(files: Sequence[Tree], document: Tree, has_config: bool) -> Itera
         yield Step("ledger", "same", "was not looked at: earlier uploads are as the report says (billproof ledger show)")
 
 
-def _signed(one: Tree) -> str:
+def _signed(one: ReportOutcome) -> str:
     waiver = one["waiver"]
     unit = one["unit"] + ("s" if one["violations"] != 1 else "")
     text = f"{one['rule']}, {one['violations']:,} {unit}: signed by {shown(waiver['owner'])} until {waiver['expires']}"

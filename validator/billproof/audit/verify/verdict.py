@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from billproof.audit.verify.differences import differences
-from billproof.audit.verify.report_file import Tree
 from billproof.audit.verify.result import Step
 from billproof.config.settings import CLOCK
 from billproof.engine.pipeline import Run
 from billproof.model.values import rfc3339, shown
 from billproof.report.build import whole_part
 
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
 
-def compare_verdict(document: Tree, run: Run) -> Step:
+
+def compare_verdict(document: Report, run: Run) -> Step:
     """Whether the verdict, and all that the report says of the run as a whole, follows from its own outcomes."""
     told = {key: value for key, value in document.items() if key not in ("files", "result_sha256", "run")}
     found = [one.text for one in differences(told, whole_part(run))]

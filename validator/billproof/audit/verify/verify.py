@@ -14,7 +14,7 @@ from billproof.audit.signing.dsse import PublicKey
 from billproof.audit.verify.attested import attested, not_looked_at, signed_by
 from billproof.audit.verify.find import foreign, of_these_bytes, opened
 from billproof.audit.verify.prerequisites import other_config, other_rules, other_version, ruleset_of
-from billproof.audit.verify.report_file import ReportFile, misfits, read_report
+from billproof.audit.verify.report_file import LoadedReport, misfits, read_report
 from billproof.audit.verify.rerun import check_again
 from billproof.audit.verify.restore import config_at, file_of, settings_of
 from billproof.audit.verify.result import UNSIGNED, Step, Verification
@@ -44,14 +44,14 @@ class Wanted(Record):
 
 
 def verify(wanted: Wanted) -> Verification:
-    """Does everything again that the report says was done. Raises Unreadable or NoReport if the report cannot be read,
+    """Does everything again that the report says was done. Raises Unreadable or NotAReport if the report cannot be read,
     UsageError or ConfigurationError for a rule set that was named and is none.
     """
     steps = tuple(_steps(read_report(wanted.report), wanted))
     return Verification(*signed_by(wanted.key, steps)) if wanted.key else Verification(steps, UNSIGNED)
 
 
-def _steps(report: ReportFile, wanted: Wanted) -> Iterator[Step]:
+def _steps(report: LoadedReport, wanted: Wanted) -> Iterator[Step]:
     document = report.document
     if not report.is_sealed:
         yield Step("digest", "differs", "the report was changed: its result_sha256 is not the digest of what it says")
@@ -85,7 +85,12 @@ def _steps(report: ReportFile, wanted: Wanted) -> Iterator[Step]:
 
 
 def _files(
-    report: ReportFile, wanted: Wanted, settings: Settings, ruleset: RuleSet, config: Config | None, told: Sequence[FileResult]
+    report: LoadedReport,
+    wanted: Wanted,
+    settings: Settings,
+    ruleset: RuleSet,
+    config: Config | None,
+    told: Sequence[FileResult],
 ) -> Iterator[Step]:
     """Every file of the report, or the one that was named; and what of them is taken on the report's word."""
     files = mine = report.document["files"]
