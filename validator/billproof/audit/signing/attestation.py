@@ -6,6 +6,8 @@ lies the summary alone, for a receipt has no list of rules. Everything that is s
 byte for byte, so that whoever has these can derive it again. The predicates: github.com/in-toto/attestation, spec/predicates.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
