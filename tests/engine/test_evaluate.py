@@ -17,6 +17,7 @@ from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import check as check_files
 from billproof.model.results import Sourced
 from billproof.reading import source
+from billproof.reading.inputs import Input
 from fixtures import damage
 from fixtures.exports import DAY, Table, to_bytes
 from tests.generations import LINE, ORGANIZATION, good, later
@@ -254,8 +255,9 @@ def test_a_check_leaves_nothing_to_the_garbage_collector(wrong: bool, tmp_path: 
     table = damage.put(good("H1"), "amount_value", "1,5", LINE) if wrong else good("H1")
     (tmp_path / "data.csv").write_bytes(to_bytes(table))
     settings = given.Settings(
-        (str(tmp_path / "data.csv"),), given.policy_of("check", "check", "error"), Sourced("openai-cost", "default"),
-        None, None, False, given.parse_as_of("2025-12-01"), "--as-of", given.clock(), None, 100, False, None, {},
+        policy=given.policy_of("check", "check", "error"), ruleset=Sourced("openai-cost", "default"),
+        as_of=given.parse_as_of("2025-12-01"), as_of_source="--as-of", now=given.clock(),
+        inputs=(Input(str(tmp_path / "data.csv")),),
     )  # fmt: skip
     gc.collect()
     gc.disable()

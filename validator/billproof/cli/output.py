@@ -18,7 +18,6 @@ from billproof.rules.shipped import is_shipped
 if TYPE_CHECKING:
     from billproof.cli.progress import Line
     from billproof.config.settings import Settings
-    from billproof.engine.pipeline import Watch
 
 PATIENCE_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
@@ -47,9 +46,7 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, 
     """
     if not outputs:
         return
-    from billproof.engine.pipeline import inputs
-
-    read = [one.path for one in inputs(settings) if one.path != "-"]
+    read = [one.path for one in settings.inputs if one.path != "-"]
     wanted = [(f"--output {format_}={path}", path) for format_, path in outputs]
     if key is not None:
         from billproof.audit.signing.attestation import attestation_path
@@ -181,16 +178,16 @@ class _Progress:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Watch]:
-    """What is told how far the files are read, None where nobody would see it. Whatever ends the reading, nothing stays."""
-    if not _is_watched():
-        yield None
+def progress(settings: Settings, quiet: bool) -> Iterator[Settings]:
+    """The settings, with what shows how far the files are read if somebody would see it. Whatever ends this wipes the line."""
+    if quiet or not _is_watched():
+        yield settings
         return
-    found = _Progress()
+    watch = _Progress()
     try:
-        yield found
+        yield settings._replace(watch=watch)
     finally:
-        found.wipe()
+        watch.wipe()
 
 
 def _is_watched() -> bool:

@@ -28,10 +28,9 @@ def signer_of(key: str | None, outputs: Sequence[tuple[str, str]], settings: Set
     if key is None:
         return None
     from billproof.audit.signing.attestation import prepared
-    from billproof.engine.pipeline import inputs
 
     reports = [path for format_, path in outputs if format_ == "json"]
-    return prepared(key, reports, [one.path for one in inputs(settings)])
+    return prepared(key, reports, [one.path for one in settings.inputs])
 
 
 def reported(run: Run, outputs: Sequence[tuple[str, str]], signer: Signer | None, explain: bool) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ from billproof.model.values import calendar_date, decimal, instant, is_month
 
 if TYPE_CHECKING:
     from billproof.config.file import Config
+    from billproof.reading.inputs import Input
 
 MAX_FINDINGS = 100
 # As many processes as Windows lets one wait for.
@@ -22,29 +24,40 @@ FIRST_YEAR, LAST_YEAR = 2000, 2199
 CLOCK = "clock"
 
 
-class Settings(Record):
-    """What one `billproof check` was asked to do.
+# Told after each block that is read: number of the file, how many files there are, its path, bytes read, bytes in all if known.
+Watch = Callable[[int, int, str, int, int | None], None]
 
-    `before` is the digest of a receipt whose upload is judged again: the ledger then counts as it was before that upload.
+
+class Settings(Record):
+    """What a run was asked to do.
+
+    `inputs` are the files to check, `watch` is told how far they are read. `sources` says where the settings without a source
+    of their own came from, unless that is the default. `before` is the digest of a receipt whose upload is checked again: the
+    ledger then counts as it was before that upload.
     """
 
-    files: tuple[str, ...]
     policy: Policy
     ruleset: Sourced
-    organization: Sourced | None
-    month: Sourced | None
-    month_to_date: bool
     as_of: datetime
     as_of_source: str
     now: datetime
-    expected_total: Decimal | None
-    max_findings: int
-    second_opinion: bool
-    config: Config | None
-    sources: dict[str, str]
+    inputs: tuple[Input, ...] = ()
+    organization: Sourced | None = None
+    month: Sourced | None = None
+    month_to_date: bool = False
+    expected_total: Decimal | None = None
+    max_findings: int = MAX_FINDINGS
+    second_opinion: bool = False
+    config: Config | None = None
+    sources: Mapping[str, str] = {}
     to: str | None = None
     jobs: int = 1
     before: str | None = None
+    watch: Watch | None = None
+
+    def source(self, name: str) -> str:
+        """Where a setting came from that has no source of its own."""
+        return self.sources.get(name, "default")
 
 
 def refuse_later_than_the_clock(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from billproof.delivery.ledger.integrity import prove
 from billproof.delivery.ledger.store import Ledger, LedgerFault, NoLedger, open_ledger
 from billproof.delivery.routing import Addresses, Parcel, Wish, destination_names
 from billproof.delivery.shipment import Sending
-from billproof.engine.pipeline import Run, Watch, Watching, checked, inputs, judged, prepare, seen, unread
+from billproof.engine.pipeline import Run, checked, judged, prepare, seen, unread
 from billproof.engine.verdict import Exit, two_of_a_month
 from billproof.model.errors import Unreadable, UsageError
 from billproof.model.record import Record
@@ -56,10 +56,9 @@ class Plan(Record):
 
 @contextmanager
 def planned(
-    settings: Settings, wish: Wish, environment: Mapping[str, str], now: Callable[[], str], waiting: Callable[[], None],
-    watching: Watching = nullcontext,
-) -> Iterator[Plan]:  # fmt: skip
-    """Judges the files; while the plan is open, its copies and the ledger's lock are held. `watching` is as in `run.check`.
+    settings: Settings, wish: Wish, environment: Mapping[str, str], now: Callable[[], str], waiting: Callable[[], None]
+) -> Iterator[Plan]:
+    """Judges the files; while the plan is open, its copies and the ledger's lock are held.
 
     Raises UsageError or ConfigurationError for what only the configuration can mend, BillproofError with code 3 for a
     token that is missing, a ledger that cannot be relied on or that is busy.
@@ -75,8 +74,7 @@ def planned(
             if not wish.dry_run:
                 ledger.settle(now())
         addresses = Addresses(config, ledger, settings, wish)
-        with watching() as watch:
-            items = _parcels(_looked_at(settings, addresses, held, watch), addresses, settings, ruleset, watch)
+        items = _parcels(_looked_at(settings, addresses, held), addresses, settings, ruleset)
         _refuse_two_of_a_month(items)
         items = [addresses.addressed(one) if isinstance(one, Parcel) else one for one in items]
         parcels = [one for one in items if isinstance(one, Parcel)]
@@ -158,12 +156,12 @@ def _ledger(config: Config, wish: Wish) -> Ledger | None:
         return None
 
 
-def _looked_at(settings: Settings, addresses: Addresses, held: ExitStack, watch: Watch) -> list[Sending | Taken]:
+def _looked_at(settings: Settings, addresses: Addresses, held: ExitStack) -> list[Sending | Taken]:
     """Every file that is wanted: what is settled already, or what is to be judged."""
     found: list[Sending | Taken] = []
-    wanted = [one for one in inputs(settings) if addresses.is_wanted_folder(one.path)]
+    wanted = [one for one in settings.inputs if addresses.is_wanted_folder(one.path)]
     for number, one in enumerate(wanted, 1):
-        copy, failure = _copied(one, held, seen(watch, number, len(wanted)))
+        copy, failure = _copied(one, held, seen(settings, number, len(wanted)))
         settled = addresses.settled(copy) if copy else None
         if copy is not None and settled is not None:
             copy.stream.close()
@@ -172,10 +170,10 @@ def _looked_at(settings: Settings, addresses: Addresses, held: ExitStack, watch:
 
 
 def _parcels(
-    found: Sequence[Sending | Taken], addresses: Addresses, settings: Settings, ruleset: RuleSet, watch: Watch
+    found: Sequence[Sending | Taken], addresses: Addresses, settings: Settings, ruleset: RuleSet
 ) -> list[Sending | Parcel]:
     """What was taken up with its result, as far as it is wanted."""
-    files = _checked([one for one in found if isinstance(one, Taken)], settings, ruleset, watch)
+    files = _checked([one for one in found if isinstance(one, Taken)], settings, ruleset)
     items: list[Sending | Parcel] = []
     for one in found:
         if isinstance(one, Sending):
@@ -190,7 +188,7 @@ def _parcels(
     return items
 
 
-def _checked(taken: Sequence[Taken], settings: Settings, ruleset: RuleSet, watch: Watch) -> dict[Input, FileResult]:
+def _checked(taken: Sequence[Taken], settings: Settings, ruleset: RuleSet) -> dict[Input, FileResult]:
     """What is found in each copy. Other processes read the files themselves: what they say counts if the bytes are the copy's."""
     copies = {one.input.path: one.copy for one in taken if one.copy is not None}
     there = [one.input for one in taken if one.copy is not None]
@@ -198,7 +196,7 @@ def _checked(taken: Sequence[Taken], settings: Settings, ruleset: RuleSet, watch
     def opened(path: str) -> AbstractContextManager[Source]:
         return nullcontext(copies[path].source())
 
-    found = checked(there, settings, ruleset, earlier_uploads, opened, watch)
+    found = checked(there, settings, ruleset, earlier_uploads, opened)
     return {one: _of_copy(file, copies[one.path]) for one, file in zip(there, found, strict=True)}
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from billproof.config.settings import Settings, refuse_later_than_the_clock
+from billproof.config.settings import Settings, Watch, refuse_later_than_the_clock
 from billproof.engine.diagnosis import diagnose
 from billproof.engine.evaluate import Engine
 from billproof.engine.inference import INFERRED, infer_month, infer_organization
@@ -18,7 +18,7 @@ from billproof.model.errors import Unreadable
 from billproof.model.record import Record
 from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced
 from billproof.model.values import day_of, month_days
-from billproof.reading.inputs import Input, find_inputs
+from billproof.reading.inputs import Input
 from billproof.reading.reader import Reader
 from billproof.reading.source import STANDARD_INPUT, Seen, Source, open_source
 from billproof.reading.totals import Collector
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 Earlier = Callable[[Settings, Sourced, Sourced], History]
 # Gives the bytes behind a path.
 Opened = Callable[[str], AbstractContextManager[Source]]
-# Which file of how many is read, and how much of it (Seen); None where nobody watches.
-Watch = Callable[[int, int, str, int, int | None], None] | None
-Watching = Callable[[], AbstractContextManager[Watch]]
 
 
 class Run(Record):
@@ -49,18 +46,13 @@ class Run(Record):
     verdict: Verdict
 
 
-def check(settings: Settings, earlier: Earlier, watching: Watching = nullcontext) -> Run:
+def check(settings: Settings, earlier: Earlier) -> Run:
     """Checks the files of `settings`; `earlier` says what was uploaded before. Raises ConfigurationError for an invalid rule
     set or waiver, UsageError for what an upload refuses; never for a file.
-
-    While files are read, `watching` is open and is told how far they are.
     """
     refuse_later_than_the_clock(settings)
     ruleset = prepare(settings)
-    found = inputs(settings)
-    with watching() as watch:
-        files = checked(found, settings, ruleset, earlier, watch=watch)
-    return judged(settings, ruleset, files)
+    return judged(settings, ruleset, checked(settings.inputs, settings, ruleset, earlier))
 
 
 def prepare(settings: Settings) -> RuleSet:
@@ -79,15 +71,6 @@ def judged(settings: Settings, ruleset: RuleSet, files: Iterable[FileResult]) ->
     return Run(settings, ruleset, found, judge(duty(ruleset), found, settings.policy))
 
 
-def inputs(settings: Settings) -> list[Input]:
-    """What is to be checked: the files that were named, or the folders of the configuration's integrations."""
-    names = settings.files
-    if not names and settings.config:
-        folders = [settings.config.folder(one) for one in settings.config.file.integrations if one.files]
-        names = tuple(os.path.join(os.path.relpath(folder), "") for folder in folders)
-    return find_inputs(names)
-
-
 def duty(ruleset: RuleSet) -> RuleSetDuty:
     """What the verdict must know of a rule set."""
     return RuleSetDuty(
@@ -100,9 +83,8 @@ def duty(ruleset: RuleSet) -> RuleSetDuty:
 
 
 def checked(
-    found: Sequence[Input], settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source,
-    watch: Watch = None,
-) -> list[FileResult]:  # fmt: skip
+    found: Sequence[Input], settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source
+) -> list[FileResult]:
     """What is found in each file, in their order. With `--jobs`, other processes read the paths; what only this one has,
     such as standard input, is `opened` here.
     """
@@ -111,20 +93,21 @@ def checked(
     if settings.jobs > 1 and len(elsewhere) > 1:
         from billproof.engine.workers import side_by_side
 
-        work = partial(check_input, settings=settings, ruleset=ruleset, earlier=earlier)
-        there = dict(zip(elsewhere, side_by_side(work, elsewhere, settings.jobs, _lost, _ended(watch, len(found))), strict=True))
+        work = partial(check_input, settings=settings._replace(watch=None), ruleset=ruleset, earlier=earlier)
+        results = side_by_side(work, elsewhere, settings.jobs, _lost, _ended(settings.watch, len(found)))
+        there = dict(zip(elsewhere, results, strict=True))
     return [
-        there[one] if one in there else check_input(one, settings, ruleset, earlier, opened, seen(watch, number, len(found)))
+        there[one] if one in there else check_input(one, settings, ruleset, earlier, opened, seen(settings, number, len(found)))
         for number, one in enumerate(found, 1)
     ]
 
 
-def seen(watch: Watch, number: int, count: int) -> Seen | None:
+def seen(settings: Settings, number: int, count: int) -> Seen | None:
     """What a source tells when file `number` of `count` is read."""
-    return None if watch is None else partial(watch, number, count)
+    return None if settings.watch is None else partial(settings.watch, number, count)
 
 
-def _ended(watch: Watch, count: int) -> Callable[[int], None] | None:
+def _ended(watch: Watch | None, count: int) -> Callable[[int], None] | None:
     """What other processes' results tell: nobody sees how much of a file they have read."""
     return None if watch is None else lambda ended: watch(ended, count, "", 0, None)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from billproof.config.file import Config, check_waivers
-from billproof.config.settings import MAX_FINDINGS, Settings
+from billproof.config.settings import CLOCK, Settings
 from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import Run, check_file, duty, unread
 from billproof.engine.verdict import judge
@@ -23,8 +23,6 @@ from billproof.sandbox.store import Checked
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
-
-_FLAGS = ("month_to_date", "expect_total", "fail_on", "policy", "max_findings", "second_opinion")
 
 
 class Result(Record):
@@ -48,7 +46,7 @@ class Checker:
 
     def check(self, sent: SentFile, organization: str, month: str, now: datetime) -> Result:
         """Checks the file as this month of this organization. Never raises for what is in the file."""
-        settings = self._settings(sent.name, organization, month, now)
+        settings = self._settings(organization, month, now)
         source = Source(sent.stream, sent.name, sent.size)
         try:
             found = check_file(source, settings, self._ruleset, earlier_uploads)
@@ -62,11 +60,9 @@ class Checker:
         amount = money(totals.amount) if totals and totals.amount is not None else None
         return Result(Checked(sent.sha256, found.bytes, found.rows, amount, totals.currency if totals else None), report)
 
-    def _settings(self, name: str, organization: str, month: str, now: datetime) -> Settings:
+    def _settings(self, organization: str, month: str, now: datetime) -> Settings:
         return Settings(
-            files=(name,), policy=Policy(), ruleset=Sourced(DEFAULT_RULESET, "default"),
+            policy=Policy(), ruleset=Sourced(DEFAULT_RULESET, "default"), as_of=now, as_of_source=CLOCK, now=now,
             organization=Sourced(organization, "integration"), month=Sourced(month, "path"),
-            month_to_date=now < month_end(month), as_of=now, as_of_source="clock", now=now, expected_total=None,
-            max_findings=MAX_FINDINGS, second_opinion=False, config=self._config,
-            sources=dict.fromkeys(_FLAGS, "default") | {"month_to_date": "clock"},
+            month_to_date=now < month_end(month), config=self._config, sources={"month_to_date": CLOCK},
         )  # fmt: skip

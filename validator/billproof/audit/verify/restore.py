@@ -51,7 +51,6 @@ def settings_of(report: Report) -> Settings:
         raise UsageError("an upload judges as an upload")
     total, month = given["expect_total"]["value"], given["month"]["value"]
     found = Settings(
-        files=(),
         policy=Policy(policy["command"], policy["policy"], policy["fail_on"]),
         ruleset=Sourced(**given["ruleset"]),
         organization=None if given["organization"]["value"] is None else Sourced(**given["organization"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import nullcontext
 
 from billproof.cli.arguments import settings_of
 from billproof.cli.output import progress, wanted_outputs
@@ -41,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     outputs = wanted_outputs(options.output)
     settings = settings_of(options, policy_of("check", options.policy or "check", options.fail_on or "error"))
     signer = signer_of(options.attest, outputs, settings)
-    checked = check(settings, earlier_uploads, nullcontext if options.quiet else progress)
+    with progress(settings, options.quiet) as watched:
+        checked = check(watched, earlier_uploads)
     print_report(reported(checked, outputs, signer, options.explain), options)
     return int(checked.verdict.exit_code)

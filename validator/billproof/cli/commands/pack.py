@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 
 from billproof.audit.pack.pack import pack
-from billproof.cli.arguments import settings_of
+from billproof.cli.arguments import upload_settings
 from billproof.cli.output import refuse_folder, say
 from billproof.cli.parser import config_option, ruleset_option
-from billproof.config.settings import policy_of
 from billproof.engine.verdict import Exit
 from billproof.model.values import shown
 
@@ -25,10 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     ruleset_option(parser)
     config_option(parser)
-    parser.set_defaults(
-        files=(), organization=None, month=None, as_of=None, month_to_date=False, expect_total=None, second_opinion=False,
-        max_findings=None, jobs=None,
-    )  # fmt: skip
     parser.epilog = (
         "exit codes: 0 evidence pack created; 2 usage, configuration or rule set error; "
         "3 not proved or not found, so nothing was created; 130 interrupted"
@@ -37,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Creates the evidence pack, and prints what is in it."""
-    settings = settings_of(options, policy_of("upload", "upload", "error"))
+    settings = upload_settings(options, None, options.to)
     refuse_folder(options.output, settings)
     for line in pack(options.whose, options.months, options.output, settings):
         say(shown(line, None))

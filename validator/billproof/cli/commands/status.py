@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from billproof.cli.arguments import settings_of
+from billproof.cli.arguments import upload_settings
 from billproof.cli.output import painted, say, say_bytes
 from billproof.cli.parser import as_of_option, config_option, month_option
-from billproof.config.settings import policy_of
 from billproof.delivery.status import survey, wanted_months
 from billproof.delivery.status_text import render_status
 from billproof.report.render.json import render_json
@@ -21,10 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     as_of_option(parser, "show what is due at this date or RFC 3339 time. Default: now")
     config_option(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="output format. Default: text")
-    parser.set_defaults(
-        files=(), organization=None, month_to_date=False, expect_total=None, ruleset=None, second_opinion=False,
-        max_findings=None, jobs=None,
-    )  # fmt: skip
     parser.epilog = (
         "exit codes: 0 nothing is due; 1 something is due; 2 usage, configuration or rule set error; "
         "3 unproved (the ledger or a file could not be read); 130 interrupted"
@@ -33,10 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the months; gives 1 if something is due."""
-    settings = settings_of(options, policy_of("upload", "upload", "error"))
+    settings = upload_settings(options, options.as_of)
     months = wanted_months(options.month, options.first, options.last, settings.as_of)
-    # Each file is of the month that its rows say, whichever months were asked for.
-    found = survey(settings._replace(month=None), months)
+    found = survey(settings, months)
     if options.format == "json":
         say_bytes(render_json(found).encode("utf-8"))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
 
 from billproof.cli.arguments import settings_of
@@ -49,8 +49,9 @@ def run(options: argparse.Namespace) -> int:
         attest = partial(receipt_bundle, signer)
     wish = Wish(options.only, options.dry_run, options.resend, attest)
     tell = say if options.format == "text" else note
-    watching = nullcontext if options.quiet else progress
-    with planned(settings, wish, os.environ, _now, _waiting, watching) as plan:
+    with ExitStack() as held:
+        with progress(settings, options.quiet) as watched:
+            plan = held.enter_context(planned(watched, wish, os.environ, _now, _waiting))
         report = reported(plan.run, outputs, signer, options.explain) if plan.run else None
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was skipped, so none was checked")
