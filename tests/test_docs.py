@@ -260,7 +260,7 @@ def test_exit_codes_are_those_of_the_program() -> None:
 
 
 def test_options_are_those_of_the_program() -> None:
-    rows = table(README.read_text("utf-8"), "option")
+    rows = table((ROOT / "docs" / "reports.md").read_text("utf-8"), "option")
     listed = {option for row in rows for option in re.findall(r"`(--[a-z-]+)", row[0])}
     helped = (ROOT / "docs" / "help.txt").read_text("utf-8").partition("$ billproof check --help")[2].partition("\n$ ")[0]
     assert listed == set(re.findall(r"--[a-z][a-z-]+", helped.partition("\n$ ")[0])) - {"--help"}
