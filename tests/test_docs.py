@@ -20,7 +20,8 @@ import pytest
 from billproof import __version__
 from billproof.cli.dispatch import build_parser
 from billproof.config.destinations import DestinationSettings, Token
-from billproof.config.file import ConfigFile, Integration, Waiver, check_waivers, read_config
+from billproof.config.file import ConfigFile, Integration, read_config
+from billproof.config.waivers import Waiver, check_waivers
 from billproof.engine.verdict import Exit
 from billproof.reading.decode import parts
 from billproof.rules.compiled import load_ruleset

@@ -104,4 +104,4 @@ def test_of_other_unknown_arguments_only_the_beginning_is_shown() -> None:
 
 def test_a_word_with_a_blank_that_looks_like_an_option_may_be_a_value() -> None:
     code, _, err = run("guide", "--month", "--of last year")
-    assert (code, err.splitlines()[0]) == (2, "--month --of last year: no such month")
+    assert (code, err.splitlines()[0]) == (2, "--month --of last year: not a month")

@@ -45,61 +45,61 @@ def test_a_sound_destination(tmp_path: Path, text: str) -> None:
     assert faults(tmp_path, f"  a: {{{text}}}") == []
 
 
-CLEAR = "`base_url` is http://, and a token would travel in the clear"
+CLEAR = "`base_url` is http://, so the token would be sent unencrypted"
 WRONG = {
     "neither preset nor address": ("kind: http", "exactly one of `preset` and `base_url`"),
     "preset and address": (f"kind: http, preset: pelanor-eu, {API}", "exactly one of `preset` and `base_url`"),
     "folder without path": ("kind: directory", "a directory needs `path`"),
     "folder without name": ('kind: directory, path: " "', "a directory needs `path`"),
-    "folder with a method": ("kind: directory, path: a, method: PUT", "`method` is for kind http"),
-    "folder with headers": ("kind: directory, path: a, headers: {A: b}", "`headers` is for kind http"),
-    "folder with codes": ("kind: directory, path: a, success: [200]", "`success` is for kind http"),
+    "folder with a method": ("kind: directory, path: a, method: PUT", "`method` applies only to kind http"),
+    "folder with headers": ("kind: directory, path: a, headers: {A: b}", "`headers` applies only to kind http"),
+    "folder with codes": ("kind: directory, path: a, success: [200]", "`success` applies only to kind http"),
     "no host": ('kind: http, base_url: "https://"', "`base_url`"),
-    "no host but a port": ('kind: http, base_url: "https://:80"', "`base_url` is no address"),
-    "bad port": ('kind: http, base_url: "https://api.example.com:99999"', "`base_url` is no address"),
-    "bad name": (f'kind: http, base_url: "https://{"a" * 64}.example.com"', "`base_url` is no address"),
-    "blank": ('kind: http, base_url: "https://api.example.com/a b"', "`base_url` is no address"),
-    "dots": ('kind: http, base_url: "https://api.example.com/a/../b"', "`base_url` is no address"),
-    "placeholder in the address": ('kind: http, base_url: "https://{month}.example.com"', "`base_url` is no address"),
-    "credentials": ('kind: http, base_url: "https://user:hunter2@api.example.com"', "`base_url` holds credentials"),
+    "no host but a port": ('kind: http, base_url: "https://:80"', "`base_url` is not an address"),
+    "bad port": ('kind: http, base_url: "https://api.example.com:99999"', "`base_url` is not an address"),
+    "bad name": (f'kind: http, base_url: "https://{"a" * 64}.example.com"', "`base_url` is not an address"),
+    "blank": ('kind: http, base_url: "https://api.example.com/a b"', "`base_url` is not an address"),
+    "dots": ('kind: http, base_url: "https://api.example.com/a/../b"', "`base_url` is not an address"),
+    "placeholder in the address": ('kind: http, base_url: "https://{month}.example.com"', "`base_url` is not an address"),
+    "credentials": ('kind: http, base_url: "https://user:hunter2@api.example.com"', "`base_url` contains credentials"),
     "credentials elsewhere": ('kind: http, base_url: "ftp://user:hunter2@api.example.com"', "`base_url` is `…`"),
-    "query": ('kind: http, base_url: "https://api.example.com?key=hunter2"', "`base_url` holds a query"),
-    "fragment": ('kind: http, base_url: "https://api.example.com#x"', "`base_url` holds a query or a fragment"),
+    "query": ('kind: http, base_url: "https://api.example.com?key=hunter2"', "`base_url` contains a query"),
+    "fragment": ('kind: http, base_url: "https://api.example.com#x"', "`base_url` contains a query or a fragment"),
     "in the clear": ('kind: http, base_url: "http://api.example.com"', CLEAR),
     "nearly loopback": ('kind: http, base_url: "http://127.0.0.1.example.com"', CLEAR),
     "nearly localhost": ('kind: http, base_url: "http://localhost.example.com"', CLEAR),
     "another network": ('kind: http, base_url: "http://10.0.0.1"', CLEAR),
-    "path without slash": (f"kind: http, {API}, path: v1", "`path` begins with /"),
-    "path with a query": (f'kind: http, {API}, path: "/a?b=c"', "`path` begins with / and has no blanks, ? or #"),
-    "path with a blank": (f'kind: http, {API}, path: "/a b"', "`path` begins with /"),
-    "path with dots": (f'kind: http, {API}, path: "/a/../b"', "`path` has a % that is no %XX, or a part that is . or .."),
-    "path with a lonely %": (f'kind: http, {API}, path: "/100%"', "`path` has a % that is no %XX"),
-    "unknown placeholder": (f'kind: http, {API}, path: "/{{org}}"', "known are {organization}, {month}, {integration}"),
-    "token in the path": (f'kind: http, {API}, path: "/{{token}}"', "`path` holds a placeholder that is not known"),
-    "open brace": (f'kind: http, {API}, path: "/{{month"', "`path` holds a placeholder that is not known"),
-    "token in the query": (f'kind: http, {API}, query: {{key: "{{token}}"}}', "`query` key holds a placeholder"),
+    "path without slash": (f"kind: http, {API}, path: v1", "`path` must begin with /"),
+    "path with a query": (f'kind: http, {API}, path: "/a?b=c"', "`path` must begin with / and contain no spaces, ? or #"),
+    "path with a blank": (f'kind: http, {API}, path: "/a b"', "`path` must begin with /"),
+    "path with dots": (f'kind: http, {API}, path: "/a/../b"', "or a part that is . or .."),
+    "path with a lonely %": (f'kind: http, {API}, path: "/100%"', "`path` contains a % that does not begin a %XX code"),
+    "unknown placeholder": (f'kind: http, {API}, path: "/{{org}}"', "allowed are {organization}, {month}, {integration}"),
+    "token in the path": (f'kind: http, {API}, path: "/{{token}}"', "`path` contains an unknown placeholder"),
+    "open brace": (f'kind: http, {API}, path: "/{{month"', "`path` contains an unknown placeholder"),
+    "token in the query": (f'kind: http, {API}, query: {{key: "{{token}}"}}', "`query` key contains an unknown placeholder"),
     "query of numbers": (f"kind: http, {API}, query: {{key: 1234567}}", "`query`"),
-    "secret in a header": (f"kind: http, {API}, headers: {{Authorization: Bearer hunter2}}", "write {token} where it belongs"),
-    "secret in another": (f"kind: http, {API}, headers: {{X-Api-Key: hunter2}}", "header X-Api-Key holds a secret in plain text"),
-    "secret in an auth key": (f"kind: http, {API}, headers: {{X-Auth-Key: hunter2}}", "header X-Auth-Key holds a secret"),
-    "secret in the address": (f"kind: http, {API}, query: {{api_key: hunter2}}", "`query` api_key holds a secret"),
-    "cookie": (f'kind: http, {API}, headers: {{cookie: "a=hunter2"}}', "header cookie holds a secret"),
-    "line end": (f'kind: http, {API}, headers: {{A: "hunter2\\r\\nB: c"}}', "header A is empty, or holds a line end"),
-    "not ASCII": (f'kind: http, {API}, headers: {{A: "hunter2 ü"}}', "header A is empty, or holds a line end"),
+    "secret in a header": (f"kind: http, {API}, headers: {{Authorization: Bearer hunter2}}", "write {token} in its place"),
+    "secret in another": (f"kind: http, {API}, headers: {{X-Api-Key: hunter2}}", "header X-Api-Key contains a secret"),
+    "secret in an auth key": (f"kind: http, {API}, headers: {{X-Auth-Key: hunter2}}", "header X-Auth-Key contains a secret"),
+    "secret in the address": (f"kind: http, {API}, query: {{api_key: hunter2}}", "`query` api_key contains a secret"),
+    "cookie": (f'kind: http, {API}, headers: {{cookie: "a=hunter2"}}', "header cookie contains a secret"),
+    "line end": (f'kind: http, {API}, headers: {{A: "hunter2\\r\\nB: c"}}', "header A is empty, or contains a line ending"),
+    "not ASCII": (f'kind: http, {API}, headers: {{A: "hunter2 ü"}}', "header A is empty, or contains a line ending"),
     "empty header": (f'kind: http, {API}, headers: {{A: ""}}', "header A is empty"),
-    "name of a header": (f'kind: http, {API}, headers: {{"A: hunter2": b}}', "`headers` holds a name that is none"),
+    "name of a header": (f'kind: http, {API}, headers: {{"A: hunter2": b}}', "`headers` contains an invalid header name"),
     "own header": (f'kind: http, {API}, headers: {{content-length: "3"}}', "header content-length is set by billproof itself"),
     "own key": (f'kind: http, {API}, headers: {{Idempotency-Key: "x"}}', "header Idempotency-Key is set by billproof itself"),
     "type of a form": (f"kind: http, {API}, file: {{form_field: a}}, headers: {{Content-Type: a/b}}", "set by billproof itself"),
-    "header twice": (f"kind: http, {API}, headers: {{Aa: b, aA: c}}", "`headers` names one twice"),
-    "placeholder in a header": (f'kind: http, {API}, headers: {{A: "{{name}}"}}', "header A holds a placeholder"),
+    "header twice": (f"kind: http, {API}, headers: {{Aa: b, aA: c}}", "`headers` contains a name twice"),
+    "placeholder in a header": (f'kind: http, {API}, headers: {{A: "{{name}}"}}', "header A contains an unknown placeholder"),
     "preset's authorization": ('kind: http, preset: pelanor-eu, headers: {Authorization: "{token}"}', "the preset fixes"),
     "preset's token": ('kind: http, preset: pelanor-eu, headers: {X-Key: "{token}"}', "the preset fixes"),
-    "field": (f'kind: http, {API}, file: {{form_field: "a\\nb"}}', "`form_field` is empty or holds a control character"),
+    "field": (f'kind: http, {API}, file: {{form_field: "a\\nb"}}', "`form_field` is empty or contains a control character"),
     "no field": (f'kind: http, {API}, file: {{form_field: ""}}', "`form_field` is empty"),
-    "redirect as success": (f"kind: http, {API}, success: [200, 302]", "`success` takes codes from 200 to 299 only"),
-    "pointer": (f"kind: http, {API}, id_at: data.id", "`id_at` is no JSON pointer"),
-    "pointer with a tilde": (f"kind: http, {API}, id_at: /a~2", "`id_at` is no JSON pointer"),
+    "redirect as success": (f"kind: http, {API}, success: [200, 302]", "`success` may contain only codes from 200 to 299"),
+    "pointer": (f"kind: http, {API}, id_at: data.id", "`id_at` is not a JSON pointer"),
+    "pointer with a tilde": (f"kind: http, {API}, id_at: /a~2", "`id_at` is not a JSON pointer"),
 }  # fmt: skip
 
 
@@ -114,12 +114,12 @@ def test_a_fault_of_a_destination(tmp_path: Path, text: str, told: str) -> None:
 @pytest.mark.parametrize("name", ["a b", "../a", ".a", "-", "ä", "a/b"])
 def test_a_name_becomes_a_folder(tmp_path: Path, name: str) -> None:
     (fault,) = faults(tmp_path, f'  "{name}": {{kind: directory, path: a}}')
-    assert fault.startswith(f"3  destination {name}: a name has letters")
+    assert fault.startswith(f"3  destination {name}: a name may contain only letters")
 
 
 def test_names_that_some_systems_hold_for_one(tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, "  Archive: {kind: directory, path: a}\n  archive: {kind: directory, path: b}")
-    assert fault.startswith("4  destination archive: Archive differs in upper and lower case only")
+    assert fault.startswith("4  destination archive: Archive differs only in case")
 
 
 def test_all_faults_of_a_destination(tmp_path: Path) -> None:

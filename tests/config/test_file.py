@@ -279,11 +279,11 @@ FAULTS = {
     ),
     "an id at one destination twice": (
         "version: 1\nintegrations:\n  - {name: a, organization: b, integration: i}\n"
-        "  - {name: c, organization: d, integration: i}", 4, "one would replace the other's months",
+        "  - {name: c, organization: d, integration: i}", 4, "each would replace the other's months",
     ),
     "copies among the files": (
         "version: 1\ndestinations:\n  a: {kind: directory, path: exports/copies}\n"
-        "integrations:\n  - {name: b, organization: c, files: exports/}", 3, "its copies would be found again",
+        "integrations:\n  - {name: b, organization: c, files: exports/}", 3, "its copies would be taken for exports",
     ),
     "name twice on one line": (
         "version: 1\nintegrations: [{name: a, organization: b}, {name: a, organization: c}]", 2, "integration a",
@@ -622,7 +622,7 @@ REFUSED = {
     "a rule that cannot be waived": (waive("OC303", at_most="1"), "OC303 outside-month cannot be waived"),
     "a core rule": (waive("CSV012", at_most="1"), "CSV012 not-a-csv cannot be waived"),
     "an error without a bound": (waive(), "needs `at_most` or the file's `sha256`"),
-    "an error in any month": (waive(at_most="3", month="any"), "names one month, not any"),
+    "an error in any month": (waive(at_most="3", month="any"), "must name one month, not any"),
     "too far ahead": (waive(at_most="3", expires='"2027-01-06"'), "more than 400 days ahead"),
     "nothing covered": (waive(at_most="0"), "`at_most` must be 1 or more"),
     "a month that is none": (waive(at_most="3", month='"2025-13"'), "`month` is 2025-13"),

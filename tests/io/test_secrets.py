@@ -47,9 +47,9 @@ def test_a_file(tmp_path: Path) -> None:
 def test_what_no_header_can_hold_is_no_token(between: str, tmp_path: Path) -> None:
     text = f"tok-EXAMPLE{between}sec-EXAMPLE"
     (tmp_path / "token").write_bytes(text.encode())
-    with pytest.raises(NoToken, match="what the environment variable T holds is no token") as first:
+    with pytest.raises(NoToken, match="the environment variable T does not contain a valid token") as first:
         from_environment("T", {"T": text})
-    with pytest.raises(NoToken, match="what the file token holds is no token") as second:
+    with pytest.raises(NoToken, match="the file token does not contain a valid token") as second:
         from_file(tmp_path / "token")
     for told in (first.value, second.value):
         assert told.exit_code == 3

@@ -482,7 +482,7 @@ def test_a_set_that_the_configuration_names_lies_beside_it(configured: Path, com
     (configured / "sets").rename(configured / "inside" / "sets")
     code, out, err = run(*command)
     assert (code, out) == (2, "")
-    assert "../billproof.yaml:2  `ruleset` is sets/own: no shipped rule set, and no folder beside this file" in err
+    assert "../billproof.yaml:2  `ruleset: sets/own` is neither a built-in rule set nor a folder next to this file" in err
 
 
 def test_after_rules_test_a_set_is_read_again(configured: Path) -> None:

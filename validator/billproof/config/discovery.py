@@ -1,4 +1,4 @@
-"""Where `billproof.yaml` is: found upwards from where the command runs. Nearly the right name is an error, not nothing."""
+"""Where `billproof.yaml` is: found upwards from where the command runs. A nearly right name is an error."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from billproof.model.errors import ConfigurationError, FileError, Unreadable
 FILE_NAME = "billproof.yaml"
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg")
-_WORD = "billproof"
-_NEAR = {_WORD, "billproofs", "billproofconfig", "billproof.config", "billproofrc"}
+_STEMS = {"billproof", "billproofs", "billproofconfig", "billproof.config", "billproofrc"}
+# The likeliest slips of the hand. `billproof2` is not a mistake: a team may keep two.
+_MISSPELLED = {"bilproof", "billprof", "billproo", "billpoof", "billporof", "billprooof"}
 
 
 def find_config(start: str) -> str | None:
@@ -22,12 +23,12 @@ def find_config(start: str) -> str | None:
         try:
             names = sorted(os.listdir(folder))
         except OSError:
-            # A folder that may not be listed may still hold a configuration that can be read.
+            # A folder that cannot be listed may still contain a configuration that can be read.
             names = [name for name in (FILE_NAME, ".git") if os.path.exists(os.path.join(folder, name))]
         near = [os.path.join(folder, name) for name in names if name != FILE_NAME and is_near(name)]
         near = [path for path in near if os.path.isfile(path)]
         if near:
-            text = f"billproof reads {FILE_NAME} only; rename this file, or it would be ignored in silence"
+            text = f"billproof reads only {FILE_NAME}; rename this file, or it would be silently ignored"
             raise ConfigurationError([FileError(relative(path), 1, text) for path in near])
         if FILE_NAME in names:
             return os.path.join(folder, FILE_NAME)
@@ -49,16 +50,7 @@ def is_near(name: str) -> bool:
         return True
     stem, suffix = os.path.splitext(plain)
     stem = stem.replace("-", "").replace("_", "")
-    return plain == FILE_NAME or suffix in _SUFFIXES and (stem in _NEAR or _is_misspelt(stem))
-
-
-def _is_misspelt(stem: str) -> bool:
-    """A letter left out or doubled, or two letters swapped. `billproof2` is no mistake: somebody may keep two."""
-    splits = [(_WORD[:cut], _WORD[cut:]) for cut in range(len(_WORD))]
-    return (
-        any(stem in (left + right[1:], left + right[0] + right) for left, right in splits)
-        or any(stem == left + right[1] + right[0] + right[2:] for left, right in splits[:-1])
-    )  # fmt: skip
+    return plain == FILE_NAME or (suffix in _SUFFIXES and stem in _STEMS | _MISSPELLED)
 
 
 def current_folder() -> str:
@@ -70,7 +62,7 @@ def current_folder() -> str:
 
 
 def relative(path: str | os.PathLike[str]) -> str:
-    """A path from the working folder, so that a report does not depend on where the project lies."""
+    """A path from the working folder, so that a report does not depend on where the project is."""
     try:
         return os.path.relpath(path).replace(os.sep, "/")
     except (ValueError, OSError):

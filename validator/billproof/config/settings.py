@@ -1,4 +1,4 @@
-"""Everything that a run was told, frozen, each value with where it came from."""
+"""The settings of a run, frozen, each value with its source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from billproof.reading.inputs import Input
 
 MAX_FINDINGS = 100
-# As many processes as Windows lets one wait for.
+# As many processes as Windows can wait for.
 MAX_JOBS = 60
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 CLOCK = "clock"
@@ -61,9 +61,9 @@ class Settings(Record):
 
 
 def refuse_later_than_the_clock(settings: Settings) -> None:
-    """Raises UsageError if an upload, or what is judged as one, is to speak of an instant that has not come."""
+    """Raises UsageError if an upload, or a check under its policy, has a time in the future."""
     if settings.policy.policy == "upload" and settings.as_of > settings.now:
-        raise UsageError("--as-of is later than the clock; an upload judges by what is over", "Leave it out.")
+        raise UsageError("--as-of is later than the clock; an upload checks only what has ended", "Leave it out.")
 
 
 def clock() -> datetime:
@@ -78,7 +78,7 @@ def parse_as_of(text: str) -> datetime:
         return datetime.combine(day, time(0), UTC)
     moment = instant(re.sub(r"\.[0-9]+", "", text, count=1))
     if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise UsageError(f"--as-of {text}: no such instant", "Write a date (2025-11-04) or RFC 3339 (2025-11-04T08:00:00Z).")
+        raise UsageError(f"--as-of {text}: not a date or time", "Write a date (2025-11-04) or RFC 3339 (2025-11-04T08:00:00Z).")
     return moment
 
 
@@ -88,7 +88,7 @@ def parse_month(text: str, as_of: datetime, flag: str = "--month") -> Sourced:
         before = as_of.date().replace(day=1) - timedelta(days=1)
         return Sourced(before.isoformat()[:7], f"{flag} last")
     if not is_month(text) or not FIRST_YEAR <= int(text[:4]) <= LAST_YEAR:
-        raise UsageError(f"{flag} {text}: no such month", "Write it as 2025-10, or `last` for the last month that is over.")
+        raise UsageError(f"{flag} {text}: not a month", "Write it as 2025-10, or `last` for the last complete month.")
     return Sourced(text, flag)
 
 
@@ -97,10 +97,10 @@ def parse_total(text: str) -> Decimal:
     plain = re.sub(r"^(-?)\$", r"\1", text)
     if re.fullmatch(r"-?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+", plain, re.ASCII):
         plain = plain.replace(",", "")
-    found = decimal(plain)
-    if found is None or abs(found) >= Decimal("1e15"):
-        raise UsageError(f"--expect-total {text}: no amount", "Write it with a point before the cents: 18402.17 or 18,402.17")
-    return found
+    total = decimal(plain)
+    if total is None or abs(total) >= Decimal("1e15"):
+        raise UsageError(f"--expect-total {text}: not an amount", "Write it with a point before the cents: 18402.17 or 18,402.17")
+    return total
 
 
 def parse_cap(text: str) -> int:
@@ -113,7 +113,7 @@ def parse_cap(text: str) -> int:
 def parse_jobs(text: str) -> int:
     """`--jobs`: how many processes check files at once."""
     if not text.isascii() or not text.isdigit() or len(text) > 2 or not 1 <= int(text) <= MAX_JOBS:
-        raise UsageError(f"--jobs {text}: expected a number from 1 to {MAX_JOBS}", "As many as the machine has cores is best.")
+        raise UsageError(f"--jobs {text}: expected a number from 1 to {MAX_JOBS}", "Use as many as the machine has cores.")
     return int(text)
 
 

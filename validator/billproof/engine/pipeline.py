@@ -59,7 +59,7 @@ def prepare(settings: Settings) -> RuleSet:
     """The rule set of a run, its waivers looked through. Raises ConfigurationError for a faulty rule set or waiver."""
     ruleset = load_ruleset(settings.ruleset.value or "")
     if settings.config:
-        from billproof.config.file import check_waivers
+        from billproof.config.waivers import check_waivers
 
         check_waivers(settings.config, ruleset, max(settings.as_of, settings.now).date())
     return ruleset

@@ -13,7 +13,7 @@ from billproof.rules.checks.base import Settled
 from billproof.rules.rule import Rule
 
 if TYPE_CHECKING:
-    from billproof.config.file import Waiver
+    from billproof.config.waivers import Waiver
 
 
 def waiver_for(sha256: str, settled: Settled, settings: Settings) -> Waive:

@@ -176,7 +176,7 @@ def _attempt(client: httpx2.Client, request: HttpRequest, patience: Patience) ->
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             return _not_reached(error, request, patience)
         except httpx2.ReadTimeout:
-            return Failure(f"no answer within {patience.read:g} s")
+            return Failure(f"no response within {patience.read:g} s")
         except httpx2.TransportError:
             return Failure(deadline.text or "the connection ended before a complete HTTP response")
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, even if the machine stops: written beside, flushed to the disk, then named."""
+"""Files that exist whole or not at all, even if the machine stops: a draft is flushed to the disk, then named."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import errno
 import os
 from collections.abc import Iterable
 
-# What a file system answers that knows no second name for a file.
+# What a file system answers that does not support a second name for a file.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
 def put_new(path: str, chunks: Iterable[bytes]) -> None:
-    """Writes a file that must not be there yet. Raises FileExistsError if it is, OSError if it cannot be written."""
+    """Writes a new file. Raises FileExistsError if it exists, OSError if it cannot be written."""
     draft = _draft(path, chunks)
     try:
         os.link(draft, path)
@@ -29,7 +29,7 @@ def put_new(path: str, chunks: Iterable[bytes]) -> None:
 
 
 def replace(path: str, chunks: Iterable[bytes]) -> None:
-    """Writes a file in the place of the one that may be there. Raises OSError if it cannot be written."""
+    """Writes a file, or replaces it. Raises OSError if it cannot be written."""
     draft = _draft(path, chunks)
     try:
         os.replace(draft, path)
@@ -41,7 +41,7 @@ def replace(path: str, chunks: Iterable[bytes]) -> None:
 
 def _draft(path: str, chunks: Iterable[bytes]) -> str:
     folder, name = os.path.split(path)
-    # Machines that share a folder may share process numbers, too.
+    # Machines that share a folder may also share process numbers.
     draft = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
         with open(draft, "wb") as stream:
@@ -56,7 +56,7 @@ def _draft(path: str, chunks: Iterable[bytes]) -> str:
 
 
 def flush_folder(path: str) -> None:
-    """Makes the name itself last, where folders can be flushed."""
+    """Flushes the name itself to the disk, where folders can be flushed."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)

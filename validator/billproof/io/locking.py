@@ -15,12 +15,12 @@ Waiting: TypeAlias = "Callable[[], None] | None"
 
 
 class Busy(BillproofError):
-    """Another upload has been at work in this ledger for too long; nothing was judged and nothing sent."""
+    """Another upload has been using this ledger for too long; nothing was checked and nothing sent."""
 
 
 @contextlib.contextmanager
 def locked(path: str, waiting: Waiting, patience: float) -> Iterator[None]:
-    """Holds the lock on a file; calls `waiting` once if another process has it. Raises Busy after `patience` seconds, and
+    """Keeps the lock on a file; calls `waiting` once if another process has it. Raises Busy after `patience` seconds, and
     Unwritable if the file cannot be locked.
     """
     try:
@@ -29,13 +29,13 @@ def locked(path: str, waiting: Waiting, patience: float) -> Iterator[None]:
         raise Unwritable(f"{path}: the ledger cannot be written: {error.strerror or error}") from None
     with stream:
         end = time.monotonic() + patience
-        told = False
+        waited = False
         while not _has_lock(stream, path):
-            if not told and waiting is not None:
+            if not waited and waiting is not None:
                 waiting()
-            told = True
+            waited = True
             if time.monotonic() > end:
-                raise Busy("another upload is at work in this ledger", "Wait until it has ended, and run this again.")
+                raise Busy("another upload is using this ledger", "Wait until it ends, then run the command again.")
             time.sleep(0.02)
         yield
 
@@ -45,7 +45,7 @@ def _has_lock(stream: BinaryIO, path: str) -> bool:
         return _try_lock(stream.fileno())
     except OSError as error:
         text = f"{path}: cannot be locked: {error.strerror or error}; nothing was sent"
-        raise Unwritable(text, "Keep the ledger on a disk that knows locks, and copy it from there.") from None
+        raise Unwritable(text, "Keep the ledger on a disk that supports file locks.") from None
 
 
 if sys.platform == "win32":

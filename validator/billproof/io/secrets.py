@@ -9,7 +9,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 from billproof.model.errors import BillproofError
 
-# So many characters of a secret in a row are enough to hide them: servers like to quote its beginning.
+# This many characters of a secret in a row are hidden: servers like to quote its beginning.
 _PIECE = 8
 
 
@@ -30,19 +30,21 @@ class Secret:
 
 
 class NoToken(BillproofError):
-    """A secret that an upload needs is not there; nothing was sent."""
+    """A secret that an upload needs is missing; nothing was sent."""
 
 
 def from_environment(name: str, environment: Mapping[str, str] = os.environ) -> Secret:
-    """The secret in an environment variable. Raises NoToken if it is missing, blank, or cannot be sent in a header."""
+    """The secret in an environment variable. Raises NoToken if it is missing, empty, or cannot be sent in a header."""
     text = environment.get(name, "").strip()
     if not text:
-        raise NoToken(f"the environment variable {name} is not set", "Set it where this command runs, never on its command line.")
+        raise NoToken(
+            f"the environment variable {name} is not set", "Set it in the environment of this command, never on its command line."
+        )
     return _usable(text, f"the environment variable {name}")
 
 
 def from_file(path: Path) -> Secret:
-    """The secret in a file, without blanks and line ends around it. Raises NoToken if there is none."""
+    """The secret in a file, without spaces and line endings around it. Raises NoToken if there is none."""
     try:
         text = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -54,10 +56,10 @@ def from_file(path: Path) -> Secret:
 
 
 def _usable(text: str, where: str) -> Secret:
-    if not all("!" <= one <= "~" for one in text):
+    if not all("!" <= character <= "~" for character in text):
         raise NoToken(
-            f"what {where} holds is no token: it has a blank, a line end or a character outside ASCII",
-            "Copy the token again, in one line and without quotation marks around it.",
+            f"{where} does not contain a valid token: it has a space, a line ending or a character outside ASCII",
+            "Copy the token again, on one line and without quotation marks.",
         )
     return Secret(text)
 
@@ -67,14 +69,14 @@ def redact(text: str, secret: Secret | None) -> str:
     if secret is None:
         return text
     pieces = {form[at : at + _PIECE].lower() for form in _forms(secret.reveal()) for at in range(max(1, len(form) - _PIECE + 1))}
-    lengths = {len(one) for one in pieces if one}
+    lengths = {len(piece) for piece in pieces if piece}
     folded = text.translate(str.maketrans(ascii_uppercase, ascii_lowercase))
     hidden = bytearray(len(text))
     for at in range(len(text)):
         for length in lengths:
-            if len(one := folded[at : at + length]) == length and one in pieces:
+            if len(piece := folded[at : at + length]) == length and piece in pieces:
                 hidden[at : at + length] = b"\x01" * length
-    kept = (one if not hidden[at] else "<token>" if at == 0 or not hidden[at - 1] else "" for at, one in enumerate(text))
+    kept = (letter if not hidden[at] else "<token>" if at == 0 or not hidden[at - 1] else "" for at, letter in enumerate(text))
     return "".join(kept)
 
 
@@ -87,7 +89,7 @@ def _forms(text: str) -> Iterator[str]:
     for part in (text, *(half for half in text.split(":") if len(half) >= 4)):
         yield from (part, quote(part, safe=""), html.escape(part))
         for before in range(3):
-            # As it stands in base64 behind so many other bytes: the characters that depend on those are left out.
+            # As it appears in base64 after so many other bytes: the characters that depend on those are left out.
             encoded = base64.b64encode(b"\0" * before + part.encode()).decode("ascii").rstrip("=")
             inner = encoded[(8 * before + 5) // 6 : len(encoded) - (0 if (before + len(part)) % 3 == 0 else 1)]
             yield from (inner, inner.replace("+", "-").replace("/", "_"))

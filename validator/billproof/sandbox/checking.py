@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from billproof.config.file import Config, check_waivers
+from billproof.config.file import Config
 from billproof.config.settings import CLOCK, Settings
+from billproof.config.waivers import check_waivers
 from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import Run, check_file, duty, unread
 from billproof.engine.verdict import judge

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from billproof.audit.verify.differences import Difference, differences
 from billproof.audit.verify.restore import hindrance_of, history_of, settings_for
 from billproof.audit.verify.result import Step
-from billproof.config.file import Config, check_waivers
+from billproof.config.file import Config
 from billproof.config.settings import Settings
+from billproof.config.waivers import check_waivers
 from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import check_file, judged
 from billproof.model.errors import ConfigurationError, UsageError

@@ -11,8 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from billproof.config.file import Config, ConfigFile, Integration, Waiver, read_config
+from billproof.config.file import Config, ConfigFile, Integration, read_config
 from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
+from billproof.config.waivers import Waiver
 from billproof.delivery.ledger.history import month_before
 from billproof.engine.outcomes import NO_INTEGRATION
 from billproof.model.errors import UsageError

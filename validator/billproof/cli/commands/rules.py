@@ -14,7 +14,8 @@ from billproof.cli.parser import config_option, ruleset_option, sentence
 from billproof.cli.rule_examples import Command, failed_examples
 from billproof.cli.rule_pages import page, write_pages
 from billproof.config import settings as config_settings
-from billproof.config.file import Config, check_waivers
+from billproof.config.file import Config
+from billproof.config.waivers import check_waivers
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
 from billproof.model.values import shown
