@@ -298,7 +298,7 @@ def test_an_upload_saves_its_receipts(tmp_path: Path, checkout: Path) -> None:
     wanted = {"files": "exports/research\nexports/labs", "ledger": ".ledger"}
     dry = runner.use(command="upload --dry-run", **wanted)
     assert (dry.code, dry.outputs["verdict"]) == (0, "pass"), dry.log
-    assert "NOTHING SENT  a dry run: 2 files would be sent" in dry.summary
+    assert "NOTHING SENT  dry run: 2 files ready to upload" in dry.summary
     assert len(files(tmp_path / "origin.git")) == 3
 
     sent = runner.use(command="upload", **wanted)
@@ -309,7 +309,7 @@ def test_an_upload_saves_its_receipts(tmp_path: Path, checkout: Path) -> None:
 
     again = runner.use(command="upload", **wanted)
     assert (again.code, again.outputs["verdict"], again.outputs["report"]) == (0, "nothing-new", ""), again.log
-    assert "NOTHING SENT  2 files there already" in again.summary
+    assert "NOTHING SENT  2 files already uploaded" in again.summary
 
 
 def test_an_upload_that_did_not_arrive_is_saved_and_red(tmp_path: Path, checkout: Path) -> None:
@@ -381,7 +381,7 @@ def test_when_to_ask_again_is_what_the_receipts_say(tmp_path: Path, workspace: P
     (longest,) = [one for one in receipts if one["answer"]["retry_after"] == 1800]
     until = datetime.fromisoformat(longest["finished"]) + timedelta(minutes=30)
     assert found.outputs["retry-after"] == until.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert "it asks to wait 1800 s" in found.summary
+    assert "the server asks to wait 1800 s" in found.summary
     assert TOKEN not in found.log + found.summary
     assert runner.use(**wanted).outputs["retry-after"] == ""
 

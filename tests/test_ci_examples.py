@@ -60,13 +60,13 @@ def test_the_two_lines_of_the_page(origin: Path, tmp_path: Path) -> None:
     assert (dry, upload) == (f"{SCRIPT} --dry-run", SCRIPT)
     read_only = '[url "nowhere:"]\n\tpushInsteadOf = file://\n'
     (tmp_path / ".gitconfig").write_text(read_only, "utf-8")
-    assert "NOTHING SENT  a dry run: 2 files would be sent" in done(dry, job(tmp_path, "pull")), "a token that may only read"
+    assert "NOTHING SENT  dry run: 2 files ready to upload" in done(dry, job(tmp_path, "pull")), "a token that may only read"
     (tmp_path / ".gitconfig").unlink()
     assert (len(files(origin)), (tmp_path / "archive").exists()) == (3, False)
     assert "ALL UPLOADED  2 accepted" in done(upload, job(tmp_path, "main"))
     assert len(files(origin)) == 3 + 4
-    assert "NOTHING SENT  2 files there already" in done(dry, tmp_path / "pull"), "a folder that is used again fetches the ledger"
-    assert "NOTHING SENT  2 files there already" in done(upload, job(tmp_path, "later"))
+    assert "NOTHING SENT  2 files already uploaded" in done(dry, tmp_path / "pull"), "a reused folder fetches the ledger"
+    assert "NOTHING SENT  2 files already uploaded" in done(upload, job(tmp_path, "later"))
 
 
 def test_another_ledger_than_the_one_that_is_saved_is_refused(origin: Path, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_another_ledger_than_the_one_that_is_saved_is_refused(origin: Path, tmp_
     assert not (folder / ".ledger").exists()
     for spelling in ('ledger: ".ledger"', "ledger: ./.ledger/   # its branch"):
         config.write_text(config.read_text("utf-8").replace("ledger: .billproof/ledger", spelling), "utf-8")
-        assert "NOTHING SENT  a dry run: 2 files would be sent" in done(f"{SCRIPT} --dry-run", folder)
+        assert "NOTHING SENT  dry run: 2 files ready to upload" in done(f"{SCRIPT} --dry-run", folder)
         config.write_text(config.read_text("utf-8").replace(spelling, "ledger: .billproof/ledger"), "utf-8")
 
 

@@ -112,7 +112,7 @@ def test_what_a_job_uploads_the_next_one_knows(origin: Path, tmp_path: Path) -> 
     assert len(files(origin)) == 3 + 4  # two uploads, each begun and answered
     tuesday = job(tmp_path, "tuesday")
     done(before, tuesday)
-    assert "NOTHING SENT  2 files there already; nothing is new" in done(upload, tuesday)
+    assert "NOTHING SENT  2 files already uploaded; nothing new" in done(upload, tuesday)
     done(after, tuesday)
     assert done("git rev-list --count billproof-ledger", origin) == "2\n", "nothing new, no commit"
 

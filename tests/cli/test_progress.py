@@ -138,7 +138,7 @@ def test_an_upload_shows_it_too(folder: Path, slow: None) -> None:
     with terminal() as on:
         code, out = run(on, "upload", "second.csv", "--dry-run", "--as-of", AS_OF)
     assert code == 0
-    assert "would be sent" in out
+    assert "ready to upload" in out
     # The copy and the check read each a block, and the end.
     assert drawn(on) == ["100 %  [####################]  0.0 of 0.0 MB  second.csv"] * 4
     assert on.screen() == [""]

@@ -82,7 +82,7 @@ class Countdown:
         """The tracer: calls that are worth a look, then their lines."""
         code = frame.f_code
         name = os.path.basename(code.co_filename)
-        if name in _WRITERS or (name == "store.py" and code.co_name in _LEDGER_STEPS):
+        if name in _WRITERS or (name == "writer.py" and code.co_name in _LEDGER_STEPS):
             if event == "line":
                 self.step()
             return self.trace

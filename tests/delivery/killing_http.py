@@ -80,7 +80,7 @@ class Countdown:
     def trace(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
         """The tracer: every line of the modules that send, and of what the ledger writes."""
         code = frame.f_code
-        if code.co_filename.endswith(_SENDERS) or (code.co_filename.endswith("store.py") and code.co_name in _LEDGER_STEPS):
+        if code.co_filename.endswith(_SENDERS) or (code.co_filename.endswith("writer.py") and code.co_name in _LEDGER_STEPS):
             if event == "line":
                 self.step()
             return self.trace

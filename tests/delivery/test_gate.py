@@ -16,11 +16,12 @@ from typing import Any, BinaryIO, NamedTuple
 
 import pytest
 
-from billproof.delivery import gate
+from billproof.delivery import copies, gate
 from billproof.delivery import plan as upload
 from billproof.delivery.destinations.directory import DirectoryDestination
-from billproof.delivery.ledger.store import Ledger, open_ledger
-from billproof.delivery.routing import Addresses
+from billproof.delivery.ledger.store import open_ledger
+from billproof.delivery.ledger.writer import LedgerWriter
+from billproof.delivery.routing import Routes
 from billproof.delivery.shipment import Answer, Request, Shipment
 from billproof.engine import pipeline as running
 from billproof.engine.verdict import Exit, Pass
@@ -61,12 +62,12 @@ class Ready(NamedTuple):
     proofs: tuple[Pass, Pass]
     shipments: tuple[Shipment, Shipment]
     described: Mapping[str, Any]
-    ledger: Ledger
+    writer: LedgerWriter
 
     def through_gate(self, destination: Recorder, body: bytes = OCTOBER, **other: Any) -> Any:
         given: dict[str, Any] = {"proof": self.proofs[0], "shipment": self.shipments[0]} | other
         return gate.upload(
-            given["proof"], io.BytesIO(body), given["shipment"], destination, None, self.ledger, self.described, lambda: NOW
+            given["proof"], io.BytesIO(body), given["shipment"], destination, None, self.writer, self.described, lambda: NOW
         )
 
 
@@ -85,7 +86,7 @@ def ready(world: World, monkeypatch: pytest.MonkeyPatch) -> Ready:
         for name in names:
             assert world.upload(name).code == 3
     proofs = (caught[0][0], caught[1][0])
-    return Ready(proofs, (caught[0][2], caught[1][2]), caught[0][6], open_ledger(LEDGER))
+    return Ready(proofs, (caught[0][2], caught[1][2]), caught[0][6], LedgerWriter(open_ledger(LEDGER)))
 
 
 # --- only judge() makes a Pass ---
@@ -166,7 +167,7 @@ def test_the_gate_reads_from_the_start(ready: Ready) -> None:
     destination = Recorder()
     body = io.BytesIO(OCTOBER)
     body.seek(len(OCTOBER))
-    gate.upload(ready.proofs[0], body, ready.shipments[0], destination, None, ready.ledger, ready.described, lambda: NOW)
+    gate.upload(ready.proofs[0], body, ready.shipments[0], destination, None, ready.writer, ready.described, lambda: NOW)
     assert destination.got == [OCTOBER]
 
 
@@ -191,7 +192,7 @@ def test_whatever_a_destination_raises_is_not_known(ready: Ready, world: World, 
     with pytest.raises(type(error)):
         ready.through_gate(Recorder(raising(error)))
     (one,) = world.receipts()
-    assert (one["status"], one["answer"]["text"]) == ("unknown", "interrupted before the destination had answered")
+    assert (one["status"], one["answer"]["text"]) == ("unknown", "interrupted before the destination responded")
     assert verified() == (0, "PASS  1 receipt, 0 faults\n")
 
 
@@ -291,8 +292,8 @@ def test_a_ledger_that_cannot_be_written_after(world: World, monkeypatch: pytest
         cannot_write(patch, ".json")
         found = world.upload("export.csv")
     assert (found.code, found.out) == (3, "")
-    text = "export.csv WAS SENT (written and pointed to), and its receipt could not be written: No space left on device\n"
-    assert text in found.err
+    text = "export.csv WAS SENT (written, and now the current version), but its receipt could not be written: No space left"
+    assert f"{text} on device\n" in found.err
     assert "keep the ledger with its .begun file" in found.err
     assert world.place.current() == OCTOBER, "it was sent"
     assert world.files() == []
@@ -310,10 +311,10 @@ def test_a_ledger_that_cannot_be_written_after(world: World, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (Answer("unknown", "no answer"), "october.csv MAY HAVE BEEN SENT (no answer), and its receipt could not be written"),
-        (Answer("refused", "no"), "october.csv was refused (no), and its receipt could not be written"),
-        (Answer("already_there", "had it"), "october.csv was there already (had it), and its receipt could not be written"),
-        (Answer("refused", "down", attempts=0), "october.csv was not sent now (down), and its receipt could not be written"),
+        (Answer("unknown", "no answer"), "october.csv MAY HAVE BEEN SENT (no answer), but its receipt could not be written"),
+        (Answer("refused", "no"), "october.csv was refused (no), but its receipt could not be written"),
+        (Answer("already_there", "had it"), "october.csv was already present (had it), but its receipt could not be written"),
+        (Answer("refused", "down", attempts=0), "october.csv was not sent now (down), but its receipt could not be written"),
     ],
     ids=lambda one: one.status if isinstance(one, Answer) else "",
 )  # fmt: skip
@@ -328,7 +329,7 @@ def test_what_became_of_a_file_is_told_without_its_receipt(
     assert f"{told}: No space left on device" in found.err
 
     again = world.upload("october.csv")
-    text = "october.csv was not sent now (the command ended before the destination had answered), and its receipt could not be"
+    text = "october.csv was not sent now (the command ended before the destination responded), but its receipt could not be"
     assert (again.code, again.out, text in again.err) == (3, "", True), again.err
 
 
@@ -357,12 +358,13 @@ def test_a_ledger_where_nothing_can_be_made(world: World, monkeypatch: pytest.Mo
 # --- between check and sending ---
 
 
-@pytest.mark.parametrize("step", ["_copied", "judged", "_sealed"])
+@pytest.mark.parametrize("step", [(copies, "_copied"), (upload, "judged"), (Routes, "with_token")], ids=lambda step: step[1])
 @pytest.mark.parametrize("how", ["changed", "appended", "replaced", "removed", "truncated"])
-def test_the_bytes_sent_are_those_that_were_checked(world: World, monkeypatch: pytest.MonkeyPatch, how: str, step: str) -> None:
+def test_the_bytes_sent_are_those_that_were_checked(world: World, monkeypatch: pytest.MonkeyPatch, how: str, step: Any) -> None:
     """The file changes on disk after it was copied, after it was judged, or after the proof was made."""
     path = world.root / world.put(OCTOBER)
-    real = getattr(upload, step)
+    where, name = step
+    real = getattr(where, name)
 
     def change(*arguments: Any) -> Any:
         found = real(*arguments)
@@ -377,7 +379,7 @@ def test_the_bytes_sent_are_those_that_were_checked(world: World, monkeypatch: p
             path.write_bytes(OCTOBER.replace(b"100", b"900") if how == "changed" else OCTOBER + b"x")
         return found
 
-    monkeypatch.setattr(upload, step, change)
+    monkeypatch.setattr(where, name, change)
     found = world.upload("export.csv")
     assert found.code == 0
     assert world.place.current() == OCTOBER
@@ -390,11 +392,12 @@ def test_the_bytes_sent_are_those_that_were_checked(world: World, monkeypatch: p
 def test_a_copy_that_changes_after_all_is_not_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody can reach it; but the gate believes nobody."""
     held: list[Any] = []
-    real, copied = running.judged, upload._copied
+    real, copied = running.judged, copies._copied
 
     def keep(*arguments: Any) -> Any:
         found = copied(*arguments)
-        held.append(found[0])
+        assert isinstance(found[0], copies.Copied)
+        held.append(found[0].copy)
         return found
 
     def spoil(*arguments: Any) -> Any:
@@ -402,7 +405,7 @@ def test_a_copy_that_changes_after_all_is_not_sent(world: World, monkeypatch: py
         held[0].stream.write(b"S")
         return real(*arguments)
 
-    monkeypatch.setattr(upload, "_copied", keep)
+    monkeypatch.setattr(copies, "_copied", keep)
     monkeypatch.setattr(upload, "judged", spoil)
     found = world.upload(world.put(OCTOBER))
     assert found.code == 3
@@ -412,21 +415,19 @@ def test_a_copy_that_changes_after_all_is_not_sent(world: World, monkeypatch: py
 
 
 def test_a_pass_without_shipment_is_not_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Addresses, "addressed", lambda self, parcel: parcel)
+    monkeypatch.setattr(Routes, "addressed", lambda self, judged: judged)
     found = world.upload(world.put(OCTOBER))
     assert found.code == 3
-    assert "a file passed and may not be uploaded all the same; nothing was sent" in found.err
+    assert "a file passed, but it cannot be uploaded; nothing was sent" in found.err
     assert world.place.current() is None
 
 
 def test_only_the_policy_of_an_upload_seals(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A warning passes a check, and there is no Pass for it even if an upload is judged as a check is."""
-    from billproof.config import settings
-
-    monkeypatch.setattr(settings, "policy_of", lambda *arguments: Policy("upload", "check", "error"))
+    monkeypatch.setattr("billproof.cli.commands.upload.policy_of", lambda *arguments: Policy("upload", "check", "error"))
     found = world.upload(world.put(export(projects={"proj_EXAMPLE1": "100", "proj_EXAMPLE2": "-1"})))
     assert found.code == 3
-    assert "may not be uploaded all the same" in found.err
+    assert "a file passed, but it cannot be uploaded" in found.err
     assert world.place.current() is None
 
 
@@ -436,11 +437,11 @@ def test_the_ledger_is_locked_from_judgement_to_receipt(world: World, monkeypatc
     busy: list[str] = []
 
     def is_locked(where: str) -> None:
-        with pytest.raises(Busy), open_ledger(LEDGER).lock(patience=0):
+        with pytest.raises(Busy), LedgerWriter(open_ledger(LEDGER)).lock(patience=0):
             pass
         busy.append(where)
 
-    for module, name in ((upload, "judged"), (gate, "_digest"), (DirectoryDestination, "send"), (Ledger, "conclude")):
+    for module, name in ((upload, "judged"), (gate, "_digest"), (DirectoryDestination, "send"), (LedgerWriter, "conclude")):
         real = getattr(module, name)
 
         def watched(*arguments: Any, real: Any = real, name: str = name) -> Any:
@@ -450,24 +451,24 @@ def test_the_ledger_is_locked_from_judgement_to_receipt(world: World, monkeypatc
         monkeypatch.setattr(module, name, watched)
     assert world.upload(world.put(OCTOBER)).code == 0
     assert busy == ["judged", "_digest", "send", "conclude"]
-    with open_ledger(LEDGER).lock(patience=0):
+    with LedgerWriter(open_ledger(LEDGER)).lock(patience=0):
         pass
 
 
 def test_an_upload_that_waits_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.put(OCTOBER)
-    real = Ledger.lock
+    real = LedgerWriter.lock
 
-    def impatient(self: Ledger, waiting: Any = None, patience: float = 0) -> Any:
+    def impatient(self: LedgerWriter, waiting: Any = None, patience: float = 0) -> Any:
         return real(self, waiting, 0.05)
 
-    with open_ledger(LEDGER).lock():
-        monkeypatch.setattr(Ledger, "lock", impatient)
+    with LedgerWriter(open_ledger(LEDGER)).lock():
+        monkeypatch.setattr(LedgerWriter, "lock", impatient)
         code, out, err = run("upload", "export.csv")
     assert (code, out) == (3, "")
     assert err.splitlines() == [
         "waiting for another upload to end …",
-        "another upload is at work in this ledger",
-        "Wait until it has ended, and run this again.",
+        "another upload is using this ledger",
+        "Wait until it ends, then run the command again.",
     ]
     assert world.place.current(MONTH, ACME) is None

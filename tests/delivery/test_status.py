@@ -207,7 +207,7 @@ def test_a_newer_file_that_fails_its_check_is_named(project: Path) -> None:
     put("research", "2025-10", "200.00000000000001", days=30)
     found = month("research")
     assert (found["state"], found["due"]) == ("newer", True)
-    assert found["text"] == "newer file exports/research/cost_2025-10-01_2025-10-30.csv does not pass: OC304, OC601"
+    assert found["text"] == "newer file exports/research/cost_2025-10-01_2025-10-30.csv fails: OC304, OC601"
     assert found["newer"][0]["verdict"] == "fail"
     assert found["newer"][0]["because"] == ["OC304", "OC601"]
 
@@ -298,8 +298,8 @@ def test_an_upload_without_an_answer_is_not_known(project: Path) -> None:
     receipt.unlink()  # as if the command had been cut off: what was begun is there
     found = month("research")
     assert (found["state"], found["due"], found["amount"]) == ("not_known", True, None)
-    assert found["text"] == "due: nobody heard the answer of 2025-11-04; run the upload again"
-    assert "  research  2025-10  OUTCOME UNKNOWN       due: nobody heard" in run("status")[1]
+    assert found["text"] == "due: the outcome of the upload on 2025-11-04 is unknown; run the upload again"
+    assert "  research  2025-10  OUTCOME UNKNOWN       due: the outcome" in run("status")[1]
     upload("exports/research")
     assert month("research")["state"] == "accepted"
     put("research", "2025-10", "130.00000000000001")
@@ -325,7 +325,7 @@ def test_an_upload_that_was_not_accepted_is_due(project: Path) -> None:
     assert run("upload", "exports/research")[0] == 4  # the folder holds what the new ledger does not know
     found = month("research")
     assert (found["state"], found["due"], found["accepted"]) == ("refused", True, None)
-    assert found["text"].startswith("due: the upload of 2025-11-04 was not accepted: the folder holds 1-")
+    assert found["text"].startswith("due: the upload on 2025-11-04 was refused: the folder contains 1-")
     assert "  research  2025-10  REFUSED " in run("status")[1]
     upload("exports/research", "--resend")
     assert month("research")["state"] == "accepted"
@@ -379,7 +379,7 @@ def test_a_year_is_a_grid_totals_and_what_is_due(project: Path, monkeypatch: pyt
         "  research  2025-05  MISSING               due: the month ended 156 days ago",
         "  research  2025-08  MISSING               due: the month ended 64 days ago",
         "  research  2025-09  MISSING               due: the month ended 34 days ago",
-        "  research  2025-10  accepted 2025-10-20      1,900.00 USD   provisional, judged too early: due",
+        "  research  2025-10  accepted 2025-10-20      1,900.00 USD   provisional, checked too early: due",
         "  europe    2025-08  MISSING               due: the month ended 64 days ago",
         "  europe    2025-09  MISSING               due: the month ended 34 days ago",
         "  europe    2025-10  MISSING               due: the month ended 3 days ago",
@@ -432,7 +432,7 @@ def spoilt(kind: str) -> Iterator[str]:
         yield "the ledger .ledger does not exist"
     elif kind == "edited":
         first.write_bytes(first.read_bytes().replace(b"3827", b"3826"))
-        yield "its digest is not that of its name"
+        yield "its digest does not match its name"
     elif kind == "removed":
         first.unlink()
         receipts("0001-*.begun")[0].unlink()
@@ -509,8 +509,8 @@ def test_a_file_that_the_engine_cannot_finish_leaves_nothing_fine(project: Path,
         (["--from", "2025-11", "--to", "2025-10"], "--from 2025-11 is later than --to 2025-10"),
         (["--to", "2025-10"], "--to needs --from"),
         (["--month", "2025-10", "--from", "2025-09"], "--month is one month"),
-        (["--month", "2025-13"], "--month 2025-13: no such month"),
-        (["--from", "October"], "--from October: no such month"),
+        (["--month", "2025-13"], "--month 2025-13: not a month"),
+        (["--from", "October"], "--from October: not a month"),
         (["--as-of", "soon"], "--as-of soon"),
         (["--format", "html"], "--format"),
         (["exports"], "unrecognized arguments"),

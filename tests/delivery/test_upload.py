@@ -17,7 +17,7 @@ NOON = "2026-01-05T12:00:00Z"
 TWO = f"""\
   - {{name: research, organization: {ACME}, files: exports/research/, to: archive}}
   - {{name: labs, organization: {LABS}, files: exports/labs/, to: archive}}"""
-NOT_SENT = "NOTHING SENT 1 of 1 file may not be uploaded; nothing is sent before all may"
+NOT_SENT = "NOTHING SENT 1 of 1 file not ready to upload; billproof sends nothing until all are"
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +64,8 @@ def test_the_same_bytes_again_are_set_aside(world: World, monkeypatch: pytest.Mo
         found = world.upload(name)
         assert (found.code, found.report) == (0, None)
         assert found.lines == [
-            "research 2025-10 - 100.00 USD is there archive has it since 2026-01-05 12:00",
-            "NOTHING SENT 1 file there already; nothing is new",
+            "research 2025-10 - 100.00 USD already uploaded archive has had it since 2026-01-05 12:00",
+            "NOTHING SENT 1 file already uploaded; nothing new",
         ]
         assert found.err == "no report: every file was skipped, so none was checked\n"
         assert world.everything() == before
@@ -93,8 +93,8 @@ def test_bytes_that_were_replaced_since_are_refused(world: World, monkeypatch: p
         assert found.report["reasons"][0]["code"] == "replaced"
         assert found.report["upload"]["ready"] is False
         assert found.lines[-2:] == [
-            "research 2025-10 FAIL 100.00 USD REFUSED was accepted on 2026-01-05 12:00 with 100.00 USD and was replaced on "
-            f"2026-01-07 08:30 by sent-{sha256(export('2100.5'))[:8]}.csv with 2,100.50; if you mean to put it back: upload "
+            "research 2025-10 FAIL 100.00 USD SUPERSEDED was accepted on 2026-01-05 12:00 with 100.00 USD and was superseded on "
+            f"2026-01-07 08:30 by sent-{sha256(export('2100.5'))[:8]}.csv with 2,100.50; to upload it again: upload "
             "--resend",
             NOT_SENT,
         ]
@@ -109,7 +109,7 @@ def test_a_refused_file_keeps_the_others_back(world: World) -> None:
     assert found.code == 1
     assert found.lines[-2:] == [
         "research 2025-11 PASS 50.00 USD not sent",
-        "NOTHING SENT 1 of 2 files may not be uploaded; nothing is sent before all may",
+        "NOTHING SENT 1 of 2 files not ready to upload; billproof sends nothing until all are",
     ]
     assert world.place.versions("2025-11") == []
 
@@ -148,13 +148,14 @@ def test_a_dry_run_writes_nothing_and_needs_no_lock(world: World) -> None:
     name = world.put(export("100"))
     before = world.everything()
     from billproof.delivery.ledger.store import open_ledger
+    from billproof.delivery.ledger.writer import LedgerWriter
 
-    with open_ledger(LEDGER).lock():
+    with LedgerWriter(open_ledger(LEDGER)).lock():
         (world.ledger / ".lock").unlink()
         found = world.upload(name, "--dry-run")
     assert found.code == 0
-    assert found.lines[0] == "research 2025-10 PASS 100.00 USD would be sent"
-    assert found.lines[-1] == "NOTHING SENT a dry run: 1 file would be sent"
+    assert found.lines[0] == "research 2025-10 PASS 100.00 USD ready to upload"
+    assert found.lines[-1] == "NOTHING SENT dry run: 1 file ready to upload"
     assert "export.csv" in found.lines[1]
     assert world.everything() == {path: data for path, data in before.items() if not path.endswith(".lock")}
 
@@ -191,7 +192,7 @@ def test_two_files_of_a_month_are_named(world: World) -> None:
     assert (found.code, found.out, found.report) == (2, "", None)
     assert found.err.splitlines() == [
         "two files for 2025-10 of research: one.csv and other.csv; nothing was sent",
-        "An upload replaces the month: name the one that is meant, or take the other out of the folder.",
+        "An upload replaces the month: name the file to upload, or move the other one out of the folder.",
     ]
     nothing_happened(world)
 
@@ -216,7 +217,7 @@ def test_all_are_judged_before_the_first_is_sent(world: World) -> None:
         "research 2025-07 PASS 100.00 USD not sent",
         "research 2025-08 PASS 100.00 USD not sent",
         "research 2025-10 FAIL 100.00 USD not sent",
-        "NOTHING SENT 1 of 3 files may not be uploaded; nothing is sent before all may",
+        "NOTHING SENT 1 of 3 files not ready to upload; billproof sends nothing until all are",
     ]
     for month in ("2025-07", "2025-08"):
         assert world.place.versions(month) == []
@@ -229,7 +230,7 @@ def test_a_file_that_cannot_be_read_keeps_the_others_back(world: World) -> None:
     assert found.lines[-3:] == [
         "research 2025-10 PASS 100.00 USD not sent",
         "missing.csv - UNPROVED - not sent",
-        "NOTHING SENT 1 of 2 files may not be uploaded; nothing is sent before all may",
+        "NOTHING SENT 1 of 2 files not ready to upload; billproof sends nothing until all are",
     ]
     nothing_happened(world)
 
@@ -245,9 +246,9 @@ def test_several_organizations_and_months_in_one_run(world: World) -> None:
     assert [line.split(" id ")[0] for line in found.lines] == [
         "research 2025-09 PASS 90.00 USD accepted",
         "research 2025-10 PASS 1,100.00 USD accepted",
-        "labs 2025-09 - 90.00 USD is there archive has it since 2026-01-05 12:00",
+        "labs 2025-09 - 90.00 USD already uploaded archive has had it since 2026-01-05 12:00",
         "labs 2025-10 PASS 1,100.00 USD accepted",
-        "ALL UPLOADED 3 accepted, 1 there already",
+        "ALL UPLOADED 3 accepted, 1 already uploaded",
     ]
     columns = {line.index("USD") for line in found.out.splitlines()[:4]}
     assert len(columns) == 1, "amounts stand below each other"
@@ -258,7 +259,7 @@ def test_several_organizations_and_months_in_one_run(world: World) -> None:
     for organization in (ACME, LABS):
         assert world.place.current("2025-10", organization) == export("1100", "2025-10", organization)
     assert verified() == (0, "PASS  4 receipts, 0 faults\n")
-    assert world.upload().lines[-1] == "NOTHING SENT 4 files there already; nothing is new"
+    assert world.upload().lines[-1] == "NOTHING SENT 4 files already uploaded; nothing new"
 
 
 def test_only_one_integration(world: World) -> None:
@@ -309,7 +310,7 @@ def test_month_to_date_and_then_the_whole_month(world: World, monkeypatch: pytes
     for arguments in ((), ("--as-of", "2025-10-11T12:00:00Z")):
         found = world.upload(part, "--month-to-date", *arguments)
         assert found.code == 2, "a month that is over is never replaced by a part of it, whatever the clock is said to be"
-        assert "October 2025 is over" in found.err
+        assert "October 2025 has ended" in found.err
     assert world.place.current() == export("300")
 
 
@@ -322,7 +323,7 @@ def test_without_a_configuration(world: World) -> None:
     found = world.upload(world.put(export()))
     assert (found.code, found.out, found.report) == (2, "", None)
     assert found.err.splitlines() == [
-        "upload needs a billproof.yaml: it says whose files go where", "billproof init FILE writes one.",
+        "upload needs a billproof.yaml, which says where each organization's files go", "billproof init FILE creates one.",
     ]  # fmt: skip
 
 
@@ -334,7 +335,7 @@ def test_without_a_destination(world: World) -> None:
         assert (found.code, found.out, found.report) == (2, "", None)
         assert found.err.splitlines() == [
             "no destination for research (billproof.yaml:6); nothing was sent",
-            "Say --to NAME, or add `to: NAME` to the integration; there are archive.",
+            "Use --to NAME, or add `to: NAME` to the integration. Destinations: archive.",
         ]
     nothing_happened(world)
     assert world.upload(name, "--to", "archive").code == 0
@@ -344,11 +345,11 @@ def test_without_a_destination(world: World) -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("--to", "elsewhere"), "--to elsewhere: no such destination\nThere are archive.\n"),
-        (("--only", "elsewhere"), "--only elsewhere: no such integration\nThere are research.\n"),
+        (("--to", "elsewhere"), "--to elsewhere: no such destination\nDestinations: archive.\n"),
+        (("--only", "elsewhere"), "--only elsewhere: no such integration\nIntegrations: research.\n"),
         (
             ("--as-of", "2026-01-05T12:00:01Z"),
-            "--as-of is later than the clock; an upload judges by what is over\nLeave it out.\n",
+            "--as-of is later than the clock; an upload checks only what has ended\nLeave it out.\n",
         ),
     ],
 )
@@ -665,7 +666,7 @@ def test_standard_input(world: World) -> None:
     assert world.receipts()[0]["file"]["sha256"] == sha256(export("100"))
     again = process("upload", "-", stdin=export("100"))
     assert again.returncode == 0
-    assert again.stdout.decode().splitlines()[-1] == "NOTHING SENT  1 file there already; nothing is new"
+    assert again.stdout.decode().splitlines()[-1] == "NOTHING SENT  1 file already uploaded; nothing new"
     empty = process("upload", "-", stdin=b"")
     assert empty.returncode == 3, "nobody can know whose month that would be"
     assert b"CSV001" in empty.stdout
@@ -722,7 +723,7 @@ def test_a_version_that_the_ledger_does_not_know_is_not_replaced(world: World) -
     shutil.rmtree(world.ledger)
     run("ledger", "init")
     line = refused(world, export("110"))
-    assert f"the folder holds 1-{sha256(export('100'))}.csv, which this ledger does not know" in line
+    assert f"the folder contains 1-{sha256(export('100'))}.csv, which is not in this ledger" in line
     assert world.place.current() == export("100")
     assert world.upload("export.csv", "--resend").code == 0
     assert world.place.current() == export("110")
@@ -735,7 +736,7 @@ def test_bytes_that_are_there_though_the_ledger_does_not_know_it(world: World) -
     run("ledger", "init")
     found = world.upload(world.put(export("100")))
     assert found.code == 0
-    assert "was there already" in found.lines[0]
+    assert "already present" in found.lines[0]
     assert found.lines[-1] == "ALL UPLOADED 1 accepted"
     assert world.statuses() == ["already_there"]
     assert len(world.place.versions()) == 1
@@ -757,7 +758,7 @@ def test_a_pointer_to_what_is_not_there_is_told(world: World) -> None:
     world.send(export("100"))
     lone_version(world).unlink()
     line = refused(world, export("110"))
-    assert f"/current names 1-{sha256(export('100'))}.csv, which is not there" in line
+    assert f"/current names 1-{sha256(export('100'))}.csv, which does not exist" in line
 
 
 def test_a_pointer_with_strange_text_paints_nothing(world: World) -> None:
@@ -792,7 +793,7 @@ def test_a_pointer_that_cannot_be_written_is_not_known(world: World, monkeypatch
     found = world.upload("export.csv")
     monkeypatch.setattr(durable, "replace", real)
     assert found.code == 4
-    assert "not known" in found.lines[0]
+    assert "outcome unknown" in found.lines[0]
     assert "may not have been written: No space left on device" in found.lines[0]
     assert world.statuses() == ["unknown"]
     assert world.upload("export.csv").code == 0
@@ -808,13 +809,13 @@ def test_one_is_accepted_and_one_refused(world: World) -> None:
     one, other = world.put(export("90", "2025-09"), "9.csv"), world.put(export("100"), "10.csv")
     found = world.upload(one, other)
     assert found.code == 4
-    assert [line.split()[5] for line in found.lines[:2]] == ["not", "accepted"]
+    assert [line.split()[5] for line in found.lines[:2]] == ["refused", "accepted"]
     assert found.lines[2].startswith("NOT ALL UPLOADED 1 accepted, 1 not. ")
     assert world.statuses() == ["refused", "accepted"]
     month.unlink()
     found = world.upload(one, other)
     assert found.code == 0
-    assert found.lines[-1] == "ALL UPLOADED 1 accepted, 1 there already"
+    assert found.lines[-1] == "ALL UPLOADED 1 accepted, 1 already uploaded"
 
 
 # --- is there: only what is ---
@@ -885,7 +886,7 @@ def test_a_check_says_of_two_files_of_a_month_what_an_upload_would(world: World)
 def test_a_check_judges_no_later_than_the_clock_what_an_upload_would(world: World) -> None:
     path, later = world.put(export("100")), "2026-01-05T12:00:01Z"
     found = check(path, "--policy", "upload", as_of=later)
-    message = "--as-of is later than the clock; an upload judges by what is over\nLeave it out.\n"
+    message = "--as-of is later than the clock; an upload checks only what has ended\nLeave it out.\n"
     assert (found.code, found.out, found.err, found.report) == (2, "", message, None)
     told = check(path, as_of=later)
     assert told.code == 0, "a check may ask what will be"

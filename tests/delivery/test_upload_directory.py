@@ -121,7 +121,7 @@ def settles(project: Project, *before: bytes) -> None:
     files = {path: path.read_bytes() for path in (project.root / "archive").rglob("*") if path.is_file()}
     assert len(files) == len(before) + 2, "something is left over"
     again = project.send(SECOND)
-    assert (again.code, again.headline) == (0, "NOTHING SENT 1 file there already; nothing is new")
+    assert (again.code, again.headline) == (0, "NOTHING SENT 1 file already uploaded; nothing new")
     assert {path: path.read_bytes() for path in files} == files
     project.verify()
 
@@ -175,7 +175,7 @@ def test_a_pointer_that_names_what_is_not_there(project: Project) -> None:
     kept = version.rename(project.root / "kept")
     found = project.send(SECOND)
     assert (found.code, project.receipts()[-1]["status"]) == (4, "refused")
-    assert f"current names {version.name}, which is not there" in found.told[0]
+    assert f"current names {version.name}, which does not exist" in found.told[0]
     assert not list(archive(project).folder().glob("*.csv"))
     kept.rename(version)
     settles(project, FIRST)
@@ -188,7 +188,7 @@ def test_a_version_of_another_ledger(project: Project) -> None:
     assert run("ledger", "init")[0] == 0
     found = project.send(SECOND)
     assert (found.code, project.receipts()[-1]["status"]) == (4, "refused")
-    assert "which this ledger does not know: it would be replaced unseen. Restore the ledger that knows it" in found.told[0]
+    assert "which is not in this ledger and would be replaced. Restore the ledger that knows it" in found.told[0]
     assert archive(project).current() == FIRST == archive(project).versions()[-1]
     shutil.rmtree(project.ledger)
     theirs.rename(project.ledger)

@@ -91,7 +91,7 @@ class Strike(NamedTuple):
 
 
 STRIKES = [
-    Strike("delay", 9, "unknown", None, "no answer within 0.8 s three times", read=0.8),
+    Strike("delay", 9, "unknown", None, "no response within 0.8 s three times", read=0.8),
     Strike("too_many", 0, "refused", 429, "429 three times"),
     Strike("error", 0, "unknown", 500, "500 three times"),
     Strike("cut_before_body", 0, "unknown", None, "the connection ended before a complete HTTP response three times"),
@@ -111,7 +111,7 @@ def settles(project: Project, sandbox: Running, versions: int) -> None:
     assert [one["status"] for one in project.receipts()].count("accepted") == versions
     sent = len(sandbox.uploads)
     again = project.send(SECOND)
-    assert (again.code, again.headline) == (0, "NOTHING SENT 1 file there already; nothing is new")
+    assert (again.code, again.headline) == (0, "NOTHING SENT 1 file already uploaded; nothing new")
     assert len(sandbox.uploads) == sent
     assert stored(sandbox) == versions
     project.verify()
@@ -146,7 +146,7 @@ def test_a_fault_that_passes_is_settled_within_the_command(
     assert current(sandbox) == sha256(SECOND)
     assert stored(sandbox) == versions + 1
     assert receipt["answer"]["id"] == sandbox.months()[MONTH]["id"]
-    assert project.send(SECOND).headline == "NOTHING SENT 1 file there already; nothing is new"
+    assert project.send(SECOND).headline == "NOTHING SENT 1 file already uploaded; nothing new"
     assert len(keys(sandbox)) == versions + len(mine)
     project.verify()
 
@@ -166,7 +166,7 @@ def test_a_fault_that_lasts_is_told_and_settled_by_the_next_command(
     assert found.code == 4
     assert (receipt["status"], answer["code"], answer["id"], answer["attempts"]) == (strike.status, strike.code, None, 3)
     assert answer["text"].startswith(strike.text)
-    word = {"refused": "not accepted", "unknown": "not known"}[strike.status]
+    word = {"refused": "refused", "unknown": "outcome unknown"}[strike.status]
     assert found.told[0].startswith(f"{LINE} {word} {strike.text}")
     assert found.told[0].endswith(f"receipt {next(project.ledger.rglob(f'{versions + 1:04}-*.json')).relative_to(project.root)}")
     assert found.told[1:] == [NOT_ALL]
@@ -194,8 +194,8 @@ def test_a_wait_that_is_asked_for_is_waited_for(project: Project, sandbox: Runni
     sandbox.fault("too_many", 1, 3600)
     found = project.send(FIRST)
     assert found.code == 4
-    assert "not accepted 429: Too many requests;" in found.told[0]
-    assert "it asks to wait 3600 s" in found.told[0]
+    assert "refused 429: Too many requests;" in found.told[0]
+    assert "the server asks to wait 3600 s" in found.told[0]
     answer = project.receipts()[-1]["answer"]
     assert (answer["attempts"], answer["retry_after"]) == (1, 3600)
     assert current(sandbox) == sha256(SECOND)
@@ -261,7 +261,7 @@ def test_what_lasts_is_refused_and_settled_once_it_is_mended(
             assert project.receipts()[-1]["status"] == "refused"
             assert (answer["code"], answer["attempts"], answer["id"]) == (wrong.code, wrong.attempts, None)
             assert answer["text"].startswith(wrong.text)
-            assert found.told[0].startswith(f"{LINE} not accepted {wrong.text}")
+            assert found.told[0].startswith(f"{LINE} refused {wrong.text}")
             assert found.told[1:] == [NOT_ALL]
         assert len(broken.uploads) == (0 if wrong.what == "server" else 2)
         assert len(set(keys(broken))) == (0 if wrong.what == "server" else 1)
@@ -320,7 +320,7 @@ def test_several_months_of_several_integrations_stop_at_nothing(project: Project
         assert found.headline.startswith("NOT ALL UPLOADED 1 accepted, 1 not.")
         assert (current(both), current(both, "int-EXAMPLE2")) == (None, sha256(labs))
         found = project.run("upload", *names)
-        assert (found.code, found.headline) == (0, "ALL UPLOADED 1 accepted, 1 there already")
+        assert (found.code, found.headline) == (0, "ALL UPLOADED 1 accepted, 1 already uploaded")
         assert len(both.uploads) == 5
         assert (current(both), current(both, "int-EXAMPLE2")) == (sha256(FIRST), sha256(labs))
     project.verify()
@@ -479,8 +479,8 @@ def test_a_dry_run_needs_neither_token_nor_network(project: Project, sandbox: Ru
             patch.setattr(socket, name, refused)
         found = project.send(SECOND, "--dry-run")
     assert (found.code, found.err) == (0, "")
-    assert found.told[0] == f"{LINE} would be sent"
-    assert found.headline == "NOTHING SENT a dry run: 1 file would be sent"
+    assert found.told[0] == f"{LINE} ready to upload"
+    assert found.headline == "NOTHING SENT dry run: 1 file ready to upload"
     assert f"${VARIABLE}" in printed_line(found)
     assert (project.receipts(), list(project.ledger.rglob("*.begun"))) == ([], [])
 

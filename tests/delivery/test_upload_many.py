@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from billproof.delivery.ledger.store import Month, open_ledger
+from billproof.delivery.ledger.standing import Month
+from billproof.delivery.ledger.store import open_ledger
 from tests.support import ROOT, run
 from tests.uploading import LEDGER, MONTH, World, export, sha256, verified
 
@@ -80,7 +81,7 @@ def test_two_processes_with_the_same_bytes_send_them_once(world: World) -> None:
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
     told = sorted(one.communicate()[0].decode().splitlines()[-1] for one in running)
     assert [one.returncode for one in running] == [0] * 4
-    assert told == ["ALL UPLOADED  1 accepted", *["NOTHING SENT  1 file there already; nothing is new"] * 3]
+    assert told == ["ALL UPLOADED  1 accepted", *["NOTHING SENT  1 file already uploaded; nothing new"] * 3]
     assert world.place.versions(MONTH) == [export("100")]
     assert world.statuses() == ["accepted"]
     assert run("ledger", "verify")[0] == 0

@@ -372,7 +372,7 @@ def test_an_upload_sends_the_same_bytes_whoever_judged_them(world: World) -> Non
     assert {month: world.place.current(month) for month in MONTHS} == sent
     assert run("ledger", "verify")[0] == 0
     again = world.upload("exports", "--jobs", "3")
-    assert again.lines[-1] == "NOTHING SENT 4 files there already; nothing is new"
+    assert again.lines[-1] == "NOTHING SENT 4 files already uploaded; nothing new"
 
 
 def test_what_was_uploaded_before_is_known_in_each_process(world: World) -> None:

@@ -270,7 +270,7 @@ def test_a_ledger_that_was_touched_is_refused(project: Path) -> None:
     assert "changed after it was written" in refused()
     for path in other.parent.iterdir():
         path.unlink()
-    assert "which is not there: removed or edited" in refused()
+    assert "which is missing: removed or edited" in refused()
     shutil.rmtree(".ledger")
     assert "does not exist" in refused()
 
@@ -885,7 +885,7 @@ def test_open_values_of_the_configuration_are_named_and_not_shown(project: Path)
     "arguments, told",
     [
         (("nobody", "2025-10"), "There are research (org-EXAMPLEacme01), labs (org-EXAMPLElabs02)"),
-        (("research", "2025-13"), "pack 2025-13: no such month"),
+        (("research", "2025-13"), "pack 2025-13: not a month"),
         (("research", "2025-10", "--ruleset", "none"), "no such rule set"),
         (("research", "2025-10", "--config", "none.yaml"), "cannot be read"),
     ],

@@ -753,7 +753,7 @@ def test_the_receipt_is_there_before_its_attestation(world: World, keys: Keys, m
     monkeypatch.setattr(durable, "put_new", full)
     found = world.upload(world.put(export()), "--attest", str(keys.private))
     assert found.code == 3
-    assert "the receipt is written, its attestation could not be: No space left" in found.err
+    assert "the receipt is written, but its attestation could not be written: No space left" in found.err
     assert "so billproof ledger verify --key will call the missing attestation a fault" in found.err
     assert world.statuses() == ["accepted"]
     assert verified()[0] == 0

@@ -253,11 +253,11 @@ def test_several_attempts(server: Server, acts: list[Act], status: str, text: st
 
 def test_several_attempts_in_words() -> None:
     busy = AttemptResult("refused", "503", again=True, code=503)
-    lost = AttemptResult("unknown", "no answer within 60 s", again=True)
+    lost = AttemptResult("unknown", "no response within 60 s", again=True)
     assert answer_of([busy] * 5, 62.4).text == "503 five times in 62 s"
     assert answer_of([busy] * 6, 0.4).text == "503 6 times"
-    assert answer_of([lost, busy, busy], 70).text == "no answer within 60 s, then 503 twice in 70 s"
-    assert answer_of([busy._replace(detail="try later", after=90.0)], 5).text == "503: try later; it asks to wait 90 s"
+    assert answer_of([lost, busy, busy], 70).text == "no response within 60 s, then 503 twice in 70 s"
+    assert answer_of([busy._replace(detail="try later", after=90.0)], 5).text == "503: try later; the server asks to wait 90 s"
     assert answer_of([busy._replace(after=after) for after in (90.0, 0.2)], 5).retry_after == 1, "the last one's, never less"
     assert answer_of([busy._replace(after=90.0), lost], 5).retry_after is None
 
@@ -282,7 +282,7 @@ def test_an_answer_that_is_lost_is_unknown(server: Server, act: Act) -> None:
 
 
 def test_how_a_lost_answer_is_told(server: Server) -> None:
-    assert send(server, silent, patience=ONCE._replace(read=0.4)).text == "no answer within 0.4 s"
+    assert send(server, silent, patience=ONCE._replace(read=0.4)).text == "no response within 0.4 s"
     slow = drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"\r\n\r\n")
     assert send(server, slow, patience=ONCE._replace(answer=1)).text == "no complete response within 1 s"
 
@@ -323,7 +323,7 @@ def test_every_attempt_has_its_own_connection(server: Server) -> None:
 
 def test_a_long_wait_is_not_waited_for(server: Server) -> None:
     found = send(server, answer(429, Retry_After="3600"))
-    assert (found.status, found.text, found.attempts) == ("refused", "429; it asks to wait 3600 s", 1)
+    assert (found.status, found.text, found.attempts) == ("refused", "429; the server asks to wait 3600 s", 1)
     assert found.retry_after == 3600
 
 
@@ -374,7 +374,7 @@ BODIES = {
     "text": (b"bad  header\r\n in row 1\n", {}, "bad header in row 1"),
     "not UTF-8": (b"caf\xe9", {}, "caf\ufffd"),
     "page": (b"<!doctype html><head><title>\nLog in</title>", {"Content_Type": "text/html"}, "Log in"),
-    "page without title": (b"<html><p>hello", {}, "a page, not the API"),
+    "page without title": (b"<html><p>hello", {}, "a web page, not the API"),
     "control characters": (b"a\x1b[31mb\x07", {}, "a\\u001B[31mb\\u0007"),
     "log command": (b"##vso[x] y", {}, "\\u0023#vso[x] y"),
     "address": (b"ask jane.doe@example.com", {}, "ask <e-mail>"),
@@ -409,26 +409,26 @@ IDS = {
 def test_where_the_id_stands(server: Server, body: dict[str, Any], pointer: str, id: str | None) -> None:
     found = send(server, answer(200, body), id_at=pointer)
     assert (found.status, found.id) == ("accepted" if id else "unknown", id), "an answer without its id proves nothing"
-    assert found.text == ("200" if id else f"200: the answer has no id at {pointer}, so it may not be the upload's")
+    assert found.text == ("200" if id else f"200: the response has no ID at {pointer}, so it may not come from the upload API")
 
 
 def test_a_page_to_log_in_is_no_success(server: Server) -> None:
     found = send(server, answer(200, b"<html><title>Sign in</title>", **{"Content-Type": "text/html; charset=utf-8"}))
-    assert (found.status, found.text) == ("unknown", "200: the answer is a web page, perhaps one to log in")
+    assert (found.status, found.text) == ("unknown", "200: the response is a web page, perhaps a login page")
 
 
 def test_an_answer_without_a_body_has_no_id(server: Server) -> None:
     found = send(server, answer(204), id_at="/id")
-    assert (found.status, found.text) == ("unknown", "204: the answer has no id at /id, so it may not be the upload's")
+    assert (found.status, found.text) == ("unknown", "204: the response has no ID at /id, so it may not come from the upload API")
     assert send(server, answer(204)).text == "204"
 
 
 def test_a_redirect_is_not_followed(server: Server) -> None:
     with serving() as other:
         found = send(server, answer(307, b"moved", Location=f"{other.url}/x?secret=1"))
-        assert (found.status, found.text) == ("refused", "307: it points to 127.0.0.1; redirects are not followed")
+        assert (found.status, found.text) == ("refused", "307: it redirects to 127.0.0.1; redirects are not followed")
         assert other.connections == 0
-    assert send(server, answer(302, Location="/login")).text == "302: it points to another path; redirects are not followed"
+    assert send(server, answer(302, Location="/login")).text == "302: it redirects to another path; redirects are not followed"
     assert send(server, answer(302, Location="http://[x/")).status == "refused"
     assert send(server, answer(302)).status == "refused"
 
@@ -716,18 +716,18 @@ def test_what_is_missing_is_told_in_four_steps() -> None:
     assert raised.value.exit_code == 2
     assert raised.value.lines() == [
         "CONFIGURATION  billproof.yaml:7  destination pelanor-eu is not filled in: `method`, `path`, `file`",
-        "CONFIGURATION  billproof.yaml:12  integration research is not filled in: `integration`, its id at pelanor-eu",
-        "Pelanor shows it only to its customers, so nobody can ship it. Four steps:",
+        "CONFIGURATION  billproof.yaml:12  integration research is not filled in: `integration`, its ID at pelanor-eu",
+        "Only Pelanor's customers can see these values, so billproof cannot include them. Four steps:",
         "  1  Log in to https://app-eu.pelanor.io/api-docs with the role Admin or Workspace Admin",
         "  2  Find the operation that uploads an OpenAI billing file",
-        "  3  Copy what stands there:",
+        "  3  Copy these values:",
         "       the page says                       billproof.yaml",
         "       POST or PUT                         method:",
-        "       the address after the host          path:      write {integration} where it wants the integration's id",
+        "       the address after the host          path:      write {integration} where it expects the integration ID",
         "       multipart/form-data with a name     file: {form_field: name}",
         "       text/csv or octet-stream            file: raw",
         "  4  billproof upload FILE --dry-run prints the request as a curl line: compare it with the page's own example",
-        "To try everything before that: billproof sandbox",
+        "To try everything first: billproof sandbox",
     ]
     with pytest.raises(NotFilledIn):
         made.send(shipment(), io.BytesIO(DATA), SECRET)
@@ -747,7 +747,7 @@ def test_every_gap_is_named(changes: dict[str, Any], key: str) -> None:
     first, *others = raised.value.lines()
     assert first == f"CONFIGURATION  billproof.yaml:4  destination api is not filled in: `{key}`"
     assert others == [
-        "The documentation of the API tells what belongs there.", "To try everything before that: billproof sandbox",
+        "See the API's documentation for these values.", "To try everything first: billproof sandbox",
     ]  # fmt: skip
 
 

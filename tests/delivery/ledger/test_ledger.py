@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from billproof.delivery.ledger import receipt
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.store import Ledger, Month, Standing, open_ledger
+from billproof.delivery.ledger.standing import Month, Standing
+from billproof.delivery.ledger.store import Ledger, open_ledger
+from billproof.delivery.ledger.writer import LedgerWriter
 from billproof.delivery.shipment import Answer, Shipment, Status
 from billproof.model.errors import BillproofError
 from tests.support import ROOT, run
@@ -44,7 +46,7 @@ def test_a_ledger_is_made_once(world: World) -> None:
     before = world.everything()
     code, out, err = run("ledger", "init")
     assert (code, out) == (2, "")
-    assert err.splitlines() == [f"{LEDGER} is a ledger already", "A ledger is made once; nothing was changed."]
+    assert err.splitlines() == [f"{LEDGER} is already a ledger", "A ledger is created only once; nothing was changed."]
     assert world.everything() == before
 
 
@@ -52,7 +54,7 @@ def test_a_ledger_says_what_it_is_and_keeps_git_from_changing_it(tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     Path("billproof.yaml").write_text("version: 1\nledger: kept/here\n")
     code, out, _ = run("ledger", "init")
-    assert (code, out) == (0, "kept/here is an empty ledger now. Keep it between runs: docs/ci/state.md tells three ways.\n")
+    assert (code, out) == (0, "kept/here is an empty ledger now. Keep it between runs: docs/ci/state.md shows three ways.\n")
     assert sorted(os.listdir("kept/here")) == [".gitattributes", ".gitignore", "ledger.json"]
     assert Path("kept/here/.gitattributes").read_bytes() == b"* -text\n"
     assert set(Path("kept/here/.gitignore").read_text().split()) == {".lock", "*.part"}
@@ -74,7 +76,7 @@ def test_a_folder_that_holds_something_is_not_made_a_ledger(kept: World) -> None
     before = kept.everything()
     code, _, err = run("ledger", "init")
     assert code == 2
-    assert err.splitlines()[0] == f"{LEDGER} is not empty, and no ledger"
+    assert err.splitlines()[0] == f"{LEDGER} is neither empty nor a ledger"
     assert kept.everything() == before
 
 
@@ -426,11 +428,11 @@ def test_damage_is_named_and_nothing_is_sent(kept: World, damage: Callable[[Path
 
 def test_status_of_a_ledger_with_a_number_far_ahead(kept: World) -> None:
     number_far_ahead(kept.ledger, kept.files())
-    assert "there are no receipts with numbers 3 to 99999999998 before it" in verified()[1]
+    assert "the receipts with numbers 3 to 99999999998 before it are missing" in verified()[1]
     kept.put(export("120"), "exports/new.csv")
     kept.configure(BOTH.replace("archive}", "archive, files: exports}", 1))
     code, out, _ = run("status", "--month", MONTH)
-    assert (code, "newer file exports/new.csv would not be uploaded: OC601, OC602" in out) == (1, True), out
+    assert (code, "newer file exports/new.csv is not ready to upload: OC601, OC602" in out) == (1, True), out
 
 
 def test_the_mark_of_a_ledger_is_no_link(kept: World) -> None:
@@ -461,7 +463,7 @@ def test_every_fault_is_told_and_counted(kept: World) -> None:
         path.write_bytes(path.read_bytes() + b" ")
     lines = verified()[1].splitlines()
     for path in (files[1], files[3]):
-        assert f"{path.relative_to(kept.root)}: was changed after it was written: its digest is not that of its name" in lines
+        assert f"{path.relative_to(kept.root)}: was changed after it was written: its digest does not match its name" in lines
     assert lines[-1] == f"FAIL  2 receipts, {len(lines) - 1} faults"
 
 
@@ -742,27 +744,27 @@ def test_standing_of_any_attempts(sent: list[tuple[str, str]]) -> None:
 
 def test_a_cut_off_attempt_counts_as_unknown_before_it_is_settled(world: World) -> None:
     world.send(export("100"))
-    ledger = open_ledger(LEDGER)
+    writer = LedgerWriter(open_ledger(LEDGER))
     described = {key: value for key, value in world.receipts()[0].items() if key not in ("n", "previous", "attempt")}
     described["file"] = described["file"] | {"sha256": FILES["B"]}
     shipment = Shipment(ACME, MONTH, None, "b.csv", 1, FILES["B"])
-    begun = ledger.begin(described, "archive", shipment, "2026-01-01T00:00:00Z")
+    begun = writer.begin(described, "archive", shipment, "2026-01-01T00:00:00Z")
     again = open_ledger(LEDGER)
     found = again.standing(Month("archive", ACME, MONTH))
     assert [(one.n, one.status) for one in found.receipts] == [(1, "accepted"), (2, "unknown")]
     assert not found.is_current(sha256(export("100")))
     with pytest.raises(BillproofError, match="receipt could not be written"):
         for _ in range(2):  # what is there already is never written over
-            again.conclude(begun, Answer("accepted", "yes"), "2026-01-01T00:00:00Z")
+            LedgerWriter(again).conclude(begun, Answer("accepted", "yes"), "2026-01-01T00:00:00Z")
 
 
 def test_the_lock_is_waited_for_and_given_up(world: World) -> None:
-    ledger, told = open_ledger(LEDGER), cast("list[str]", [])
-    other = open_ledger(LEDGER).lock(lambda: told.append("waiting"), patience=0.05)
-    with ledger.lock(), pytest.raises(BillproofError, match="another upload is at work"), other:
+    writer, told = LedgerWriter(open_ledger(LEDGER)), cast("list[str]", [])
+    other = LedgerWriter(open_ledger(LEDGER)).lock(lambda: told.append("waiting"), patience=0.05)
+    with writer.lock(), pytest.raises(BillproofError, match="another upload is using"), other:
         pass
     assert told == ["waiting"]
-    with ledger.lock(lambda: told.append("again")):
+    with writer.lock(lambda: told.append("again")):
         assert told == ["waiting"]
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.store import Ledger
+from billproof.delivery.ledger.writer import LedgerWriter
 from billproof.delivery.shipment import Answer, Destination, Shipment
 from billproof.engine.verdict import Pass
 from billproof.io.secrets import Secret
 from billproof.model.errors import BillproofError
 
-INTERRUPTED = Answer("unknown", "interrupted before the destination had answered")
+INTERRUPTED = Answer("unknown", "interrupted before the destination responded")
 
 
 class NotProved(BillproofError):
@@ -22,7 +22,7 @@ class NotProved(BillproofError):
 
 def upload(
     proof: Pass, body: BinaryIO, shipment: Shipment, destination: Destination, token: Secret | None,
-    ledger: Ledger, described: Mapping[str, Any], clock: Callable[[], str],
+    writer: LedgerWriter, described: Mapping[str, Any], clock: Callable[[], str],
 ) -> Receipt:  # fmt: skip
     """Sends `body` and gives the receipt, which is on disk by then. To be called under the ledger's lock.
 
@@ -31,21 +31,21 @@ def upload(
     """
     if not isinstance(proof, Pass) or not _digest(body) == proof.sha256 == shipment.sha256:
         raise NotProved("the bytes to be sent are not those that passed; nothing was sent")
-    attempt = ledger.begin(described, destination.name, shipment, clock())
+    begun = writer.begin(described, destination.name, shipment, clock())
     try:
         body.seek(0)
         answer = destination.send(shipment, body, token)
     except BillproofError as error:
         # A destination raises these only before anything has left.
-        ledger.conclude(attempt, Answer("refused", f"not sent: {error.message}", attempts=0), clock())
+        writer.conclude(begun, Answer("refused", f"not sent: {error.message}", attempts=0), clock())
         raise
     except BaseException as error:
-        ledger.conclude(attempt, INTERRUPTED, clock())
+        writer.conclude(begun, INTERRUPTED, clock())
         if isinstance(error, SystemExit):
             # A library that ends the program must not decide its exit code.
-            raise RuntimeError("the sending ended the program") from error
+            raise RuntimeError("sending ended the program") from error
         raise
-    return ledger.conclude(attempt, answer, clock())
+    return writer.conclude(begun, answer, clock())
 
 
 def _digest(body: BinaryIO) -> str:

@@ -1,6 +1,6 @@
-"""Whose month a file is and where it goes: what was asked, the configuration and the ledger, put together.
+"""Whose month a file is and where it goes: options, configuration and ledger put together.
 
-Nothing is judged or sent here. What the ledger alone decides is told before a file is judged.
+Nothing is checked or sent here. What the ledger alone decides is known before a file is checked.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from billproof.config.settings import Settings
 from billproof.delivery.destinations.directory import DirectoryDestination
 from billproof.delivery.ledger.history import date_of, replacement
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.store import Attest, Ledger, Month, Standing
-from billproof.delivery.shipment import Destination, Request, Sending, Shipment
+from billproof.delivery.ledger.standing import Month, Standing
+from billproof.delivery.ledger.store import Ledger
+from billproof.delivery.ledger.writer import Attest, LedgerWriter
+from billproof.delivery.shipment import Destination, Request, Shipment, UploadResult
 from billproof.engine.verdict import Pass
 from billproof.io.secrets import NoToken, Secret
 from billproof.model.errors import UsageError
@@ -23,8 +25,8 @@ from billproof.model.values import cents, month_end, month_name, shown
 from billproof.reading.source import STANDARD_INPUT, Copy
 
 
-class Wish(Record):
-    """What was asked of an upload besides what every check is asked."""
+class UploadOptions(Record):
+    """What was asked of an upload in addition to what every check is asked."""
 
     only: str | None = None
     dry_run: bool = False
@@ -32,41 +34,55 @@ class Wish(Record):
     attest: Attest = None
 
 
-class Parcel(Record):
-    """A file that was judged: with its proof, if it passed, and all that is needed to send it."""
+class Judged(Record):
+    """A file that was checked, with the copy of its bytes."""
 
     file: FileResult
-    copy: Copy | None
-    proof: Pass | None = None
-    shipment: Shipment | None = None
-    destination: Destination | None = None
-    request: Request | None = None
-    token: Secret | None = None
+    copy: Copy
 
 
-class Addresses:
+class Addressed(Record):
+    """A file with its destination, and the request that would send it there."""
+
+    file: FileResult
+    copy: Copy
+    shipment: Shipment
+    destination: Destination
+    request: Request
+
+
+class Sealed(Record):
+    """A file that passed, with all that is needed to send it. `token` is None if the destination needs none."""
+
+    addressed: Addressed
+    proof: Pass
+    token: Secret | None
+    writer: LedgerWriter
+
+
+class Routes:
     """Where each file goes, by the configuration, and what the ledger already says of it."""
 
-    def __init__(self, config: Config, ledger: Ledger | None, settings: Settings, wish: Wish) -> None:
+    def __init__(self, config: Config, ledger: Ledger | None, settings: Settings, options: UploadOptions) -> None:
         self._config = config
         self._settings = settings
-        self._wish = wish
+        self._options = options
         self._standings: dict[Month, Standing] = (
             {month: ledger.standing(month) for month in ledger.months()} if ledger is not None else {}
         )
 
     def is_wanted_folder(self, path: str) -> bool:
-        """Whether `--only` leaves room for a file that lies there."""
+        """Whether `--only` allows a file from this path."""
         holder = self._config.integration_of_file(path) if path != STANDARD_INPUT else None
-        return self._wish.only is None or holder is None or holder.name == self._wish.only
+        return self._options.only is None or holder is None or holder.name == self._options.only
 
     def is_wanted(self, file: FileResult) -> bool:
-        """Whether `--only` leaves room for a file of that integration; one of which nobody knows is never passed over."""
-        return self._wish.only is None or file.integration in (None, self._wish.only)
+        """Whether `--only` allows a file of this integration; a file of no known integration is never skipped."""
+        return self._options.only is None or file.integration in (None, self._options.only)
 
-    def settled(self, copy: Copy) -> Sending | None:
-        """What the ledger alone decides: the destination has these bytes as its current ones."""
-        if self._wish.resend:
+    def already_uploaded(self, copy: Copy) -> UploadResult | None:
+        """The result for a file whose bytes are the current ones at the destination, which the ledger alone decides."""
+        if self._options.resend:
             return None
         for month, standing in self._standings.items():
             integration = self._config.integration_of(month.organization)
@@ -75,16 +91,16 @@ class Addresses:
             current = standing.current
             if current is None or not standing.is_current(copy.sha256) or not self._is_expected(current):
                 continue
-            if self._is_there(copy, current, integration):
-                return Sending(
+            if self._is_at_destination(copy, current, integration):
+                return UploadResult(
                     copy.path, integration.name, month.month, None, current.amount, current.currency, "current",
-                    f"{month.destination} has it since {date_of(current)}",
+                    f"{month.destination} has had it since {date_of(current)}",
                 )  # fmt: skip
         return None
 
-    def replaced(self, copy: Copy) -> Hindrance | None:
-        """If the destination had these bytes and they were replaced: when, and by what."""
-        if self._wish.resend:
+    def superseded(self, copy: Copy) -> Hindrance | None:
+        """If these bytes were uploaded and superseded: when, and by what."""
+        if self._options.resend:
             return None
         for month, standing in self._standings.items():
             integration = self._config.integration_of(month.organization)
@@ -93,8 +109,8 @@ class Addresses:
                 return Hindrance("replaced", replacement(*both))
         return None
 
-    def _is_there(self, copy: Copy, current: Receipt, integration: Integration) -> bool:
-        """Whether the configuration still names the address at which a file was accepted; else it is to be sent there."""
+    def _is_at_destination(self, copy: Copy, current: Receipt, integration: Integration) -> bool:
+        """Whether the configuration still names the address that accepted a file; if not, the file is sent to the new one."""
         shipment = Shipment(
             current.organization, current.month, integration.integration, current.file_name, copy.size, copy.sha256
         )
@@ -103,12 +119,12 @@ class Addresses:
         return destination.request(shipment).address == accepted_at and not destination.lacks(shipment)
 
     def _is_expected(self, current: Receipt) -> bool:
-        """Whether the total is the one that was asked for; if not, the file is judged, and told so."""
+        """Whether the total is the expected one; if not, the file is checked, which reports it."""
         expected = self._settings.expected_total
         return expected is None or cents(current.amount) == cents(expected)
 
     def _could_be(self, path: str, month: Month, integration: Integration) -> bool:
-        """Whether nothing that was said of the file speaks against that month there."""
+        """Whether options and configuration allow the file to be this month of this integration."""
         settings = self._settings
         holder = self._config.integration_of_file(path) if path != STANDARD_INPUT else None
         return (
@@ -116,53 +132,53 @@ class Addresses:
             and (holder is None or holder.organization == month.organization)
             and (settings.organization is None or settings.organization.value == month.organization)
             and (settings.month is None or settings.month.value == month.month)
-            and (self._wish.only is None or self._wish.only == integration.name)
+            and (self._options.only is None or self._options.only == integration.name)
         )
 
-    def addressed(self, parcel: Parcel) -> Parcel:
-        """The parcel with its destination and request, if it is known whose month it is."""
-        file, copy = parcel.file, parcel.copy
+    def addressed(self, judged: Judged) -> Judged | Addressed:
+        """The file with its destination and request, if it is known whose month it is."""
+        file, copy = judged
         integration = self._config.integration_of(file.organization.value)
-        if copy is None or integration is None or file.month.value is None:
-            return parcel
+        if integration is None or file.month.value is None:
+            return judged
         if self._settings.month_to_date and month_end(file.month.value) <= self._settings.now:
             raise UsageError(
-                f"{copy.path}: {month_name(file.month.value)} is over; --month-to-date would replace it by a part of it",
-                "Leave --month-to-date out, and upload the whole month. Nothing was sent.",
+                f"{copy.path}: {month_name(file.month.value)} has ended; --month-to-date would replace it with a part of it",
+                "Omit --month-to-date, and upload the whole month. Nothing was sent.",
             )
         to = self._settings.to or integration.to
         if to is None:
             raise UsageError(
                 f"no destination for {integration.name} ({self._config.place(integration.line)}); nothing was sent",
-                f"Say --to NAME, or add `to: NAME` to the integration; there are {destination_names(self._config)}.",
+                f"Use --to NAME, or add `to: NAME` to the integration. Destinations: {destination_names(self._config)}.",
             )
         standing = self._standings.get(Month(to, integration.organization, file.month.value), Standing(()))
         shipment = Shipment(
             organization=integration.organization, month=file.month.value, integration=integration.integration,
             name="export.csv" if copy.path == STANDARD_INPUT else shown(file.name, None), size=copy.size, sha256=copy.sha256,
             follows=standing.follows(copy.sha256),
-            may_replace=None if self._wish.resend else frozenset(standing.seen),
+            may_replace=None if self._options.resend else frozenset(standing.seen),
             path="" if copy.path == STANDARD_INPUT else copy.path,
         )  # fmt: skip
         destination = destination_of(self._config, to)
-        return parcel._replace(shipment=shipment, destination=destination, request=destination.request(shipment))
+        return Addressed(file, copy, shipment, destination, destination.request(shipment))
 
-    def stamped(self, parcel: Parcel, environment: Mapping[str, str]) -> Parcel:
-        """The parcel with the secret that it needs. Raises NoToken."""
-        assert parcel.destination is not None
-        integration = self._config.integration_of(parcel.file.organization.value)
-        if not parcel.destination.needs_token or integration is None:
-            return parcel
-        if integration.to not in (None, parcel.destination.name):
+    def with_token(self, addressed: Addressed, proof: Pass, writer: LedgerWriter, environment: Mapping[str, str]) -> Sealed:
+        """The file with its proof and the secret that its destination needs. Raises NoToken."""
+        destination = addressed.destination
+        integration = self._config.integration_of(addressed.shipment.organization)
+        if not destination.needs_token or integration is None:
+            return Sealed(addressed, proof, None, writer)
+        if integration.to not in (None, destination.name):
             raise NoToken(
-                f"the token of {integration.name} is for {integration.to} and is not sent to {parcel.destination.name}",
+                f"the token of {integration.name} is for {integration.to} and is not sent to {destination.name}",
                 "Set `to:` of the integration, or use another configuration with --config.",
             )
         from billproof.delivery.tokens import token_of
         from billproof.io.attempts import load_libraries
 
         load_libraries()
-        return parcel._replace(token=token_of(integration, self._config, environment))
+        return Sealed(addressed, proof, token_of(integration, self._config, environment), writer)
 
 
 def destination_of(config: Config, name: str) -> Destination:
@@ -176,5 +192,5 @@ def destination_of(config: Config, name: str) -> Destination:
 
 
 def destination_names(config: Config) -> str:
-    """The configured destinations, to be told."""
+    """The names of the configured destinations, for messages."""
     return ", ".join(config.file.destinations) or "none"

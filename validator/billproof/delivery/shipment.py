@@ -1,4 +1,4 @@
-"""What every kind of destination is: it shows the request that it would make, and makes it, once, with bytes that passed."""
+"""What every kind of destination does: it shows the request that it would make, and makes it once, with bytes that passed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, BinaryIO, Literal, Protocol
 
+from billproof.engine.verdict import Word
 from billproof.io.secrets import Secret
 from billproof.model.record import Record
 
-# What became of a request. `unknown`: it may have arrived, and nobody heard; never guessed either way.
+# The outcome of a request. `unknown`: it may have arrived, and no answer came; never guessed either way.
 Status = Literal["accepted", "refused", "unknown", "already_there"]
 
 
 class Shipment(Record):
-    """What is sent, and as what; the bytes travel beside it. `path` is where the file lies, if not here under its name.
+    """What is sent, and as what; the bytes travel separately. `path` is where the file is, if not here under its name.
 
     `follows` is the digest of the last receipt of this month that may have changed what is there (empty for the first), so
-    that the same wish has the same idempotency key, and a later wish for the same bytes another. `may_replace` are the
-    digests of files that this ledger knows to have been there; None allows anything to be replaced.
+    that the same upload has the same idempotency key, and a later upload of the same bytes another. `may_replace` are the
+    digests of files that were uploaded according to this ledger; None allows anything to be replaced.
     """
 
     organization: str
@@ -42,7 +43,7 @@ class Request(Record):
 
     @property
     def sha256(self) -> str:
-        """The digest of the description, as it stands in the receipt."""
+        """The digest of the description, as the receipt has it."""
         return hashlib.sha256(json.dumps(self.description, sort_keys=True).encode("utf-8")).hexdigest()
 
     @property
@@ -53,7 +54,7 @@ class Request(Record):
 
 class Answer(Record):
     """What the destination said, in words that may be shown and stored; `time` is its own clock, as it wrote it.
-    `retry_after` are the seconds for which it does not want to be asked again, if it named any.
+    `retry_after` are the seconds that it asks to wait before the next request, if it named any.
     """
 
     status: Status
@@ -65,29 +66,29 @@ class Answer(Record):
     retry_after: int | None = None
 
 
-Fate = Literal["accepted", "refused", "unknown", "already_there", "current", "replaced", "would_be_sent", "not_sent"]
+UploadStatus = Literal["accepted", "refused", "unknown", "already_there", "current", "replaced", "would_be_sent", "not_sent"]
 
 
-class Sending(Record):
-    """What became of one file of an upload. `verdict` is None for a file that was set aside unjudged; `signed` are the rules
-    that failed and that somebody signed for.
+class UploadResult(Record):
+    """The outcome of an upload for one file. `verdict` is None for a file that was skipped unchecked; `waived` are the rules
+    that failed and were waived.
     """
 
     path: str
     integration: str | None
     month: str | None
-    verdict: Literal["pass", "fail", "unproved"] | None
+    verdict: Word | None
     amount: Decimal | None
     currency: str | None
-    fate: Fate
+    status: UploadStatus
     text: str
     id: str | None = None
     receipt: str | None = None
-    signed: tuple[str, ...] = ()
+    waived: tuple[str, ...] = ()
 
 
 class Destination(Protocol):
-    """A place that holds one file a month of each organization."""
+    """A place that has one file per month of each organization."""
 
     @property
     def name(self) -> str:

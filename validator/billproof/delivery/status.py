@@ -1,13 +1,13 @@
 """`billproof status`: for each integration and month, what the destination accepted, and what is due.
 
-The ledger says what was uploaded, the folders what lies there besides; `due.decide` makes one state of both. Nothing is shown
-as fine that was not looked at: a file that cannot be read leaves its integration's months unproved.
+The ledger says what was uploaded, the folders what is new; `month_state.decide` makes one state of both. Nothing is shown as
+fine that was not checked: a file that cannot be read leaves its integration's months unproved.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from decimal import Decimal
@@ -17,8 +17,9 @@ from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings, parse_month
 from billproof.delivery.earlier import earlier_uploads
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.store import Ledger, LedgerFault, Month, NoLedger, Standing, open_ledger
-from billproof.delivery.month_state import Finding, NewFile, decide
+from billproof.delivery.ledger.standing import Month, Standing
+from billproof.delivery.ledger.store import RESTORE, Ledger, LedgerFault, NoLedger, open_ledger
+from billproof.delivery.month_state import MonthState, NewFile, decide
 from billproof.engine.pipeline import check_input, judged, prepare
 from billproof.engine.verdict import Exit
 from billproof.model.errors import Unreadable, UsageError
@@ -32,7 +33,7 @@ SCHEMA = "billproof/status/v1"
 
 
 class Folder(Record):
-    """What lies in an integration's folder besides what was uploaded, and why some of it could not be read."""
+    """The files of an integration's folder that were never uploaded, and why some of it could not be read."""
 
     path: str | None = None
     new: tuple[NewFile, ...] = ()
@@ -40,9 +41,9 @@ class Folder(Record):
 
 
 def wanted_months(month: str | None, first: str | None, last: str | None, as_of: datetime) -> tuple[str, ...]:
-    """The months that were asked for, by default the last one that is over. Raises UsageError."""
+    """The months that were asked for, by default the last complete month. Raises UsageError."""
     if month is not None and (first is not None or last is not None):
-        raise UsageError("--month is one month, --from and --to are a range", "Leave one of them out.")
+        raise UsageError("--month is one month, --from and --to are a range", "Use one or the other.")
     if first is None and last is not None:
         raise UsageError("--to needs --from", "Write both: --from 2025-01 --to 2025-12")
     if first is None:
@@ -50,30 +51,33 @@ def wanted_months(month: str | None, first: str | None, last: str | None, as_of:
     begin = parse_month(first, as_of, "--from").value or ""
     end = parse_month(last or "last", as_of, "--to").value or ""
     if begin > end:
-        raise UsageError(f"--from {begin} is later than --to {end}", "Both months count; the earlier one is --from.")
-    found = [begin]
-    while found[-1] < end:
-        found.append(month_of(month_days(found[-1]).stop))
-    return tuple(found)
+        raise UsageError(f"--from {begin} is later than --to {end}", "--from is the earlier month; both months are included.")
+    months = [begin]
+    while months[-1] < end:
+        months.append(month_of(month_days(months[-1]).stop))
+    return tuple(months)
 
 
 def survey(settings: Settings, months: Sequence[str]) -> dict[str, Any]:
     """The status of `months` as a document (`schemas/status.v1.schema.json`). Nothing is written.
 
-    Raises UsageError if nothing is configured, NoLedger or LedgerFault if nobody can say what was uploaded.
+    Raises UsageError if nothing is configured, NoLedger or LedgerFault if it is unknown what was uploaded.
     """
     config = settings.config
     if config is None:
-        raise UsageError("status needs a billproof.yaml: it says whose months are wanted", "billproof init FILE writes one.")
+        raise UsageError("status needs a billproof.yaml, which lists the integrations", "billproof init FILE creates one.")
     if not config.file.integrations:
-        raise UsageError(f"{config.shown_path} has no integration", "Add one for each OpenAI organization.")
+        raise UsageError(f"{config.shown_path} has no integrations", "Add one for each OpenAI organization.")
     ruleset = prepare(settings)
     ledger = _ledger(config)
     standings = {month: ledger.standing(month) for month in ledger.months()}
     _refuse_a_broken_chain(standings.values())
-    found = [_integration(one, config, ledger, standings, months, settings, ruleset) for one in config.file.integrations]
-    due = any(one["unplaced"] or one["unread"] or any(month["due"] for month in one["months"]) for one in found)
-    unread = any(one["unread"] for one in found)
+    rows = [
+        _integration(integration, config, ledger, standings, months, settings, ruleset)
+        for integration in config.file.integrations
+    ]
+    due = any(row["unplaced"] or row["unread"] or any(month["due"] for month in row["months"]) for row in rows)
+    unread = any(row["unread"] for row in rows)
     return {
         "schema": SCHEMA,
         "as_of": rfc3339(settings.as_of),
@@ -82,7 +86,7 @@ def survey(settings: Settings, months: Sequence[str]) -> dict[str, Any]:
         "due": due,
         "exit_code": int(Exit.UNPROVED if unread else Exit.FAIL if due else Exit.PASS),
         "config": {"path": config.shown_path, "sha256": config.sha256},
-        "integrations": found,
+        "integrations": rows,
         "elsewhere": _elsewhere(config, standings, months),
     }
 
@@ -91,60 +95,63 @@ def _ledger(config: Config) -> Ledger:
     root = config.ledger()
     if root is None:
         help = "Add `ledger: .billproof/ledger` to billproof.yaml, and restore the ledger or run billproof ledger init."
-        raise NoLedger("no ledger is configured, so nobody can say what was uploaded", help)
+        raise NoLedger("no ledger is configured, so it is unknown what was uploaded", help)
     return open_ledger(root)
 
 
 def _refuse_a_broken_chain(standings: Iterable[Standing]) -> None:
-    """Raises LedgerFault if a receipt is gone that another one names: what came of its month would be told wrongly."""
-    receipts = [one for standing in standings for one in standing.receipts]
-    known = {one.sha256 for one in receipts}
-    for one in receipts:
-        for digest in one.previous:
+    """Raises LedgerFault if a receipt is missing that another one names: the state of its month would be wrong."""
+    receipts = [receipt for standing in standings for receipt in standing.receipts]
+    known = {receipt.sha256 for receipt in receipts}
+    for receipt in receipts:
+        for digest in receipt.previous:
             if digest not in known:
-                text = f"the ledger lacks the receipt {digest[:12]}…, which that of {one.month} of {one.organization} follows"
-                raise LedgerFault(text, "Restore it from where the ledger is kept; see billproof ledger verify.")
+                follower = f"the receipt of {receipt.month} of {receipt.organization}"
+                text = f"the ledger lacks the receipt {digest[:12]}…, which {follower} follows"
+                raise LedgerFault(text, RESTORE)
 
 
 def _integration(
-    one: Integration, config: Config, ledger: Ledger, standings: Mapping[Month, Standing], months: Sequence[str],
+    integration: Integration, config: Config, ledger: Ledger, standings: Mapping[Month, Standing], months: Sequence[str],
     settings: Settings, ruleset: RuleSet,
 ) -> dict[str, Any]:  # fmt: skip
-    own = {month.month: held for month, held in standings.items() if month[:2] == (one.to, one.organization)}
-    uploaded = [month for month, held in own.items() if held.current and month_end(month) <= settings.as_of]
+    key = (integration.to, integration.organization)
+    own = {month.month: standing for month, standing in standings.items() if month[:2] == key}
+    uploaded = [month for month, standing in own.items() if standing.current and month_end(month) <= settings.as_of]
     first = min(uploaded, default=None)
-    folder = _look(one, config, set().union(*(held.seen for held in own.values())), settings, ruleset)
+    folder = _folder(integration, config, set().union(*(standing.seen for standing in own.values())), settings, ruleset)
     cells = []
     for month in months:
         standing, new = own.get(month, Standing(())), [file for file in folder.new if file.month == month]
-        found = decide(standing, month, settings.as_of, first, new, folder.path)
-        if one.to is None:
-            found = Finding("no_destination", True, f"due: add `to:` to the integration ({config.place(one.line)})")
-        elif folder.unread and not found.due:
-            found = Finding("unproved", True, f"not every file in {shown(folder.path or '', None)} could be read")
-        cells.append(_month(month, found, standing.current, new, ledger))
+        state = decide(standing, month, settings.as_of, first, new, folder.path)
+        if integration.to is None:
+            state = MonthState("no_destination", True, f"due: add `to:` to the integration ({config.place(integration.line)})")
+        elif folder.unread and not state.due:
+            state = MonthState("unproved", True, f"not every file in {shown(folder.path or '', None)} could be read")
+        cells.append(_month(month, state, standing.current, new, ledger))
     return {
-        "name": one.name, "organization": shown(one.organization), "destination": one.to, "files": folder.path,
+        "name": integration.name, "organization": shown(integration.organization), "destination": integration.to,
+        "files": folder.path,
         "months": cells, "totals": _totals(own[month].current for month in months if month in own),
         "unplaced": [_file(file) for file in folder.new if file.month is None],
         "unread": list(folder.unread),
     }  # fmt: skip
 
 
-def _look(one: Integration, config: Config, seen: set[str], settings: Settings, ruleset: RuleSet) -> Folder:
-    """What lies in the folder of an integration and was never uploaded; each file is read once."""
-    if one.files is None:
+def _folder(integration: Integration, config: Config, seen: set[str], settings: Settings, ruleset: RuleSet) -> Folder:
+    """What is in the folder of an integration and was never uploaded; each file is read once."""
+    if integration.files is None:
         return Folder()
     new, unread = [], []
-    path = config.beside(one.files).rstrip("/") + "/"
-    for found in find_inputs([path]):
-        holder = config.integration_of_file(found.path)
-        if found.error == NO_EXPORT or (found.error is None and holder is not None and holder.name != one.name):
+    path = config.beside(integration.files).rstrip("/") + "/"
+    for input in find_inputs([path]):
+        holder = config.integration_of_file(input.path)
+        if input.error == NO_EXPORT or (input.error is None and holder is not None and holder.name != integration.name):
             continue
         try:
-            if found.error is not None:
-                raise Unreadable(f"{found.path}: {found.error}")
-            with private_copy(found.path) as copy:
+            if input.error is not None:
+                raise Unreadable(f"{input.path}: {input.error}")
+            with private_copy(input.path) as copy:
                 if copy.sha256 not in seen:
                     new.append(_judged(copy, settings, ruleset))
         except Unreadable as error:
@@ -153,7 +160,7 @@ def _look(one: Integration, config: Config, seen: set[str], settings: Settings, 
 
 
 def _judged(copy: Copy, settings: Settings, ruleset: RuleSet) -> NewFile:
-    """A file judged as an upload would. Raises Unreadable."""
+    """A file checked under the upload policy. Raises Unreadable."""
     file = check_input(Input(copy.path), settings, ruleset, earlier_uploads, lambda _: nullcontext(copy.source()))
     if file.error is not None:
         raise Unreadable(file.error)
@@ -161,39 +168,37 @@ def _judged(copy: Copy, settings: Settings, ruleset: RuleSet) -> NewFile:
     return NewFile(file.path, copy.sha256, file.month.value, verdict.word, verdict.because)
 
 
-def _month(month: str, found: Finding, current: Receipt | None, new: Sequence[NewFile], ledger: Ledger) -> dict[str, Any]:
+def _month(month: str, state: MonthState, current: Receipt | None, new: Sequence[NewFile], ledger: Ledger) -> dict[str, Any]:
     return {
-        "month": month, "state": found.state, "due": found.due,
+        "month": month, "state": state.state, "due": state.due,
         "amount": money(current.amount) if current else None, "currency": current.currency if current else None,
         "accepted": current.finished if current else None, "file_sha256": current.file_sha256 if current else None,
         "receipt": ledger.path(current).replace("\\", "/") if current else None,
-        "newer": [_file(one) for one in new], "text": found.text,
+        "newer": [_file(file) for file in new], "text": state.text,
     }  # fmt: skip
 
 
-def _file(one: NewFile) -> dict[str, Any]:
-    return {"path": shown(one.path, None), "sha256": one.sha256, "verdict": one.verdict, "because": list(one.because)}
+def _file(file: NewFile) -> dict[str, Any]:
+    return {"path": shown(file.path, None), "sha256": file.sha256, "verdict": file.verdict, "because": list(file.because)}
 
 
 def _totals(receipts: Iterable[Receipt | None]) -> list[dict[str, Any]]:
     """What was accepted, by currency."""
     sums: dict[str, Decimal] = {}
     counts: Counter[str] = Counter()
-    for one in receipts:
-        if one is not None:
-            sums[one.currency] = EXACT.add(sums.get(one.currency, Decimal(0)), one.amount)
-            counts[one.currency] += 1
+    for receipt in receipts:
+        if receipt is not None:
+            sums[receipt.currency] = EXACT.add(sums.get(receipt.currency, Decimal(0)), receipt.amount)
+            counts[receipt.currency] += 1
     return [{"currency": name, "amount": money(sums[name]), "months": counts[name]} for name in sorted(sums)]
 
 
 def _elsewhere(config: Config, standings: Mapping[Month, Standing], months: Sequence[str]) -> list[dict[str, Any]]:
-    """Accepted uploads of these months that no integration with its present destination accounts for."""
-    configured = {(one.to, one.organization) for one in config.file.integrations}
-
-    def others() -> Iterator[Month]:
-        for month, standing in standings.items():
-            if month[:2] not in configured and month.month in months and standing.current:
-                yield month
-
-    counts = Counter((one.destination, one.organization) for one in others())
+    """Accepted uploads of these months that belong to no integration and its present destination."""
+    configured = {(integration.to, integration.organization) for integration in config.file.integrations}
+    counts = Counter(
+        (month.destination, month.organization)
+        for month, standing in standings.items()
+        if month[:2] not in configured and month.month in months and standing.current
+    )
     return [{"destination": to, "organization": shown(id_), "months": n} for (to, id_), n in sorted(counts.items())]

@@ -32,6 +32,6 @@ def _check_form(secret: Secret, integration: Integration, config: Config) -> Non
     first, _, second = secret.reveal().partition(":")
     if destination is not None and destination.preset in PRESETS and not (first and second):
         raise NoToken(
-            f"the token of integration {integration.name} is not of the form <Token ID>:<Token Secret>",
-            "Pelanor shows both when the token is made; join them with a colon, or use `id_env` and `secret_env`.",
+            f"the token of integration {integration.name} does not have the form <Token ID>:<Token Secret>",
+            "Pelanor shows both when the token is created; join them with a colon, or use `id_env` and `secret_env`.",
         )

@@ -84,7 +84,7 @@ def _ledger(config: Config) -> Ledger:
     root = config.ledger()
     if root is None:
         raise NoLedger(
-            "no ledger is configured, so nobody can say what was uploaded", "Restore it, and add `ledger:` to billproof.yaml."
+            "no ledger is configured, so it is unknown what was uploaded", "Restore it, and add `ledger:` to billproof.yaml."
         )
     return open_ledger(root)
 

@@ -14,7 +14,8 @@ from billproof.config import settings as config_settings
 from billproof.config.destinations import FILL_IN
 from billproof.config.discovery import FILE_NAME, current_folder, find_config
 from billproof.delivery.earlier import earlier_uploads
-from billproof.delivery.ledger.store import MARKER, make_ledger
+from billproof.delivery.ledger.store import MARKER
+from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.pipeline import check
 from billproof.engine.verdict import Exit
 from billproof.model.errors import Unreadable, Unwritable, UsageError

@@ -13,7 +13,9 @@ from billproof.cli.parser import config_option, sentence
 from billproof.config.file import Config
 from billproof.delivery.ledger.integrity import contents
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.store import ATTESTATION, Ledger, LedgerFault, Month, make_ledger, month_of, open_ledger
+from billproof.delivery.ledger.standing import Month, month_of
+from billproof.delivery.ledger.store import ATTESTATION, Ledger, LedgerFault, open_ledger
+from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
 from billproof.model.values import cents, is_month, shown
@@ -59,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("no ledger is configured", "Add `ledger: .billproof/ledger` to billproof.yaml.")
     if options.action == "init":
         make_ledger(root)
-        say(f"{shown(root, None)} is an empty ledger now. Keep it between runs: docs/ci/state.md tells three ways.")
+        say(f"{shown(root, None)} is an empty ledger now. Keep it between runs: docs/ci/state.md shows three ways.")
         return Exit.PASS
     ledger = open_ledger(root)
     if options.action == "list":
@@ -80,7 +82,7 @@ def _organization(config: Config, name: str | None) -> str | None:
 def _wanted(ledger: Ledger, organization: str | None, month: str | None) -> list[Receipt]:
     """Every attempt, or those of one organization or month, in the order of destination, organization and month."""
     if month is not None and not is_month(month):
-        raise UsageError(f"--month {month}: no such month", "Write it as 2025-10.")
+        raise UsageError(f"--month {month}: not a month", "Write it as 2025-10.")
     months = [one for one in ledger.months() if organization in (None, one.organization) and month in (None, one.month)]
     return [receipt for one in months for receipt in ledger.standing(one).receipts]
 

@@ -14,8 +14,8 @@ from billproof.cli.reporting import print_report, reported, signer_of
 from billproof.config import settings as config_settings
 from billproof.config.settings import policy_of
 from billproof.delivery.plan import carry_out, exit_code, planned
-from billproof.delivery.routing import Wish
-from billproof.delivery.summary import headline, sending_line
+from billproof.delivery.routing import UploadOptions
+from billproof.delivery.summary import headline, result_line
 from billproof.model.values import rfc3339
 
 
@@ -47,23 +47,23 @@ def run(options: argparse.Namespace) -> int:
         from billproof.audit.signing.attestation import receipt_bundle
 
         attest = partial(receipt_bundle, signer)
-    wish = Wish(options.only, options.dry_run, options.resend, attest)
+    upload_options = UploadOptions(options.only, options.dry_run, options.resend, attest)
     tell = say if options.format == "text" else note
     with ExitStack() as held:
         with progress(settings, options.quiet) as watched:
-            plan = held.enter_context(planned(watched, wish, os.environ, _now, _waiting))
+            plan = held.enter_context(planned(watched, upload_options, os.environ, _now, _waiting))
         report = reported(plan.run, outputs, signer, options.explain) if plan.run else None
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was skipped, so none was checked")
         if report is not None and (options.format != "text" or report["verdict"] != "pass"):
             print_report(report, options)
-        sendings = []
-        for sending in carry_out(plan, report, _now):
-            sendings.append(sending)
-            tell(sending_line(sending, plan.name_width))
-        if sendings:
-            tell(painted(headline(sendings, options.dry_run)))
-        return int(exit_code(plan, sendings))
+        results = []
+        for result in carry_out(plan, report, _now):
+            results.append(result)
+            tell(result_line(result, plan.name_width))
+        if results:
+            tell(painted(headline(results, options.dry_run)))
+        return int(exit_code(plan, results))
 
 
 def _now() -> str:

@@ -1,1 +1,1 @@
-"""Where uploads go: one module a kind. A destination replaces the month that it holds, or says that it did not."""
+"""Where uploads go: one module per kind. A destination replaces its month, or says that it did not."""

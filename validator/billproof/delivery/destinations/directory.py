@@ -1,6 +1,6 @@
 """A folder as destination: `organization=…/month=…/<n>-<sha256>.csv`, every version kept, and a file `current` that names one.
 
-It needs nothing but a disk, or a bucket that looks like one. A version is there whole or not at all; the pointer changes in
+It needs nothing but a disk, or a bucket that looks like one. A version exists whole or not at all; the pointer changes in
 one step and last, so that a reader never sees half a month.
 """
 
@@ -26,7 +26,7 @@ _VERSION = re.compile(r"([0-9]+)-([0-9a-f]{64})\.csv")
 
 
 class DirectoryDestination:
-    """The folder `root`, made by its first upload."""
+    """The folder `root`, created by its first upload."""
 
     needs_token = False
 
@@ -43,11 +43,11 @@ class DirectoryDestination:
             "put": f"{place}/N-{shipment.sha256}.csv", "pointer": f"{place}/{POINTER}", "sha256": shipment.sha256,
             "bytes": shipment.size,
         }  # fmt: skip
-        names = " ".join(shlex.quote(shown(one, None)) for one in (shipment.path or shipment.name, target))
+        names = " ".join(shlex.quote(shown(path, None)) for path in (shipment.path or shipment.name, target))
         return Request(description, f"cp {names}   # N: the next number")
 
     def lacks(self, shipment: Shipment) -> bool:
-        """Whether the folder has no version of these bytes as its current one."""
+        """Whether the folder's current version is not these bytes."""
         folder = self._folder(shipment)
         try:
             current = self._current(folder) or ""
@@ -56,26 +56,26 @@ class DirectoryDestination:
             return True
 
     def holding(self, shipment: Shipment) -> list[str]:
-        """The versions that hold these bytes, if their names are right. Raises OSError if the folder cannot be listed."""
+        """The versions with these bytes, if their names are right. Raises OSError if the folder cannot be listed."""
         folder = self._folder(shipment)
         names = os.listdir(folder) if os.path.isdir(folder) else []
         return [f"{folder}/{name}" for name in sorted(names) if _digest(name) == shipment.sha256]
 
     def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
-        """Puts the version there and points to it."""
+        """Writes the version and points to it."""
         folder = self._folder(shipment)
         try:
             os.makedirs(folder, exist_ok=True)
             current = self._current(folder)
             if current is not None and not os.path.isfile(os.path.join(folder, current)):
-                return Answer("refused", f"{folder}/{POINTER} names {shown(current)}, which is not there")
-            held = current and _digest(current)
-            whole = held == shipment.sha256 and _is_whole(os.path.join(folder, current or ""), shipment)
+                return Answer("refused", f"{folder}/{POINTER} names {shown(current)}, which does not exist")
+            digest = current and _digest(current)
+            whole = digest == shipment.sha256 and _is_whole(os.path.join(folder, current or ""), shipment)
             if whole and shipment.may_replace is not None:
-                return Answer("already_there", "the folder had these bytes as its current version", id=current)
-            if current and shipment.may_replace is not None and held not in shipment.may_replace:
-                text = f"the folder holds {shown(current)}, which this ledger does not know: it would be replaced unseen"
-                return Answer("refused", f"{text}. Restore the ledger that knows it, or --resend")
+                return Answer("already_there", "the folder already had these bytes as its current version", id=current)
+            if current and shipment.may_replace is not None and digest not in shipment.may_replace:
+                text = f"the folder contains {shown(current)}, which is not in this ledger and would be replaced"
+                return Answer("refused", f"{text}. Restore the ledger that lists it, or use --resend")
             name = self._put(folder, current, shipment, body)
         except OSError as error:
             return Answer("refused", f"{folder} cannot be written: {error.strerror or error}")
@@ -83,11 +83,11 @@ class DirectoryDestination:
             durable.replace(os.path.join(folder, POINTER), [f"{name}\n".encode()])
         except OSError as error:
             return Answer("unknown", f"{folder}/{POINTER} may not have been written: {error.strerror or error}", id=name)
-        return Answer("accepted", "written and pointed to", id=name)
+        return Answer("accepted", "written, and now the current version", id=name)
 
     def _put(self, folder: str, current: str | None, shipment: Shipment, body: BinaryIO) -> str:
-        """The name of the version, which is there now; one that an upload before left without pointing to it is taken."""
-        versions = {name: int(found[1]) for name in os.listdir(folder) if (found := _VERSION.fullmatch(name))}
+        """The name of the version, which now exists; one that an earlier upload left without pointing to it is reused."""
+        versions = {name: int(match[1]) for name in os.listdir(folder) if (match := _VERSION.fullmatch(name))}
         last = max(versions, key=versions.__getitem__, default="")
         if last and last != current and _digest(last) == shipment.sha256 and _is_whole(os.path.join(folder, last), shipment):
             return last
@@ -112,8 +112,8 @@ def _month(shipment: Shipment) -> str:
 
 
 def _digest(name: str) -> str:
-    found = _VERSION.fullmatch(name)
-    return found[2] if found else "?"
+    match = _VERSION.fullmatch(name)
+    return match[2] if match else "?"
 
 
 def _is_whole(path: str, shipment: Shipment) -> bool:

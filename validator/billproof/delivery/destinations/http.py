@@ -1,4 +1,4 @@
-"""Uploads to any API by configuration: one request a month, sent with patience, its outcome never guessed.
+"""Uploads to any API by configuration: one request per month, sent with patience, its outcome never guessed.
 
 What each answer means is in `responses.py`, how it is sent in `io/attempts.py`.
 """
@@ -23,7 +23,7 @@ from billproof.model.errors import BillproofError
 
 
 class HttpDestination:
-    """An API by configuration. `integrations` tell where each secret would come from, `shown_path` where all this stands."""
+    """An API by configuration. `integrations` say where each secret comes from, `shown_path` names the configuration."""
 
     needs_token = True
 
@@ -38,7 +38,7 @@ class HttpDestination:
         self.name = name
         self.settings = settings
         self.patience = patience
-        self._integrations = {one.organization: one for one in integrations}
+        self._integrations = {integration.organization: integration for integration in integrations}
         self._shown_path = shown_path
 
     def request(self, shipment: Shipment) -> Request:
@@ -84,12 +84,13 @@ class HttpDestination:
         gaps = []
         keys = open_keys(settings)
         if keys:
-            named = ", ".join(f"`{key}`" for key in keys)
-            gaps.append(f"{self._place(settings.line)}  destination {self.name} is not filled in: {named}")
+            listed = ", ".join(f"`{key}`" for key in keys)
+            gaps.append(f"{self._place(settings.line)}  destination {self.name} is not filled in: {listed}")
         if "integration" in used_placeholders(settings) and (shipment.integration or FILL_IN) in (FILL_IN, ".", ".."):
-            one = self._integrations.get(shipment.organization)
-            of = f"{self._place(one.line)}  integration {one.name}" if one else f"{self._shown_path}  {shipment.organization}"
-            gaps.append(f"{of} is not filled in: `integration`, its id at {self.name}")
+            owner = self._integrations.get(shipment.organization)
+            place = self._place(owner.line) if owner else self._shown_path
+            named = f"integration {owner.name}" if owner else shipment.organization
+            gaps.append(f"{place}  {named} is not filled in: `integration`, its ID at {self.name}")
         return gaps
 
     def _place(self, line: int) -> str:

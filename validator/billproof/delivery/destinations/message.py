@@ -1,6 +1,6 @@
 """The request for a shipment: settings and shipment to address, headers and frame of the body; the same each time.
 
-The secret stands as {token} in it until it is sent. RFC 9530 describes Content-Digest, RFC 7578 the form;
+The secret is {token} in it until it is sent. RFC 9530 describes Content-Digest, RFC 7578 the form;
 draft-ietf-httpapi-idempotency-key-header-06 the key, whose quotation marks are part of it.
 """
 
@@ -78,9 +78,9 @@ def message_of(settings: DestinationSettings, shipment: Shipment) -> Message:
 
 
 def idempotency_key(url: str, shipment: Shipment) -> str:
-    """The same wish has the same key: these bytes, to this address, after what was accepted before."""
-    wish = (url, shipment.organization, shipment.month, shipment.sha256, shipment.follows)
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, "\n".join(wish)))
+    """The same upload has the same key: these bytes, to this address, after what was accepted before."""
+    parts = (url, shipment.organization, shipment.month, shipment.sha256, shipment.follows)
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "\n".join(parts)))
 
 
 def content_digest(sha256: bytes) -> str:
@@ -89,7 +89,7 @@ def content_digest(sha256: bytes) -> str:
 
 
 def request_of(message: Message, shipment: Shipment, token: Token | None) -> Request:
-    """The request as a receipt keeps it and a dry run prints it; `token` tells where the secret would come from."""
+    """The request as a receipt keeps it and a dry run prints it; `token` says where the secret comes from."""
     body: dict[str, Any] = {"kind": "raw", "size": shipment.size, "sha256": shipment.sha256}
     headers = dict(message.headers)
     if message.field is None:
@@ -114,7 +114,7 @@ def _query(query: Mapping[str, str], shipment: Shipment) -> str:
 
 def _replaced(text: str, shipment: Shipment, encoded: Callable[[str], str]) -> str:
     values = {name: encoded(getattr(shipment, name) or "") for name in PLACEHOLDERS}
-    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
+    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), text)
 
 
 def _form_head(boundary: str, field: str, name: str) -> bytes:
@@ -137,9 +137,9 @@ def _curl(message: Message, headers: Mapping[str, str], shipment: Shipment, toke
     else:
         body = "--form " + shlex.quote(f'{message.field}=@"{_escaped(path)}";type=text/csv')
     lines = [
-        f"printf '%s\\n' {' '.join(_with_variable(one, token) for one in secret)} | curl --header @-",
+        f"printf '%s\\n' {' '.join(_with_variable(header, token) for header in secret)} | curl --header @-",
         f"  --request {message.method} {shlex.quote(message.url)}",
-        *(f"  --header {shlex.quote(one)}" for one in open_headers),
+        *(f"  --header {shlex.quote(header)}" for header in open_headers),
         f"  {body}",
     ]
     return " \\\n".join(lines)
@@ -150,7 +150,7 @@ def _escaped(name: str) -> str:
 
 
 def _with_variable(header: str, token: Token | None) -> str:
-    pieces = [shlex.quote(one) if one else "" for one in header.split(_TOKEN)]
+    pieces = [shlex.quote(piece) if piece else "" for piece in header.split(_TOKEN)]
     return f'"{_variable(token)}"'.join(pieces)
 
 

@@ -1,8 +1,8 @@
-"""What is known about Pelanor's API, and what its customers must tell, because only they can read it.
+"""What is known about Pelanor's API, and what its customers must fill in, because only they can read it.
 
 Base URLs and API pages: public programs of Pelanor and OpenOps that use them. The form of the token:
-https://docs.pelanor.io/api-reference/getting-started. The upload's path, method, field, limits and answers stand behind
-the login; nothing here pretends to know them.
+https://docs.pelanor.io/api-reference/getting-started. The upload's path, method, field, limits and answers are behind
+the login; nothing here assumes them.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ PRESETS: Final = {
 }
 
 _STEPS = """\
-Pelanor shows it only to its customers, so nobody can ship it. Four steps:
+Only Pelanor's customers can see these values, so billproof cannot include them. Four steps:
   1  Log in to {page} with the role Admin or Workspace Admin
   2  Find the operation that uploads an OpenAI billing file
-  3  Copy what stands there:
+  3  Copy these values:
        the page says                       billproof.yaml
        POST or PUT                         method:
-       the address after the host          path:      write {{integration}} where it wants the integration's id
+       the address after the host          path:      write {{integration}} where it expects the integration ID
        multipart/form-data with a name     file: {{form_field: name}}
        text/csv or octet-stream            file: raw
   4  billproof upload FILE --dry-run prints the request as a curl line: compare it with the page's own example"""
-_BEFORE = "To try everything before that: billproof sandbox"
+_BEFORE = "To try everything first: billproof sandbox"
 
 
 class NotFilledIn(UsageError):
     """The configuration does not say yet what a request needs; `gaps` are all of them, each with its place."""
 
     def __init__(self, gaps: list[str], preset: str | None) -> None:
-        help = _STEPS.format(page=PRESETS[preset].page) if preset else "The documentation of the API tells what belongs there."
+        help = _STEPS.format(page=PRESETS[preset].page) if preset else "See the API's documentation for these values."
         super().__init__(f"CONFIGURATION  {gaps[0]}", f"{help}\n{_BEFORE}")
         self.gaps = gaps
 

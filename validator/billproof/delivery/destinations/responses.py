@@ -8,10 +8,10 @@
 | 408, 409 (an earlier request may still be at work), 500 and above except 503 | unknown | yes |
 | any other 3xx (redirects are never followed), any other 4xx | refused | no |
 | no connection (name, network, TLS): nothing was sent | refused | yes; not after a certificate that is not trusted |
-| the connection broke or the time was over: no answer, half a 2xx answer, no HTTP | unknown | yes |
+| the connection broke or timed out: no response, half a 2xx response, not HTTP | unknown | yes |
 
 After several attempts: accepted if the last was; else unknown if any was; else refused. Accepted means that the server
-said so, unknown that the month may have been replaced nonetheless. To send the same again is harmless.
+said so; unknown means that the month may have been replaced even so. Sending the same again is harmless.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from billproof.model.record import Record
 from billproof.model.values import shown
 
 SUCCESS = (200, 201, 202, 204)
-# A refusal may bring a whole report of what is wrong beside the words that say so.
+# A refusal may contain a long report in addition to its title and detail.
 BODY_BYTES = 1_048_576
 _TEXT = 200
 _SEARCHED = 4000
@@ -40,7 +40,7 @@ _TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
 
 
 class AttemptResult(Record):
-    """What one attempt came to: `said` in few words, `detail` in the server's; `after` are the seconds that it asks for."""
+    """The result of one attempt: `said` in few words, `detail` in the server's; `after` are the seconds that it asks to wait."""
 
     status: Status
     said: str
@@ -53,7 +53,7 @@ class AttemptResult(Record):
 
 
 def result_of(answer: Response | Failure, settings: DestinationSettings, secret: Secret | None, now: float) -> AttemptResult:
-    """What an attempt came to; `now` is our clock in seconds, for servers that have none."""
+    """The result of an attempt; `now` is our clock in seconds, for servers that have none."""
     if isinstance(answer, Failure):
         return AttemptResult("unknown" if answer.arrived else "refused", answer.text, answer.detail, answer.again)
     result = _result(answer, settings, secret, now)
@@ -63,21 +63,21 @@ def result_of(answer: Response | Failure, settings: DestinationSettings, secret:
 
 
 def answer_of(attempts: Sequence[AttemptResult], seconds: float) -> Answer:
-    """All attempts as one answer. An attempt whose outcome nobody knows is not made good by a later refusal."""
+    """All attempts as one answer. If the outcome of an attempt is unknown, a later refusal does not change that."""
     last = attempts[-1]
     status = last.status
-    if status != "accepted" and any(one.status == "unknown" for one in attempts):
+    if status != "accepted" and any(attempt.status == "unknown" for attempt in attempts):
         status = "unknown"
-    runs = [(said, len(list(group))) for said, group in groupby(attempts, key=lambda one: one.said)]
+    runs = [(said, len(list(group))) for said, group in groupby(attempts, key=lambda attempt: attempt.said)]
     text = ", then ".join(said if count == 1 else f"{said} {_TIMES.get(count, f'{count} times')}" for said, count in runs)
     if seconds >= 1 and len(attempts) > 1:
         text += f" in {seconds:.0f} s"
     if last.detail:
         text += f": {last.detail}"
-    if all(one.status == "refused" and one.code is None for one in attempts):
+    if all(attempt.status == "refused" and attempt.code is None for attempt in attempts):
         text += "; nothing was sent"
     if last.after:
-        text += f"; it asks to wait {last.after:.0f} s"
+        text += f"; the server asks to wait {last.after:.0f} s"
     wait = math.ceil(last.after) if last.after else None
     return Answer(status, shown(text, _TEXT), last.id, last.time, last.code, len(attempts), wait)
 
@@ -113,11 +113,11 @@ def _meaning(code: int, success: Sequence[int]) -> tuple[Status, bool]:
 
 
 def _doubt(response: Response, settings: DestinationSettings, id: str | None) -> str:
-    """Why a code of success may not mean it: a page to log in, or no id where the configuration says that one stands."""
+    """Why a success code may not mean success: a login page, or no ID where the configuration expects one."""
     if settings.id_at is not None and id is None:
-        return f"the answer has no id at {settings.id_at or 'its root'}, so it may not be the upload's"
+        return f"the response has no ID at {settings.id_at or 'its root'}, so it may not come from the upload API"
     if response.headers.get("content-type", "").lower().startswith("text/html"):
-        return "the answer is a web page, perhaps one to log in"
+        return "the response is a web page, perhaps a login page"
     return ""
 
 
@@ -126,21 +126,21 @@ def _redirect(location: str) -> str:
         host = urlsplit(location).hostname
     except ValueError:
         host = None
-    return f"it points to {host or 'another path'}; redirects are not followed"
+    return f"it redirects to {host or 'another path'}; redirects are not followed"
 
 
 def _words(response: Response, document: Any) -> str:
-    """An error body in words: title and detail of RFC 9457, other JSON on one line, plain text; of a page, its title."""
+    """An error body as text: title and detail of RFC 9457, other JSON on one line, plain text; of a page, its title."""
     if isinstance(document, dict):
-        told = [str(document[key]) for key in ("title", "detail") if isinstance(document.get(key), str) and document[key]]
-        if told:
-            return _line("; ".join(told))
+        texts = [str(document[key]) for key in ("title", "detail") if isinstance(document.get(key), str) and document[key]]
+        if texts:
+            return _line("; ".join(texts))
     if document is not None:
         return _line(json.dumps(document, ensure_ascii=False))
     text = response.body.decode("utf-8", "replace")
     if "html" in response.headers.get("content-type", "") or text.lstrip()[:1] == "<":
         title = re.search(r"(?is)<title[^>]*>([^<]*)", text)
-        return _line(title[1]) if title else "a page, not the API"
+        return _line(title[1]) if title else "a web page, not the API"
     return "" if "\x00" in text else _line(text)
 
 

@@ -7,7 +7,8 @@ from functools import cache
 
 from billproof.delivery.ledger.integrity import contents, known_before, prove
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.store import Ledger, LedgerFault, Month, Standing, open_ledger
+from billproof.delivery.ledger.standing import Month, Standing
+from billproof.delivery.ledger.store import Ledger, LedgerFault, open_ledger
 from billproof.model.errors import BillproofError
 from billproof.model.results import EarlierUpload, History
 from billproof.model.values import cents, month_days, month_of
@@ -16,17 +17,17 @@ from billproof.model.values import cents, month_days, month_of
 def look_back(ledger: str, destination: str, organization: str, month: str, before: str | None = None) -> History:
     """What the ledger in the folder `ledger` knows, or knew before the upload whose receipt has the digest `before`.
 
-    A ledger that cannot be relied on is told in `lacking`, never passed over.
+    If the ledger cannot be relied on, `lacking` says why.
     """
     try:
-        found = open_ledger(ledger)
-        fault = _fault(ledger, found.id, tuple(found.all_files()))
+        opened = open_ledger(ledger)
+        fault = _fault(ledger, opened.id, tuple(opened.all_files()))
         if fault is not None:
             return History(destination, lacking=fault)
-        known = None if before is None else known_before(contents(found).receipts, before)
-        standing = _as_known(found.standing(Month(destination, organization, month)), known)
+        known = None if before is None else known_before(contents(opened).receipts, before)
+        standing = _as_known(opened.standing(Month(destination, organization, month)), known)
         last = _upload(standing)
-        earlier = _upload(_as_known(found.standing(Month(destination, organization, month_before(month))), known))
+        earlier = _upload(_as_known(opened.standing(Month(destination, organization, month_before(month))), known))
         seen = {sha256: standing.replaced(sha256) for sha256 in standing.seen}
         replaced = {sha256: replacement(*both) for sha256, both in seen.items() if both}
     except BillproofError as error:
@@ -50,26 +51,26 @@ def _fault(root: str, id_: str, files: tuple[tuple[str, str], ...]) -> str | Non
 
 
 def replacement(mine: Receipt, since: Receipt) -> str:
-    """That a file was there and another came since, with both dates and totals."""
-    had = "was accepted" if mine.holds else "was sent (nobody heard the answer)"
-    other = "was replaced" if since.holds else "may have been replaced (nobody heard the answer)"
+    """That a file was uploaded and superseded by another since, with both dates and totals."""
+    had = "was accepted" if mine.holds else "was sent (outcome unknown)"
+    other = "was superseded" if since.holds else "may have been superseded (outcome unknown)"
     text = f"{had} on {date_of(mine)} with {cents(mine.amount):,f} {mine.currency} and {other} on {date_of(since)}"
-    return f"{text} by {since.file_name} with {cents(since.amount):,f}; if you mean to put it back: upload --resend"
+    return f"{text} by {since.file_name} with {cents(since.amount):,f}; to upload it again: upload --resend"
 
 
-def date_of(one: Receipt) -> str:
-    """When the result of an upload was known, to the minute."""
-    return one.finished[:16].replace("T", " ")
+def date_of(receipt: Receipt) -> str:
+    """When the outcome of an upload was known, to the minute."""
+    return receipt.finished[:16].replace("T", " ")
 
 
 def _as_known(standing: Standing, known: Container[str] | None) -> Standing:
-    return standing if known is None else Standing(tuple(one for one in standing.receipts if one.sha256 in known))
+    return standing if known is None else Standing(tuple(receipt for receipt in standing.receipts if receipt.sha256 in known))
 
 
 def _upload(standing: Standing) -> EarlierUpload | None:
-    one = standing.current
-    if one is None:
+    last = standing.current
+    if last is None:
         return None
     return EarlierUpload(
-        one.destination, one.month, one.finished, one.file_sha256, one.amount, one.currency, one.days, one.projects
+        last.destination, last.month, last.finished, last.file_sha256, last.amount, last.currency, last.days, last.projects
     )

@@ -1,7 +1,7 @@
-"""Receipts: what was sent, where to, what the destination said; one document an attempt (`schemas/receipt.v1.schema.json`).
+"""Receipts: what was sent, to which destination, and its answer; one document per attempt (`schemas/receipt.v1.schema.json`).
 
 A receipt is never changed. Its file is named after its own digest, and it names the receipts before it, so that an edited
-or a removed one is seen.
+or removed one is noticed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from billproof.model.results import FileResult, Sum, sums_by_project
 from billproof.model.values import decimal, money, shown
 
 SCHEMA = "billproof/receipt/v1"
-CUT_OFF = Answer("unknown", "the command ended before the destination had answered", attempts=0)
+CUT_OFF = Answer("unknown", "the command ended before the destination responded", attempts=0)
 
 
 class ReceiptFault(BillproofError):
-    """A file of a ledger is no receipt, or not the one that was written."""
+    """A file of a ledger is not a receipt, or not the one that was written."""
 
 
 class Receipt(Record):
@@ -50,20 +50,20 @@ class Receipt(Record):
 
     @property
     def holds(self) -> bool:
-        """Whether the destination had the file afterwards, by its own word."""
+        """Whether the destination confirmed that it has the file."""
         return self.status in ("accepted", "already_there")
 
 
 def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, request: Request) -> dict[str, Any]:
-    """What is known of an upload before it begins: the file, its totals, what it was judged by, and the request."""
+    """What is known of an upload before it begins: the file, its totals, the rules it was checked by, and the request."""
     totals = file.totals
     assert totals is not None and totals.amount is not None
     days = [{"date": day.date, "rows": day.rows, "amount": money(day.amount or Decimal(0))} for day in file.days if day.rows]
     projects = [
-        {"id": id_, "name": name, "rows": found.rows, "amount": money(found.amount)}
-        for id_, (name, found) in sums_by_project(totals.projects).items()
+        {"id": id_, "name": name, "rows": sum_.rows, "amount": money(sum_.amount)}
+        for id_, (name, sum_) in sums_by_project(totals.projects).items()
     ]
-    outcomes = next(one["outcomes"] for one in report["files"] if one["sha256"] == file.sha256)
+    outcomes = next(entry["outcomes"] for entry in report["files"] if entry["sha256"] == file.sha256)
     return {
         "integration": {"name": file.integration, "id": shipment.integration},
         "file": {"name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256},
@@ -72,8 +72,8 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
             "empty_days": totals.empty_days, "days": days, "projects": projects,
         },
         "waivers": [
-            {"rule": one["rule"], "violations": one["violations"], **one["waiver"]}
-            for one in outcomes if one["state"] == "waived"
+            {"rule": outcome["rule"], "violations": outcome["violations"], **outcome["waiver"]}
+            for outcome in outcomes if outcome["state"] == "waived"
         ],
         "result_sha256": report["result_sha256"],
         "ruleset": {key: report["ruleset"][key] for key in ("name", "version", "sha256")},
@@ -90,7 +90,7 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
 def begun(
     described: Mapping[str, Any], n: int, ledger: str, destination: str, shipment: Shipment, previous: Sequence[str], now: str
 ) -> dict[str, Any]:
-    """The document that is on disk before the first byte goes out: as yet nobody knows what becomes of it."""
+    """The document that is on disk before the first byte goes out: as yet its outcome is unknown."""
     document = {
         "schema": SCHEMA, "ledger": ledger, "n": n, "destination": destination, "organization": shipment.organization,
         "month": shipment.month, "started": now, **described, "previous": list(previous),
@@ -113,7 +113,7 @@ def concluded(document: Mapping[str, Any], attempt: str | None, answer: Answer, 
 
 
 def encoded(document: Mapping[str, Any]) -> bytes:
-    """A document as it is written: JSON, a line for each of its parts."""
+    """A document as it is written: JSON, one line per part."""
     parts = (f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.items())
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode("utf-8")
 
@@ -123,11 +123,11 @@ def read(data: bytes, name: str) -> Receipt:
     try:
         document = json.loads(data)
         if document["schema"] != SCHEMA:
-            raise ReceiptFault(f"{name}: is no receipt of this version ({shown(str(document['schema']))})")
+            raise ReceiptFault(f"{name}: is not a receipt of this version ({shown(str(document['schema']))})")
         totals = document["totals"]
         texts = [document[key] for key in ("ledger", "destination", "organization", "month", "status", "finished", "as_of")]
         texts += [document["file"]["name"], document["file"]["sha256"], totals["currency"], *document["previous"]]
-        if not all(isinstance(one, str) for one in texts):
+        if not all(isinstance(text, str) for text in texts):
             raise TypeError("a text was expected")
         if type(document["n"]) is not int or document["n"] < 1:
             raise ValueError("a number from 1 was expected")
@@ -137,16 +137,16 @@ def read(data: bytes, name: str) -> Receipt:
             status=cast(Status, document["status"]), finished=document["finished"], as_of=document["as_of"],
             file_name=document["file"]["name"], file_sha256=document["file"]["sha256"],
             amount=_amount(totals["amount"]), currency=totals["currency"],
-            days={one["date"]: Sum(one["rows"], _amount(one["amount"])) for one in totals["days"]},
-            projects={one["id"]: Sum(one["rows"], _amount(one["amount"])) for one in totals["projects"]},
+            days={day["date"]: Sum(day["rows"], _amount(day["amount"])) for day in totals["days"]},
+            projects={project["id"]: Sum(project["rows"], _amount(project["amount"])) for project in totals["projects"]},
             previous=tuple(document["previous"]), attempt=document["attempt"], document=document,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise ReceiptFault(f"{name}: is no receipt ({type(error).__name__})") from None
+        raise ReceiptFault(f"{name}: is not a receipt ({type(error).__name__})") from None
 
 
 def _amount(text: str) -> Decimal:
-    found = decimal(text)
-    if found is None:
+    amount = decimal(text)
+    if amount is None:
         raise ValueError(text)
-    return found
+    return amount

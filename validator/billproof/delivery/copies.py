@@ -1,0 +1,88 @@
+"""The files of an upload, each checked in a private copy: what is sent later are the very bytes that were checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+
+from billproof.config.settings import Settings
+from billproof.delivery.earlier import earlier_uploads
+from billproof.delivery.routing import Judged, Routes
+from billproof.delivery.shipment import UploadResult
+from billproof.engine.pipeline import checked, seen, unread
+from billproof.model.errors import Unreadable
+from billproof.model.record import Record
+from billproof.model.results import FileResult
+from billproof.reading.inputs import Input
+from billproof.reading.source import Copy, Source, private_copy
+from billproof.rules.rule import RuleSet
+
+
+class Copied(Record):
+    """A file to be checked, with a private copy of its bytes."""
+
+    input: Input
+    copy: Copy
+
+
+def checked_copies(
+    settings: Settings, routes: Routes, ruleset: RuleSet, held: ExitStack
+) -> list[UploadResult | FileResult | Judged]:
+    """Every file that is wanted: what is uploaded already, what cannot be read, or what the check of its copy found.
+
+    The copies stay open until `held` is closed.
+    """
+    items = _copied(settings, routes, held)
+    files = _checked([item for item in items if isinstance(item, Copied)], settings, ruleset)
+    found: list[UploadResult | FileResult | Judged] = []
+    for item in items:
+        if not isinstance(item, Copied):
+            found.append(item)
+            continue
+        file = files[item.input]
+        superseded = routes.superseded(item.copy)
+        if superseded is not None:
+            file = file._replace(hindrance=superseded)
+        if routes.is_wanted(file):
+            found.append(Judged(file, item.copy))
+    return found
+
+
+def _copied(settings: Settings, routes: Routes, held: ExitStack) -> list[UploadResult | FileResult | Copied]:
+    """Every file that is wanted: what is uploaded already, what cannot be read, or what is to be checked."""
+    items: list[UploadResult | FileResult | Copied] = []
+    wanted = [input for input in settings.inputs if routes.is_wanted_folder(input.path)]
+    for number, input in enumerate(wanted, 1):
+        if input.error is not None:
+            items.append(unread(input.path, f"{input.path}: {input.error}"))
+            continue
+        try:
+            copy = held.enter_context(private_copy(input.path, seen(settings, number, len(wanted))))
+        except Unreadable as error:
+            items.append(unread(input.path, error.message, error.help))
+            continue
+        current = routes.already_uploaded(copy)
+        if current is not None:
+            copy.stream.close()
+        items.append(current or Copied(input, copy))
+    return items
+
+
+def _checked(copied: Sequence[Copied], settings: Settings, ruleset: RuleSet) -> dict[Input, FileResult]:
+    """What is found in each copy. Other processes read the files themselves: what they say counts if the bytes are the copy's."""
+    copies = {item.input.path: item.copy for item in copied}
+    wanted = [item.input for item in copied]
+
+    def opened(path: str) -> AbstractContextManager[Source]:
+        return nullcontext(copies[path].source())
+
+    files = checked(wanted, settings, ruleset, earlier_uploads, opened)
+    return {input: _of_copy(file, copies[input.path]) for input, file in zip(wanted, files, strict=True)}
+
+
+def _of_copy(file: FileResult, copy: Copy) -> FileResult:
+    """The result, if it is of the bytes that are in the copy."""
+    if file.sha256 in (None, copy.sha256):
+        return file
+    text = f"{copy.path}: the file changed while it was read"
+    return unread(copy.path, text, "Wait until the download has finished and run the same command again.")
