@@ -17,7 +17,7 @@ from billproof.model.errors import ConfigurationError, UsageError
 from billproof.model.results import FileResult, History
 from billproof.model.values import rfc3339, shown
 from billproof.reading.source import STANDARD_INPUT, Copy, Source
-from billproof.report.build import file_part
+from billproof.report.file_entry import file_entry
 from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def check_again(
         text = f"{shown(one['second_opinion']['tool'])} was asked, and here is {result.second_opinion.tool}"
         return Step("re-run", "unproved", text)
     rivals = [each for each in others if (each.integration, each.month.value) == (result.integration, result.month.value)]
-    found = list(differences(one, file_part(result, judged(given, ruleset, [result, *rivals]).verdict.files[0])))
+    found = list(differences(one, file_entry(result, judged(given, ruleset, [result, *rivals]).verdict.files[0])))
     return _compared(one, found, settings)
 
 

@@ -10,7 +10,7 @@ from billproof.audit.verify.result import Step
 from billproof.config.settings import CLOCK
 from billproof.engine.pipeline import Run
 from billproof.model.values import rfc3339, shown
-from billproof.report.build import whole_part
+from billproof.report.build import report_head
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def compare_verdict(document: Report, run: Run) -> Step:
     """Whether the verdict, and all that the report says of the run as a whole, follows from its own outcomes."""
     told = {key: value for key, value in document.items() if key not in ("files", "result_sha256", "run")}
-    found = [one.text for one in differences(told, whole_part(run))]
+    found = [one.text for one in differences(told, report_head(run))]
     for one, verdict in zip(document["files"], run.verdict.files, strict=True):
         if one["verdict"] != verdict.word:
             found.append(f"{shown(one['path'])}: the report says {one['verdict']}; its outcomes say {verdict.word}")

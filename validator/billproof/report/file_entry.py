@@ -1,0 +1,152 @@
+"""The entry of one file in report v1: its totals and days, the outcome of each rule, its cause and earlier uploads."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from billproof.model.values import money, shown
+
+if TYPE_CHECKING:
+    from billproof.engine.verdict import FileVerdict
+    from billproof.model.report_v1 import (
+        OutcomeDetail,
+        ReportDay,
+        ReportEarlierUpload,
+        ReportFile,
+        ReportFinding,
+        ReportGroup,
+        ReportOutcome,
+        ReportSetting,
+        ReportTotals,
+        ReportWaiver,
+    )
+    from billproof.model.results import (
+        DayFacts,
+        EarlierUpload,
+        FileResult,
+        Finding,
+        Group,
+        Outcome,
+        Sourced,
+        Totals,
+        UsedWaiver,
+    )
+
+HEADER_NAMES = 200
+
+
+def file_entry(file: FileResult, verdict: FileVerdict) -> ReportFile:
+    """The entry of a file in a report."""
+    entry: ReportFile = {
+        "path": shown(file.path, None), "name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256,
+        "export": file.export, "header": [shown(name) for name in file.header[:HEADER_NAMES]], "columns": len(file.header),
+        "rows": file.rows, "complete": file.complete, "unread_lines": file.unread_lines,
+        "organization": sourced(file.organization), "month": sourced(file.month), "integration": file.integration,
+        "totals": _totals(file.totals), "days": [_day(day) for day in file.days], "verdict": verdict.word,
+        "outcomes": [_outcome(outcome) for outcome in file.outcomes],
+    }  # fmt: skip
+    if file.error is not None:
+        entry["error"] = shown(". ".join((file.error, *file.notes)), None)
+    if file.diagnosis is not None:
+        entry["diagnosis"] = {
+            "id": file.diagnosis.id, "cause": lines(file.diagnosis.cause), "fix": lines(file.diagnosis.fix),
+            "rules": list(file.diagnosis.rules),
+        }  # fmt: skip
+    if file.last_upload is not None:
+        entry["last_upload"] = _earlier_upload(file.last_upload)
+    if file.upload_before is not None:
+        entry["upload_before"] = _earlier_upload(file.upload_before)
+    if file.destination is not None:
+        entry["destination"] = shown(file.destination, None)
+    if file.hindrance is not None:
+        entry["hindrance"] = {"code": file.hindrance.code, "text": shown(file.hindrance.text, None)}
+    if file.second_opinion is not None:
+        entry["second_opinion"] = {
+            "tool": file.second_opinion.tool, "valid": file.second_opinion.valid,
+            "errors": list(file.second_opinion.errors), "disagreements": list(file.second_opinion.disagreements),
+        }  # fmt: skip
+    return entry
+
+
+def _earlier_upload(upload: EarlierUpload) -> ReportEarlierUpload:
+    """What an accepted upload contained, so that both sides can be shown and compared again."""
+    return {
+        "destination": shown(upload.destination, None), "finished": upload.finished, "sha256": upload.file_sha256,
+        "amount": money(upload.amount), "currency": shown(upload.currency),
+        "days": [{"date": day, "rows": total.rows, "amount": money(total.amount)} for day, total in upload.days.items()],
+        "by_project": [{"id": id_, "rows": total.rows, "amount": money(total.amount)} for id_, total in upload.projects.items()],
+    }  # fmt: skip
+
+
+def _totals(totals: Totals | None) -> ReportTotals | None:
+    if totals is None:
+        return None
+    return {
+        "amount": _money(totals.amount), "currency": None if totals.currency is None else shown(totals.currency),
+        "charged_rows": totals.charged_rows, "empty_days": totals.empty_days, "days": totals.days,
+        "first_day": totals.first_day, "last_day": totals.last_day,
+        "by_project": [_group(group) for group in totals.by_project],
+        "by_line_item": [_group(group) for group in totals.by_line_item],
+    }  # fmt: skip
+
+
+def _group(group: Group) -> ReportGroup:
+    name = None if group.name is None else shown(group.name)
+    return {"id": shown(group.id), "name": name, "amount": _money(group.amount), "rows": group.rows}
+
+
+def _day(day: DayFacts) -> ReportDay:
+    return {"date": day.date, "state": day.state, "rows": day.rows, "amount": _money(day.amount)}
+
+
+def _outcome(outcome: Outcome) -> ReportOutcome:
+    detail: OutcomeDetail = {}
+    if outcome.reason is not None:
+        detail["reason"] = outcome.reason
+    if outcome.blocked_by is not None:
+        detail["blocked_by"] = outcome.blocked_by
+    if outcome.waiver is not None:
+        detail["waiver"] = _waiver(outcome.waiver)
+    return {
+        "rule": outcome.rule, "name": outcome.name, "level": outcome.level, "state": outcome.state,
+        "evaluated": outcome.evaluated, "unit": outcome.unit, "violations": outcome.violations,
+        "left_out": outcome.left_out, **detail,
+        "findings": [_finding(finding) for finding in outcome.findings],
+    }  # fmt: skip
+
+
+def _waiver(waiver: UsedWaiver) -> ReportWaiver:
+    entry: ReportWaiver = {
+        "reason": shown(waiver.reason, None), "owner": shown(waiver.owner, None), "expires": shown(waiver.expires, None),
+        "at": shown(waiver.at, None),
+    }  # fmt: skip
+    if waiver.approved_by is not None:
+        entry["approved_by"] = shown(waiver.approved_by, None)
+    if waiver.reference is not None:
+        entry["reference"] = shown(waiver.reference, None)
+    return entry
+
+
+def _finding(finding: Finding) -> ReportFinding:
+    return {
+        "line": finding.line, "end_line": finding.end_line, "column": finding.column, "column_number": finding.column_number,
+        "value": finding.value, "expected": finding.expected, "message": finding.message,
+        "related": [{"line": place.line, "column": place.column} for place in finding.related], "key": finding.key,
+    }  # fmt: skip
+
+
+def lines(text: str) -> str:
+    """Text of a rule set, line by line as it may be shown."""
+    return "\n".join(shown(line, None) for line in text.strip().splitlines())
+
+
+def sourced(setting: Sourced | None) -> ReportSetting[str | None]:
+    """A setting with where it came from."""
+    if setting is None:
+        return {"value": None, "source": "default"}
+    return {"value": None if setting.value is None else shown(setting.value), "source": shown(setting.source, None)}
+
+
+def _money(amount: Decimal | None) -> str | None:
+    return None if amount is None else money(amount)
