@@ -19,9 +19,7 @@ _LEGEND = {"#": "# charges", ".": ". no usage", "!": "! missing", "x": "x outsid
 
 def calendar(one: ReportFile) -> Iterator[str]:
     """The lines of a file's calendar; none for what is not a cost export."""
-    months: dict[str, list[ReportDay]] = {}
-    for day in one["days"] if one["export"] in ("cost", "no_usage") else ():
-        months.setdefault(day["date"][:7], []).append(day)
+    months = days_by_month(one)
     if not months:
         return
     yield " " * 13 + "1   5    10   15   20   25   30"
@@ -32,6 +30,14 @@ def calendar(one: ReportFile) -> Iterator[str]:
         yield f"  {month}    {''.join(marks)}    {_legend(days, one['totals'])}"
     if len(months) > MONTH_LINES:
         yield f"  and {len(months) - MONTH_LINES} more months"
+
+
+def days_by_month(file: ReportFile) -> dict[str, list[ReportDay]]:
+    """The days of a file by their months; nothing for what is not a cost export."""
+    months: dict[str, list[ReportDay]] = {}
+    for day in file["days"] if file["export"] in ("cost", "no_usage") else ():
+        months.setdefault(day["date"][:7], []).append(day)
+    return months
 
 
 def _legend(days: Sequence[ReportDay], totals: ReportTotals | None) -> str:

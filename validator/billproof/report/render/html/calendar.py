@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billproof.model.values import month_name
-from billproof.report.render.calendar import day_detail
+from billproof.report.render.calendar import day_detail, days_by_month
 from billproof.report.render.html.elements import Element, Node, element
 from billproof.report.render.html.words import day_state
 from billproof.report.render.phrases import amount, in_cents, number
@@ -29,9 +29,7 @@ _TOP, _FLOOR, _LABELS = 10, 112, 128
 
 def months(one: ReportFile) -> Iterator[Node]:
     """A figure for each month of the file, the first six; nothing if the file has no day."""
-    found: dict[str, list[ReportDay]] = {}
-    for day in one["days"] if one["export"] in ("cost", "no_usage") else ():
-        found.setdefault(day["date"][:7], []).append(day)
+    found = days_by_month(one)
     currency = one["totals"]["currency"] if one["totals"] else None
     scale = _scale([Decimal(day["amount"]) for day in one["days"] if day["amount"] is not None])
     for month, days in list(found.items())[:MONTHS]:

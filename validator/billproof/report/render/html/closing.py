@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from billproof.report.render.html.elements import Element, element
+from billproof.report.render.html.elements import Element, element, head
 from billproof.report.render.html.file import key, section
 from billproof.report.render.verdicts import ready_to_upload
 
@@ -43,7 +43,7 @@ def _digests(report: Report) -> Element:
         lines.append((config["path"], "configuration", config["sha256"]))
     lines.append((report["schema"], "result: the report without the section Run", report["result_sha256"]))
     return element(
-        "table", element("thead", element("tr", *(element("th", title, scope="col") for title in ("Item", "Type", "SHA-256")))),
+        "table", head("Item", "Type", "SHA-256"),
         element("tbody", *(
             element("tr", element("th", element("bdi", of), scope="row"), element("td", what),
                     element("td", element("code", digest, class_="digest")))
@@ -61,7 +61,7 @@ def _settings(report: Report) -> Element:
             lines.append((name, ("no", "yes")[value] if isinstance(value, bool) else str(value), source))
     lines.append(("Ready to upload", ready_to_upload(report), "this report"))
     return element(
-        "table", element("thead", element("tr", *(element("th", title, scope="col") for title in ("Setting", "Value", "From")))),
+        "table", head("Setting", "Value", "From"),
         element("tbody", *(
             element("tr", element("th", name, scope="row"), element("td", element("bdi", value)), element("td", source))
             for name, value, source in lines

@@ -66,3 +66,8 @@ def _pieces(node: Node) -> Iterator[str]:
     yield f"</{node.tag}>"
     if node.tag not in _IN_A_LINE:
         yield "\n"
+
+
+def head(*titles: str) -> Element:
+    """The head of a table: a row of column titles."""
+    return element("thead", element("tr", *(element("th", title, scope="col") for title in titles)))

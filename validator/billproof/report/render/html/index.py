@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from billproof.model.record import Record
 from billproof.model.values import month_name
-from billproof.report.render.html.elements import Element, Node, element
+from billproof.report.render.html.elements import Element, Node, element, head
 from billproof.report.render.html.words import cell, stamp, total
 from billproof.report.render.phrases import failed, in_cents
 
@@ -39,7 +39,6 @@ def index(files: Sequence[ReportFile]) -> Iterator[Element]:
     placed = [entry for number, file in enumerate(files, 1) if (entry := _placed(number, file))]
     for currency in sorted({entry.currency for entry in placed}):
         yield _matrix([entry for entry in placed if entry.currency == currency], currency)
-    head = (element("th", title, scope="col") for title in ("Verdict", "File", "Month", "Rules with findings"))
     lines = [
         element(
             "tr", element("td", stamp(file["verdict"])),
@@ -49,7 +48,8 @@ def index(files: Sequence[ReportFile]) -> Iterator[Element]:
         )
         for number, file in enumerate(files, 1)
     ]  # fmt: skip
-    yield element("table", element("caption", "Files"), element("thead", element("tr", *head)), element("tbody", *lines))
+    titles = head("Verdict", "File", "Month", "Rules with findings")
+    yield element("table", element("caption", "Files"), titles, element("tbody", *lines))
 
 
 def _placed(number: int, file: ReportFile) -> Placed | None:
@@ -70,7 +70,7 @@ def _of_month(file: ReportFile, month: str, totals: ReportTotals) -> str | None:
 
 def _matrix(files: Sequence[Placed], currency: str) -> Element:
     organizations = sorted({entry.organization for entry in files})
-    head = [
+    titles = [
         element("th", "Month", scope="col"),
         *(element("th", cell(name), scope="col", class_="figure") for name in organizations),
     ]
@@ -80,13 +80,13 @@ def _matrix(files: Sequence[Placed], currency: str) -> Element:
     ]
     sums = [_sum([entry for entry in files if entry.organization == name]) for name in organizations]
     if len(organizations) > 1:
-        head.append(element("th", "Total", scope="col", class_="figure"))
+        titles.append(element("th", "Total", scope="col", class_="figure"))
         sums.append(_sum(files))
     foot = element("tr", element("th", "Total", scope="row"), *sums)
     title = f"Totals by month and organization{f', {currency}' if currency else ''}"
     table = element(
         "table", element("caption", title),
-        element("thead", element("tr", *head)), element("tbody", *lines), element("tfoot", foot), class_="matrix",
+        element("thead", element("tr", *titles)), element("tbody", *lines), element("tfoot", foot), class_="matrix",
     )  # fmt: skip
     return element("div", table, class_="scroll", role="region", tabindex="0", aria_label=title)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from billproof.report.render.html.elements import Element, Node, element
+from billproof.report.render.html.elements import Element, Node, element, head
 from billproof.report.render.html.words import State, cell, evaluated, state_of
 from billproof.report.render.phrases import failed_by_level, in_state, number, skipped, waived_by, what_to_do
 from billproof.report.render.verdicts import counts
@@ -99,8 +99,7 @@ def _folded(items: Sequence[Element], wrap: Callable[[Sequence[Element]], Elemen
 
 
 def _table(columns: Sequence[tuple[str, Cell]], lines: Sequence[Element]) -> Element:
-    head = element("tr", *(element("th", title, scope="col") for title, _ in columns))
-    return element("table", element("thead", head), element("tbody", *lines), class_="places")
+    return element("table", head(*(title for title, _ in columns)), element("tbody", *lines), class_="places")
 
 
 def _place(finding: ReportFinding, columns: Sequence[tuple[str, Cell]]) -> Element:
@@ -135,11 +134,8 @@ def all_rules(one: ReportFile, report: Report) -> Iterator[Element]:
     """How many rules came out how, and every rule with what it asserts and how it came out."""
     asserts = {rule["id"]: rule["asserts"] for rule in report["ruleset"]["rules"]}
     yield element("p", f"{counts(one)}.")
-    head = (element("th", title, scope="col") for title in ("Rule", "What it asserts", "Outcome"))
     lines = [_rule(outcome, asserts[outcome["rule"]]) for outcome in one["outcomes"]]
-    yield element(
-        "table", element("thead", element("tr", *head)), element("tbody", *lines), class_="rules",
-    )  # fmt: skip
+    yield element("table", head("Rule", "What it asserts", "Outcome"), element("tbody", *lines), class_="rules")
 
 
 def _rule(outcome: ReportOutcome, asserts: str) -> Element:
