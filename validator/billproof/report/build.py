@@ -139,12 +139,12 @@ def _reason(reason: Reason) -> ReportReason:
 
 
 def _ci(environment: Mapping[str, str]) -> ReportCI:
-    found = {key: next((shown(environment[name]) for name in names if environment.get(name)), None) for key, names in _CI.items()}
+    job = {key: next((shown(environment[name]) for name in names if environment.get(name)), None) for key, names in _CI.items()}
     server, run_id, url = environment.get("GITHUB_SERVER_URL"), environment.get("GITHUB_RUN_ID"), environment.get("CI_JOB_URL")
-    if server and run_id and found["repository"]:
+    if server and run_id and job["repository"]:
         url = f"{server}/{environment['GITHUB_REPOSITORY']}/actions/runs/{run_id}"
     return {
-        "repository": found["repository"], "commit": found["commit"], "actor": found["actor"],
+        "repository": job["repository"], "commit": job["commit"], "actor": job["actor"],
         "url": shown(url, 200) if url else None,
     }  # fmt: skip
 

@@ -17,9 +17,9 @@ _MARKS = {"charged": "#", "empty": ".", "missing": "!", "outside": "x", "open": 
 _LEGEND = {"#": "# charges", ".": ". no usage", "!": "! missing", "x": "x outside", "-": "- not ended"}
 
 
-def calendar(one: ReportFile) -> Iterator[str]:
+def calendar(file: ReportFile) -> Iterator[str]:
     """The lines of a file's calendar; none for what is not a cost export."""
-    months = days_by_month(one)
+    months = days_by_month(file)
     if not months:
         return
     yield " " * 13 + "1   5    10   15   20   25   30"
@@ -27,7 +27,7 @@ def calendar(one: ReportFile) -> Iterator[str]:
         marks = [" "] * 31
         for day in days:
             marks[int(day["date"][8:]) - 1] = _MARKS[day["state"]]
-        yield f"  {month}    {''.join(marks)}    {_legend(days, one['totals'])}"
+        yield f"  {month}    {''.join(marks)}    {_legend(days, file['totals'])}"
     if len(months) > MONTH_LINES:
         yield f"  and {len(months) - MONTH_LINES} more months"
 
@@ -68,11 +68,11 @@ def day_detail(state: str, days: Sequence[ReportDay], totals: ReportTotals | Non
 def runs(days: Sequence[ReportDay]) -> str:
     """Days of one month as people say them, the first four runs of them: `1 to 3, 7 and 2 more`."""
     numbers = [int(day["date"][8:]) for day in days]
-    found: list[list[int]] = []
-    for one in numbers:
-        if found and found[-1][-1] == one - 1:
-            found[-1].append(one)
+    spans: list[list[int]] = []
+    for day in numbers:
+        if spans and spans[-1][-1] == day - 1:
+            spans[-1].append(day)
         else:
-            found.append([one])
-    texts = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in found]
+            spans.append([day])
+    texts = [f"{span[0]} to {span[-1]}" if len(span) > 1 else str(span[0]) for span in spans]
     return ", ".join(texts[:4]) + (f" and {len(texts) - 4} more" if len(texts) > 4 else "")

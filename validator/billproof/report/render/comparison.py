@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 LINES = 8
 
 
-def comparison(one: ReportFile) -> Iterator[str]:
+def comparison(file: ReportFile) -> Iterator[str]:
     """Days and projects that differ from the last accepted upload, the largest falls first; nothing if nothing fell."""
-    before, totals = one.get("last_upload"), one["totals"]
+    before, totals = file.get("last_upload"), file["totals"]
     if before is None or totals is None or totals["amount"] is None:
         return
-    days = {day["date"]: Decimal(day["amount"]) for day in one["days"] if day["rows"] and day["amount"] is not None}
+    days = {day["date"]: Decimal(day["amount"]) for day in file["days"] if day["rows"] and day["amount"] is not None}
     projects = {group["id"]: Decimal(group["amount"] or 0) for group in totals["by_project"]}
     accepted_days = {day["date"]: Decimal(day["amount"]) for day in before["days"]}
     accepted_projects = {group["id"]: Decimal(group["amount"]) for group in before["by_project"]}
     if len(totals["by_project"]) < len(accepted_projects) and any(name.startswith("other (") for name in projects):
         accepted_projects = {name: amount for name, amount in accepted_projects.items() if name in projects}
     tables = (("day", accepted_days, days), ("project", accepted_projects, projects))
-    found = [line for title, old, new in tables for line in _table(title, old, new)]
-    if found:
+    lines = [line for title, old, new in tables for line in _table(title, old, new)]
+    if lines:
         accepted = f"Accepted by {before['destination']} on {before['finished'][:10]}"
         yield f"  {accepted}, compared with this file ({before['currency']}):"
-        yield from found
+        yield from lines
 
 
 def _table(title: str, old: Mapping[str, Decimal], new: Mapping[str, Decimal]) -> Iterator[str]:

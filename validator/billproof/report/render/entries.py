@@ -43,18 +43,18 @@ class Entry(Record):
 
 def entries(report: Report) -> list[Entry]:
     """Every finding that the report has, in order. A fingerprint stays when rows are added elsewhere; no two are equal."""
-    found = [(0, entry) for entry in _unproved(report)]
-    for one in report["files"]:
-        for outcome in phrases.failed(one):
-            fix = phrases.fix_of(outcome, one, report)
-            found += [(rank, _entry(one, outcome, finding, fix)) for rank, finding in enumerate(outcome["findings"])]
+    ranked = [(0, entry) for entry in _unproved(report)]
+    for file in report["files"]:
+        for outcome in phrases.failed(file):
+            fix = phrases.fix_of(outcome, file, report)
+            ranked += [(rank, _entry(file, outcome, finding, fix)) for rank, finding in enumerate(outcome["findings"])]
     seen: Counter[str] = Counter()
     marked = []
-    for rank, entry in found:
+    for rank, entry in ranked:
         digest = _digest(entry.path, entry.rule, entry.fingerprint)
         seen[digest] += 1
         marked.append((WEIGHTS.index(entry.weight), rank, entry._replace(fingerprint=f"{digest}:{seen[digest]}")))
-    return [entry for _, _, entry in sorted(marked, key=lambda one: one[:2])]
+    return [entry for _, _, entry in sorted(marked, key=lambda mark: mark[:2])]
 
 
 def _unproved(report: Report) -> Iterator[Entry]:
@@ -64,11 +64,11 @@ def _unproved(report: Report) -> Iterator[Entry]:
         yield Entry("unproved", path, UNPROVED, "nothing-known", f"Not fully checked: {text}", fingerprint=mark)
 
 
-def _entry(one: ReportFile, outcome: ReportOutcome, finding: ReportFinding, fix: str) -> Entry:
+def _entry(file: ReportFile, outcome: ReportOutcome, finding: ReportFinding, fix: str) -> Entry:
     related = tuple(place["line"] for place in finding["related"] if place["line"] is not None)
     text = phrases.with_reason(phrases.description(finding), outcome)
     return Entry(
-        outcome["level"], source_path(one["path"]), outcome["rule"], outcome["name"], text,
+        outcome["level"], source_path(file["path"]), outcome["rule"], outcome["name"], text,
         finding["line"], finding["end_line"], related, fix, finding["key"],
     )  # fmt: skip
 
@@ -88,22 +88,22 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
 
 
-def with_rest(found: Sequence[Entry], report: Report, limit: int) -> list[Entry]:
+def with_rest(findings: Sequence[Entry], report: Report, limit: int) -> list[Entry]:
     """At most `limit` of the entries; where that is not all, the last says how many more, as grave as the gravest of them."""
-    shown, more = capped(found, report, limit)
+    shown, more = capped(findings, report, limit)
     if more:
         weight = next(iter(more))
-        path = next(entry.path for entry in found if entry.weight == weight)
+        path = next(entry.path for entry in findings if entry.weight == weight)
         text = f"{and_more(more)}; --max-findings sets how many findings each rule lists"
         shown.append(Entry(weight, path, MORE, "not-listed", text, fingerprint=f"{_digest(MORE)}:1"))
     return shown
 
 
 def capped(
-    found: Sequence[Entry], report: Report, limit: int, weights: Sequence[Weight] = WEIGHTS
+    findings: Sequence[Entry], report: Report, limit: int, weights: Sequence[Weight] = WEIGHTS
 ) -> tuple[list[Entry], dict[Weight, int]]:
     """The entries of some weights if there are at most `limit`; else one fewer than that, and how many are left out."""
-    wanted = [entry for entry in found if entry.weight in weights]
+    wanted = [entry for entry in findings if entry.weight in weights]
     shown = wanted[:limit]
     if _left_out(report, shown, weights):
         shown = wanted[: limit - 1]
@@ -114,8 +114,8 @@ def _left_out(report: Report, shown: Sequence[Entry], weights: Sequence[Weight])
     """How many findings are not among those shown, gravest first; complete even where the report lists only the first."""
     cap = report["settings"]["max_findings"]["value"]
     total: Counter[Weight] = Counter(entry.weight for entry in _unproved(report))
-    for one in report["files"]:
-        for outcome in phrases.failed(one):
+    for file in report["files"]:
+        for outcome in phrases.failed(file):
             kept = len(outcome["findings"])
             total[outcome["level"]] += outcome["violations"] if kept >= cap else kept
     total.subtract(entry.weight for entry in shown)

@@ -10,7 +10,7 @@ _SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "$": "&#36;", "
 def escaped(text: str) -> str:
     """Text that Markdown shows as it stands, in a cell of a table too: no markup, links, mentions or line breaks."""
     text = re.sub(r"[\\`*_~\[\]!]", r"\\\g<0>", text.replace("\n", " "))
-    text = re.sub(r"[&<>|$@#]", lambda found: _SIGNS[found.group()], text)
+    text = re.sub(r"[&<>|$@#]", lambda match: _SIGNS[match.group()], text)
     return re.sub(r"(?<=www)\.|:(?=/)", r"\\\g<0>", text, flags=re.IGNORECASE)
 
 

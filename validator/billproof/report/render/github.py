@@ -22,12 +22,12 @@ _COMMANDS: dict[str, tuple[Weight, ...]] = {"error": ("unproved", "error"), "war
 
 def render_github(report: Report) -> str:
     """The report as text, and each finding that fits as a workflow command on a line of its own."""
-    found = entries(report)
-    return render_text(report) + "".join(line for command in _COMMANDS for line in _annotations(command, found, report))
+    findings = entries(report)
+    return render_text(report) + "".join(line for command in _COMMANDS for line in _annotations(command, findings, report))
 
 
-def _annotations(command: str, found: Sequence[Entry], report: Report) -> Iterator[str]:
-    shown, more = capped(found, report, LIMIT, _COMMANDS[command])
+def _annotations(command: str, findings: Sequence[Entry], report: Report) -> Iterator[str]:
+    shown, more = capped(findings, report, LIMIT, _COMMANDS[command])
     for entry in shown:
         text = "\n".join(part for part in (entry.text, entry.fix and f"What to do: {entry.fix}") if part)
         yield f"::{command} {_properties(entry)}::{_data(text)}\n"

@@ -31,10 +31,10 @@ def render_junit(report: Report) -> str:
     """The report as XML in UTF-8."""
     root = Element("testsuites", name="billproof")
     names: Counter[str] = Counter()
-    for one in report["files"]:
-        name = source_path(one["path"])
+    for file in report["files"]:
+        name = source_path(file["path"])
         names[name] += 1
-        _suite(root, name if names[name] == 1 else f"{name} ({names[name]})", _cases(one, report))
+        _suite(root, name if names[name] == 1 else f"{name} ({names[name]})", _cases(file, report))
     if not report["files"]:
         _suite(root, "billproof", [_unproved(None, report)])
     _count(root, root.iter("testcase"))
@@ -51,49 +51,49 @@ def _suite(root: Element, name: str, cases: Iterable[Element]) -> None:
 
 
 def _count(parent: Element, cases: Iterable[Element]) -> None:
-    found = list(cases)
-    parent.set("tests", str(len(found)))
+    counted = list(cases)
+    parent.set("tests", str(len(counted)))
     for count, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        parent.set(count, str(sum(case.find(kind) is not None for case in found)))
+        parent.set(count, str(sum(case.find(kind) is not None for case in counted)))
 
 
-def _cases(one: ReportFile, report: Report) -> Iterator[Element]:
-    if one["verdict"] == "unproved":
-        yield _unproved(one["path"], report)
-    for outcome in one["outcomes"]:
-        case = Element("testcase", name=_xml(f"{outcome['rule']} {outcome['name']}"), file=_xml(source_path(one["path"])))
+def _cases(file: ReportFile, report: Report) -> Iterator[Element]:
+    if file["verdict"] == "unproved":
+        yield _unproved(file["path"], report)
+    for outcome in file["outcomes"]:
+        case = Element("testcase", name=_xml(f"{outcome['rule']} {outcome['name']}"), file=_xml(source_path(file["path"])))
         if outcome["state"] == "failed":
-            _tell_failure(case, outcome, one, report)
+            _add_failure(case, outcome, file, report)
         elif outcome["state"] == "waived":
-            _tell(case, "system-out", phrases.waived_by(outcome))
+            _add(case, "system-out", phrases.waived_by(outcome))
         elif outcome["state"] == "crashed":
-            _tell(case, "error", phrases.why_not_evaluated(outcome), type="crashed")
+            _add(case, "error", phrases.why_not_evaluated(outcome), type="crashed")
         elif outcome["state"] != "passed":
-            _tell(case, "skipped", phrases.why_not_evaluated(outcome))
+            _add(case, "skipped", phrases.why_not_evaluated(outcome))
         yield case
 
 
 def _unproved(path: str | None, report: Report) -> Element:
     case = Element("testcase", name="UNPROVED")
     texts = [text for reason, text in phrases.unproved(report) if reason["file"] == path]
-    _tell(case, "error", "\n".join(texts + [verdicts.NO_FILE] * (path is None)), type="unproved")
+    _add(case, "error", "\n".join(texts + [verdicts.NO_FILE] * (path is None)), type="unproved")
     return case
 
 
-def _tell_failure(case: Element, outcome: ReportOutcome, one: ReportFile, report: Report) -> None:
+def _add_failure(case: Element, outcome: ReportOutcome, file: ReportFile, report: Report) -> None:
     findings = outcome["findings"]
     if findings and findings[0]["line"] is not None:
         case.set("line", str(findings[0]["line"]))
     lines = [f"{outcome['level']}: {phrases.with_reason(phrases.first_message(outcome), outcome)}"]
-    lines += [f"{phrases.place(one['path'], finding)}  {phrases.description(finding)}" for finding in findings[:PLACES]]
+    lines += [f"{phrases.place(file['path'], finding)}  {phrases.description(finding)}" for finding in findings[:PLACES]]
     if len(findings) > PLACES:
         lines.append(f"and {len(findings) - PLACES:,} more findings")
-    lines.append(f"What to do: {phrases.fix_of(outcome, one, report)}")
+    lines.append(f"What to do: {phrases.fix_of(outcome, file, report)}")
     kind = "failure" if phrases.stops(outcome, report) else "system-out"
-    _tell(case, kind, "\n".join(lines), **({"type": outcome["level"]} if kind == "failure" else {}))
+    _add(case, kind, "\n".join(lines), **({"type": outcome["level"]} if kind == "failure" else {}))
 
 
-def _tell(case: Element, kind: str, text: str, **attributes: str) -> None:
+def _add(case: Element, kind: str, text: str, **attributes: str) -> None:
     """The outcome of a case: its first line as the message, and all of it as text."""
     if kind != "system-out":
         attributes["message"] = _xml(text.partition("\n")[0])
@@ -101,4 +101,4 @@ def _tell(case: Element, kind: str, text: str, **attributes: str) -> None:
 
 
 def _xml(text: str) -> str:
-    return _NO_XML.sub(lambda found: f"\\u{ord(found.group()):04X}", text)
+    return _NO_XML.sub(lambda match: f"\\u{ord(match.group()):04X}", text)

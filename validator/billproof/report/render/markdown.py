@@ -25,16 +25,16 @@ def render_markdown(report: Report) -> str:
     """The report as Markdown; text of the file remains text, whatever it looks like."""
     if not report["files"]:
         return f"## UNPROVED: {escaped(report['reasons'][0]['text'])}\n\n{escaped(verdicts.NO_FILE)}\n"
-    files = sorted(report["files"], key=lambda one: _VERDICTS.index(one["verdict"]))
+    files = sorted(report["files"], key=lambda file: _VERDICTS.index(file["verdict"]))
     overview = "\n".join(_overview(files, report)) if len(files) > 1 else _heading(files[0], report)
-    details = ["\n".join(_file(one, report)).strip("\n") for one in files]
+    details = ["\n".join(_file(file, report)).strip("\n") for file in files]
     if len(files) > 1:
-        details = [f"{_heading(one, report)}\n\n{text}" for one, text in zip(files, details, strict=True)]
+        details = [f"{_heading(file, report)}\n\n{text}" for file, text in zip(files, details, strict=True)]
     shown = _fitting(details, ROOM // 2)
     if len(shown) < len(details):
         more = phrases.number(len(details) - len(shown), "more file")
         shown.append(f"and {more}, left out to stay below GitHub's limit for a summary")
-    if any(one["verdict"] == "pass" for one in files):
+    if any(file["verdict"] == "pass" for file in files):
         shown += map(escaped, verdicts.limits(report))
     return "\n\n".join((overview, *shown, *map(escaped, verdicts.ending(report)))) + "\n"
 
@@ -45,8 +45,8 @@ def _fitting(parts: Sequence[str], room: int) -> list[str]:
     return [part for part, length in zip(parts, lengths, strict=True) if length <= room]
 
 
-def _heading(one: ReportFile, report: Report) -> str:
-    return f"## {escaped(verdicts.headline(one, report).replace('  ', ': ', 1))}"
+def _heading(file: ReportFile, report: Report) -> str:
+    return f"## {escaped(verdicts.headline(file, report).replace('  ', ': ', 1))}"
 
 
 def _overview(files: Sequence[ReportFile], report: Report) -> Iterator[str]:
@@ -55,44 +55,44 @@ def _overview(files: Sequence[ReportFile], report: Report) -> Iterator[str]:
     yield "| File | Verdict | Month | Total |"
     yield "|---|---|---|---:|"
     rows = []
-    for one in files:
-        totals = one["totals"] or {"amount": None, "currency": None}
+    for file in files:
+        totals = file["totals"] or {"amount": None, "currency": None}
         amount = phrases.amount(totals["amount"], totals["currency"])
-        rows.append(_row(one["path"], one["verdict"].upper(), one["month"]["value"] or "", amount))
+        rows.append(_row(file["path"], file["verdict"].upper(), file["month"]["value"] or "", amount))
     shown = _fitting(rows, ROOM // 2)
     yield from shown
     if len(shown) < len(rows):
         yield _row(f"and {len(rows) - len(shown):,} more", "", "", "")
 
 
-def _file(one: ReportFile, report: Report) -> Iterator[str]:
-    if one.get("error"):
-        yield from ("", f"**Why:** {escaped(one['error'])}")
+def _file(file: ReportFile, report: Report) -> Iterator[str]:
+    if file.get("error"):
+        yield from ("", f"**Why:** {escaped(file['error'])}")
         return
-    for text in verdicts.concessions(one, report):
+    for text in verdicts.concessions(file, report):
         yield from ("", f"**{escaped(text)}**")
-    if one.get("diagnosis"):
-        yield from ("", f"**Cause:** {escaped(one['diagnosis']['cause'])}")
-    fix = phrases.what_to_do(one, report)
+    if file.get("diagnosis"):
+        yield from ("", f"**Cause:** {escaped(file['diagnosis']['cause'])}")
+    fix = phrases.what_to_do(file, report)
     if fix:
         yield from ("", "**What to do:**", "", *fenced(fix))
-    days = list(calendar(one))
+    days = list(calendar(file))
     if days:
         yield from ("", *fenced("\n".join(days)))
-    yield from _rules(one)
-    yield from ("", escaped(verdicts.counts(one)))
+    yield from _rules(file)
+    yield from ("", escaped(verdicts.counts(file)))
     yield from ("", "| | |", "|---|---|")
-    yield from (_row(label, text) for label, text in verdicts.facts(one))
+    yield from (_row(label, text) for label, text in verdicts.facts(file))
 
 
-def _rules(one: ReportFile) -> Iterator[str]:
+def _rules(file: ReportFile) -> Iterator[str]:
     """The rules that failed, each with its first place, then those that were waived, not run or crashed."""
     rows = []
-    for outcome in phrases.failed_by_level(one):
-        places = [phrases.place(one["name"], finding) for finding in outcome["findings"][:1] if finding["line"] is not None]
-        found = phrases.with_reason(phrases.first_message(outcome), outcome)
-        rows.append(_row(_rule(outcome), outcome["level"], found, *(places or [""])))
-    for outcome in one["outcomes"]:
+    for outcome in phrases.failed_by_level(file):
+        places = [phrases.place(file["name"], finding) for finding in outcome["findings"][:1] if finding["line"] is not None]
+        message = phrases.with_reason(phrases.first_message(outcome), outcome)
+        rows.append(_row(_rule(outcome), outcome["level"], message, *(places or [""])))
+    for outcome in file["outcomes"]:
         if outcome["state"] == "waived":
             rows.append(_row(_rule(outcome), "", phrases.waived_by(outcome), ""))
         elif outcome["state"] in ("not_run", "crashed"):

@@ -46,23 +46,23 @@ def render_sarif(report: Report) -> str:
     """The failures as a SARIF log of one run."""
     rules = [_rule(rule) for rule in (*report["ruleset"]["rules"], *_OWN_RULES)]
     numbers = {rule["id"]: number for number, rule in enumerate(rules)}
-    found = entries(report)
+    findings = entries(report)
     driver = {"name": "billproof", "version": report["tool"]["version"], "semanticVersion": report["tool"]["version"]}
     run = {
         "tool": {"driver": {**driver, "rules": rules}},
-        "invocations": [_invocation(found, report)],
-        "results": [_result(entry, numbers) for entry in with_rest(found, report, LIMIT)],
+        "invocations": [_invocation(findings, report)],
+        "results": [_result(entry, numbers) for entry in with_rest(findings, report, LIMIT)],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
 
 
 def _rule(rule: ReportRule) -> dict[str, Any]:
-    steps = (rule["why"], f"What to do: {rule['fix']}", *(f"See: {one}" for one in rule["refs"]))
+    steps = (rule["why"], f"What to do: {rule['fix']}", *(f"See: {reference}" for reference in rule["refs"]))
     formatted = (
         escaped(rule["why"]),
         "**What to do**",
         "\n".join(fenced(rule["fix"])),
-        *(f"- {escaped(one)}" for one in rule["refs"]),
+        *(f"- {escaped(reference)}" for reference in rule["refs"]),
     )
     return {
         "id": rule["id"],
@@ -75,25 +75,25 @@ def _rule(rule: ReportRule) -> dict[str, Any]:
     }
 
 
-def _invocation(found: Sequence[Entry], report: Report) -> dict[str, Any]:
+def _invocation(findings: Sequence[Entry], report: Report) -> dict[str, Any]:
     notes = [
         {"level": "error", "message": {"text": _message(entry.text)}, "locations": [_location(entry)]}
-        for entry in found
+        for entry in findings
         if entry.weight == "unproved"
     ]
-    told = {"executionSuccessful": report["verdict"] != "unproved", "exitCode": report["exit_code"]}
-    return {**told, "exitCodeDescription": report["verdict"], "toolExecutionNotifications": notes}
+    outcome = {"executionSuccessful": report["verdict"] != "unproved", "exitCode": report["exit_code"]}
+    return {**outcome, "exitCodeDescription": report["verdict"], "toolExecutionNotifications": notes}
 
 
 def _result(entry: Entry, numbers: dict[str, int]) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "ruleId": entry.rule, "ruleIndex": numbers[entry.rule], "level": _LEVELS[entry.weight],
         "message": {"text": _message(entry.text)}, "locations": [_location(entry)],
         "partialFingerprints": {"primaryLocationLineHash": entry.fingerprint},
     }  # fmt: skip
     if entry.related:
-        found["relatedLocations"] = [_location(entry._replace(line=line, end_line=line)) for line in entry.related]
-    return found
+        result["relatedLocations"] = [_location(entry._replace(line=line, end_line=line)) for line in entry.related]
+    return result
 
 
 def _location(entry: Entry) -> dict[str, Any]:

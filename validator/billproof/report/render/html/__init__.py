@@ -1,4 +1,4 @@
-"""The report as one page of HTML for people who file it: no script, no network, both colour schemes, fit to print.
+"""The report as one page of HTML for people who file it: no script, no network, both color schemes, fit to print.
 
 The policy in its head allows the one style sheet, by its digest, and nothing else: no script, no picture, no address.
 """
@@ -67,17 +67,19 @@ def _main(report: Report) -> Iterator[Node]:
         yield from file_sections(files[0], report, 2, anchor(1))
     else:
         yield section("Index", list(index(files)), "h2", "index")
-        for number, one in enumerate(files, 1):
-            yield _one_of_several(number, one, report)
+        for number, file in enumerate(files, 1):
+            yield _article(number, file, report)
 
 
-def _one_of_several(number: int, one: ReportFile, report: Report) -> Element:
-    _, _, sentence = headline(one, report).partition("  ")
+def _article(number: int, file: ReportFile, report: Report) -> Element:
+    _, _, sentence = headline(file, report).partition("  ")
     head = element(
-        "header", stamp(one["verdict"], "p"), element("h2", element("bdi", sentence), id=anchor(number)),
-        *beside_the_verdict(one, report), class_="verdict",
+        "header", stamp(file["verdict"], "p"), element("h2", element("bdi", sentence), id=anchor(number)),
+        *beside_the_verdict(file, report), class_="verdict",
     )  # fmt: skip
-    return element("article", head, *file_sections(one, report, 3, anchor(number)), class_="file", aria_labelledby=anchor(number))
+    return element(
+        "article", head, *file_sections(file, report, 3, anchor(number)), class_="file", aria_labelledby=anchor(number)
+    )
 
 
 def _footer(report: Report) -> Element:

@@ -1,4 +1,4 @@
-"""The months of a file: a calendar with what each day holds, and next to it the spend per day as columns."""
+"""The months of a file: a calendar with what each day has, and next to it the spend per day as columns."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _SLOT = (100 - _LEFT) / 31
 _TOP, _FLOOR, _LABELS = 10, 112, 128
 
 
-def months(one: ReportFile) -> Iterator[Node]:
+def months(file: ReportFile) -> Iterator[Node]:
     """A figure for each month of the file, the first six; nothing if the file has no day."""
-    found = days_by_month(one)
-    currency = one["totals"]["currency"] if one["totals"] else None
-    scale = _scale([Decimal(day["amount"]) for day in one["days"] if day["amount"] is not None])
-    for month, days in list(found.items())[:MONTHS]:
+    by_month = days_by_month(file)
+    currency = file["totals"]["currency"] if file["totals"] else None
+    scale = _scale([Decimal(day["amount"]) for day in file["days"] if day["amount"] is not None])
+    for month, days in list(by_month.items())[:MONTHS]:
         yield element(
-            "div", _calendar(month, days), _legend(days, one["totals"]), _chart(month, days, scale, currency), class_="month",
+            "div", _calendar(month, days), _legend(days, file["totals"]), _chart(month, days, scale, currency), class_="month",
         )  # fmt: skip
-    if len(found) > MONTHS:
-        yield element("p", f"and {number(len(found) - MONTHS, 'more month')}", class_="quiet")
-    if found:
-        yield _exactly(one["days"], currency)
+    if len(by_month) > MONTHS:
+        yield element("p", f"and {number(len(by_month) - MONTHS, 'more month')}", class_="quiet")
+    if by_month:
+        yield _exactly(file["days"], currency)
 
 
 def _calendar(month: str, days: Sequence[ReportDay]) -> Element:
@@ -58,17 +58,17 @@ def _calendar(month: str, days: Sequence[ReportDay]) -> Element:
 
 
 def _cell(day: date, named: dict[date, ReportDay], month: str) -> Element:
-    found = named.get(day)
-    if found is None:
+    entry = named.get(day)
+    if entry is None:
         of_month = day.isoformat()[:7] == month
         return element("td", element("span", str(day.day), class_="day") if of_month else None, class_="none")
-    state = day_state(found)
-    known = found["amount"] is not None and found["state"] in ("charged", "outside")
-    text = in_cents(found["amount"]) if known else state.word
+    state = day_state(entry)
+    known = entry["amount"] is not None and entry["state"] in ("charged", "outside")
+    text = in_cents(entry["amount"]) if known else state.word
     return element(
         "td", element("span", str(day.day), class_="day"),
         element("span", state.sign, class_="sign", aria_hidden="true") if state.sign else None, " ",
-        element("span", f"{state.word} ", class_="unseen") if known and found["state"] == "outside" else None,
+        element("span", f"{state.word} ", class_="unseen") if known and entry["state"] == "outside" else None,
         element("span", text, class_="what"), class_=state.kind,
     )  # fmt: skip
 

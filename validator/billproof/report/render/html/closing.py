@@ -37,7 +37,7 @@ def closing(report: Report) -> Iterator[Element]:
 
 def _digests(report: Report) -> Element:
     rules, config = report["ruleset"], report["settings"]["config"]
-    lines = [(one["path"], "file", one["sha256"]) for one in report["files"] if one["sha256"] is not None]
+    lines = [(file["path"], "file", file["sha256"]) for file in report["files"] if file["sha256"] is not None]
     lines.append((f"{rules['name']} {rules['version']}", f"{len(rules['rules'])} rules", rules["sha256"]))
     if config is not None:
         lines.append((config["path"], "configuration", config["sha256"]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from billproof.report.render.html.calendar import months
 from billproof.report.render.html.elements import Element, Node, element
 from billproof.report.render.html.groups import groups
-from billproof.report.render.html.rules import all_rules, found, not_evaluated
+from billproof.report.render.html.rules import all_rules, findings, not_evaluated
 from billproof.report.render.html.words import cell
 from billproof.report.render.phrases import in_cents, what_to_do
 from billproof.report.render.verdicts import concessions, facts, second_opinion
@@ -23,19 +23,19 @@ _KEYS = {
 }  # fmt: skip
 
 
-def file_sections(one: ReportFile, report: Report, level: int, name: str) -> Iterator[Element]:
+def file_sections(file: ReportFile, report: Report, level: int, name: str) -> Iterator[Element]:
     """The sections of one file, their headings of this level, their ids beginning with `name`."""
     heading, below = f"h{level}", f"h{level + 1}"
     for title, content in (
-        ("Why", _why(one, report)),
-        ("Cause", _cause(one)),
-        ("What to do", _fix(one, report)),
-        ("Calendar", list(months(one))),
-        ("Findings", list(found(one, report, below))),
-        ("Skipped or not run", list(not_evaluated(one))),
-        ("Second opinion", _second_opinion(one)),
-        ("Control totals", _totals(one)),
-        ("All rules", list(all_rules(one, report)) if one["outcomes"] else []),
+        ("Why", _why(file, report)),
+        ("Cause", _cause(file)),
+        ("What to do", _fix(file, report)),
+        ("Calendar", list(months(file))),
+        ("Findings", list(findings(file, report, below))),
+        ("Skipped or not run", list(not_evaluated(file))),
+        ("Second opinion", _second_opinion(file)),
+        ("Control totals", _totals(file)),
+        ("All rules", list(all_rules(file, report)) if file["outcomes"] else []),
     ):
         if content:
             yield section(title, content, heading, f"{name}-{key(title)}")
@@ -52,49 +52,49 @@ def key(title: str) -> str:
     return _KEYS.get(title, title.lower().replace(" ", "-"))
 
 
-def beside_the_verdict(one: ReportFile, report: Report) -> list[Element]:
+def beside_the_verdict(file: ReportFile, report: Report) -> list[Element]:
     """What weakens a verdict: rules that are disabled, or count for less than in the built-in rule set."""
-    return [element("p", text, class_="weak") for text in concessions(one, report)]
+    return [element("p", text, class_="weak") for text in concessions(file, report)]
 
 
-def _why(one: ReportFile, report: Report) -> list[Node]:
-    if one["verdict"] != "unproved":
+def _why(file: ReportFile, report: Report) -> list[Node]:
+    if file["verdict"] != "unproved":
         return []
-    if one.get("error"):
-        return [element("p", one["error"])]
-    reasons = [reason for reason in report["reasons"] if reason["file"] in (one["path"], None) and reason["code"] != "failed"]
+    if file.get("error"):
+        return [element("p", file["error"])]
+    reasons = [reason for reason in report["reasons"] if reason["file"] in (file["path"], None) and reason["code"] != "failed"]
     return [element("p", reason["text"]) for reason in reasons]
 
 
-def _cause(one: ReportFile) -> list[Node]:
-    return [element("p", line) for line in one["diagnosis"]["cause"].splitlines()] if "diagnosis" in one else []
+def _cause(file: ReportFile) -> list[Node]:
+    return [element("p", line) for line in file["diagnosis"]["cause"].splitlines()] if "diagnosis" in file else []
 
 
-def _fix(one: ReportFile, report: Report) -> list[Node]:
+def _fix(file: ReportFile, report: Report) -> list[Node]:
     """The next step; indented lines are kept unchanged."""
-    parts = groupby(what_to_do(one, report).splitlines(), key=lambda line: line.startswith(" "))
+    parts = groupby(what_to_do(file, report).splitlines(), key=lambda line: line.startswith(" "))
     return [
         element("pre", "\n".join(line.strip() for line in lines)) if indented else element("p", " ".join(lines))
         for indented, lines in parts
     ]
 
 
-def _second_opinion(one: ReportFile) -> list[Node]:
-    opinion = one.get("second_opinion")
+def _second_opinion(file: ReportFile) -> list[Node]:
+    opinion = file.get("second_opinion")
     if opinion is None:
         return []
     texts = [*opinion["disagreements"], *opinion["errors"]]
     return [
-        element("p", f"{second_opinion(one)}."),
+        element("p", f"{second_opinion(file)}."),
         element("ul", *(element("li", text) for text in texts)) if texts else element("p", "The two agree.", class_="quiet"),
     ]
 
 
-def _totals(one: ReportFile) -> list[Node]:
-    totals = one["totals"]
-    if one.get("error") and not one["bytes"]:
+def _totals(file: ReportFile) -> list[Node]:
+    totals = file["totals"]
+    if file.get("error") and not file["bytes"]:
         return []
-    lines = element("dl", *(element("div", element("dt", name), element("dd", *said)) for name, said in _facts(one)))
+    lines = element("dl", *(element("div", element("dt", name), element("dd", *content)) for name, content in _facts(file)))
     if totals is None or totals["amount"] is None:
         return [lines]
     tables = (
@@ -104,12 +104,12 @@ def _totals(one: ReportFile) -> list[Node]:
     return [lines, element("div", *tables, class_="beside") if any(tables) else element("p", "No charges.", class_="quiet")]
 
 
-def _facts(one: ReportFile) -> Iterator[tuple[str, list[Node]]]:
-    totals, known = one["totals"], dict(facts(one))
+def _facts(file: ReportFile) -> Iterator[tuple[str, list[Node]]]:
+    totals, known = file["totals"], dict(facts(file))
     if "Organization" in known:
         yield "Organization", [cell(known["Organization"])]
-    if one["integration"] is not None:
-        yield "Integration", [one["integration"]]
+    if file["integration"] is not None:
+        yield "Integration", [file["integration"]]
     if "Month" in known:
         yield "Month", [known["Month"]]
     if totals is None:
@@ -124,8 +124,8 @@ def _facts(one: ReportFile) -> Iterator[tuple[str, list[Node]]]:
         yield "Rows", [known["Rows"]]
     if "Last upload" in known:
         yield "Last upload", [known["Last upload"]]
-    if one["unread_lines"]:
-        yield "Unreadable lines", [f"{one['unread_lines']:,}"]
-    yield "File", [f"{one['bytes']:,} bytes", "" if one["complete"] else ", not read to the end"]
-    if one["sha256"] is not None:
-        yield "SHA-256", [element("code", one["sha256"], class_="digest")]
+    if file["unread_lines"]:
+        yield "Unreadable lines", [f"{file['unread_lines']:,}"]
+    yield "File", [f"{file['bytes']:,} bytes", "" if file["complete"] else ", not read to the end"]
+    if file["sha256"] is not None:
+        yield "SHA-256", [element("code", file["sha256"], class_="digest")]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from billproof.report.render.html.elements import Element, Node, element, head
-from billproof.report.render.html.words import State, cell, evaluated, state_of
+from billproof.report.render.html.words import Badge, cell, evaluated, state_of
 from billproof.report.render.phrases import failed_by_level, in_state, number, skipped, waived_by, what_to_do
 from billproof.report.render.verdicts import counts
 
@@ -23,15 +23,15 @@ _PLACE: tuple[tuple[str, Cell], ...] = (
 )  # fmt: skip
 
 
-def found(one: ReportFile, report: Report, heading: str) -> Iterator[Node]:
+def findings(file: ReportFile, report: Report, heading: str) -> Iterator[Node]:
     """An entry for each rule that failed, errors first, and for each that was waived."""
     fixes = {rule["id"]: rule["fix"] for rule in report["ruleset"]["rules"]}
-    said = one.get("diagnosis", {}).get("rules", ())
-    leading = what_to_do(one, report)
-    for outcome in failed_by_level(one):
+    explained = file.get("diagnosis", {}).get("rules", ())
+    leading = what_to_do(file, report)
+    for outcome in failed_by_level(file):
         fix = fixes[outcome["rule"]]
-        yield _entry(outcome, heading, None if outcome["rule"] in said or fix == leading else fix)
-    for outcome in in_state(one, "waived"):
+        yield _entry(outcome, heading, None if outcome["rule"] in explained or fix == leading else fix)
+    for outcome in in_state(file, "waived"):
         yield _entry(outcome, heading, None)
 
 
@@ -48,7 +48,7 @@ def _entry(outcome: ReportOutcome, heading: str, fix: str | None) -> Element:
     )  # fmt: skip
 
 
-def _mark(state: State) -> Element:
+def _mark(state: Badge) -> Element:
     return element("span", element("span", state.sign, aria_hidden="true"), f" {state.word}", class_=f"mark {state.kind}")
 
 
@@ -67,13 +67,13 @@ def _waiver(outcome: ReportOutcome) -> Element | None:
 def _places(outcome: ReportOutcome) -> Iterator[Node]:
     """What all findings share is said once; what differs is in a table, or in a list if there are no lines to name."""
     findings = outcome["findings"]
-    differing = [(title, name) for title, name in _PLACE if any(one[name] != findings[0][name] for one in findings)]
+    differing = [(title, name) for title, name in _PLACE if any(finding[name] != findings[0][name] for finding in findings)]
     if findings:
         yield from _shared(findings[0], [name for title, name in _PLACE if (title, name) not in differing])
     if differing and findings[0]["line"] is None:
-        yield from _folded([element("li", one["message"]) for one in findings], lambda items: element("ul", *items))
+        yield from _folded([element("li", finding["message"]) for finding in findings], lambda items: element("ul", *items))
     elif differing:
-        yield from _folded([_place(one, differing) for one in findings], lambda lines: _table(differing, lines))
+        yield from _folded([_place(finding, differing) for finding in findings], lambda lines: _table(differing, lines))
     if 1 < len(findings) < outcome["violations"]:
         total = number(outcome["violations"], outcome["unit"])
         yield element("p", f"Showing {len(findings):,} findings; {total} in all.", class_="quiet")
@@ -119,22 +119,22 @@ def _said(finding: ReportFinding, name: Cell) -> Iterator[Node]:
         yield f", also {', '.join(others)}" if others else ""
 
 
-def not_evaluated(one: ReportFile) -> Iterator[Node]:
+def not_evaluated(file: ReportFile) -> Iterator[Node]:
     """The rules that said nothing: not run because a setting is missing, crashed, or skipped because another rule failed."""
     items = [
         element("li", element("code", outcome["rule"]), f" {outcome['name']} ", _mark(state_of(outcome)), f" {outcome['reason']}")
-        for outcome in in_state(one, "not_run", "crashed")
+        for outcome in in_state(file, "not_run", "crashed")
     ]
-    items += [element("li", text) for text in skipped(one, NAMED)]
+    items += [element("li", text) for text in skipped(file, NAMED)]
     if items:
         yield element("ul", *items)
 
 
-def all_rules(one: ReportFile, report: Report) -> Iterator[Element]:
+def all_rules(file: ReportFile, report: Report) -> Iterator[Element]:
     """How many rules came out how, and every rule with what it asserts and how it came out."""
     asserts = {rule["id"]: rule["asserts"] for rule in report["ruleset"]["rules"]}
-    yield element("p", f"{counts(one)}.")
-    lines = [_rule(outcome, asserts[outcome["rule"]]) for outcome in one["outcomes"]]
+    yield element("p", f"{counts(file)}.")
+    lines = [_rule(outcome, asserts[outcome["rule"]]) for outcome in file["outcomes"]]
     yield element("table", head("Rule", "What it asserts", "Outcome"), element("tbody", *lines), class_="rules")
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportDay, ReportOutcome
 
 
-class State(Record):
-    """The state of something: the class that colors it, a sign, and the word."""
+class Badge(Record):
+    """How a state is shown: the class that colors it, a sign, and the word."""
 
     kind: str
     sign: str
@@ -25,24 +25,24 @@ class State(Record):
 
 
 _VERDICTS = {
-    "pass": State("good", "✓", "PASS"), "fail": State("bad", "✗", "FAIL"), "unproved": State("doubt", "?", "UNPROVED"),
+    "pass": Badge("good", "✓", "PASS"), "fail": Badge("bad", "✗", "FAIL"), "unproved": Badge("doubt", "?", "UNPROVED"),
 }  # fmt: skip
-_FAILED = {"error": State("bad", "✗", "failed"), "warning": State("doubt", "!", "warning"), "note": State("plain", "i", "note")}
+_FAILED = {"error": Badge("bad", "✗", "failed"), "warning": Badge("doubt", "!", "warning"), "note": Badge("plain", "i", "note")}
 _STATES = {
-    "passed": State("good", "✓", "passed"),
-    "waived": State("doubt", "✎", "waived"),
-    "not_applicable": State("plain", "·", "not applicable"),
-    "not_run": State("doubt", "?", "not run"),
-    "blocked": State("doubt", "?", "skipped"),
-    "crashed": State("bad", "✗", "crashed"),
-    "off": State("doubt", "–", "disabled"),
+    "passed": Badge("good", "✓", "passed"),
+    "waived": Badge("doubt", "✎", "waived"),
+    "not_applicable": Badge("plain", "·", "not applicable"),
+    "not_run": Badge("doubt", "?", "not run"),
+    "blocked": Badge("doubt", "?", "skipped"),
+    "crashed": Badge("bad", "✗", "crashed"),
+    "off": Badge("doubt", "–", "disabled"),
 }
 _DAYS = {
-    "charged": State("charged", "", "charges"),
-    "empty": State("empty", "·", "no usage"),
-    "missing": State("missing", "!", "missing"),
-    "outside": State("outside", "×", "outside"),
-    "open": State("open", "–", "not ended"),
+    "charged": Badge("charged", "", "charges"),
+    "empty": Badge("empty", "·", "no usage"),
+    "missing": Badge("missing", "!", "missing"),
+    "outside": Badge("outside", "×", "outside"),
+    "open": Badge("open", "–", "not ended"),
 }
 _UNITS = {"cell": "row", "row": "row", "record": "row", "line": "line", "day": "day"}
 
@@ -53,12 +53,12 @@ def stamp(verdict: str, tag: str = "span") -> Element:
     return element(tag, element("span", state.sign, aria_hidden="true"), f" {state.word}", class_=f"stamp {state.kind}")
 
 
-def state_of(outcome: ReportOutcome) -> State:
+def state_of(outcome: ReportOutcome) -> Badge:
     """The state of a rule's outcome."""
     return _FAILED[outcome["level"]] if outcome["state"] == "failed" else _STATES[outcome["state"]]
 
 
-def day_state(day: ReportDay) -> State:
+def day_state(day: ReportDay) -> Badge:
     """The state of a day of the calendar."""
     return _DAYS[day["state"]]
 
