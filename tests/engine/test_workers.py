@@ -244,7 +244,7 @@ def test_a_file_whose_processes_are_killed_is_unproved_and_the_others_keep_their
     os.kill(second, signal.SIGKILL)
     out, err = checking.communicate()
     assert (checking.returncode, err) == (3, b"")
-    assert [line.split()[0] for line in out.decode().splitlines()] == ["UNPROVED", "PASS", "FAIL", "3", "Would"]
+    assert [line.split()[0] for line in out.decode().splitlines()] == ["UNPROVED", "PASS", "FAIL", "3", "Ready"]
     assert json.loads(report.read_bytes())["files"][0]["error"] == (
         f"{large}: the process that checked it was ended by signal 9, and so was a second one. "
         "If memory ran out: the same command with fewer --jobs needs less."
