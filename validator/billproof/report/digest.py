@@ -1,4 +1,4 @@
-"""What a report is called, and the digest over its result, in the canonical form of RFC 8785."""
+"""The name of report v1, and the digest of its result, in the canonical form of RFC 8785."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCHEMA: Final = "billproof/report/v1"
 
 
 def result_sha256(report: Mapping[str, object]) -> str:
-    """The digest over everything outside `run` and itself, in the canonical form of RFC 8785."""
+    """The digest of everything outside `run` and itself, in the canonical form of RFC 8785."""
     rest = {key: value for key, value in report.items() if key not in ("run", "result_sha256")}
     return hashlib.sha256(canonical(rest)).hexdigest()
 

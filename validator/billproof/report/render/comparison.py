@@ -1,4 +1,4 @@
-"""Both sides of a month that is to be replaced: what was accepted before, and what the file holds now."""
+"""Both sides of a month that an upload replaces: what was accepted before, and what is in this file."""
 
 from __future__ import annotations
 

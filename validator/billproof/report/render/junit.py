@@ -2,7 +2,7 @@
 
 A rule that fails its file is a failure; a warning that does not is passed and says so. What was not evaluated is skipped with
 its reason, and what crashed is an error. A file that could not be fully checked has one more case, an error, and so has a
-run without any file. GitLab shows the text of an element and Jenkins its attribute, so the message stands in both; GitLab
+run without any file. GitLab shows the text of an element and Jenkins its attribute, so the message is in both; GitLab
 keeps only the first of two cases with one name, so no two have the same.
 """
 

@@ -127,7 +127,7 @@ def _grid(scale: tuple[Decimal, Decimal]) -> Iterator[Element]:
 
 
 def _step(span: Decimal) -> Decimal:
-    """The smallest of 0.5, 1, 2, 5 times a power of ten of which `span` holds at most three."""
+    """The smallest of 0.5, 1, 2, 5 times a power of ten that fit into `span` at most three times."""
     power = Decimal(1).scaleb(span.adjusted())
     return next(power * factor for factor in map(Decimal, ("0.5", "1", "2", "5")) if span / (power * factor) <= 3)
 

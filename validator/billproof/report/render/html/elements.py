@@ -1,7 +1,7 @@
 """Elements of a page, and the one place where they become text: what is not an element is escaped, always.
 
 No function here takes markup, so nothing that a report says can become any. There are no event handlers, no addresses but
-those within the page, and no scripts, because nobody can ask for them: `element` knows the attributes and tags of the page.
+those within the page, and no scripts, because there is no way to ask for them: `element` knows the attributes and tags of the page.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _IN_A_LINE = frozenset(("a", "bdi", "code", "small", "span", "strong"))
 
 
 class Element(Record):
-    """A tag with its attributes and what stands in it: elements, and text as it is meant to be read."""
+    """A tag with its attributes and content: elements, and text as it is meant to be read."""
 
     tag: str
     attributes: tuple[tuple[str, str], ...]

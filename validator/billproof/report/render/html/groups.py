@@ -42,7 +42,7 @@ def _value(group: ReportGroup) -> Decimal:
 
 
 def _how_many(rest: ReportGroup) -> int:
-    """For how many groups the report's last entry, `other (950)`, stands."""
+    """How many groups the report's last entry, `other (950)`, sums up."""
     return int("".join(digit for digit in rest["id"] if digit.isdigit()))
 
 

@@ -1,4 +1,4 @@
-"""Several files: each with its verdict, and what they hold by month and organization."""
+"""Several files: each with its verdict, and the totals by month and organization."""
 
 from __future__ import annotations
 
