@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from billproof.reading import source
 from fixtures import damage
 from fixtures.exports import Export, Table, rows, to_bytes
 from tests.generations import GENERATIONS, LINE, good, later, line_of_day, renamed
@@ -202,13 +203,16 @@ def test_states_of_days(tmp_path: Path) -> None:
 
 
 def test_a_row_of_a_time_inside_a_day_belongs_to_that_day(tmp_path: Path) -> None:
-    source = good("H2")
-    moved = later(source, ("start_time", "end_time"), 3600)
-    days = [[one["date"] for one in checked(tmp_path, each).file["days"] if one["rows"]] for each in (source, moved)]
+    table_ = good("H2")
+    moved = later(table_, ("start_time", "end_time"), 3600)
+    days = [[one["date"] for one in checked(tmp_path, each).file["days"] if one["rows"]] for each in (table_, moved)]
     assert days[0] == days[1]
 
 
-def test_an_empty_day_beside_rows_is_a_charged_day(tmp_path: Path) -> None:
+@pytest.mark.parametrize("block_bytes", [64, 65_536])
+def test_an_empty_day_beside_rows_is_a_charged_day(tmp_path: Path, block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if they are read in different blocks."""
+    monkeypatch.setattr(source, "BLOCK_BYTES", block_bytes)
     found = checked(tmp_path, table(row(0, "1"), empty(0)))
     assert found.file["totals"]["empty_days"] == 0
     assert found.file["days"][0]["rows"] == 2

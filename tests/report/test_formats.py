@@ -321,6 +321,13 @@ def test_an_annotation_stands_where_the_fault_is(folder: Path) -> None:
     assert "\nWhat to do: In OpenAI: Usage > Export" in found.text
 
 
+def test_an_annotation_names_any_file(folder: Path) -> None:
+    name = "a,line=1: 100%2C.csv"
+    shutil.copy(fixture("middle-gap"), folder / name)
+    (found,) = [one for one in readers.log_commands(printed("github", name)[1]) if one.name == "error"]
+    assert (found.properties["file"], found.properties["line"]) == (name, "40")
+
+
 def with_bad_amounts(count: int) -> bytes:
     """The good month with some amounts that are none, as many as asked for."""
     header, *lines = fixture("good-h1").read_text("utf-8").splitlines(keepends=True)

@@ -49,6 +49,13 @@ def test_of_a_month_to_date_only_days_that_ended_are_asked_for(tmp_path: Path) -
     assert found.outcome("OC304")["evaluated"] == 11
 
 
+def test_a_day_before_one_with_rows_had_ended_whatever_the_clock_says(tmp_path: Path) -> None:
+    table = damage.without(good("H1"), date(2025, 10, 20), date(2025, 10, 20))
+    found = checked(tmp_path, table, "--month", "2025-10", "--as-of", "2025-10-15")
+    assert [text.partition(" ")[2] for text in missing(found)] == ["2025-10 has no row for 2025-10-20"]
+    assert found.outcome("OC304")["evaluated"] == 30
+
+
 @pytest.mark.parametrize(
     "as_of, failed",
     [
