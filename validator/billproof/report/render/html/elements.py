@@ -1,7 +1,7 @@
 """Elements of a page, and the one place where they become text: what is not an element is escaped, always.
 
-No function here takes markup, so nothing that a report says can become any. There are no event handlers, no addresses but
-those within the page, and no scripts, because there is no way to ask for them: `element` knows the attributes and tags of the page.
+No function here takes markup, so nothing that a report says can become any. There is no way to ask for event handlers, for
+scripts or for addresses outside the page: `element` knows the attributes and tags of the page alone.
 """
 
 from __future__ import annotations
