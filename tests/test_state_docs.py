@@ -233,7 +233,7 @@ def test_a_folder_refuses_what_a_new_ledger_does_not_know(origin: Path, tmp_path
     change(folder)
     found = shell("billproof upload exports/research", folder)
     assert found.returncode == 4
-    assert "which this ledger does not know" in found.stdout
+    assert "which is not in this ledger" in found.stdout
     done("billproof upload exports/research --resend", folder)
 
 

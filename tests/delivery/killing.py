@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 from billproof.delivery import gate
 from billproof.delivery.ledger.integrity import contents
 from billproof.delivery.ledger.receipt import read
-from billproof.delivery.ledger.store import Ledger, open_ledger
+from billproof.delivery.ledger.store import open_ledger
+from billproof.delivery.ledger.writer import LedgerWriter
 from tests.signing import make_keys
 from tests.support import run
 from tests.uploading import LEDGER, Folder, World, export, sha256
@@ -30,11 +31,11 @@ FIRST, SECOND, THIRD = export("100"), export("110"), export("120")
 SEED = 20251001
 KILLS_BY_TIME = 60
 
-_FILES = {
+EVENTS = {
     "open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.listdir", "os.scandir", "os.chmod", "os.truncate",
     "fcntl.flock", "tempfile.mkstemp",
 }  # fmt: skip
-_WRITERS = ("durable.py", "gate.py", "directory.py")
+WRITERS = ("durable.py", "gate.py", "directory.py")
 _LEDGER_STEPS = {"begin", "conclude", "settle", "_write"}
 
 
@@ -62,10 +63,14 @@ SCENARIOS = {
 
 
 class Countdown:
-    """Kills this process at a step. Where the steps are used up, the process goes on to its end."""
+    """Kills this process at a step: an event of these kinds, or a line of these files or of what writes into the ledger. Where
+    the steps are used up, the process goes on to its end.
+    """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, events: Collection[str] = EVENTS, files: tuple[str, ...] = WRITERS) -> None:
         self.left = steps
+        self.events = events
+        self.files = files
 
     def step(self) -> None:
         """One step nearer."""
@@ -75,14 +80,14 @@ class Countdown:
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         """The audit hook."""
-        if event in _FILES:
+        if event in self.events:
             self.step()
 
     def trace(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
         """The tracer: calls that are worth a look, then their lines."""
         code = frame.f_code
-        name = os.path.basename(code.co_filename)
-        if name in _WRITERS or (name == "writer.py" and code.co_name in _LEDGER_STEPS):
+        in_ledger = code.co_filename.endswith("writer.py") and code.co_name in _LEDGER_STEPS
+        if in_ledger or code.co_filename.endswith(self.files):
             if event == "line":
                 self.step()
             return self.trace
@@ -110,7 +115,7 @@ def at_step(root: Path, scenario: Scenario, k: int) -> bool:
         countdown = Countdown(k)
         sys.addaudithook(countdown.hear)
         # Lines are counted where something is written; to trace the judgement, too, would be slow and show nothing.
-        for holder, name in ((gate, "upload"), (Ledger, "settle")):
+        for holder, name in ((gate, "upload"), (LedgerWriter, "settle")):
             setattr(holder, name, traced(getattr(holder, name), countdown))
 
     _, status = os.waitpid(child(root, scenario, prepare), 0)

@@ -14,36 +14,26 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from billproof.delivery import gate
 from billproof.delivery.destinations import message
 from billproof.delivery.destinations.http import HttpDestination
 from billproof.io.attempts import load_libraries
+from tests.delivery.killing import EVENTS, Countdown
 from tests.sandbox.running import Running
 from tests.sending import FIRST, QUICK, SECOND, TOKEN, VARIABLE, Project, make_project
 from tests.support import run
 from tests.uploading import MONTH, sha256
 
 KILLS = 400
-_EVENTS = {
-    "open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.listdir", "os.scandir", "fcntl.flock", "tempfile.mkstemp",
-    "socket.__new__", "socket.connect", "socket.getaddrinfo", "import",
-}  # fmt: skip
+_EVENTS = EVENTS | {"socket.__new__", "socket.connect", "socket.getaddrinfo", "import"}
 _SENDERS = (
-    "durable.py",
-    "gate.py",
-    "http.py",
-    "message.py",
-    "attempts.py",
-    "deadline.py",
-    "responses.py",
+    "durable.py", "gate.py", "http.py", "message.py", "attempts.py", "deadline.py", "responses.py",
     os.path.join("httpcore2", "_backends", "sync.py"),
-)
-_LEDGER_STEPS = {"begin", "conclude", "settle", "_write"}
+)  # fmt: skip
 
 
 def organization(k: int) -> str:
@@ -60,39 +50,12 @@ def of(data: bytes, k: int) -> bytes:
     return data.replace(b"org-EXAMPLEacme01", organization(k).encode())
 
 
-class Countdown:
-    """Kills this process at a step."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def step(self) -> None:
-        """One step nearer."""
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """The audit hook."""
-        if event in _EVENTS:
-            self.step()
-
-    def trace(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
-        """The tracer: every line of the modules that send, and of what the ledger writes."""
-        code = frame.f_code
-        if code.co_filename.endswith(_SENDERS) or (code.co_filename.endswith("writer.py") and code.co_name in _LEDGER_STEPS):
-            if event == "line":
-                self.step()
-            return self.trace
-        return None
-
-
 def killed(k: int) -> bool:
     """Kills an upload at its k-th step; False if it ended before."""
     number = os.fork()
     if not number:
         try:
-            countdown = Countdown(k)
+            countdown = Countdown(k, _EVENTS, _SENDERS)
             upload = gate.upload
 
             def traced(*arguments: Any) -> Any:

@@ -928,6 +928,6 @@ def test_a_month_that_shrinks_shows_both_sides_by_day_and_by_project(world: Worl
     assert any(line.startswith("Accepted by archive on ") and line.endswith(", compared with this file (USD):") for line in lines)
     for line in (
         "day accepted this file difference", "2025-10-01 100.00 55.50 -44.50", "30 days are unchanged",
-        "project accepted now difference", "proj_EXAMPLE2 40.00 no row -40.00", "proj_EXAMPLE1 60.00 55.50 -4.50",
+        "project accepted this file difference", "proj_EXAMPLE2 40.00 no row -40.00", "proj_EXAMPLE1 60.00 55.50 -4.50",
     ):  # fmt: skip
         assert line in lines, line

@@ -188,7 +188,7 @@ def test_a_version_of_another_ledger(project: Project) -> None:
     assert run("ledger", "init")[0] == 0
     found = project.send(SECOND)
     assert (found.code, project.receipts()[-1]["status"]) == (4, "refused")
-    assert "which is not in this ledger and would be replaced. Restore the ledger that knows it" in found.told[0]
+    assert "which is not in this ledger and would be replaced. Restore the ledger that lists it" in found.told[0]
     assert archive(project).current() == FIRST == archive(project).versions()[-1]
     shutil.rmtree(project.ledger)
     theirs.rename(project.ledger)
