@@ -42,6 +42,7 @@ IN_THE_SANDBOX = """
 """
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("selected", ["--exclude-operation-id=setFaults", "--include-operation-id=setFaults"])
 def test_schemathesis_finds_no_difference(sandbox: Running, selected: str, tmp_path: Path) -> None:
     """Uploads apart from the faults that would meet them. Random bytes are no export, so they may well be refused."""
