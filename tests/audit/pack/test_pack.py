@@ -187,7 +187,7 @@ def test_the_folder_that_was_sent_to_has_the_bytes_when_the_exports_are_gone(pro
     os.remove(path)
     folder, out = packed()
     assert (folder / NAME).read_bytes() == OCTOBER
-    assert "and is not the one that was written at the upload" in out  # it was not judged at the same path
+    assert "but is not the report written at the upload" in out  # it was not checked at the same path
 
 
 def test_bytes_that_are_nowhere_are_named_by_their_digest(project: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_month_that_was_never_uploaded_is_refused(project: Path, month: str) -
 
 def test_an_upload_to_another_destination_is_none_to_this_one(project: Path) -> None:
     upload(put(), "--to", "second")
-    assert "It was accepted elsewhere: --to second" in refused()
+    assert "Another destination accepted it: --to second" in refused()
     assert "--to DESTINATION" in refused("labs", "2025-10", "--config", configured("labs", ", to: archive", ""))
     _, out = packed("research", "2025-10", "--to", "second")
     assert "accepted by second on" in out
@@ -250,8 +250,8 @@ def test_a_replaced_month_is_packed_as_it_is_now_with_all_its_receipts(project: 
     assert len(list((folder / "receipts").iterdir())) == 4
     lines = [line for line in (folder / "README.txt").read_text("ascii").splitlines() if "USD  sha256" in line]
     assert [line.split()[0] for line in lines] == ["0001", "0002"]
-    assert "3,000.00" in lines[0] and "this one" not in lines[0]
-    assert "3,827.16" in lines[1] and "this one" in lines[1]
+    assert "3,000.00" in lines[0] and "this upload" not in lines[0]
+    assert "3,827.16" in lines[1] and "this upload" in lines[1]
 
 
 def test_a_doubtful_month_is_refused(project: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_doubtful_month_is_refused(project: Path) -> None:
     upload(put(export("3900"), "second.csv"))
     (second,) = (path for path in Path(".ledger/archive").rglob("0002-*.json"))
     second.unlink()
-    assert "may have been replaced: nobody heard what archive answered to second.csv" in refused()
+    assert "may have been replaced: the outcome of uploading second.csv to archive is unknown" in refused()
 
 
 def test_a_ledger_that_was_touched_is_refused(project: Path) -> None:
@@ -331,7 +331,7 @@ def test_files_of_one_run_do_not_count_for_each_other(project: Path) -> None:
     folder, out = packed()
     states = {one["rule"]: one["state"] for one in json.loads((folder / "report.json").read_bytes())["files"][0]["outcomes"]}
     assert states["OC602"] == "not_applicable"
-    assert "agrees with the receipt, and is not the one" in out
+    assert "agrees with the receipt, but is not the report" in out
     (receipt,) = Path(".ledger/archive").rglob("2025-10/*.json")
     assert json.loads(receipt.read_bytes())["result_sha256"] in readme(folder)
 
@@ -347,8 +347,8 @@ def test_the_month_and_the_instant_may_have_been_told(project: Path, flags: list
 def test_other_options_are_told_and_do_no_harm(project: Path) -> None:
     upload(put(), "--max-findings", "7")
     folder, out = packed()
-    assert "it agrees with the receipt, and is not the one that was written at the upload" in out
-    assert "That report.json is the report of the upload" in readme(folder)
+    assert "it agrees with the receipt, but is not the report written at the upload" in out
+    assert "That report.json is the report written at the upload" in readme(folder)
 
 
 def test_the_report_of_the_upload_is_taken_if_it_is_found(project: Path) -> None:
@@ -388,7 +388,7 @@ def test_a_report_whose_run_is_not_that_of_the_receipt_is_not_taken(project: Pat
     before = Path("october.json").read_bytes()
     assert edited("october.json", "october.json", EDITS[edit]) != before
     folder, out = packed()
-    assert "report   made again when this was packed; its result is that of the upload" in out
+    assert "report   regenerated for this pack; its result is that of the upload" in out
     assert (folder / "report.json").read_bytes() != Path("october.json").read_bytes()
 
 
@@ -407,7 +407,7 @@ def test_two_reports_of_an_upload_that_differ_are_refused(project: Path) -> None
     for name in ("copy.json", "october.json"):
         os.remove(name)
     folder, out = packed()
-    assert "signed   no: what lies beside the export is no attestation of this report" in out
+    assert "signed   no: the file next to the export does not attest this report" in out
     assert not list(folder.glob("*.intoto.jsonl"))
 
 
@@ -419,14 +419,14 @@ def test_waivers_count_as_they_did_though_they_have_expired(project: Path, monke
     stand_still(monkeypatch, "2026-11-01T08:00:00Z")
     folder, out = packed()
     assert "its result is that of the upload" in out
-    assert "OC309 failed (1), signed for by finops until 2025-11-02: quarter end" in readme(folder)
+    assert "OC309 failed (1), waived by finops until 2025-11-02: quarter end" in readme(folder)
 
 
 def test_part_of_a_month_is_called_so(project: Path) -> None:
     upload(put(export(month="2025-11", days=3)), "--month-to-date")
     folder, out = packed("research", "2025-11")
     assert "its result is that of the upload" in out
-    assert "a part of it, as of 2025-11-04 08:00 UTC" in readme(folder)
+    assert "the month to date, as of 2025-11-04 08:00 UTC" in readme(folder)
 
 
 def test_another_configuration_is_refused_and_the_one_of_then_can_be_named(project: Path) -> None:
@@ -502,9 +502,11 @@ def test_signatures_are_packed_with_what_they_speak_of(key: Path) -> None:
     assert len(list((folder / "receipts").glob("*.json.intoto.jsonl"))) == 1
     assert (folder / "report.json").read_bytes() == Path("report.json").read_bytes()
     checks = "billproof verify report.json --key public-key.pem"
-    assert f"signed   not checked, for pack has no public key; in the pack: {checks}" in out
-    assert "nobody signed it" not in readme(folder)
-    assert f"Whose signatures these are: pack has no public key and checked none. In this folder: {checks}" in readme(folder)
+    assert f"signed   not checked, because pack has no public key; in the pack: {checks}" in out
+    assert "it is not signed" not in readme(folder)
+    assert f"Whose signatures these are: none was checked when this was packed. Check them in this folder: {checks}" in readme(
+        folder
+    )
     assert "the signature was not checked when this was packed" in readme(folder)
     shutil.copy("../public-key.pem", folder)
     commands = of_section(folder, "The signatures")
@@ -520,8 +522,8 @@ def test_a_signature_over_another_report_is_left_out_and_that_is_told(key: Path)
     os.remove("report.json")
     folder, out = packed()
     assert not (folder / f"{NAME}.intoto.jsonl").exists()
-    assert "signed   no: what lies beside the export is no attestation of this report" in out
-    assert "nobody signed it" in readme(folder)
+    assert "signed   no: the file next to the export does not attest this report" in out
+    assert "it is not signed" in readme(folder)
     shutil.copy("../public-key.pem", folder)
     assert "Signature Verified Successfully" in shell(folder, of_section(folder, "The signatures"))  # that of the receipt
 
@@ -578,7 +580,7 @@ def test_only_an_attestation_of_the_receipt_is_packed_as_one(key: Path, spoil: C
     upload(put(), "--attest", str(key), "--output", "json=report.json")
     attested = receipt_attestation()
     attested.write_bytes(spoil(attested, attested.read_bytes()))
-    assert f"{attested} is no attestation of its receipt: " in refused()
+    assert f"{attested} is not an attestation of its receipt: " in refused()
 
 
 # --- checked without billproof ---
@@ -877,14 +879,14 @@ def test_open_values_of_the_configuration_are_named_and_not_shown(project: Path)
     upload(put())
     _, out = packed()
     found = "its comments; api: base_url; api: path; api: header X-A; api: header X-B; api: query q"
-    assert f"look that none of these holds a secret: {found}\n" in out
+    assert f"make sure that none of these is a secret: {found}\n" in out
     assert "hush" not in out
 
 
 @pytest.mark.parametrize(
     "arguments, told",
     [
-        (("nobody", "2025-10"), "There are research (org-EXAMPLEacme01), labs (org-EXAMPLElabs02)"),
+        (("nobody", "2025-10"), "Configured: research (org-EXAMPLEacme01), labs (org-EXAMPLElabs02)"),
         (("research", "2025-13"), "pack 2025-13: not a month"),
         (("research", "2025-10", "--ruleset", "none"), "no such rule set"),
         (("research", "2025-10", "--config", "none.yaml"), "cannot be read"),

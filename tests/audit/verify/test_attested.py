@@ -44,18 +44,18 @@ def test_file_report_and_signature_agree(tmp_path: Path, keys: Keys, source: Pat
     for named in ((), (str(path),)):
         code, word, attested = verified(found, *named, "--key", str(keys.public))
         assert (code, word) == (0, "AGREES")
-        assert attested.endswith(f"says {result} of this file and this report")
+        assert attested.endswith(f"attests {result} for this file and this report")
         code, word, attested = verified(found, *named)
         assert (code, word) == (0, "AGREES, BUT UNSIGNED")
-        assert attested.startswith("  attested   not looked at: ")
-        assert attested.endswith(" is there; --key PUB checks it")
+        assert attested.startswith("  attested   not checked: ")
+        assert attested.endswith(" exists; --key PUB checks it")
 
 
 def test_the_key_is_named_by_its_digest(tmp_path: Path, keys: Keys) -> None:
     found = signed(keys, put(tmp_path))
     keyid = json.loads(found.beside.read_bytes().splitlines()[0])["signatures"][0]["keyid"]
     out = run("verify", str(found.report), "--key", str(keys.public))[1]
-    assert f"  signature  of the key {keyid}\n" in out
+    assert f"  signature  by the key {keyid}\n" in out
 
 
 def test_another_key_does_not_agree(tmp_path: Path, keys: Keys) -> None:
@@ -63,8 +63,8 @@ def test_another_key_does_not_agree(tmp_path: Path, keys: Keys) -> None:
     code, word, _ = verified(found, "--key", str(other.public))
     assert (code, word) == (1, "DIFFERS")
     out = run("verify", str(found.report), "--key", str(other.public))[1]
-    assert "its signature is not of this key" in out
-    assert "  signature  not shown to be of the key" in out
+    assert "its signature is not by this key" in out
+    assert "  signature  not shown to be by the key" in out
 
 
 def test_a_file_that_is_no_public_key_is_wrong_usage(tmp_path: Path, keys: Keys) -> None:
@@ -180,7 +180,7 @@ def test_a_file_that_is_not_the_one_in_the_report_differs_whatever_is_beside_it(
     other.write_bytes(GOOD.read_bytes().replace(b"Default project", b"Another project"))
     shutil.copy(found.beside, f"{other}.intoto.jsonl")
     code, word, attested = verified(found, str(other), "--key", str(keys.public))
-    assert (code, word, attested) == (1, "DIFFERS", "  attested   unproved: no attestation was looked at")
+    assert (code, word, attested) == (1, "DIFFERS", "  attested   unproved: no attestation was checked")
 
 
 def test_the_report_of_an_upload_agrees(world: World, keys: Keys) -> None:

@@ -80,7 +80,7 @@ def test_a_report_and_its_file_agree() -> None:
     lines = out.splitlines()
     assert (code, lines[0]) == (0, "AGREES, BUT UNSIGNED")
     assert [line[2:12].rstrip() for line in lines[1:]] == ["report", "rules", "file", "re-run", "waivers", "signature"]
-    assert "PASS: 48 of 48 rules come out the same with the report's settings (as of 2025-12-01T00:00:00Z)" in out
+    assert "PASS: 48 of 48 rules give the same result with the report's settings (as of 2025-12-01T00:00:00Z)" in out
     assert f"export.csv: {GOOD.stat().st_size:,} bytes, same sha256 as in the report" in out
     assert verified() == (code, out), "without FILE it finds the one beside it"
 
@@ -159,7 +159,7 @@ def test_waivers_are_taken_and_told_and_earlier_uploads_compared_again(folder: P
     Path("billproof.yaml").unlink()
     code, out = verified()
     assert (code, "48 of 48" in out) == (0, True), out
-    assert "OC601, 1 file: signed by finops until 2026-06-30, approved by controlling, FIN-812: credits" in out
+    assert "OC601, 1 file: waived by finops until 2026-06-30, approved by controlling, FIN-812: credits" in out
     for line in ("config", "ledger"):
         assert next(one for one in out.splitlines() if one.startswith(f"  {line} "))
 
@@ -322,11 +322,11 @@ def test_every_file_of_a_report_or_the_one_that_is_named(folder: Path) -> None:
     assert (code, out.count("48 of 48"), "scope" in out) == (0, 2, False), out
     code, out = verified("gap.csv")
     assert (code, out.count("48 of 48")) == (0, 1)
-    assert "scope      1 of 2 files; the others and the verdict on all were not looked at" in out
+    assert "scope      1 of 2 files; the others, and the verdict on all of them, were not checked" in out
     Path("export.csv").unlink()
     code, out = verified()
     assert (code, out.splitlines()[0]) == (3, "UNPROVED")
-    assert "export.csv is not here" in out
+    assert "export.csv was not found" in out
 
 
 def test_many_files_are_counted_and_not_listed(folder: Path) -> None:
@@ -439,7 +439,7 @@ def test_every_value_is_under_the_digest(folder: Path) -> None:
     write(edited(report, ("files", 0, "outcomes", 3, "evaluated"), 7), seal=False)
     code, out = verified()
     assert (code, out.splitlines()[:2]) == (
-        1, ["DIFFERS", "  digest     differs: the report was changed: its result_sha256 is not the digest of what it says"]
+        1, ["DIFFERS", "  digest     differs: the report was changed: its result_sha256 is not the digest of its content"]
     )  # fmt: skip
     assert "evaluated: the report says 7; now it is" in out, "and the value is found as well"
 
@@ -654,7 +654,7 @@ def test_another_frictionless_is_unproved(folder: Path) -> None:
     report["files"][0]["second_opinion"]["tool"] = "frictionless 1.0.0"
     write(report)
     code, out = verified()
-    assert (code, "frictionless 1.0.0 was asked" in out) == (3, True)
+    assert (code, "the second opinion is by frictionless 1.0.0" in out) == (3, True)
 
 
 # --- hostile reports ---
@@ -676,13 +676,13 @@ def test_what_is_no_report_is_refused(folder: Path, data: bytes) -> None:
     (folder / "report.json").write_bytes(data)
     code, out, err = run("verify", "report.json", "export.csv")
     assert (code, out) == (3, "")
-    assert err.startswith("report.json: is no report of billproof")
+    assert err.startswith("report.json: is not a billproof report")
     assert len(err) < 500
 
 
 @pytest.mark.parametrize(
     ("length", "said"),
-    [(33, "report.json: is no report of billproof: "), (65, "report.json: has more than 64 MiB, and verify reads no report ")],
+    [(33, "report.json: is not a billproof report: "), (65, "report.json: is larger than 64 MiB, the most that verify reads")],
 )
 def test_a_file_of_one_long_line_is_no_report_and_is_spoken_of_as_one(length: int, said: str) -> None:
     with open("report.json", "wb") as stream:
@@ -723,7 +723,7 @@ def test_only_what_lies_here_is_opened_unasked(folder: Path, monkeypatch: pytest
     monkeypatch.setattr(find, "private_copy", lambda path: opened.append(path))
     code, out = verified()
     assert (code, opened) == (3, []), out
-    assert "is not here. Say where it is:" in out
+    assert "was not found. Say where it is:" in out
 
 
 def test_text_of_a_report_cannot_write_on_the_terminal(folder: Path) -> None:

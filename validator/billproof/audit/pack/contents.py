@@ -45,8 +45,8 @@ def _hold_to_receipt(attested: bytes, one: Receipt, ledger: Ledger) -> None:
     faults = deviations_of_form(attested, [receipt_statement(one, os.path.basename(ledger.path(one)))])
     if faults:
         raise Refused(
-            f"{ledger.path(one, ATTESTATION)} is no attestation of its receipt: {faults[0]}",
-            "Restore it from where the ledger is kept; see billproof ledger verify --key.",
+            f"{ledger.path(one, ATTESTATION)} is not an attestation of its receipt: {faults[0]}",
+            "Restore it from a copy of the ledger; see billproof ledger verify --key.",
         )
 
 

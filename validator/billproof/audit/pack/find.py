@@ -43,7 +43,7 @@ class Refused(BillproofError):
 def find_upload(ledger: Ledger, integration: Integration, month: str, to: str | None) -> tuple[Standing, Receipt]:
     """The receipts of a month at a destination, and the one that counts. Raises Refused."""
     if to is None:
-        raise Refused("has no destination: its integration has no `to:`", "Say where it was sent: --to DESTINATION")
+        raise Refused("has no destination: its integration has no `to:`", "Name the destination: --to DESTINATION")
     standing = ledger.standing(Month(to, integration.organization, month))
     current = standing.current
     if current is None:
@@ -51,14 +51,14 @@ def find_upload(ledger: Ledger, integration: Integration, month: str, to: str | 
         held = [f"--to {one.destination}" for one in months if ledger.standing(one).current]
         raise Refused(
             f"was never accepted by {to}, so there is no upload to prove",
-            f"It was accepted elsewhere: {' or '.join(held)}"
+            f"Another destination accepted it: {' or '.join(held)}"
             if held
-            else f"billproof ledger list tells what was sent. To send it: billproof upload --only {integration.name} --to {to}",
+            else f"`billproof ledger list` lists all uploads. To upload it: billproof upload --only {integration.name} --to {to}",
         )  # fmt: skip
     if not standing.is_current(current.file_sha256):
         raise Refused(
-            f"may have been replaced: nobody heard what {to} answered to {standing.doubtful[-1].file_name}",
-            "Run that upload again, so that it is known what the destination has.",
+            f"may have been replaced: the outcome of uploading {standing.doubtful[-1].file_name} to {to} is unknown",
+            "Run that upload again, to find out what the destination has.",
         )
     return standing, current
 
@@ -92,9 +92,9 @@ def find_export(one: Receipt, config: Config, held: ExitStack) -> Export:
     where = config.beside(integration.files) if integration and integration.files else "this folder"
     more = f" ({'; '.join(unread)})" if unread else ""
     raise Refused(
-        f"the file that was uploaded is not found: {one.file_name}, {one.document['file']['bytes']:,} bytes, "
+        f"the uploaded file was not found: {one.file_name}, {one.document['file']['bytes']:,} bytes, "
         f"sha256 {one.file_sha256}{more}",
-        f"Put it into {where}. An export that OpenAI gives today may differ.",
+        f"Put it into {where}. A new export from OpenAI may differ.",
     )
 
 
@@ -130,7 +130,7 @@ def find_report(one: Receipt, folders: Iterable[str]) -> Kept | None:
         paths = " and ".join(each.path for each in list(found.values())[:2])
         raise Refused(
             f"two reports fit that upload, and they differ: {paths}",
-            "Leave only the one there that the upload wrote; if it is signed: billproof verify REPORT FILE --key PUB",
+            "Keep only the one that the upload wrote. To test one that is signed: billproof verify REPORT FILE --key PUB",
         )
     return next(iter(found.values()), None)
 

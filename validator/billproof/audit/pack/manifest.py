@@ -10,8 +10,8 @@ from billproof.model.record import Record
 
 _PROVENANCE = {
     "kept": "found in a file: its result_sha256, as_of, CI job and host are those of the receipt",
-    "same": "made again when this was packed; its result is that of the upload (same result_sha256)",
-    "again": "made again when this was packed; it agrees with the receipt, and is not the one that was written at the upload",
+    "same": "regenerated for this pack; its result is that of the upload (same result_sha256)",
+    "again": "regenerated for this pack; it agrees with the receipt, but is not the report written at the upload",
 }
 
 
@@ -41,10 +41,10 @@ class Manifest(Record):
     def signature(self) -> str:
         """What lies there as a signature of it; none was looked at."""
         if self.is_signed:
-            return f"not checked, for pack has no public key; in the pack: {self.verify}"
+            return f"not checked, because pack has no public key; in the pack: {self.verify}"
         if self.left_out:
-            return "no: what lies beside the export is no attestation of this report; put the report there that it speaks of"
-        return "no: that these files belong together is shown, who made them is not"
+            return "no: the file next to the export does not attest this report; add the report that it attests, and pack again"
+        return "no: the pack shows that these files belong together, not who made them"
 
     @property
     def verify(self) -> str:

@@ -26,7 +26,7 @@ class NotPacked(BillproofError):
     """Months that cannot be packed, each with the reason and what to do."""
 
     def __init__(self, refused: Sequence[tuple[str, BillproofError]], of: int) -> None:
-        count = f"{len(refused)} of {of} months cannot be" if of > 1 else "the month cannot be"
+        count = f"{len(refused)} of {of} months cannot be packed" if of > 1 else "the month cannot be packed"
         super().__init__(f"UNPROVED  nothing was packed: {count}")
         self.refused = refused
 
@@ -48,7 +48,9 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
     """
     config = settings.config
     if config is None:
-        raise UsageError("pack needs a billproof.yaml: it says whose receipts and files are where", "billproof init writes one.")
+        raise UsageError(
+            "pack needs a billproof.yaml, which says where receipts and exports are", "`billproof init` creates one."
+        )
     integration = _integration(whose, config)
     wanted = list(dict.fromkeys(parse_month(one, settings.now, "pack").value or "" for one in months))
     ledger = _ledger(config)
@@ -68,8 +70,8 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
     for folder, one, digest in zip(folders, found, sums, strict=True):
         yield from _summary(os.path.normpath(os.path.join(output, folder)), one, digest)
     if values:
-        text = f"config/billproof.yaml is packed as it is; look that none of these holds a secret: {'; '.join(values)}"
-        yield f"  look     {shown(text, None)}"
+        text = f"config/billproof.yaml is packed unchanged; make sure that none of these is a secret: {'; '.join(values)}"
+        yield f"  config   {shown(text, None)}"
 
 
 def _integration(whose: str, config: Config) -> Integration:
@@ -77,7 +79,7 @@ def _integration(whose: str, config: Config) -> Integration:
         if whose in (one.name, one.organization):
             return one
     known = ", ".join(f"{one.name} ({one.organization})" for one in config.file.integrations) or "none"
-    raise UsageError(f"pack {whose}: no such organization or integration in {config.shown_path}", f"There are {known}.")
+    raise UsageError(f"pack {whose}: no such organization or integration in {config.shown_path}", f"Configured: {known}.")
 
 
 def _ledger(config: Config) -> Ledger:
@@ -99,4 +101,4 @@ def _summary(folder: str, one: Evidence, digest: str) -> Iterator[str]:
     )
     yield f"  report   {one.manifest.provenance}"
     yield f"  signed   {one.manifest.signature}"
-    yield f"  sums     sha256 of SHA256SUMS: {digest}"
+    yield f"  digest   sha256 of SHA256SUMS: {digest}"

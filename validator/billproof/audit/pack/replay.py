@@ -81,9 +81,9 @@ def _other_config(config: Config, one: Receipt) -> Refused:
     then = one.document["config"]
     commit, name = one.document["ci"].get("commit"), then["path"].rpartition("/")[2]
     return Refused(
-        f"{config.shown_path} is not the configuration of that upload (sha256 {then['sha256'][:12]}… then, "
+        f"{config.shown_path} is not the configuration of that upload (sha256 {then['sha256'][:12]}… at the upload, "
         f"{config.sha256[:12]}… now)",
-        f"Put the one of then beside it and name that: git show {commit or 'COMMIT'}:./{name} > then.yaml; "
+        f"Put the one of the upload next to it and name that: git show {commit or 'COMMIT'}:./{name} > then.yaml; "
         "billproof pack … --config then.yaml",
     )
 
@@ -95,9 +95,9 @@ def _ruleset_then(one: Receipt, settings: Settings) -> RuleSet:
         version = one.document["tool"]["version"]
         raise Refused(
             f"the rule set is not the one of that upload ({then['name']} {then['version']}, sha256 {then['sha256'][:12]}… "
-            f"then; {ruleset.name} {ruleset.version}, {ruleset.sha256[:12]}… now)",
-            f"Pack it with the billproof of then, {version} (in its repository: git checkout v{version}); "
-            "a set of your own: --ruleset DIR",
+            f"at the upload; {ruleset.name} {ruleset.version}, {ruleset.sha256[:12]}… now)",
+            f"Pack with billproof {version}, in a copy of its repository: git checkout v{version} && pip install . "
+            "If the upload used your own rule set, name it: --ruleset DIR",
         )
     return ruleset
 
@@ -119,7 +119,9 @@ def _hold_to(one: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) -> N
     """Raises Refused if the file does not pass any more, or not with what its receipt says."""
     if run.verdict.word != "pass":
         texts = "; ".join(reason.text for reason in run.verdict.reasons[:3])
-        raise Refused(f"judged again as of {one.as_of}, the file does not pass: {texts}", "See billproof ledger verify.")
+        raise Refused(
+            f"checked again as of {one.as_of}, the file does not pass: {texts}", "Is the ledger intact? billproof ledger verify"
+        )
     (file,) = run.files
     config = run.settings.config
     integration = config.integration_of(one.organization) if config else None
@@ -130,4 +132,4 @@ def _hold_to(one: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) -> N
     unlike = [key for key in _FOLLOWS if found[key] != one.document.get(key)]
     unlike += [key for key in ("organization", "month") if getattr(file, key).value != getattr(one, key)]
     if unlike:
-        raise Refused(f"judged again, the file does not give what its receipt says: {', '.join(unlike)}")
+        raise Refused(f"checked again, the file does not give what its receipt says: {', '.join(unlike)}")

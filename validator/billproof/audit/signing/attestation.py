@@ -1,9 +1,10 @@
 """Attestations: in-toto statements about a file, its report or a receipt, signed with a key, and whether they still fit.
 
-Beside a file lies `<file>.intoto.jsonl` with two statements, an envelope a line: what became of the rules (predicate
-test-result v0.1) and a verification summary (predicate svr v0.2, which names the rule set by its digest). Beside a receipt
-lies the summary alone, for a receipt has no list of rules. Everything that is signed follows from the report or the receipt,
-byte for byte, so that whoever has these can derive it again. The predicates: github.com/in-toto/attestation, spec/predicates.
+The attestation of a file is `<file>.intoto.jsonl` next to it, with two statements, one envelope per line: the outcomes of the
+rules (predicate test-result v0.1) and a verification summary (predicate svr v0.2, which names the rule set by its digest). The
+attestation of a receipt has only the summary, because a receipt has no list of rules. Everything that is signed follows from the
+report or the receipt, byte for byte, so anyone who has these can derive it again. The predicates are in
+github.com/in-toto/attestation, spec/predicates.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ def receipt_statement(receipt: Receipt, name: str) -> Statement:
 
 
 def _tests(report: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The rules that passed, that warned, and that failed or left the file unproved. The others are in the report alone: they
-    had nothing to speak of, lacked a setting, or could not look because another one failed.
+    """The rules that passed, that warned, and that failed or left the file unproved. The others are only in the report: they did
+    not apply, were not run because a setting was missing, or were skipped because another rule failed.
     """
     decisive = set(_decisive(report, file))
     found: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
@@ -110,7 +111,7 @@ def _summary(tool: Mapping[str, Any], policies: Sequence[Any], time: str, proper
 
 
 def _policies(ruleset: Mapping[str, Any], config: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """What it was judged by: the rule set, and the configuration if there was one."""
+    """What the file was checked with: the rule set, and the configuration if there was one."""
     rules = {**_resource(ruleset["name"], ruleset["sha256"]), "annotations": {"version": ruleset["version"]}}
     return [rules, *([_resource(config["path"], config["sha256"])] if config else [])]
 
@@ -120,7 +121,7 @@ def _resource(name: str, sha256: str) -> dict[str, Any]:
 
 
 def bundle(signer: Signer, statements: Sequence[Statement]) -> bytes:
-    """The statements, each signed, an envelope a line."""
+    """The statements, each signed, one envelope per line."""
     return b"".join(sealed(signer, canonical(one)) for one in statements)
 
 
@@ -130,34 +131,36 @@ def receipt_bundle(signer: Signer, receipt: Receipt, name: str) -> bytes:
 
 
 def attestation_path(path: str) -> str:
-    """Where the attestation of a file lies."""
+    """The path of a file's attestation."""
     return f"{path}{SUFFIX}"
 
 
 def prepared(key: str, reports: Sequence[str], paths: Sequence[str]) -> Signer:
-    """The key, if there will be something to sign with it: `reports` are the JSON reports to be written, `paths` the files.
+    """The private key, to sign the `paths` and the first of the JSON `reports` that will be written.
 
-    Raises UsageError, before anything is judged.
+    Raises UsageError if there will be nothing to sign; nothing is checked before.
     """
     signer = read_signer(key)
     if not reports:
-        text = "--attest signs a report by the sha256 of its file, so one must be written"
-        raise UsageError(text, "Add --output json=report.json, and keep the file: it is what the signature speaks of.")
+        text = "--attest signs the report's file by its SHA-256 digest, so a report must be written"
+        raise UsageError(text, "Add --output json=report.json, and keep the file: the signature covers it.")
     if os.path.exists(reports[0]) and not os.path.isfile(reports[0]):
-        raise UsageError(f"--attest signs a report that can be kept, and {reports[0]} is no file", "Write it to a file.")
+        raise UsageError(
+            f"--attest needs a report that can be kept, and {reports[0]} is not a file", "Write the report to a file."
+        )
     if "-" in paths:
-        raise UsageError("--attest writes beside the file, and standard input has no place", "Name the file.")
+        raise UsageError("--attest writes next to the file, and standard input has no place on disk", "Name the file.")
     return signer
 
 
 def refuse_foreign(signer: Signer, paths: Sequence[str]) -> None:
-    """Raises UsageError if something lies beside one of these files that this key has not signed: it may be evidence."""
+    """Raises UsageError if a file has an attestation that this key has not signed: it may be evidence."""
     for path in filter(os.path.lexists, map(attestation_path, paths)):
         try:
             for line in lines_of(small_file(path, MAX_BYTES)):
                 opened(signer.public, line)
         except (Unreadable, EnvelopeFault):
-            text = f"--attest: {path} is there already, and was not signed with this key; nothing was written"
+            text = f"--attest: {path} already exists and was not signed with this key; nothing was written"
             raise UsageError(text, "Move it to where you keep evidence, and run the same command again.") from None
 
 
@@ -182,13 +185,13 @@ def attest_files(
 
 
 def deviations(data: bytes, key: PublicKey, expected: Sequence[Statement]) -> list[str]:
-    """What keeps an attestation from being exactly the expected statements, signed with the key; nothing if it is."""
+    """Where an attestation differs from exactly the expected statements, signed with the key; empty if nowhere."""
     return _deviations(data, partial(opened, key), expected)
 
 
 def deviations_of_form(data: bytes, expected: Sequence[Statement]) -> list[str]:
-    """What keeps a file from being an attestation of the expected statements by its form. No signature is looked at: that it
-    deviates in nothing shows what it speaks of, and not that anybody signed it.
+    """Where a file differs in form from an attestation of the expected statements. No signature is checked: a file without
+    deviations covers the right subjects, but may not be signed by anyone.
     """
     return _deviations(data, _unverified, expected)
 
@@ -196,7 +199,7 @@ def deviations_of_form(data: bytes, expected: Sequence[Statement]) -> list[str]:
 def _unverified(line: bytes) -> bytes:
     body, signature = unverified(line)
     if len(signature) != SIGNATURE_BYTES:
-        raise EnvelopeFault("its signature has not the length of one")
+        raise EnvelopeFault("its signature does not have the length of an Ed25519 signature")
     return body
 
 
@@ -214,7 +217,7 @@ def _deviations(data: bytes, open_: Callable[[bytes], bytes], expected: Sequence
         else:
             faults += (f"its {_NAMES[kind]} differs: {text}" for text in _departures(same[0], one))
     if len(found) > len(expected):
-        faults.append("it holds more than its statements")
+        faults.append("it contains more than its statements")
     return faults
 
 
@@ -226,32 +229,32 @@ def _read(body: bytes) -> Statement:
     except (ValueError, RecursionError):
         is_canonical = False
     if not is_canonical:
-        raise EnvelopeFault("what is signed is not in the form in which billproof signs")
+        raise EnvelopeFault("what is signed is not in billproof's canonical form")
     if not isinstance(found, dict) or found.keys() != {"_type", "subject", "predicateType", "predicate"}:
-        raise EnvelopeFault("what is signed is no statement of in-toto")
+        raise EnvelopeFault("what is signed is not an in-toto statement")
     if found["_type"] != STATEMENT:
-        raise EnvelopeFault("what is signed is a statement of another type")
+        raise EnvelopeFault("what is signed is an in-toto statement of another type")
     return found
 
 
 def _departures(found: Statement, expected: Statement) -> Iterator[str]:
     if _digests(found["subject"]) != _digests(expected["subject"]):
-        yield "it speaks of other files (sha256)"
+        yield "its subjects are other files (sha256)"
     if not isinstance(found["predicate"], dict):
-        yield "it says nothing"
+        yield "it has no predicate"
         return
     for key in sorted(found["predicate"].keys() | expected["predicate"].keys()):
         if _said(found["predicate"], key) != _said(expected["predicate"], key):
-            yield f"{key} is not what follows"
+            yield f"{key} is not the expected value"
 
 
 def _said(predicate: Mapping[str, Any], key: str) -> bytes | None:
-    """What a predicate says of a key, as bytes, since 1 is True for Python; None if it has no such key."""
+    """The value of a key of a predicate, as bytes, because 1 equals True in Python; None if it has no such key."""
     return canonical(predicate[key]) if key in predicate else None
 
 
 def _digests(subjects: Any) -> list[Any] | None:
-    """The digests of what a statement speaks of, in order; None if it does not say them in the one way that is known."""
+    """The digests of a statement's subjects, sorted; None if the subjects are not in the only form that billproof writes."""
     if not isinstance(subjects, list) or not all(isinstance(one, dict) and one.keys() == {"name", "digest"} for one in subjects):
         return None
     return sorted(canonical(one["digest"]) for one in subjects)

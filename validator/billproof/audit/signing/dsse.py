@@ -1,8 +1,8 @@
 """DSSE envelopes signed with Ed25519, and the keys for it: statements in, lines of JSON out, and the way back.
 
-The protocol is DSSE 1.0.2 (github.com/secure-systems-lab/dsse, protocol.md and envelope.md). What may be read here is held
-more narrowly than there: one signature, plain base64, no key twice, so that no two programs can read one envelope differently.
-`cryptography` (extra `attest`) is loaded only when somebody attests or verifies.
+The protocol is DSSE 1.0.2 (github.com/secure-systems-lab/dsse, protocol.md and envelope.md). What is accepted here is
+narrower: one signature, plain base64, no duplicate keys, so that no two programs can read one envelope differently.
+`cryptography` (extra `attest`) is loaded only to sign or to verify a signature.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _PRIVATE, _PUBLIC = b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN PUBLIC KEY-----
 
 
 class EnvelopeFault(BillproofError):
-    """An envelope is not in the form that billproof writes, or its signature is not of the key."""
+    """An envelope is not in the form that billproof writes, or its signature is not by the key."""
 
 
 class Signer(Record):
-    """A private key at work: what signs, and the hint to the key that stands beside each signature."""
+    """A private key: a function that signs, and the key ID that is written next to each signature."""
 
     sign: Callable[[bytes], bytes]
     keyid: str
@@ -42,14 +42,14 @@ class Signer(Record):
 
 
 class PublicKey(Record):
-    """What tells whether a signature is of the key, by raising an error if it is not."""
+    """A public key: a function that raises an error if a signature is not by the key, and the key ID."""
 
     verify: Callable[[bytes, bytes], None]
     keyid: str
 
 
 def pre_authentication_encoding(body: bytes) -> bytes:
-    """The bytes that are signed: `DSSEv1`, then payload type and body, each behind its length."""
+    """The bytes that are signed: `DSSEv1`, then payload type and body, each after its length."""
     kind = PAYLOAD_TYPE.encode("ascii")
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
 
@@ -67,44 +67,44 @@ def sealed(signer: Signer, body: bytes) -> bytes:
 
 
 def opened(key: PublicKey, line: bytes) -> bytes:
-    """The body of an envelope that was signed with the key. Raises EnvelopeFault; nothing of it may be believed then."""
+    """The body of an envelope that was signed with the key. Raises EnvelopeFault; then nothing in it can be trusted."""
     body, signature = unverified(line)
     try:
         key.verify(signature, pre_authentication_encoding(body))
     except Exception:
-        raise EnvelopeFault("its signature is not of this key, or what it signs was changed") from None
+        raise EnvelopeFault("its signature is not by this key, or the signed content was changed") from None
     return body
 
 
 def unverified(line: bytes) -> tuple[bytes, bytes]:
-    """The body of an envelope and what stands there as its signature: nobody looked whether it is one. Raises EnvelopeFault."""
+    """The body of an envelope and its signature, which is not checked. Raises EnvelopeFault."""
     envelope = parsed(line)
     if not isinstance(envelope, dict) or envelope.keys() != {"payload", "payloadType", "signatures"}:
-        raise EnvelopeFault("it is no DSSE envelope of payload, payloadType and signatures")
+        raise EnvelopeFault("it is not a DSSE envelope with payload, payloadType and signatures")
     if envelope["payloadType"] != PAYLOAD_TYPE:
-        raise EnvelopeFault(f"its payload is no {PAYLOAD_TYPE}")
+        raise EnvelopeFault(f"its payload is not of type {PAYLOAD_TYPE}")
     signatures = envelope["signatures"]
     if not isinstance(signatures, list) or len(signatures) != 1:
-        raise EnvelopeFault("it has not exactly one signature")
-    # The hint to the key is not signed, so it decides nothing.
+        raise EnvelopeFault("it does not have exactly one signature")
+    # The key ID is not signed, so it decides nothing.
     if not isinstance(signatures[0], dict) or not {"sig"} <= signatures[0].keys() <= {"sig", "keyid"}:
-        raise EnvelopeFault("its signature is not in the form of DSSE")
+        raise EnvelopeFault("its signature is not in DSSE's form")
     if not isinstance(signatures[0].get("keyid", ""), str):
-        raise EnvelopeFault("its signature is not in the form of DSSE")
+        raise EnvelopeFault("its signature is not in DSSE's form")
     return _decoded(envelope["payload"]), _decoded(signatures[0]["sig"])
 
 
 def lines_of(data: bytes) -> list[bytes]:
-    """The envelopes of an attestation, one a line; there is at least one."""
+    """The envelopes of an attestation, one per line, at least one."""
     return data.removesuffix(b"\n").split(b"\n")
 
 
 def parsed(data: bytes) -> Any:
-    """JSON as only one value can be read from it. Raises EnvelopeFault for a key twice, and for what is no JSON."""
+    """JSON that can be read in one way only. Raises EnvelopeFault for a duplicate key and for what is not JSON."""
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_object)
     except (ValueError, RecursionError):
-        raise EnvelopeFault("it is no JSON, or has a key twice") from None
+        raise EnvelopeFault("it is not JSON, or a key appears twice") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -126,54 +126,56 @@ def _decoded(text: Any) -> bytes:
 
 
 def read_signer(path: str) -> Signer:
-    """The private key in a PEM file. Raises UsageError, which never shows what the file holds."""
+    """The private key in a PEM file. Raises UsageError, which never shows the file's content."""
     data = _pem(path, "--attest", "a private key", _MAKE)
     if data.startswith(_PUBLIC):
         raise UsageError(
-            f"--attest {shown(path)}: this is a public key; to sign takes the private one", f"Make one with: {_MAKE}"
+            f"--attest {shown(path)}: this is a public key; signing needs the private key", f"Make one with: {_MAKE}"
         )
     if b" ENCRYPTED " in data.partition(b"\n")[0]:
-        text = f"--attest {shown(path)}: this key is locked with a password, and nobody is there to type it"
-        raise UsageError(text, "Unlock a copy where only the signing job can read it: openssl pkey -in KEY -out private.pem")
+        text = f"--attest {shown(path)}: this key is protected by a password, which billproof cannot ask for"
+        raise UsageError(
+            text, "Remove the password from a copy that only the signing job can read: openssl pkey -in KEY -out private.pem"
+        )
     if not data.startswith(_PRIVATE):
-        raise UsageError(f"--attest {shown(path)}: this is no private key in PEM (PKCS#8)", f"Make one with: {_MAKE}")
+        raise UsageError(f"--attest {shown(path)}: this is not a private key in PEM (PKCS#8)", f"Make one with: {_MAKE}")
     serialization, ed25519 = _cryptography("--attest")
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except Exception:
         raise UsageError(f"--attest {shown(path)}: this private key is damaged", f"Make one with: {_MAKE}") from None
     if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise UsageError(f"--attest {shown(path)}: this is no Ed25519 key", f"Make one with: {_MAKE}")
+        raise UsageError(f"--attest {shown(path)}: this is not an Ed25519 key", f"Make one with: {_MAKE}")
     public = _public_key(key.public_key(), serialization)
     return Signer(key.sign, public.keyid, public)
 
 
 def read_public_key(path: str) -> PublicKey:
-    """The public key in a PEM file. Raises UsageError, which never shows what the file holds."""
+    """The public key in a PEM file. Raises UsageError, which never shows the file's content."""
     data = _pem(path, "--key", "a public key", _PUBLISH)
     if b"PRIVATE KEY" in data.partition(b"\n")[0]:
-        text = f"--key {shown(path)}: this is a private key, which only its owner should have; to verify takes the public one"
+        text = f"--key {shown(path)}: this is a private key, which only its owner should have; verifying needs the public key"
         raise UsageError(text, f"Its owner makes it with: {_PUBLISH}")
     if not data.startswith(_PUBLIC):
-        raise UsageError(f"--key {shown(path)}: this is no public key in PEM", f"The signer makes it with: {_PUBLISH}")
+        raise UsageError(f"--key {shown(path)}: this is not a public key in PEM", f"The signer makes it with: {_PUBLISH}")
     serialization, ed25519 = _cryptography("--key")
     try:
         key = serialization.load_pem_public_key(data)
     except Exception:
         raise UsageError(f"--key {shown(path)}: this public key is damaged", f"The signer makes it with: {_PUBLISH}") from None
     if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise UsageError(f"--key {shown(path)}: this is no Ed25519 key", f"The signer makes it with: {_PUBLISH}")
+        raise UsageError(f"--key {shown(path)}: this is not an Ed25519 key", f"The signer makes it with: {_PUBLISH}")
     return _public_key(key, serialization)
 
 
 def _public_key(key: Any, serialization: Any) -> PublicKey:
-    """The key with its id: sha256 of its DER, as `openssl pkey -pubin -outform DER | sha256sum` tells it."""
+    """The key with its ID: the SHA-256 digest of its DER, as printed by `openssl pkey -pubin -outform DER | sha256sum`."""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return PublicKey(key.verify, hashlib.sha256(der).hexdigest())
 
 
 def _pem(path: str, flag: str, what: str, how: str) -> bytes:
-    """The bytes of a key file. A name that leads nowhere is not shown: it may be the key itself, pasted by mistake."""
+    """The bytes of a key file. A name that does not exist is not shown: it may be the key itself, pasted by mistake."""
     found = "there is no such file"
     if os.path.exists(path):
         try:
@@ -183,8 +185,8 @@ def _pem(path: str, flag: str, what: str, how: str) -> bytes:
         else:
             if data.count(b"-----BEGIN ") <= 1:
                 return data
-            found = f"{shown(path, None)}: holds more than one key"
-    raise UsageError(f"{flag}: {found}", f"It wants the path of {what}, made with: {how}")
+            found = f"{shown(path, None)}: contains more than one key"
+    raise UsageError(f"{flag}: {found}", f"It needs the path of {what}, made with: {how}")
 
 
 def _cryptography(flag: str) -> tuple[Any, Any]:

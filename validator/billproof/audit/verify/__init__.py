@@ -1,1 +1,1 @@
-"""`billproof verify`: a report held against its file, the rules and a signature, by doing all of it again."""
+"""`billproof verify`: compares a report with its file, the rules and a signature, by repeating the check."""

@@ -1,4 +1,4 @@
-"""`billproof verify --key`: whether the attestation beside each file is of the key, and says what follows from the report."""
+"""`billproof verify --key`: whether the attestation of each file is signed by the key and says what follows from the report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ATTESTED = "attested"
 
 
 def attested(one: ReportFile, path: str, report: LoadedReport, key: PublicKey) -> Step:
-    """Whether the attestation beside a file was signed with the key, and says what follows from the report."""
+    """Whether the attestation of a file is signed by the key and says what follows from the report."""
     beside = attestation_path(path)
     try:
         data = small_file(beside, MAX_BYTES)
@@ -29,20 +29,20 @@ def attested(one: ReportFile, path: str, report: LoadedReport, key: PublicKey) -
     expected = file_statements(report.document, one, report.path, report.file_sha256)
     found = deviations(data, key, expected)
     if found:
-        return Step(_ATTESTED, "differs", f"{shown(beside)} is not what this key signs for this report and file", tuple(found))
-    return Step(_ATTESTED, "same", f"{shown(beside)} says {expected[0]['predicate']['result']} of this file and this report")
+        return Step(_ATTESTED, "differs", f"{shown(beside)} is not this key's attestation of this report and file", tuple(found))
+    return Step(_ATTESTED, "same", f"{shown(beside)} attests {expected[0]['predicate']['result']} for this file and this report")
 
 
 def not_looked_at(path: str) -> Step | None:
-    """That there is an attestation beside a file, where no key was given to check it with."""
+    """A step that names the attestation of a file, if there is one and no key was given to check it."""
     beside = attestation_path(path)
-    return Step(_ATTESTED, "same", f"not looked at: {shown(beside)} is there; --key PUB checks it") if lexists(beside) else None
+    return Step(_ATTESTED, "same", f"not checked: {shown(beside)} exists; --key PUB checks it") if lexists(beside) else None
 
 
 def signed_by(key: PublicKey, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], Signature]:
-    """What the attestations come to. Where a key was given and none was looked at, nothing agrees."""
+    """The steps, and whether all attestations are valid. If there was none to check, the result is unproved."""
     looked_at = [one for one in steps if one.label == _ATTESTED]
     if not looked_at:
-        steps = (*steps, Step(_ATTESTED, "unproved", "no attestation was looked at"))
+        steps = (*steps, Step(_ATTESTED, "unproved", "no attestation was checked"))
     holds = bool(looked_at) and all(one.state == "same" for one in looked_at)
-    return steps, Signature(holds, f"{'of' if holds else 'not shown to be of'} the key {key.keyid}")
+    return steps, Signature(holds, f"{'by' if holds else 'not shown to be by'} the key {key.keyid}")

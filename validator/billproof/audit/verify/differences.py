@@ -1,4 +1,4 @@
-"""Where a report and what comes out now differ, in words; every text of either goes through `values.shown`."""
+"""Where a report and the result of the re-run differ, as text; every text of either goes through `values.shown`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOTHING = object()
 
 
 class Difference(Record):
-    """One value that is not the same: the rule that it belongs to, if any, and where, what and what in words."""
+    """One value that is not the same: the rule that it belongs to, if any, and a text with its place and both values."""
 
     rule: str | None
     text: str
@@ -49,7 +49,7 @@ def _walk_lists(
 ) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
     if place == ("outcomes",):
         if [one["rule"] for one in here] != sorted({one["rule"] for one in here}):
-            yield place, "outcomes in another order, or twice", "one outcome a rule, in order"
+            yield place, "outcomes in another order, or twice", "one outcome per rule, in order"
         yield from _walk({one["rule"]: one for one in here}, {one["rule"]: one for one in there}, place)
         return
     for number in range(max(len(here), len(there))):

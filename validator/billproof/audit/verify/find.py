@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def opened(one: ReportFile, named: Copy | None, report: LoadedReport) -> Iterator[Step | Copy]:
-    """Whether the file is the one that the report speaks of; and then the file, while it is open."""
+    """Whether the file is the one that the report covers; if so, also the file, while it is open."""
     if one["sha256"] is None:
-        yield Step("file", "unproved", f"{shown(one['path'])} could not be read then, so there is nothing to compare")
+        yield Step("file", "unproved", f"{shown(one['path'])} could not be read in that run, so there is nothing to compare")
         return
     with ExitStack() as held:
         try:
@@ -40,9 +40,8 @@ def opened(one: ReportFile, named: Copy | None, report: LoadedReport) -> Iterato
 
 
 def _look_for(one: ReportFile, report: str) -> str | Step:
-    """Where a file of the report in the file `report` lies, if nobody said: beside the report, else at the path that it names
-    from the working folder. The first that is there is the one, whatever it holds. What a report names elsewhere is not even
-    looked at.
+    """The path of a file of the report `report`, if the user named none: next to the report, else the report's path for it, in
+    the working folder. The first that exists is taken, whatever it contains. A path outside these two folders is never opened.
     """
     beside = os.path.dirname(report)
     roots = [os.path.realpath(root) for root in (os.curdir, beside or os.curdir)]
@@ -53,7 +52,7 @@ def _look_for(one: ReportFile, report: str) -> str | Step:
         if size == one["bytes"]:
             return path
         return Step("file", "differs", f"{shown(path)} has {size:,} bytes; the report says {one['bytes']:,}")
-    text = f"{shown(one['path'])} is not here. Say where it is:"
+    text = f"{shown(one['path'])} was not found. Say where it is:"
     return Step("file", "unproved", text, (f"billproof verify {shown(report, None)} FILE",))
 
 
@@ -62,7 +61,7 @@ def _is_in(path: str, root: str) -> bool:
 
 
 def of_these_bytes(named: Copy, files: Sequence[ReportFile]) -> list[ReportFile]:
-    """The files of the report that have the bytes of the one that was named; of several, those with its path, or its name."""
+    """The files of the report with the same bytes as the named file; of several, those with its path, or its name."""
     same = [one for one in files if one["sha256"] == named.sha256]
     path = os.path.normpath(named.path).replace(os.sep, "/")
     of_path = [one for one in same if os.path.normpath(one["path"]).replace(os.sep, "/") == shown(path, None)]
@@ -70,6 +69,6 @@ def of_these_bytes(named: Copy, files: Sequence[ReportFile]) -> list[ReportFile]
 
 
 def foreign(named: Copy, files: Sequence[ReportFile]) -> Step:
-    text = f"{shown(named.path)} is not what the report speaks of: it has {named.size:,} bytes, sha256 {named.sha256};"
+    text = f"{shown(named.path)} is not a file of this report: it has {named.size:,} bytes, sha256 {named.sha256};"
     known = [f"{shown(one['path'])}: {one['bytes']:,} bytes, sha256 {one['sha256'] or '(could not be read)'}" for one in files]
     return Step("file", "differs", f"{text} the report says", tuple(known))

@@ -1,4 +1,4 @@
-"""A report as it lies on disk, read strictly: what a loose reader accepts can be made to say two things."""
+"""A report on disk, read strictly: what a loose reader accepts could be read in two ways."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from billproof.rules.shipped import shipped_folder
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
 
-_ORDER = "First the report, as `check --output json=report.json` writes it, then the file: billproof verify REPORT FILE."
+_ORDER = "First the report, written by `check --output json=report.json`, then the file: billproof verify REPORT FILE."
 MAX_BYTES = 64 * 1024 * 1024
 
 
 class NotAReport(BillproofError):
-    """A file is no report that this version can read: nothing is known about it."""
+    """A file is not a report that this version can read."""
 
 
 class LoadedReport(Record):
@@ -41,24 +41,24 @@ class LoadedReport(Record):
 
 
 def read_report(path: str) -> LoadedReport:
-    """The report in a file. Raises Unreadable if it cannot be read, NotAReport if it is none."""
+    """The report in a file. Raises Unreadable if it cannot be read, NotAReport if it is not a report."""
     with open_source(path) as source:
         data = source.whole(MAX_BYTES)
     if data is None:
-        text = f"{path}: has more than {MAX_BYTES // 2**20} MiB, and verify reads no report that large"
-        raise NotAReport(text, f"{_ORDER} A report of very many files: check fewer at once.")
+        text = f"{path}: is larger than {MAX_BYTES // 2**20} MiB, the most that verify reads"
+        raise NotAReport(text, f"{_ORDER} For a report of very many files, check fewer at once.")
     try:
         document = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_float=_refuse, parse_constant=_refuse)
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise ValueError(f"its `schema` is not {SCHEMA}")
         return LoadedReport(path, cast("Report", document), result_sha256(document), source.sha256)
     except (ValueError, RecursionError) as error:
-        reason = "it is nested too deep" if isinstance(error, RecursionError) else shown(str(error))
-        raise NotAReport(f"{path}: is no report of billproof: {reason}", _ORDER) from None
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
+        raise NotAReport(f"{path}: is not a billproof report: {reason}", _ORDER) from None
 
 
 def misfits(document: Mapping[str, Any]) -> Iterator[str]:
-    """Where a report is not as its schema has it; its list of rules is left out, which is only compared and never read."""
+    """Where a report does not match its schema; except for its list of rules, which is only compared and never read."""
     import os
 
     import jsonschema
@@ -75,9 +75,9 @@ def misfits(document: Mapping[str, Any]) -> Iterator[str]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("a key appears twice in one object")
     return found
 
 
 def _refuse(text: str) -> None:
-    raise ValueError(f"{text[:20]} stands in it, and a report has whole numbers only")
+    raise ValueError(f"it contains {text[:20]}, and a report has whole numbers only")

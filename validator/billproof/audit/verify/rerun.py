@@ -1,4 +1,4 @@
-"""A file of a report looked for and checked again, with the settings of the report; and what comes out, compared."""
+"""A file of a report, checked again with the settings of the report; the result is compared with the report."""
 
 from __future__ import annotations
 
@@ -27,24 +27,30 @@ if TYPE_CHECKING:
 def check_again(
     one: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, config: Config | None, others: Sequence[FileResult]
 ) -> Step:
-    """Runs every rule again over the bytes of one file, with what the report says the run was told, and compares the two.
-    `config` is the configuration of then, if it is at hand. It is judged beside the `others` of the report.
+    """Runs every rule again on the bytes of one file, with the settings of the report, and compares the result with the report.
+    `config` is the configuration of the run, if it is at hand; `others` are the other files of the report, for the verdict.
     """
     try:
         given, earlier = settings_for(settings, one, config), history_of(one, ruleset)
     except (ValueError, ArithmeticError):
-        return Step("re-run", "differs", "no ledger can have said what the report says of earlier uploads")
+        return Step(
+            "re-run", "differs", "no configuration or ledger can have given what the report says of waivers and earlier uploads"
+        )
     try:
         if given.config is not None:
             check_waivers(given.config, ruleset, max(given.as_of, given.now).date())
         result = _checked(one, copy, given, ruleset, earlier)
         result = _on_its_word(result, one, given, config)
     except ConfigurationError as error:
-        return Step("re-run", "differs", "its waivers cannot have been used", tuple(shown(str(each)) for each in error.errors))
+        return Step(
+            "re-run", "differs", "billproof would not have accepted its waivers", tuple(shown(str(each)) for each in error.errors)
+        )
     except UsageError as error:
         return Step("re-run", "unproved", shown(error.message, None), (shown(error.help, None),) if error.help else ())
     if result.second_opinion and one.get("second_opinion") and result.second_opinion.tool != one["second_opinion"]["tool"]:
-        text = f"{shown(one['second_opinion']['tool'])} was asked, and here is {result.second_opinion.tool}"
+        text = (
+            f"the second opinion is by {shown(one['second_opinion']['tool'])}, and installed here is {result.second_opinion.tool}"
+        )
         return Step("re-run", "unproved", text)
     rivals = [each for each in others if (each.integration, each.month.value) == (result.integration, result.month.value)]
     found = list(differences(one, file_entry(result, judged(given, ruleset, [result, *rivals]).verdict.files[0])))
@@ -57,7 +63,7 @@ def _checked(one: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, 
     found = check_file(source, settings, ruleset, (lambda *_: earlier) if settings.config else earlier_uploads)
     if settings.second_opinion:
         if copy.path == STANDARD_INPUT:
-            raise UsageError("a second opinion was asked, and needs a file; standard input can be read only once")
+            raise UsageError("the report has a second opinion, which needs a file: standard input can be read only once")
         from billproof.engine.second_opinion import second_opinion
 
         found = found._replace(second_opinion=second_opinion(found._replace(path=copy.path), ruleset))
@@ -65,7 +71,7 @@ def _checked(one: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, 
 
 
 def _on_its_word(found: FileResult, one: ReportFile, settings: Settings, config: Config | None) -> FileResult:
-    """What the configuration, if it is not at hand, and the ledger have in the way of an upload is as the report says."""
+    """The file with what blocks an upload, as the report says, where the configuration is not at hand or the ledger says it."""
     hindrance = hindrance_of(one)
     if settings.config is None or (config is not None and (hindrance is None or hindrance.code != "replaced")):
         return found
@@ -78,7 +84,9 @@ def _compared(one: ReportFile, found: Sequence[Difference], settings: Settings) 
     as_of = f"(as of {rfc3339(settings.as_of)})"
     if found:
         first = sorted(found, key=lambda each: each.rule is None)
-        text = f"{count - differing} of {count} rules come out the same with the report's settings {as_of}; not the same are"
+        text = (
+            f"{count - differing} of {count} rules give the same result with the report's settings {as_of}; these values differ"
+        )
         return Step("re-run", "differs", text, tuple(each.text for each in first))
-    text = f"{one['verdict'].upper()}: {count} of {count} rules come out the same with the report's settings {as_of}"
+    text = f"{one['verdict'].upper()}: {count} of {count} rules give the same result with the report's settings {as_of}"
     return Step("re-run", "same", text)

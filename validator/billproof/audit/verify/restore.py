@@ -1,7 +1,7 @@
-"""A report back into what the program works with: what its run was told, and what it says it found.
+"""A report turned back into settings and results.
 
-What was told is what a run cannot read from the file or the rules: flags, the facts of the configuration and of the
-ledger that the report carries. They are taken on the report's word; the rest is to be found again.
+Settings are what a run cannot read from the file or the rules: options, and what the report says of the configuration and the
+ledger. They are taken on the report's word; everything else must come out again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 def settings_of(report: Report) -> Settings:
-    """What the run was told, as its report has it. Raises UsageError for what no run can have been told."""
+    """The settings of the run. Raises UsageError or ValueError for settings that no run accepts."""
     given, run, policy = report["settings"], report["run"], report["policy"]
     if policy["command"] == "upload" and policy["policy"] != "upload":
         raise UsageError("an upload judges as an upload")
@@ -92,8 +92,8 @@ def settings_for(settings: Settings, file: ReportFile, config: Config | None) ->
 
 
 def config_at(path: str, report: Report) -> Config | None:
-    """The configuration at `path`, if it is the one that the report names, to be used as it was then: under the path that it
-    had, without the folders and the ledger, which are elsewhere now. Raises ConfigurationError if it is none.
+    """The configuration at `path`, if it is the one that the report names: under the path that the report has, and without its
+    folders and its ledger, which may be elsewhere now. Raises ConfigurationError if it is not valid.
     """
     config, told = read_config(path), report["settings"]["config"]
     if told is None or config.sha256 != told["sha256"]:
@@ -157,7 +157,7 @@ def _refused(waiver: Waiver, reason: str, used: Config) -> Waiver:
 
 
 def history_of(file: ReportFile, ruleset: RuleSet) -> History:
-    """What the ledger said of earlier uploads, as far as the report carries it."""
+    """What the report says of earlier uploads."""
     asking = {rule.id for rule in ruleset.rules if "ledger" in rule.file.needs}
     told = (one for one in file["outcomes"] if one["rule"] in asking and one["state"] == "not_run")
     reason, month = next((one.get("reason", "it is not said") for one in told), None), file["month"]["value"]
@@ -179,13 +179,13 @@ def _upload(one: ReportEarlierUpload, month: str) -> EarlierUpload:
 
 
 def hindrance_of(file: ReportFile) -> Hindrance | None:
-    """What lay in the way of an upload besides the rules; its code is one of those of the schema."""
+    """What blocks an upload and is not a rule; the schema limits its codes."""
     blocker = file.get("hindrance")
     return blocker and Hindrance(cast("Any", blocker["code"]), blocker["text"])
 
 
 def file_of(file: ReportFile, report: Report, ruleset: RuleSet) -> FileResult:
-    """A file as the verdict must know it, from what the report says of it; what has no part in a verdict is left empty."""
+    """The result of a file, as far as a verdict needs it; the rest is left empty."""
     totals, second = file["totals"], file.get("second_opinion")
     return FileResult(
         path=file["path"], name=file["name"], bytes=file["bytes"], sha256=file["sha256"], parsed_bytes=file["bytes"],

@@ -17,7 +17,7 @@ Word = Literal["AGREES", "AGREES, BUT UNSIGNED", "DIFFERS", "UNPROVED"]
 
 
 class Step(Record):
-    """One thing that was looked at: what, how it came out, the same in words, and more of it line by line."""
+    """One thing that was checked: a label, the result, a text, and more lines of detail."""
 
     label: str
     state: State
@@ -26,26 +26,24 @@ class Step(Record):
 
 
 class Signature(Record):
-    """Whether somebody signed the report and that signature holds, and the same in words."""
+    """Whether the report has a valid signature by the given key, and a text that says so."""
 
     holds: bool
     text: str
 
 
-UNSIGNED = Signature(
-    False, "none was looked at. Report and file belong together; who made them, and when, is not shown. See docs/audit.md"
-)
+UNSIGNED = Signature(False, "none checked. Report and file match; this does not show who made them or when. See docs/audit.md")
 
 
 class Verification(Record):
-    """What came of it, step by step."""
+    """The result, step by step."""
 
     steps: tuple[Step, ...]
     signature: Signature
 
     @property
     def word(self) -> Word:
-        """The first line. A difference weighs more than what could not be looked at."""
+        """The first line. A difference outweighs what could not be checked."""
         states = {one.state for one in self.steps}
         if "differs" in states:
             return "DIFFERS"
@@ -59,7 +57,7 @@ class Verification(Record):
         return {"DIFFERS": Exit.FAIL, "UNPROVED": Exit.UNPROVED}.get(self.word, Exit.PASS)
 
     def lines(self) -> Iterator[str]:
-        """The screen: the word, and a line for each thing that was looked at. Nothing out of a report can begin another line."""
+        """The output: the word, and one line per step. No text from a report can begin a line of its own."""
         yield self.word
         alike: Counter[tuple[str, State]] = Counter()
         for one in self.steps:

@@ -1,4 +1,4 @@
-"""What a report says that stands neither in its files nor in the rules: who signed, the configuration, earlier uploads."""
+"""What `verify` cannot derive from the files and the rules: waivers, the configuration, earlier uploads."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 
 def unverified(files: Sequence[ReportFile], document: Report, has_config: bool) -> Iterator[Step]:
-    """A line for each source, told as found there or as the report's own word. `has_config`: the configuration of then was
-    at hand, so that the re-run was made with it.
-    """
+    """One step for each, which says whether the configuration of the run was used (`has_config`) or the report's own word."""
     signed = [_signed(one) for file in files for one in file["outcomes"] if "waiver" in one]
     whence = "as in the configuration" if has_config else "as the report says"
     yield Step("waivers", "same", f"{len(signed)} used, {whence}:" if signed else "none used", tuple(signed))
@@ -25,16 +23,16 @@ def unverified(files: Sequence[ReportFile], document: Report, has_config: bool) 
         if has_config:
             yield Step("config", "same", f"{path}, same digest as in the report: {sha256}")
         else:
-            text = f"{path} was not looked at: organization, integration, waivers and `upload` are as the report says"
-            yield Step("config", "same", text, (f"--config FILE looks at it; {sha256}",))
+            text = f"{path} was not checked: organization, integration, waivers and `upload` are as the report says"
+            yield Step("config", "same", text, (f"--config FILE checks it; {sha256}",))
     if any("destination" in one for one in files):
-        yield Step("ledger", "same", "was not looked at: earlier uploads are as the report says (billproof ledger show)")
+        yield Step("ledger", "same", "not checked: earlier uploads are as the report says (billproof ledger show)")
 
 
 def _signed(one: ReportOutcome) -> str:
     waiver = one["waiver"]
     unit = one["unit"] + ("s" if one["violations"] != 1 else "")
-    text = f"{one['rule']}, {one['violations']:,} {unit}: signed by {shown(waiver['owner'])} until {waiver['expires']}"
+    text = f"{one['rule']}, {one['violations']:,} {unit}: waived by {shown(waiver['owner'])} until {waiver['expires']}"
     text += f", approved by {shown(waiver['approved_by'])}" if "approved_by" in waiver else ""
     text += f", {shown(waiver['reference'])}" if "reference" in waiver else ""
     return f"{text}: {shown(waiver['reason'])}"

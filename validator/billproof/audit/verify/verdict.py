@@ -25,11 +25,11 @@ def compare_verdict(document: Report, run: Run) -> Step:
             found.append(f"{shown(one['path'])}: the report says {one['verdict']}; its outcomes say {verdict.word}")
     # Two names may be shown as one path, so the bytes count, too.
     same = Counter((one["path"], one["sha256"]) for one in document["files"] if one["sha256"] is not None)
-    found += [f"{shown(path)} stands in it {count} times" for (path, _), count in same.items() if count > 1]
+    found += [f"{shown(path)} appears {count} times in the report" for (path, _), count in same.items() if count > 1]
     at = document["run"]
     as_of, of_run = rfc3339(run.settings.as_of), at["started"] if run.settings.as_of_source == CLOCK else at["as_of"]
     if not as_of == of_run == at["as_of"]:
-        found.append(f"as_of: the run was started at {at['started']} and judged as of {at['as_of']}; the settings say {as_of}")
+        found.append(f"as_of: the run started at {at['started']} and checked as of {at['as_of']}; the settings say {as_of}")
     count = sum(len(one["outcomes"]) for one in document["files"])
     if found:
         return Step("report", "differs", f"its verdict does not follow from its {count} outcomes and settings", tuple(found))

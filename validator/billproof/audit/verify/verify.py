@@ -1,8 +1,8 @@
-"""`billproof verify`: a report held against the file and the rules that it speaks of, by doing all of it again.
+"""`billproof verify`: compares a report with its file and its rules, by repeating the check.
 
-The digests are computed again, the verdict is judged again from the outcomes, and every rule runs again over the same
-bytes with the settings that the report has. What comes out must be the report, value by value. What a run knows from
-elsewhere (the configuration, the ledger, the clock) is taken on the report's word, and that is said.
+The digests are computed again, the verdict is decided again from the outcomes, and every rule runs again on the same bytes with
+the report's settings. Every value must be the same as in the report. What a run takes from elsewhere (the configuration, the
+ledger, the clock) is taken on the report's word, and the output says so.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from billproof.rules.rule import RuleSet
 
 
 class Wanted(Record):
-    """What is to be verified: the report; the file, if it was named; the rule set, if it is not a shipped one; the configuration
-    of then, if it is at hand; and the key with which they must have been attested, if any.
+    """What to verify: the report; the file, if it was named; the rule set, if it is not a built-in one; the configuration of the
+    run, if it is at hand; and the key that must have signed the attestations, if any.
     """
 
     report: str
@@ -44,8 +44,8 @@ class Wanted(Record):
 
 
 def verify(wanted: Wanted) -> Verification:
-    """Does everything again that the report says was done. Raises Unreadable or NotAReport if the report cannot be read,
-    UsageError or ConfigurationError for a rule set that was named and is none.
+    """Repeats the check of a report. Raises Unreadable or NotAReport if the report cannot be read, UsageError or
+    ConfigurationError if the named rule set or configuration is not valid.
     """
     steps = tuple(_steps(read_report(wanted.report), wanted))
     return Verification(*signed_by(wanted.key, steps)) if wanted.key else Verification(steps, UNSIGNED)
@@ -54,14 +54,14 @@ def verify(wanted: Wanted) -> Verification:
 def _steps(report: LoadedReport, wanted: Wanted) -> Iterator[Step]:
     document = report.document
     if not report.is_sealed:
-        yield Step("digest", "differs", "the report was changed: its result_sha256 is not the digest of what it says")
+        yield Step("digest", "differs", "the report was changed: its result_sha256 is not the digest of its content")
     elsewhere = other_version(document)
     if elsewhere is not None:
         yield elsewhere
         return
     faults = list(dict.fromkeys(misfits(document)))
     if faults:
-        yield Step("report", "differs", "billproof writes no such report; it is not as its schema has it at", tuple(faults))
+        yield Step("report", "differs", "billproof does not write such a report; it does not match its schema at", tuple(faults))
         return
     ruleset = ruleset_of(document, wanted.ruleset)
     if ruleset is None:
@@ -72,8 +72,8 @@ def _steps(report: LoadedReport, wanted: Wanted) -> Iterator[Step]:
         files = [file_of(one, document, ruleset) for one in document["files"]]
         told = compare_verdict(document, judged(settings, ruleset, files))
     except (UsageError, ValueError, ArithmeticError) as error:
-        text = error.message if isinstance(error, BillproofError) else "a value that none can have"
-        yield Step("report", "differs", f"no run can have had its settings: {shown(text, None)}")
+        text = error.message if isinstance(error, BillproofError) else "a value is out of range"
+        yield Step("report", "differs", f"a run cannot have these settings: {shown(text, None)}")
         return
     yield told
     yield Step("rules", "same", f"{shown(ruleset.name)} {shown(ruleset.version)}, same digest as here: {ruleset.sha256}")
@@ -92,10 +92,10 @@ def _files(
     config: Config | None,
     told: Sequence[FileResult],
 ) -> Iterator[Step]:
-    """Every file of the report, or the one that was named; and what of them is taken on the report's word."""
+    """Checks every file of the report, or the named one; then says what is taken on the report's word."""
     files = mine = report.document["files"]
     if not files:
-        yield Step("file", "unproved", "the report speaks of no file, so there is nothing to be done again")
+        yield Step("file", "unproved", "the report covers no file, so there is nothing to check again")
     signed = []
     with ExitStack() as held:
         named = None
@@ -119,8 +119,10 @@ def _files(
                     signed.append(attested(one, found.path, report, wanted.key))
                 elif (beside := not_looked_at(found.path)) is not None:
                     yield beside
-    # Beside one file lies one attestation: the one of any file of the report that has these bytes.
+    # A named file has one attestation: that of any file of the report with the same bytes.
     yield from signed if named is None else [one for one in signed if one.state == "same"][:1] or signed[:1]
     if 0 < len(mine) < len(files):
-        yield Step("scope", "same", f"{len(mine)} of {len(files)} files; the others and the verdict on all were not looked at")
+        yield Step(
+            "scope", "same", f"{len(mine)} of {len(files)} files; the others, and the verdict on all of them, were not checked"
+        )
     yield from unverified(mine, report.document, config is not None)
