@@ -1,4 +1,4 @@
-"""A folder with the digests of all that it holds in `SHA256SUMS`: there whole or not at all.
+"""Folders with the digests of all their files in `SHA256SUMS`, written completely or not at all.
 
 `SHA256SUMS` has the format of GNU coreutils, which `sha256sum -c` and `shasum -a 256 -c` read.
 """
@@ -24,10 +24,10 @@ Content = bytes | BinaryIO
 
 
 def write_bundles(path: str, bundles: Mapping[str, Mapping[str, Content]]) -> list[str]:
-    """Makes the folder `path`, which must not be there or be empty, with a bundle in each folder of `bundles` (`.`: itself).
+    """Creates the folder `path`, which must be new or empty, with one folder per entry of `bundles` (`.` is `path` itself).
 
-    Gives the digest of each `SHA256SUMS`. Everything is written into a hidden folder beside it, which gets its name last.
-    Raises Unwritable, and ends the program at SIGTERM; then `path` is as it was, and nothing lies beside it.
+    Returns the digest of each `SHA256SUMS`. Everything is written into a hidden folder next to `path`, which is renamed last.
+    Raises Unwritable, and exits at SIGTERM; then `path` is unchanged, and the hidden folder is gone.
     """
     target = os.path.abspath(path)
     above, name = os.path.split(target)
@@ -36,7 +36,7 @@ def write_bundles(path: str, bundles: Mapping[str, Mapping[str, Content]]) -> li
     try:
         os.makedirs(draft)
         found = [_write_bundle(os.path.join(draft, folder), files) for folder, files in bundles.items()]
-        # Windows names no folder like one that is there, even if that is empty.
+        # Windows does not rename a folder to an existing name, even if that folder is empty.
         with contextlib.suppress(FileNotFoundError):
             os.rmdir(target)
         os.rename(draft, target)
@@ -56,7 +56,7 @@ def _write_bundle(folder: str, files: Mapping[str, Content]) -> str:
 
 
 def _write(path: str, content: Content) -> str:
-    """Writes a file; gives the digest of what was written."""
+    """Writes a file; returns the digest of what was written."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     digest = hashlib.sha256()
     with open(path, "xb") as stream:
@@ -79,7 +79,7 @@ def _chunks(content: Content) -> Iterator[bytes]:
 
 
 def sums_of(digests: Mapping[str, str]) -> bytes:
-    """`SHA256SUMS` from names and digests: a line each, in order of the names."""
+    """`SHA256SUMS` from names and digests: one line each, sorted by name."""
     return b"".join(_lines(digests.items()))
 
 

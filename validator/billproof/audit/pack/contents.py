@@ -1,4 +1,4 @@
-"""What an upload was judged by, file by file, each held to the digest that the receipt or the report has for it."""
+"""The receipts, rules and configuration of an upload, each with the digest that the ledger, receipt or report has for it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _NOTHING_BUT_TOKEN = {"{token}", "Bearer {token}", "Basic {token}"}
 
 
 def receipts_of(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str, Content]:
-    """Every attempt for the month and its receipt as they lie in the ledger, with what was signed of them.
+    """Every attempt for the month, unmodified from the ledger, with receipts and attestations.
 
     Raises Refused for what is no attestation of its receipt or cannot be read, LedgerFault for what is no file of a ledger.
     """
     files: dict[str, Content] = {"receipt.json": _proved(ledger.path(current), current.sha256)}
     for one in standing.receipts:
-        # One that was cut off has no receipt: that it was begun is all there is.
+        # An interrupted attempt has no receipt, only the file written before it.
         suffix = "json" if one.attempt else "begun"
         files[f"receipts/{file_name(one.n, one.sha256, suffix)}"] = _proved(ledger.path(one, suffix), one.sha256)
         if one.attempt:
@@ -41,7 +41,7 @@ def receipts_of(ledger: Ledger, standing: Standing, current: Receipt) -> dict[st
 
 
 def _hold_to_receipt(attested: bytes, one: Receipt, ledger: Ledger) -> None:
-    """Raises Refused if what lies there as the attestation of a receipt is none."""
+    """Raises Refused if the file next to a receipt is not its attestation."""
     faults = deviations_of_form(attested, [receipt_statement(one, os.path.basename(ledger.path(one)))])
     if faults:
         raise Refused(
@@ -51,7 +51,7 @@ def _hold_to_receipt(attested: bytes, one: Receipt, ledger: Ledger) -> None:
 
 
 def ruleset_files(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:
-    """The files of a rule set under their folders' names. Raises Refused if they are not those that it was read from."""
+    """The files of a rule set under their folders' names. Raises Refused if they changed since the rule set was read."""
     from billproof.rules.loader import ruleset_paths
 
     files: dict[str, Content] = {}
@@ -77,7 +77,7 @@ def config_bytes(config: Config) -> bytes:
 
 
 def _proved(path: str | os.PathLike[str], sha256: str) -> bytes:
-    """The bytes of a file with that digest. Raises Refused if they are others now."""
+    """The bytes of a file with that digest. Raises Refused if they have changed."""
     data = _read(path)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise Refused(f"{os.fspath(path)} changed while it was packed", "Run the same command again.")
@@ -93,7 +93,7 @@ def _read(path: str | os.PathLike[str]) -> bytes:
 
 
 def open_values(config: Config) -> list[str]:
-    """Where the configuration, which is packed as it is, holds values that only people can tell from a secret."""
+    """Where the configuration, which is packed unmodified, has values that only people can tell from a secret."""
     found = ["its comments"] if b"#" in config_bytes(config) else []
     for name, one in config.file.destinations.items():
         found += [f"{name}: base_url"] if one.base_url else []

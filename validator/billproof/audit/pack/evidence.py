@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from billproof.audit.pack.bundle import Content
 from billproof.audit.pack.contents import config_bytes, receipts_of, ruleset_files
-from billproof.audit.pack.find import find_attestation, find_export, find_report, find_upload, speaks_of
+from billproof.audit.pack.find import attests, find_attestation, find_export, find_report, find_upload
 from billproof.audit.pack.manifest import Manifest
 from billproof.audit.pack.readme import render_readme
 from billproof.audit.pack.replay import replay
@@ -22,7 +22,7 @@ from billproof.model.record import Record
 from billproof.report.render import render
 from billproof.rules.shipped import is_shipped
 
-# What no file system takes, or takes for a path.
+# What some file systems refuse, or take for a path.
 _UNNAMEABLE = r'[\x00-\x1f\x7f<>:"/\\|?*]'
 
 
@@ -45,7 +45,7 @@ def gather(ledger: Ledger, integration: Integration, month: str, settings: Setti
     report = kept.report if kept else again.report
     data = kept.data if kept else render("json", report).encode("utf-8")
     attestation = find_attestation(export.found_at)
-    fits = attestation is not None and speaks_of(attestation, report, data)
+    fits = attestation is not None and attests(attestation, report, data)
     name = packed_name(one.file_name)
     files: dict[str, Content] = {name: export.copy.stream}
     if attestation is not None and fits:
@@ -64,7 +64,7 @@ def gather(ledger: Ledger, integration: Integration, month: str, settings: Setti
 
 
 def packed_name(name: str) -> str:
-    """The name of the export as every system can write it; the name then, for all but very odd ones."""
+    """A name for the export that every system can write: its own name, unless that is a very odd one."""
     import re
 
     plain = re.sub(_UNNAMEABLE, "_", name).strip(" .")
@@ -72,7 +72,7 @@ def packed_name(name: str) -> str:
 
 
 def _verify_options(name: str, one: Receipt, settings: Settings) -> str:
-    """What `billproof verify` must be told in the pack: the export under another name than then, and rules of one's own."""
+    """What `billproof verify` needs in the pack: the export, if it has another name, and the rule set, if it is not built in."""
     own = settings.ruleset.value or ""
     folder = "" if is_shipped(own) else f" --ruleset {shlex.quote(f'ruleset/{os.path.basename(os.path.abspath(own))}')}"
     return ("" if name == one.file_name else " FILE") + folder

@@ -1,6 +1,7 @@
-"""What an upload left behind, found again by its digest: the export, the report that was written then, and its attestation.
+"""Finds an upload and its files: the receipt, the export, the report written at the upload, and its attestation.
 
-Names and dates count for nothing here. What is read was written by others, so it is data until its digest fits.
+The export and the report are found by their digests, not by name or date. Others wrote these files, so nothing in them is trusted
+before its digest fits.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Export(Record):
 
 
 def find_export(one: Receipt, config: Config, held: ExitStack) -> Export:
-    """The bytes that a receipt names; `held` closes them. Raises Refused, which names the digest and where was looked."""
+    """The bytes that a receipt names; `held` closes them. Raises Refused, which names the digest and where to put them."""
     unread = []
     for path in _places(one, config):
         try:
@@ -85,7 +86,7 @@ def find_export(one: Receipt, config: Config, held: ExitStack) -> Export:
         else:
             if copy.sha256 == one.file_sha256:
                 same_name = shown(os.path.basename(path), None) == one.file_name
-                # Under another name than then it is judged as what it is called in the pack.
+                # Under another name, it is checked as the name that it has in the pack.
                 return Export(copy if same_name else copy._replace(path=one.file_name), path)
             copy.stream.close()
     integration = config.integration_of(one.organization)
@@ -99,7 +100,7 @@ def find_export(one: Receipt, config: Config, held: ExitStack) -> Export:
 
 
 def _places(one: Receipt, config: Config) -> Iterator[str]:
-    """Where the bytes may be: the integration's folder, a destination that is a folder, or here under their name."""
+    """Where the bytes may be: the integration's folder, the working folder by name, or a destination that is a folder."""
     integration = config.integration_of(one.organization)
     if integration is not None and integration.files:
         found = find_inputs([config.beside(integration.files).rstrip("/") + "/"])
@@ -116,7 +117,7 @@ def _places(one: Receipt, config: Config) -> Iterator[str]:
 
 
 class Kept(Record):
-    """A report that fits an upload as it lies in a file, and what it says."""
+    """A report file that fits an upload, and its content."""
 
     path: str
     data: bytes
@@ -150,7 +151,7 @@ def _reports(one: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
 
 
 def _report(data: bytes, one: Receipt) -> Report | None:
-    """The report of one file that fits a receipt, if the bytes are as billproof writes it."""
+    """The report of one file, if it fits a receipt and its bytes are exactly as billproof writes them."""
     sha256 = one.document["result_sha256"]
     try:
         found = json.loads(data)
@@ -164,8 +165,8 @@ def _report(data: bytes, one: Receipt) -> Report | None:
 
 
 def _was_run_for(report: Mapping[str, Any], one: Receipt) -> bool:
-    """Whether `run`, which no digest is over, is what the receipt knows of it: instant, job, machine, and an end before the
-    sending. By the clock a run is judged as of its start.
+    """Whether `run`, which no digest covers, agrees with the receipt: time, CI job, machine, and an end before the file was sent.
+    Without --as-of, a run is as of its start.
     """
     run, then = report["run"], one.document
     same = all(run[key] == then[key] for key in ("as_of", "ci", "host"))
@@ -174,13 +175,13 @@ def _was_run_for(report: Mapping[str, Any], one: Receipt) -> bool:
 
 
 def find_attestation(path: str) -> bytes | None:
-    """What lies beside a file as its attestation, if anything. Nobody looked at it yet."""
+    """The attestation next to a file, if there is one; not checked yet."""
     return _small(attestation_path(path))
 
 
-def speaks_of(attestation: bytes, report: Mapping[str, Any], data: bytes) -> bool:
-    """Whether it has the form of an attestation and says what follows of exactly this report, which has these bytes, and its
-    file. Its signature is not looked at.
+def attests(attestation: bytes, report: Mapping[str, Any], data: bytes) -> bool:
+    """Whether it has the form of an attestation and says what follows from exactly this report, which has these bytes, and its
+    file. Its signature is not checked.
     """
     (file,) = report["files"]
     statements = file_statements(report, file, "report.json", hashlib.sha256(data).hexdigest())
@@ -188,7 +189,7 @@ def speaks_of(attestation: bytes, report: Mapping[str, Any], data: bytes) -> boo
 
 
 def _small(path: str) -> bytes | None:
-    """The bytes of a file that is not large, or None if there is none that can be read."""
+    """The bytes of a file that is not large, or None if it cannot be read."""
     try:
         if os.path.getsize(path) > LARGEST_REPORT:
             return None

@@ -16,9 +16,9 @@ _PROVENANCE = {
 
 
 class Manifest(Record):
-    """What a pack holds. `files` are all that `SHA256SUMS` names; `ledger` is the number of its receipts; `left_out` tells
-    that what lies beside the export as its attestation is none of this report; `verify_options` are what `billproof verify`
-    must be told besides the report.
+    """What a pack contains. `files` are all that `SHA256SUMS` names; `ledger` is the number of receipts in the ledger; `left_out`
+    means that the file next to the export does not attest this report; `verify_options` are what `billproof verify` needs in
+    addition to the report.
     """
 
     integration: str
@@ -39,7 +39,7 @@ class Manifest(Record):
 
     @property
     def signature(self) -> str:
-        """What lies there as a signature of it; none was looked at."""
+        """Whether the pack has signatures; none was checked."""
         if self.is_signed:
             return f"not checked, because pack has no public key; in the pack: {self.verify}"
         if self.left_out:
@@ -48,7 +48,7 @@ class Manifest(Record):
 
     @property
     def verify(self) -> str:
-        """The command that does all of it again, in the pack."""
+        """The command that repeats the check, in the pack."""
         return "billproof verify report.json" + self.verify_options + (" --key public-key.pem" if self.is_signed else "")
 
     @property
@@ -58,5 +58,5 @@ class Manifest(Record):
 
     @property
     def is_signed(self) -> bool:
-        """Whether there is what has the form of an attestation of the export and the report."""
+        """Whether the pack has an attestation of the export and the report; its signature was not checked."""
         return f"{self.export}.intoto.jsonl" in self.files

@@ -1,7 +1,7 @@
-"""`billproof pack`: what an auditor needs of a month that was uploaded, in one folder that can be checked without billproof.
+"""`billproof pack`: everything an auditor needs to check an uploaded month, in one folder, without billproof.
 
-The receipt says which bytes count. They are judged once more with what the upload was judged by. Only if that gives what the
-receipt says is the month packed; of several months all are, or none.
+The receipt says which bytes were uploaded. They are checked again with what the upload was checked with. The month is packed only
+if the result is what the receipt says; of several months, all are packed or none.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def _told(month: str, error: BillproofError) -> Iterator[str]:
 
 
 def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> Iterator[str]:
-    """Packs months of an organization (its id, or the integration's name) into the folder `output`; gives what to tell.
+    """Packs months of an organization (its ID, or the integration's name) into the folder `output`; yields the lines to print.
 
-    Raises UsageError without a configuration, NoLedger or LedgerFault if nobody can say what was uploaded, NotPacked if a
-    month cannot be proved, Unwritable; then nothing is written.
+    Raises UsageError without a configuration, NoLedger or LedgerFault if it is unknown what was uploaded, NotPacked if a month
+    cannot be proved, Unwritable; then nothing is written.
     """
     config = settings.config
     if config is None:

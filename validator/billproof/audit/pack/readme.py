@@ -22,7 +22,7 @@ _UNCHECKED = "In-toto statements in DSSE envelopes (Ed25519); the signature was 
 
 
 def render_readme(one: Manifest) -> bytes:
-    """The text, its lines ended by LF."""
+    """The text, with lines that end with LF."""
     parts = (_title(one), _listing(one), _proved(one), _attempts(one), _not_proved(one), _commands(one))
     text = "\n".join(line.rstrip() for part in parts for line in (*part, ""))
     return text.encode("ascii", "backslashreplace")

@@ -1,7 +1,7 @@
-"""An upload judged once more, with what it was judged by: its instant, rule set, configuration, and the ledger before it.
+"""An upload checked again, as of its time and with its rule set, its configuration, and the ledger before it.
 
-Which options were given then stands in no receipt. So a report that is made again may differ from that of the upload; what
-the receipt says of the file, its sums, waivers and rules may not.
+No receipt records the options of an upload, so a regenerated report may differ from the original. What the receipt says of the
+file, its totals, waivers and rules may not.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from billproof.rules.rule import RuleSet
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
 
-# What a receipt says that follows from the file and from what it was judged by.
+# The parts of a receipt that follow from the file and from what it was checked with.
 _FOLLOWS = ("integration", "file", "totals", "waivers", "ruleset", "config", "as_of", "month_to_date")
 
 
 class Replay(Record):
-    """A report that was made again, with the rule set; `same` if its result is, to the last byte, that of the upload."""
+    """A regenerated report, with the rule set; `same` if its result is, to the last byte, that of the upload."""
 
     report: Report
     same: bool
@@ -41,9 +41,9 @@ class Replay(Record):
 
 
 def replay(copy: Copy, one: Receipt, settings: Settings) -> Replay:
-    """The report of an upload, made again from its bytes. Raises Refused if it is no pass, or not what the receipt says.
+    """The report of an upload, regenerated from its bytes. Raises Refused if it is not a pass, or not what the receipt says.
 
-    Its `run` is what the receipt knows of the upload's, so that the same upload gives the same bytes wherever it is packed.
+    Its `run` section comes from the receipt, so that packing the same upload always gives the same bytes.
     """
     settings = _as_then(one, settings)
     ruleset = _ruleset_then(one, settings)
@@ -59,7 +59,7 @@ def replay(copy: Copy, one: Receipt, settings: Settings) -> Replay:
 
 
 def _as_then(one: Receipt, settings: Settings) -> Settings:
-    """The settings of a plain upload at that time. Raises Refused if the configuration is another one now."""
+    """The settings of an upload without options at that time. Raises Refused if the configuration has changed."""
     assert settings.config is not None
     config, named = settings.config, settings.config.shown_path
     then, to_date = one.document["config"], bool(one.document["month_to_date"])
@@ -89,7 +89,7 @@ def _other_config(config: Config, one: Receipt) -> Refused:
 
 
 def _ruleset_then(one: Receipt, settings: Settings) -> RuleSet:
-    """The rule set of the upload. Raises Refused if it is another one now."""
+    """The rule set of the upload. Raises Refused if it has changed."""
     ruleset, then = prepare(settings), one.document["ruleset"]
     if ruleset.sha256 != then["sha256"]:
         version = one.document["tool"]["version"]
@@ -116,7 +116,7 @@ def _guesses(copy: Copy, one: Receipt, settings: Settings, ruleset: RuleSet) -> 
 
 
 def _hold_to(one: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) -> None:
-    """Raises Refused if the file does not pass any more, or not with what its receipt says."""
+    """Raises Refused if the file no longer passes, or not with what its receipt says."""
     if run.verdict.word != "pass":
         texts = "; ".join(reason.text for reason in run.verdict.reasons[:3])
         raise Refused(
