@@ -696,9 +696,9 @@ def test_a_receipt_that_was_removed_is_seen_by_its_attestation(world: World, key
         path.unlink()
     code, out = verified()
     assert code == 1
-    assert "attests a receipt that is not there" in out
+    assert "attests a receipt that is missing" in out
     found = world.upload(world.put(export("110")))
-    assert (found.code, "attests a receipt that is not there" in found.out + found.err) == (3, True)
+    assert (found.code, "attests a receipt that is missing" in found.out + found.err) == (3, True)
 
 
 def test_a_receipt_is_attested_by_its_summary_alone(world: World, keys: Keys) -> None:
@@ -754,7 +754,7 @@ def test_the_receipt_is_there_before_its_attestation(world: World, keys: Keys, m
     found = world.upload(world.put(export()), "--attest", str(keys.private))
     assert found.code == 3
     assert "the receipt is written, but its attestation could not be written: No space left" in found.err
-    assert "so billproof ledger verify --key will call the missing attestation a fault" in found.err
+    assert "so billproof ledger verify --key will report the missing attestation" in found.err
     assert world.statuses() == ["accepted"]
     assert verified()[0] == 0
     assert verified_with(keys)[0] == 1
