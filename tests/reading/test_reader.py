@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from billproof.reading import source
-from billproof.reading.reader import FIELD_LIMIT, Batch, Reader, raw_cells
+from billproof.reading.batch import Batch
+from billproof.reading.parse import FIELD_LIMIT, raw_cells
+from billproof.reading.reader import Reader
 from billproof.reading.source import Source
 from fixtures import damage
 from fixtures.exports import Export, to_bytes, write

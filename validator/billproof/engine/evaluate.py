@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from billproof.engine.outcomes import Waive, outcomes
 from billproof.engine.work import Work
 from billproof.model.results import Outcome
-from billproof.reading.reader import Batch, Reader
+from billproof.reading.batch import Batch
+from billproof.reading.reader import Reader
 from billproof.reading.view import View
 from billproof.rules.checks.base import FileContext, Settled
 from billproof.rules.ordering import acts_at_header, evaluation_order

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from operator import itemgetter
 
 from billproof.model.values import BLANKS
-from billproof.reading.reader import Batch
+from billproof.reading.batch import Batch
 
 REMEMBERED_VALUES = 10_000
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from billproof.model.record import Record
 from billproof.model.results import History, Place, Sourced, Spot
 from billproof.model.values import BLANKS
-from billproof.reading.reader import Batch, Head
+from billproof.reading.batch import Batch
+from billproof.reading.reader import Head
 from billproof.reading.view import Columns, View
 from billproof.rules.exports import Recognised
 from billproof.rules.table_schema import TableSchema

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from billproof.model.results import Spot
-from billproof.reading.reader import Batch
+from billproof.reading.batch import Batch
 from billproof.rules.checks.base import Check, Settled
 
 _BAD_BYTE = "[\udc80-\udcff]"

@@ -7,7 +7,9 @@ from typing import Literal
 
 from billproof.model.record import Record
 from billproof.model.results import Spot
-from billproof.reading.reader import DELIMITERS, Batch, raw_cells
+from billproof.reading.batch import Batch
+from billproof.reading.parse import raw_cells
+from billproof.reading.reader import DELIMITERS
 from billproof.rules.checks.base import Check
 
 

@@ -1,0 +1,181 @@
+"""The text of a block to records, as strict CSV, each with its exact physical lines.
+
+A block in which every line is one whole record is parsed in one go. Any other block is walked record by record, so that an
+error gets its own line and the rest is still read.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+
+from billproof.model.record import Record
+from billproof.reading.batch import Batch, Unread, split_lines
+
+FIELD_LIMIT = 131_072
+
+_PROBLEMS = {
+    "unexpected end": "a quotation mark is never closed",
+    "field larger": f"a cell has more than {FIELD_LIMIT:,} characters, as when a quotation mark is never closed",
+    "new-line": "a line end stands inside an unquoted cell",
+}
+_AFTER_QUOTE = "text stands after a closing quotation mark"
+_STRAY_QUOTE = "a quotation mark stands inside an unquoted cell"
+
+
+class _Record(Record):
+    cells: list[str]
+    start: int
+    end: int
+    problem: str | None
+
+
+class Walker:
+    """Records of some lines, one by one. `incomplete` says that the last record needs more lines than there are."""
+
+    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
+        self._reader = csv.reader(lines, strict=True, delimiter=delimiter)
+        self.incomplete = False
+
+    def __iter__(self) -> Walker:
+        return self
+
+    def __next__(self) -> _Record:
+        start = self._reader.line_num
+        try:
+            cells = next(self._reader)
+        except csv.Error as error:
+            message = str(error)
+            self.incomplete = message.startswith("unexpected end")
+            problem = next((text for begin, text in _PROBLEMS.items() if message.startswith(begin)), _AFTER_QUOTE)
+            return _Record([], start, self._reader.line_num, problem)
+        return _Record(cells, start, self._reader.line_num, None)
+
+
+def parse_block(
+    text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool, data: bytes | None,
+    known: dict[int, set[str]],
+) -> tuple[Batch, str]:  # fmt: skip
+    """A block as a Batch, and the text of a last record that goes on in the next block. `data` is the text as bytes."""
+    lines = split_lines(text) if "\r" in text else text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    unfinished = final and not text.endswith(("\n", "\r"))
+    try:
+        rows = list(csv.reader(lines, strict=True, delimiter=delimiter))
+    except csv.Error:
+        rows = []
+    # Lines without their line ends are good enough where every record is one line; else the walk sees them whole.
+    if len(rows) == len(lines):
+        numbers = range(first_line, first_line + len(rows))
+        last = len(rows) - 1 if unfinished else None
+        batch = Batch(
+            text, first_line, len(rows), delimiter, rows, numbers, numbers, quoted_cells=[], last_position=last,
+            unfinished=unfinished, bad_bytes=bad_bytes, data=data,
+        )  # fmt: skip
+        is_even = batch.has_width(width)
+        if is_even and batch.is_quoted_as_needed(known):
+            return batch, ""
+        quoted = _quoted_cells(text, delimiter)
+        if quoted is not None and is_even:
+            batch.quoted_cells = quoted
+            return batch, ""
+        if quoted is not None:
+            return _line_by_line(text, first_line, delimiter, width, rows, quoted, unfinished, bad_bytes), ""
+    return _walk(text, first_line, delimiter, width, final, bad_bytes)
+
+
+def _line_by_line(
+    text: str, first_line: int, delimiter: str, width: int | None, rows: list[list[str]], quoted: list[str], unfinished: bool,
+    bad_bytes: bool,
+) -> Batch:  # fmt: skip
+    """The Batch of a block in which every line is one record."""
+    lines: Sequence[int] = range(first_line, first_line + len(rows))
+    unread: list[Unread] = []
+    blank: list[int] = []
+    last_is_row = True
+    line_count = len(rows)
+    widths = set(map(len, rows))
+    if widths != {width} and not (width is None and 0 not in widths):
+        blank = [line for line, row in zip(lines, rows, strict=True) if not row]
+        odd = [(line, len(row)) for line, row in zip(lines, rows, strict=True) if row and len(row) != width and width]
+        unread = [Unread(line, line, None, cells) for line, cells in odd]
+        last_is_row = not odd or odd[-1][0] != lines[-1]
+        kept = [(line, row) for line, row in zip(lines, rows, strict=True) if row and len(row) == (width or len(row))]
+        lines, rows = [line for line, _ in kept], [row for _, row in kept]
+    last_position = (len(rows) if last_is_row else len(rows) + len(unread)) - 1
+    return Batch(
+        text, first_line, line_count, delimiter, rows, lines, lines, unread, blank, quoted,
+        last_position if unfinished else None, unfinished, bad_bytes,
+    )  # fmt: skip
+
+
+def _walk(text: str, first_line: int, delimiter: str, width: int | None, final: bool, bad_bytes: bool) -> tuple[Batch, str]:
+    all_lines = split_lines(text)
+    walker = Walker(all_lines, delimiter)
+    rows: list[list[str]] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    unread: list[Unread] = []
+    blank: list[int] = []
+    last_is_row = False
+    for record in walker:
+        if walker.incomplete and not final:
+            kept = "".join(all_lines[: record.start])
+            carry = "".join(all_lines[record.start :])
+            return Batch(kept, first_line, record.start, delimiter, rows, starts, ends, unread, blank, bad_bytes=bad_bytes), carry
+        line, end_line = first_line + record.start, first_line + record.end - 1
+        problem = record.problem
+        if not problem and not record.cells:
+            blank.append(line)
+            continue
+        if not problem and any('"' in cell for cell in record.cells):
+            problem = stray_quote("".join(all_lines[record.start : record.end]), delimiter)
+        last_is_row = not problem and width in (None, len(record.cells))
+        if last_is_row:
+            rows.append(record.cells)
+            starts.append(line)
+            ends.append(end_line)
+        else:
+            unread.append(Unread(line, end_line, problem, len(record.cells)))
+    batch = Batch(text, first_line, len(all_lines), delimiter, rows, starts, ends, unread, blank, bad_bytes=bad_bytes)
+    batch.unfinished = final and not text.endswith(("\n", "\r"))
+    if batch.unfinished and batch.records:
+        batch.last_position = len(rows) - 1 if last_is_row else batch.records - 1
+    return batch, ""
+
+
+def raw_cells(record: str, delimiter: str) -> list[str]:
+    """The cells of one record as they stand in the file, with their quotation marks."""
+    one = re.escape(delimiter)
+    cells = []
+    position = 0
+    pattern = re.compile(rf'("(?:[^"]|"")*"|[^{one}\r\n]*)({one}|\r\n|\r|\n|\Z)')
+    while found := pattern.match(record, position):
+        cells.append(found.group(1))
+        position = found.end()
+        if found.group(2) != delimiter:
+            break
+    return cells
+
+
+def stray_quote(record: str, delimiter: str) -> str | None:
+    strays = '"' in record and any('"' in cell and not cell.startswith('"') for cell in raw_cells(record, delimiter))
+    return _STRAY_QUOTE if strays else None
+
+
+def _quoted_cells(text: str, delimiter: str) -> list[str] | None:
+    """What stands between quotation marks, if every mark opens or closes a cell; None if one stands elsewhere."""
+    if '"' not in text:
+        return []
+    parts = text.split('"')
+    if len(parts) % 2 == 0:
+        return None
+    outside = parts[::2]
+    borders = {delimiter, "\n", "\r"}
+    between = set(outside[1:-1])
+    before, after = {part[-1:] for part in between}, {part[:1] for part in between}
+    before.add(outside[0][-1:] or "\n")
+    after.add(outside[-1][:1] or "\n")
+    return parts[1::2] if before <= borders and after <= borders else None
