@@ -35,7 +35,7 @@ def write_bundles(path: str, bundles: Mapping[str, Mapping[str, Content]]) -> li
     before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         os.makedirs(draft)
-        found = [_write_bundle(os.path.join(draft, folder), files) for folder, files in bundles.items()]
+        digests = [_write_bundle(os.path.join(draft, folder), files) for folder, files in bundles.items()]
         # Windows does not rename a folder to an existing name, even if that folder is empty.
         with contextlib.suppress(FileNotFoundError):
             os.rmdir(target)
@@ -46,7 +46,7 @@ def write_bundles(path: str, bundles: Mapping[str, Mapping[str, Content]]) -> li
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         signal.signal(signal.SIGTERM, before)
-    return found
+    return digests
 
 
 def _write_bundle(folder: str, files: Mapping[str, Content]) -> str:

@@ -26,26 +26,26 @@ def receipts_of(ledger: Ledger, standing: Standing, current: Receipt) -> dict[st
     Raises Refused for what is no attestation of its receipt or cannot be read, LedgerFault for what is no file of a ledger.
     """
     files: dict[str, Content] = {"receipt.json": _proved(ledger.path(current), current.sha256)}
-    for one in standing.receipts:
+    for receipt in standing.receipts:
         # An interrupted attempt has no receipt, only the file written before it.
-        suffix = "json" if one.attempt else "begun"
-        files[f"receipts/{file_name(one.n, one.sha256, suffix)}"] = _proved(ledger.path(one, suffix), one.sha256)
-        if one.attempt:
-            begun = file_name(one.n, one.attempt, "begun")
-            files[f"receipts/{begun}"] = _proved(os.path.join(os.path.dirname(ledger.path(one)), begun), one.attempt)
-        attested = ledger.attestation(one)
+        suffix = "json" if receipt.attempt else "begun"
+        files[f"receipts/{file_name(receipt.n, receipt.sha256, suffix)}"] = _proved(ledger.path(receipt, suffix), receipt.sha256)
+        if receipt.attempt:
+            begun = file_name(receipt.n, receipt.attempt, "begun")
+            files[f"receipts/{begun}"] = _proved(os.path.join(os.path.dirname(ledger.path(receipt)), begun), receipt.attempt)
+        attested = ledger.attestation(receipt)
         if attested is not None:
-            _hold_to_receipt(attested, one, ledger)
-            files[f"receipts/{file_name(one.n, one.sha256, ATTESTATION)}"] = attested
+            _hold_to_receipt(attested, receipt, ledger)
+            files[f"receipts/{file_name(receipt.n, receipt.sha256, ATTESTATION)}"] = attested
     return files
 
 
-def _hold_to_receipt(attested: bytes, one: Receipt, ledger: Ledger) -> None:
+def _hold_to_receipt(attested: bytes, receipt: Receipt, ledger: Ledger) -> None:
     """Raises Refused if the file next to a receipt is not its attestation."""
-    faults = deviations_of_form(attested, [receipt_statement(one, os.path.basename(ledger.path(one)))])
+    faults = deviations_of_form(attested, [receipt_statement(receipt, os.path.basename(ledger.path(receipt)))])
     if faults:
         raise Refused(
-            f"{ledger.path(one, ATTESTATION)} is not an attestation of its receipt: {faults[0]}",
+            f"{ledger.path(receipt, ATTESTATION)} is not an attestation of its receipt: {faults[0]}",
             "Restore it from a copy of the ledger; see billproof ledger verify --key.",
         )
 
@@ -94,10 +94,10 @@ def _read(path: str | os.PathLike[str]) -> bytes:
 
 def open_values(config: Config) -> list[str]:
     """Where the configuration, which is packed unmodified, has values that only people can tell from a secret."""
-    found = ["its comments"] if b"#" in config_bytes(config) else []
-    for name, one in config.file.destinations.items():
-        found += [f"{name}: base_url"] if one.base_url else []
-        found += [f"{name}: path"] if one.kind == "http" and one.path and FILL_IN not in one.path else []
-        for key, values in (("header", one.headers), ("query", one.query)):
-            found += [f"{name}: {key} {each}" for each, value in (values or {}).items() if value not in _NOTHING_BUT_TOKEN]
-    return found
+    values = ["its comments"] if b"#" in config_bytes(config) else []
+    for name, destination in config.file.destinations.items():
+        values += [f"{name}: base_url"] if destination.base_url else []
+        values += [f"{name}: path"] if destination.kind == "http" and destination.path and FILL_IN not in destination.path else []
+        for part, pairs in (("header", destination.headers), ("query", destination.query)):
+            values += [f"{name}: {part} {key}" for key, value in (pairs or {}).items() if value not in _NOTHING_BUT_TOKEN]
+    return values

@@ -38,29 +38,29 @@ def gather(ledger: Ledger, integration: Integration, month: str, settings: Setti
     """What goes into the pack of a month. Raises Refused."""
     config = settings.config
     assert config is not None
-    standing, one = find_upload(ledger, integration, month, settings.to or integration.to)
-    export = find_export(one, config, held)
-    again = replay(export.copy, one, settings)
-    kept = find_report(one, [os.path.dirname(export.found_at), ".", os.path.dirname(config.path)])
+    standing, receipt = find_upload(ledger, integration, month, settings.to or integration.to)
+    export = find_export(receipt, config, held)
+    again = replay(export.copy, receipt, settings)
+    kept = find_report(receipt, [os.path.dirname(export.found_at), ".", os.path.dirname(config.path)])
     report = kept.report if kept else again.report
     data = kept.data if kept else render("json", report).encode("utf-8")
     attestation = find_attestation(export.found_at)
     fits = attestation is not None and attests(attestation, report, data)
-    name = packed_name(one.file_name)
+    name = packed_name(receipt.file_name)
     files: dict[str, Content] = {name: export.copy.stream}
     if attestation is not None and fits:
         files[name + SUFFIX] = attestation
     files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
-    files |= receipts_of(ledger, standing, one)
+    files |= receipts_of(ledger, standing, receipt)
     files |= ruleset_files(settings, again.ruleset)
     files["config/billproof.yaml"] = config_bytes(config)
     manifest = Manifest(
-        integration.name, name, one, standing.receipts, report, "kept" if kept else "same" if again.same else "again",
+        integration.name, name, receipt, standing.receipts, report, "kept" if kept else "same" if again.same else "again",
         attestation is not None and not fits, len(contents(ledger).receipts), tuple(sorted([*files, "README.txt"])),
-        _verify_options(name, one, settings),
+        _verify_options(name, receipt, settings),
     )  # fmt: skip
     files["README.txt"] = render_readme(manifest)
-    return Evidence(one, manifest, files)
+    return Evidence(receipt, manifest, files)
 
 
 def packed_name(name: str) -> str:
@@ -71,8 +71,8 @@ def packed_name(name: str) -> str:
     return plain if plain.lower().endswith(".csv") and len(plain.encode()) <= 200 else "export.csv"
 
 
-def _verify_options(name: str, one: Receipt, settings: Settings) -> str:
+def _verify_options(name: str, receipt: Receipt, settings: Settings) -> str:
     """What `billproof verify` needs in the pack: the export, if it has another name, and the rule set, if it is not built in."""
     own = settings.ruleset.value or ""
     folder = "" if is_shipped(own) else f" --ruleset {shlex.quote(f'ruleset/{os.path.basename(os.path.abspath(own))}')}"
-    return ("" if name == one.file_name else " FILE") + folder
+    return ("" if name == receipt.file_name else " FILE") + folder

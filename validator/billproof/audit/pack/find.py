@@ -48,12 +48,12 @@ def find_upload(ledger: Ledger, integration: Integration, month: str, to: str | 
     standing = ledger.standing(Month(to, integration.organization, month))
     current = standing.current
     if current is None:
-        months = [one for one in ledger.months() if one[1:] == (integration.organization, month)]
-        held = [f"--to {one.destination}" for one in months if ledger.standing(one).current]
+        months = [other for other in ledger.months() if other[1:] == (integration.organization, month)]
+        elsewhere = [f"--to {other.destination}" for other in months if ledger.standing(other).current]
         raise Refused(
             f"was never accepted by {to}, so there is no upload to prove",
-            f"Another destination accepted it: {' or '.join(held)}"
-            if held
+            f"Another destination accepted it: {' or '.join(elsewhere)}"
+            if elsewhere
             else f"`billproof ledger list` lists all uploads. To upload it: billproof upload --only {integration.name} --to {to}",
         )  # fmt: skip
     if not standing.is_current(current.file_sha256):
@@ -71,12 +71,12 @@ class Export(Record):
     found_at: str
 
 
-def find_export(one: Receipt, config: Config, held: ExitStack) -> Export:
+def find_export(receipt: Receipt, config: Config, held: ExitStack) -> Export:
     """The bytes that a receipt names; `held` closes them. Raises Refused, which names the digest and where to put them."""
     unread = []
-    for path in _places(one, config):
+    for path in _places(receipt, config):
         try:
-            if os.path.getsize(path) != one.document["file"]["bytes"]:
+            if os.path.getsize(path) != receipt.document["file"]["bytes"]:
                 continue
             copy = held.enter_context(private_copy(path))
         except (OSError, ValueError) as error:
@@ -84,36 +84,39 @@ def find_export(one: Receipt, config: Config, held: ExitStack) -> Export:
         except Unreadable as error:
             unread.append(error.message)
         else:
-            if copy.sha256 == one.file_sha256:
-                same_name = shown(os.path.basename(path), None) == one.file_name
+            if copy.sha256 == receipt.file_sha256:
+                same_name = shown(os.path.basename(path), None) == receipt.file_name
                 # Under another name, it is checked as the name that it has in the pack.
-                return Export(copy if same_name else copy._replace(path=one.file_name), path)
+                return Export(copy if same_name else copy._replace(path=receipt.file_name), path)
             copy.stream.close()
-    integration = config.integration_of(one.organization)
+    integration = config.integration_of(receipt.organization)
     where = config.beside(integration.files) if integration and integration.files else "this folder"
     more = f" ({'; '.join(unread)})" if unread else ""
     raise Refused(
-        f"the uploaded file was not found: {one.file_name}, {one.document['file']['bytes']:,} bytes, "
-        f"sha256 {one.file_sha256}{more}",
+        f"the uploaded file was not found: {receipt.file_name}, {receipt.document['file']['bytes']:,} bytes, "
+        f"sha256 {receipt.file_sha256}{more}",
         f"Put it into {where}. A new export from OpenAI may differ.",
     )
 
 
-def _places(one: Receipt, config: Config) -> Iterator[str]:
+def _places(receipt: Receipt, config: Config) -> Iterator[str]:
     """Where the bytes may be: the integration's folder, the working folder by name, or a destination that is a folder."""
-    integration = config.integration_of(one.organization)
+    integration = config.integration_of(receipt.organization)
     if integration is not None and integration.files:
-        found = find_inputs([config.beside(integration.files).rstrip("/") + "/"])
-        named = [each.path for each in found if each.error != NO_EXPORT]
-        yield from sorted(named, key=lambda path: (shown(os.path.basename(path), None) != one.file_name, path))
-    plain = os.path.basename(one.file_name) == one.file_name != STANDARD_INPUT
-    if plain and os.path.lexists(one.file_name):
-        yield one.file_name
-    destination = destination_of(config, one.destination) if one.destination in config.file.destinations else None
+        inputs = find_inputs([config.beside(integration.files).rstrip("/") + "/"])
+        named = [file.path for file in inputs if file.error != NO_EXPORT]
+        yield from sorted(named, key=lambda path: (shown(os.path.basename(path), None) != receipt.file_name, path))
+    plain = os.path.basename(receipt.file_name) == receipt.file_name != STANDARD_INPUT
+    if plain and os.path.lexists(receipt.file_name):
+        yield receipt.file_name
+    destination = destination_of(config, receipt.destination) if receipt.destination in config.file.destinations else None
     if isinstance(destination, DirectoryDestination):
         yield from destination.holding(
-            Shipment(one.organization, one.month, None, one.file_name, one.document["file"]["bytes"], one.file_sha256)
-        )
+            Shipment(
+                receipt.organization, receipt.month, None, receipt.file_name, receipt.document["file"]["bytes"],
+                receipt.file_sha256,
+            )
+        )  # fmt: skip
 
 
 class Kept(Record):
@@ -124,19 +127,19 @@ class Kept(Record):
     report: Report
 
 
-def find_report(one: Receipt, folders: Iterable[str]) -> Kept | None:
+def find_report(receipt: Receipt, folders: Iterable[str]) -> Kept | None:
     """The JSON report of an upload, of that file alone, in one of these folders. Raises Refused if several fit that differ."""
-    found = {each.data: each for each in _reports(one, folders)}
-    if len(found) > 1:
-        paths = " and ".join(each.path for each in list(found.values())[:2])
+    reports = {kept.data: kept for kept in _reports(receipt, folders)}
+    if len(reports) > 1:
+        paths = " and ".join(kept.path for kept in list(reports.values())[:2])
         raise Refused(
             f"two reports fit that upload, and they differ: {paths}",
             "Keep only the one that the upload wrote. To test one that is signed: billproof verify REPORT FILE --key PUB",
         )
-    return next(iter(found.values()), None)
+    return next(iter(reports.values()), None)
 
 
-def _reports(one: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
+def _reports(receipt: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
     for folder in dict.fromkeys(os.path.realpath(folder or ".") for folder in folders):
         try:
             names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".json"))
@@ -145,30 +148,30 @@ def _reports(one: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
         for name in names:
             path = os.path.join(folder, name)
             data = _small(path)
-            report = None if data is None else _report(data, one)
+            report = None if data is None else _report(data, receipt)
             if data is not None and report is not None:
                 yield Kept(path, data, report)
 
 
-def _report(data: bytes, one: Receipt) -> Report | None:
+def _report(data: bytes, receipt: Receipt) -> Report | None:
     """The report of one file, if it fits a receipt and its bytes are exactly as billproof writes them."""
-    sha256 = one.document["result_sha256"]
+    sha256 = receipt.document["result_sha256"]
     try:
-        found = json.loads(data)
-        if not isinstance(found, dict) or found.get("schema") != SCHEMA or found.get("result_sha256") != sha256:
+        document = json.loads(data)
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA or document.get("result_sha256") != sha256:
             return None
-        written = render_json(found).encode("utf-8") == data and result_sha256(found) == sha256
-        fits = written and not list(misfits(found)) and len(found["files"]) == 1 and _was_run_for(found, one)
-        return cast("Report", found) if fits else None
+        written = render_json(document).encode("utf-8") == data and result_sha256(document) == sha256
+        fits = written and not list(misfits(document)) and len(document["files"]) == 1 and _was_run_for(document, receipt)
+        return cast("Report", document) if fits else None
     except (ValueError, RecursionError):
         return None
 
 
-def _was_run_for(report: Mapping[str, Any], one: Receipt) -> bool:
+def _was_run_for(report: Mapping[str, Any], receipt: Receipt) -> bool:
     """Whether `run`, which no digest covers, agrees with the receipt: time, CI job, machine, and an end before the file was sent.
     Without --as-of, a run is as of its start.
     """
-    run, then = report["run"], one.document
+    run, then = report["run"], receipt.document
     same = all(run[key] == then[key] for key in ("as_of", "ci", "host"))
     by_clock = report["settings"]["as_of"]["source"] == CLOCK
     return same and run["started"] <= run["finished"] <= then["started"] and (not by_clock or run["started"] == run["as_of"])

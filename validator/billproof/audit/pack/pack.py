@@ -52,33 +52,33 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
             "pack needs a billproof.yaml, which says where receipts and exports are", "`billproof init` creates one."
         )
     integration = _integration(whose, config)
-    wanted = list(dict.fromkeys(parse_month(one, settings.now, "pack").value or "" for one in months))
+    wanted = list(dict.fromkeys(parse_month(month, settings.now, "pack").value or "" for month in months))
     ledger = _ledger(config)
     prove(ledger)
     values = open_values(config)
     with ExitStack() as held:
-        found, refused = [], []
+        packed, refused = [], []
         for month in wanted:
             try:
-                found.append(gather(ledger, integration, month, settings, held))
+                packed.append(gather(ledger, integration, month, settings, held))
             except Refused as error:
                 refused.append((month, error))
         if refused:
             raise NotPacked(refused, len(wanted))
-        folders = ["."] if len(found) == 1 else [f"evidence-{integration.name}-{one.receipt.month}" for one in found]
-        sums = write_bundles(output, {folder: one.files for folder, one in zip(folders, found, strict=True)})
-    for folder, one, digest in zip(folders, found, sums, strict=True):
-        yield from _summary(os.path.normpath(os.path.join(output, folder)), one, digest)
+        folders = ["."] if len(packed) == 1 else [f"evidence-{integration.name}-{evidence.receipt.month}" for evidence in packed]
+        sums = write_bundles(output, {folder: evidence.files for folder, evidence in zip(folders, packed, strict=True)})
+    for folder, evidence, digest in zip(folders, packed, sums, strict=True):
+        yield from _summary(os.path.normpath(os.path.join(output, folder)), evidence, digest)
     if values:
         text = f"config/billproof.yaml is packed unchanged; make sure that none of these is a secret: {'; '.join(values)}"
         yield f"  config   {shown(text, None)}"
 
 
 def _integration(whose: str, config: Config) -> Integration:
-    for one in config.file.integrations:
-        if whose in (one.name, one.organization):
-            return one
-    known = ", ".join(f"{one.name} ({one.organization})" for one in config.file.integrations) or "none"
+    for integration in config.file.integrations:
+        if whose in (integration.name, integration.organization):
+            return integration
+    known = ", ".join(f"{integration.name} ({integration.organization})" for integration in config.file.integrations) or "none"
     raise UsageError(f"pack {whose}: no such organization or integration in {config.shown_path}", f"Configured: {known}.")
 
 
@@ -91,14 +91,14 @@ def _ledger(config: Config) -> Ledger:
     return open_ledger(root)
 
 
-def _summary(folder: str, one: Evidence, digest: str) -> Iterator[str]:
-    receipt = one.receipt
-    what = f"{one.manifest.integration}, {month_name(receipt.month)}: {len(one.files)} files and SHA256SUMS"
+def _summary(folder: str, evidence: Evidence, digest: str) -> Iterator[str]:
+    receipt = evidence.receipt
+    what = f"{evidence.manifest.integration}, {month_name(receipt.month)}: {len(evidence.files)} files and SHA256SUMS"
     yield f"PACKED  {shown(folder, None)}  {what}"
     yield (
         f"  upload   {cents(receipt.amount):,f} {shown(receipt.currency)}, accepted by {receipt.destination} on "
         f"{receipt.finished[:16].replace('T', ' ')}"
     )
-    yield f"  report   {one.manifest.provenance}"
-    yield f"  signed   {one.manifest.signature}"
+    yield f"  report   {evidence.manifest.provenance}"
+    yield f"  signed   {evidence.manifest.signature}"
     yield f"  digest   sha256 of SHA256SUMS: {digest}"

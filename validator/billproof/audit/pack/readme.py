@@ -21,16 +21,16 @@ _RECEIPTS = "a .begun file written before it and a .json receipt after it; recei
 _UNCHECKED = "In-toto statements in DSSE envelopes (Ed25519); the signature was not checked when this was packed."
 
 
-def render_readme(one: Manifest) -> bytes:
+def render_readme(manifest: Manifest) -> bytes:
     """The text, with lines that end with LF."""
-    parts = (_title(one), _listing(one), _proved(one), _attempts(one), _not_proved(one), _commands(one))
-    text = "\n".join(line.rstrip() for part in parts for line in (*part, ""))
+    parts = (_title, _listing, _proved, _attempts, _not_proved, _commands)
+    text = "\n".join(line.rstrip() for part in parts for line in (*part(manifest), ""))
     return text.encode("ascii", "backslashreplace")
 
 
-def _title(one: Manifest) -> Iterator[str]:
-    receipt = one.receipt
-    yield f"EVIDENCE: OpenAI charges of {month_name(receipt.month)}, {one.integration} ({shown(receipt.organization)})"
+def _title(manifest: Manifest) -> Iterator[str]:
+    receipt = manifest.receipt
+    yield f"EVIDENCE: OpenAI charges of {month_name(receipt.month)}, {manifest.integration} ({shown(receipt.organization)})"
     yield ""
     yield from _text(
         "This folder was made by billproof, a program that checks OpenAI cost exports before they are uploaded. "
@@ -43,14 +43,14 @@ def _title(one: Manifest) -> Iterator[str]:
         yield from _text(f"A CI job uploaded it at commit {receipt.document['ci']['commit']}.")
 
 
-def _listing(one: Manifest) -> Iterator[str]:
-    ruleset = one.report["ruleset"]
+def _listing(manifest: Manifest) -> Iterator[str]:
+    ruleset = manifest.report["ruleset"]
     yield "CONTENTS"
     rows = [
-        (one.export, "the export, byte for byte as uploaded. It may contain people's names and e-mail addresses."),
+        (manifest.export, "the export, byte for byte as uploaded. It may contain people's names and e-mail addresses."),
         ("receipt.json", "the record of this upload: what was sent, to which destination, and its response"),
         ("receipts/", f"every attempt for this month at this destination, {_RECEIPTS}"),
-        ("report.json", f"the report, with the outcome of every rule. It was {one.provenance}."),
+        ("report.json", f"the report, with the outcome of every rule. It was {manifest.provenance}."),
         ("report.html", "the same report as a page to read"),
         ("ruleset/", f"the rules and the table schema: {ruleset['name']} {ruleset['version']}, sha256 {ruleset['sha256']}"),
         (
@@ -59,28 +59,31 @@ def _listing(one: Manifest) -> Iterator[str]:
         ),
         (
             "SHA256SUMS",
-            f"the SHA-256 digests of the {len(one.files)} other files. A file that it does not list does not belong here.",
+            f"the SHA-256 digests of the {len(manifest.files)} other files. A file that it does not list does not belong here.",
         ),
     ]
-    if one.is_signed:
+    if manifest.is_signed:
         rows.insert(
             1,
-            (f"{one.export}.intoto.jsonl", f"the attestation: signed statements about the export and report.json. {_UNCHECKED}"),
+            (
+                f"{manifest.export}.intoto.jsonl",
+                f"the attestation: signed statements about the export and report.json. {_UNCHECKED}",
+            ),
         )
     for name, text in rows:
         yield f"  {name}"
         yield from _text(text, "      ")
 
 
-def _proved(one: Manifest) -> Iterator[str]:
+def _proved(manifest: Manifest) -> Iterator[str]:
     yield "WHAT WAS PROVED WHEN THIS WAS PACKED"
-    receipt = one.receipt
+    receipt = manifest.receipt
     for text in (
         f"The export has the size and the SHA-256 digest that its receipt names: {receipt.file_sha256}.",
         f"It was checked again as of {receipt.as_of}, with the rule set, the configuration and the earlier uploads of that time. "
         "It passes the upload policy, with the same total, days, projects and waivers as in the receipt.",
-        f"The ledger, where all receipts are kept, had {one.ledger} receipt{'s' * (one.ledger != 1)}. None was modified, and "
-        "none that another one names is missing.",
+        f"The ledger, where all receipts are kept, had {manifest.ledger} receipt{'s' * (manifest.ledger != 1)}. None was "
+        "modified, and none that another one names is missing.",
     ):
         yield from _item(text)
     for waiver in receipt.document["waivers"]:
@@ -89,31 +92,31 @@ def _proved(one: Manifest) -> Iterator[str]:
         yield from _item(f"{text}: {waiver['reason']}")
 
 
-def _attempts(one: Manifest) -> Iterator[str]:
+def _attempts(manifest: Manifest) -> Iterator[str]:
     yield "EVERY ATTEMPT FOR THIS MONTH AT THIS DESTINATION"
-    for each in one.receipts:
-        mark = "   <- this upload" if each is one.receipt or each.sha256 == one.receipt.sha256 else ""
-        text = f"{each.n:04}  {_instant(each.finished)}  {_ANSWERS[each.status]:<16}  {cents(each.amount):>14,f}"
-        yield f"  {text} {shown(each.currency)}  sha256 {each.file_sha256[:12]}{mark}"
+    for attempt in manifest.receipts:
+        mark = "   <- this upload" if attempt is manifest.receipt or attempt.sha256 == manifest.receipt.sha256 else ""
+        text = f"{attempt.n:04}  {_instant(attempt.finished)}  {_ANSWERS[attempt.status]:<16}  {cents(attempt.amount):>14,f}"
+        yield f"  {text} {shown(attempt.currency)}  sha256 {attempt.file_sha256[:12]}{mark}"
 
 
-def _not_proved(one: Manifest) -> Iterator[str]:
+def _not_proved(manifest: Manifest) -> Iterator[str]:
     yield "WHAT THIS DOES NOT PROVE"
     for text in (
-        *one.report["does_not_prove"],
+        *manifest.report["does_not_prove"],
         "When it happened: all times are from the sender's clock, except answer.time in the receipt, which is the destination's.",
         "That this folder is unmodified, if someone changed files and SHA256SUMS together: ask the sender for the SHA-256 digest "
         "of SHA256SUMS through a separate channel.",
         "That no receipt is missing at the end of the ledger: compare with the destination's own records.",
-        f"Whose signatures these are: none was checked when this was packed. Check them in this folder: {one.verify}"
-        if one.is_signed
+        f"Whose signatures these are: none was checked when this was packed. Check them in this folder: {manifest.verify}"
+        if manifest.is_signed
         else "Who made the report: it is not signed.",
-        *(() if one.origin != "again" else (_OTHER_REPORT.format(one.receipt.document["result_sha256"]),)),
+        *(() if manifest.origin != "again" else (_OTHER_REPORT.format(manifest.receipt.document["result_sha256"]),)),
     ):
         yield from _item(text)
 
 
-def _commands(one: Manifest) -> Iterator[str]:
+def _commands(manifest: Manifest) -> Iterator[str]:
     rules = "t=$(mktemp); find ruleset -type f | while IFS= read -r f; do d=${f%/*}"
     yield "CHECK IT YOURSELF, in this folder"
     yield "Linux:"
@@ -133,19 +136,19 @@ def _commands(one: Manifest) -> Iterator[str]:
     yield f"  {rules}"
     yield '    printf \'%s/%s %s\\n\' "${d##*/}" "${f##*/}" "$(sha256sum < "$f" | cut -c1-64)"'
     yield '  done | LC_ALL=C sort -u > $t; printf %s "$(cat $t)" | sha256sum'
-    if one.signatures:
+    if manifest.signatures:
         yield ""
-        yield from _signature(one)
+        yield from _signature(manifest)
     yield ""
     yield "With billproof, installed from its repository. It runs every rule again:"
-    yield f"  {one.verify}"
+    yield f"  {manifest.verify}"
 
 
-def _signature(one: Manifest) -> Iterator[str]:
+def _signature(manifest: Manifest) -> Iterator[str]:
     yield "The signatures, with OpenSSL 3 (on Windows, in Git Bash). Get public-key.pem from the signer, not from the sender of"
     yield "this folder: no signature was checked when this was packed. Each line of a .intoto.jsonl file is one signed"
     yield "statement; these commands check the first line of one file:"
-    yield f"  f={'$(ls *.intoto.jsonl)' if one.is_signed else one.signatures[0]}"
+    yield f"  f={'$(ls *.intoto.jsonl)' if manifest.is_signed else manifest.signatures[0]}"
     yield '  t=$(mktemp -d); sed -n 1p "$f" > $t/line'
     yield '  sed \'s/.*"payload": "\\([^"]*\\)".*/\\1/\' $t/line | openssl base64 -d -A > $t/statement'
     yield '  sed \'s/.*"sig": "\\([^"]*\\)".*/\\1/\' $t/line | openssl base64 -d -A > $t/signature'

@@ -40,46 +40,46 @@ class Replay(Record):
     ruleset: RuleSet
 
 
-def replay(copy: Copy, one: Receipt, settings: Settings) -> Replay:
+def replay(copy: Copy, receipt: Receipt, settings: Settings) -> Replay:
     """The report of an upload, regenerated from its bytes. Raises Refused if it is not a pass, or not what the receipt says.
 
     Its `run` section comes from the receipt, so that packing the same upload always gives the same bytes.
     """
-    settings = _as_then(one, settings)
-    ruleset = _ruleset_then(one, settings)
+    settings = _as_then(receipt, settings)
+    ruleset = _ruleset_then(receipt, settings)
     report: Report
-    for run in _guesses(copy, one, settings, ruleset):
+    for run in _guesses(copy, receipt, settings, ruleset):
         report = build_report(run, run.settings.now, settings.now, {})
-        same = report["result_sha256"] == one.document["result_sha256"]
+        same = report["result_sha256"] == receipt.document["result_sha256"]
         if same:
             break
-    report["run"] |= {"ci": one.document["ci"], "host": one.document["host"]}
-    _hold_to(one, run, report, copy)
+    report["run"] |= {"ci": receipt.document["ci"], "host": receipt.document["host"]}
+    _hold_to(receipt, run, report, copy)
     return Replay(report, same, ruleset)
 
 
-def _as_then(one: Receipt, settings: Settings) -> Settings:
+def _as_then(receipt: Receipt, settings: Settings) -> Settings:
     """The settings of an upload without options at that time. Raises Refused if the configuration has changed."""
     assert settings.config is not None
     config, named = settings.config, settings.config.shown_path
-    then, to_date = one.document["config"], bool(one.document["month_to_date"])
+    then, to_date = receipt.document["config"], bool(receipt.document["month_to_date"])
     if config.sha256 != then["sha256"]:
-        raise _other_config(config, one)
+        raise _other_config(config, receipt)
     config = config._replace(shown_path=then["path"])
-    integration = config.integration_of(one.organization)
+    integration = config.integration_of(receipt.organization)
     ruleset = settings.ruleset
     return settings._replace(
-        policy=policy_of("upload", "upload", "error"), config=config, before=one.sha256, month_to_date=to_date,
-        as_of=parse_as_of(one.as_of), as_of_source=CLOCK, now=parse_as_of(one.document["started"]),
+        policy=policy_of("upload", "upload", "error"), config=config, before=receipt.sha256, month_to_date=to_date,
+        as_of=parse_as_of(receipt.as_of), as_of_source=CLOCK, now=parse_as_of(receipt.document["started"]),
         ruleset=ruleset._replace(source=then["path"]) if ruleset.source == named else ruleset,
         sources={**settings.sources, "month_to_date": "--month-to-date" if to_date else "default"},
-        to=None if integration is not None and integration.to == one.destination else one.destination,
+        to=None if integration is not None and integration.to == receipt.destination else receipt.destination,
     )  # fmt: skip
 
 
-def _other_config(config: Config, one: Receipt) -> Refused:
-    then = one.document["config"]
-    commit, name = one.document["ci"].get("commit"), then["path"].rpartition("/")[2]
+def _other_config(config: Config, receipt: Receipt) -> Refused:
+    then = receipt.document["config"]
+    commit, name = receipt.document["ci"].get("commit"), then["path"].rpartition("/")[2]
     return Refused(
         f"{config.shown_path} is not the configuration of that upload (sha256 {then['sha256'][:12]}… at the upload, "
         f"{config.sha256[:12]}… now)",
@@ -88,11 +88,11 @@ def _other_config(config: Config, one: Receipt) -> Refused:
     )
 
 
-def _ruleset_then(one: Receipt, settings: Settings) -> RuleSet:
+def _ruleset_then(receipt: Receipt, settings: Settings) -> RuleSet:
     """The rule set of the upload. Raises Refused if it has changed."""
-    ruleset, then = prepare(settings), one.document["ruleset"]
+    ruleset, then = prepare(settings), receipt.document["ruleset"]
     if ruleset.sha256 != then["sha256"]:
-        version = one.document["tool"]["version"]
+        version = receipt.document["tool"]["version"]
         raise Refused(
             f"the rule set is not the one of that upload ({then['name']} {then['version']}, sha256 {then['sha256'][:12]}… "
             f"at the upload; {ruleset.name} {ruleset.version}, {ruleset.sha256[:12]}… now)",
@@ -102,12 +102,12 @@ def _ruleset_then(one: Receipt, settings: Settings) -> RuleSet:
     return ruleset
 
 
-def _guesses(copy: Copy, one: Receipt, settings: Settings, ruleset: RuleSet) -> Iterator[Run]:
+def _guesses(copy: Copy, receipt: Receipt, settings: Settings, ruleset: RuleSet) -> Iterator[Run]:
     """The upload with the options that it may have been given. A receipt names none, and only `--month` and `--as-of` are
     common: neither, one, both. A report shows both as settings, so one of the four has the digest of the report at the
     upload, if no other option was given. The last, with both, is taken if none has.
     """
-    for month in (None, Sourced(one.month, "--month")):
+    for month in (None, Sourced(receipt.month, "--month")):
         # Without --as-of a run is as of its start. With it, it is unknown when the run started: shortly before it was sent.
         for source, start in ((CLOCK, settings.as_of), ("--as-of", settings.now)):
             guess = settings._replace(month=month, as_of_source=source, now=start)
@@ -115,21 +115,21 @@ def _guesses(copy: Copy, one: Receipt, settings: Settings, ruleset: RuleSet) -> 
             yield judged(guess, ruleset, [file])
 
 
-def _hold_to(one: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) -> None:
+def _hold_to(receipt: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) -> None:
     """Raises Refused if the file no longer passes, or not with what its receipt says."""
     if run.verdict.word != "pass":
         texts = "; ".join(reason.text for reason in run.verdict.reasons[:3])
         raise Refused(
-            f"checked again as of {one.as_of}, the file does not pass: {texts}", "Is the ledger intact? billproof ledger verify"
+            f"checked again as of {receipt.as_of}, the file does not pass: {texts}",
+            "Is the ledger intact? billproof ledger verify",
         )
     (file,) = run.files
     config = run.settings.config
-    integration = config.integration_of(one.organization) if config else None
-    shipment = Shipment(
-        one.organization, one.month, integration.integration if integration else None, one.file_name, copy.size, copy.sha256
-    )
-    found = receipts.describe(file, report, shipment, Request({}, ""))
-    unlike = [key for key in _FOLLOWS if found[key] != one.document.get(key)]
-    unlike += [key for key in ("organization", "month") if getattr(file, key).value != getattr(one, key)]
+    integration = config.integration_of(receipt.organization) if config else None
+    id_ = integration.integration if integration else None
+    shipment = Shipment(receipt.organization, receipt.month, id_, receipt.file_name, copy.size, copy.sha256)
+    described = receipts.describe(file, report, shipment, Request({}, ""))
+    unlike = [key for key in _FOLLOWS if described[key] != receipt.document.get(key)]
+    unlike += [key for key in ("organization", "month") if getattr(file, key).value != getattr(receipt, key)]
     if unlike:
         raise Refused(f"checked again, the file does not give what its receipt says: {', '.join(unlike)}")

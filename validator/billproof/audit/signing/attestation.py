@@ -78,27 +78,27 @@ def _tests(report: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, list
     not apply, were not run because a setting was missing, or were skipped because another rule failed.
     """
     decisive = set(_decisive(report, file))
-    found: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
-    for one in file["outcomes"]:
-        state, name = one["state"], f"{one['rule']} {one['name']}"
-        is_error = state == "failed" and one["level"] == "error"
-        if is_error or (one["rule"], state) in decisive:
-            found["failedTests"].append(name)
+    tests: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
+    for outcome in file["outcomes"]:
+        state, name = outcome["state"], f"{outcome['rule']} {outcome['name']}"
+        is_error = state == "failed" and outcome["level"] == "error"
+        if is_error or (outcome["rule"], state) in decisive:
+            tests["failedTests"].append(name)
         elif state in ("failed", "waived"):
-            found["warnedTests"].append(name)
+            tests["warnedTests"].append(name)
         elif state == "passed":
-            found["passedTests"].append(name)
-    return found
+            tests["passedTests"].append(name)
+    return tests
 
 
 def _decisive(report: Mapping[str, Any], file: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Rules that decided on a file, each with the state in which it did. What another file is called must not matter: two
     names may be shown as one.
     """
-    for one in report["reasons"] if file["verdict"] != "pass" else ():
-        is_of_this = one["file"] == file["path"] and (one["code"] == "failed") == (file["verdict"] == "fail")
-        if is_of_this and one["rule"] is not None:
-            yield one["rule"], _STATES.get(one["code"], one["code"])
+    for reason in report["reasons"] if file["verdict"] != "pass" else ():
+        is_of_this = reason["file"] == file["path"] and (reason["code"] == "failed") == (file["verdict"] == "fail")
+        if is_of_this and reason["rule"] is not None:
+            yield reason["rule"], _STATES.get(reason["code"], reason["code"])
 
 
 def _statement(subjects: list[dict[str, Any]], kind: str, predicate: Mapping[str, Any]) -> Statement:
@@ -122,7 +122,7 @@ def _resource(name: str, sha256: str) -> dict[str, Any]:
 
 def bundle(signer: Signer, statements: Sequence[Statement]) -> bytes:
     """The statements, each signed, one envelope per line."""
-    return b"".join(sealed(signer, canonical(one)) for one in statements)
+    return b"".join(sealed(signer, canonical(statement)) for statement in statements)
 
 
 def receipt_bundle(signer: Signer, receipt: Receipt, name: str) -> bytes:
@@ -205,36 +205,36 @@ def _unverified(line: bytes) -> bytes:
 
 def _deviations(data: bytes, open_: Callable[[bytes], bytes], expected: Sequence[Statement]) -> list[str]:
     try:
-        found = [_read(open_(line)) for line in lines_of(data)]
+        statements = [_read(open_(line)) for line in lines_of(data)]
     except EnvelopeFault as error:
         return [error.message]
     faults = []
-    for one in expected:
-        kind = one["predicateType"]
-        same = [each for each in found if each["predicateType"] == kind]
+    for statement in expected:
+        kind = statement["predicateType"]
+        same = [other for other in statements if other["predicateType"] == kind]
         if not same:
             faults.append(f"it has no {_NAMES[kind]}")
         else:
-            faults += (f"its {_NAMES[kind]} differs: {text}" for text in _departures(same[0], one))
-    if len(found) > len(expected):
+            faults += (f"its {_NAMES[kind]} differs: {text}" for text in _departures(same[0], statement))
+    if len(statements) > len(expected):
         faults.append("it contains more than its statements")
     return faults
 
 
 def _read(body: bytes) -> Statement:
     """A statement, if its bytes are the only ones that say it: those of RFC 8785."""
-    found = parsed(body)
+    statement = parsed(body)
     try:
-        is_canonical = canonical(found) == body
+        is_canonical = canonical(statement) == body
     except (ValueError, RecursionError):
         is_canonical = False
     if not is_canonical:
         raise EnvelopeFault("what is signed is not in billproof's canonical form")
-    if not isinstance(found, dict) or found.keys() != {"_type", "subject", "predicateType", "predicate"}:
+    if not isinstance(statement, dict) or statement.keys() != {"_type", "subject", "predicateType", "predicate"}:
         raise EnvelopeFault("what is signed is not an in-toto statement")
-    if found["_type"] != STATEMENT:
+    if statement["_type"] != STATEMENT:
         raise EnvelopeFault("what is signed is an in-toto statement of another type")
-    return found
+    return statement
 
 
 def _departures(found: Statement, expected: Statement) -> Iterator[str]:
@@ -255,6 +255,8 @@ def _said(predicate: Mapping[str, Any], key: str) -> bytes | None:
 
 def _digests(subjects: Any) -> list[Any] | None:
     """The digests of a statement's subjects, sorted; None if the subjects are not in the only form that billproof writes."""
-    if not isinstance(subjects, list) or not all(isinstance(one, dict) and one.keys() == {"name", "digest"} for one in subjects):
+    if not isinstance(subjects, list) or not all(
+        isinstance(subject, dict) and subject.keys() == {"name", "digest"} for subject in subjects
+    ):
         return None
-    return sorted(canonical(one["digest"]) for one in subjects)
+    return sorted(canonical(subject["digest"]) for subject in subjects)

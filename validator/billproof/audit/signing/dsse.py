@@ -108,21 +108,21 @@ def parsed(data: bytes) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    tree = dict(pairs)
+    if len(tree) != len(pairs):
         raise ValueError("a key twice")
-    return found
+    return tree
 
 
 def _decoded(text: Any) -> bytes:
     """Bytes from base64 in its one plain form: padded, no other letters, nothing in between."""
     try:
-        found = base64.b64decode(text.encode("ascii"))
+        data = base64.b64decode(text.encode("ascii"))
     except (ValueError, AttributeError):
         raise EnvelopeFault("it is not in plain base64") from None
-    if base64.b64encode(found).decode("ascii") != text:
+    if base64.b64encode(data).decode("ascii") != text:
         raise EnvelopeFault("it is not in plain base64")
-    return found
+    return data
 
 
 def read_signer(path: str) -> Signer:
@@ -176,17 +176,17 @@ def _public_key(key: Any, serialization: Any) -> PublicKey:
 
 def _pem(path: str, flag: str, what: str, how: str) -> bytes:
     """The bytes of a key file. A name that does not exist is not shown: it may be the key itself, pasted by mistake."""
-    found = "there is no such file"
+    problem = "there is no such file"
     if os.path.exists(path):
         try:
             data = small_file(path, MAX_KEY_BYTES).lstrip()
         except Unreadable as error:
-            found = shown(error.message, None)
+            problem = shown(error.message, None)
         else:
             if data.count(b"-----BEGIN ") <= 1:
                 return data
-            found = f"{shown(path, None)}: contains more than one key"
-    raise UsageError(f"{flag}: {found}", f"It needs the path of {what}, made with: {how}")
+            problem = f"{shown(path, None)}: contains more than one key"
+    raise UsageError(f"{flag}: {problem}", f"It needs the path of {what}, made with: {how}")
 
 
 def _cryptography(flag: str) -> tuple[Any, Any]:

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 _ATTESTED = "attested"
 
 
-def attested(one: ReportFile, path: str, report: LoadedReport, key: PublicKey) -> Step:
+def attested(file: ReportFile, path: str, report: LoadedReport, key: PublicKey) -> Step:
     """Whether the attestation of a file is signed by the key and says what follows from the report."""
     beside = attestation_path(path)
     try:
         data = small_file(beside, MAX_BYTES)
     except Unreadable as error:
         return Step(_ATTESTED, "unproved", shown(error.message, None))
-    expected = file_statements(report.document, one, report.path, report.file_sha256)
-    found = deviations(data, key, expected)
-    if found:
-        return Step(_ATTESTED, "differs", f"{shown(beside)} is not this key's attestation of this report and file", tuple(found))
+    expected = file_statements(report.document, file, report.path, report.file_sha256)
+    faults = deviations(data, key, expected)
+    if faults:
+        return Step(_ATTESTED, "differs", f"{shown(beside)} is not this key's attestation of this report and file", tuple(faults))
     return Step(_ATTESTED, "same", f"{shown(beside)} attests {expected[0]['predicate']['result']} for this file and this report")
 
 
@@ -41,8 +41,8 @@ def not_looked_at(path: str) -> Step | None:
 
 def signed_by(key: PublicKey, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], Signature]:
     """The steps, and whether all attestations are valid. If there was none to check, the result is unproved."""
-    looked_at = [one for one in steps if one.label == _ATTESTED]
-    if not looked_at:
+    checked = [step for step in steps if step.label == _ATTESTED]
+    if not checked:
         steps = (*steps, Step(_ATTESTED, "unproved", "no attestation was checked"))
-    holds = bool(looked_at) and all(one.state == "same" for one in looked_at)
+    holds = bool(checked) and all(step.state == "same" for step in checked)
     return steps, Signature(holds, f"{'by' if holds else 'not shown to be by'} the key {key.keyid}")

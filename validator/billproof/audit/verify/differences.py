@@ -19,15 +19,15 @@ class Difference(Record):
     text: str
 
 
-def differences(told: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Difference]:
-    """Every value of a report's part `told` that is not the one of `found`, or that only one of them has."""
-    rules = [*told.get("outcomes", ()), *found.get("outcomes", ())]
-    names = {one["rule"]: f"{one['rule']} {shown(one['name'])}" for one in reversed(rules)}
-    for place, here, there in _walk(told, found, ()):
+def differences(reported: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    """Every value that differs between a part of a report, `reported`, and the same part `now`."""
+    rules = [*reported.get("outcomes", ()), *now.get("outcomes", ())]
+    names = {outcome["rule"]: f"{outcome['rule']} {shown(outcome['name'])}" for outcome in reversed(rules)}
+    for place, here, there in _walk(reported, now, ()):
         rule, where = None, place
         if place[0] == "outcomes" and len(place) > 1:
             rule, where = str(place[1]), (names[str(place[1])], *place[2:])
-        words = ", ".join(str(one + 1) if isinstance(one, int) else shown(one) for one in where)
+        words = ", ".join(str(part + 1) if isinstance(part, int) else shown(part) for part in where)
         yield Difference(rule, f"{words}: the report says {_value(here)}; now it is {_value(there)}")
 
 
@@ -48,12 +48,12 @@ def _walk_lists(
     here: Sequence[Any], there: Sequence[Any], place: tuple[str | int, ...]
 ) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
     if place == ("outcomes",):
-        if [one["rule"] for one in here] != sorted({one["rule"] for one in here}):
+        if [outcome["rule"] for outcome in here] != sorted({outcome["rule"] for outcome in here}):
             yield place, "outcomes in another order, or twice", "one outcome per rule, in order"
-        yield from _walk({one["rule"]: one for one in here}, {one["rule"]: one for one in there}, place)
+        yield from _walk({outcome["rule"]: outcome for outcome in here}, {outcome["rule"]: outcome for outcome in there}, place)
         return
     for number in range(max(len(here), len(there))):
-        mine, other = (one[number] if number < len(one) else _NOTHING for one in (here, there))
+        mine, other = (side[number] if number < len(side) else _NOTHING for side in (here, there))
         yield from _walk(mine, other, (*place, number))
 
 

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportFile
 
 
-def opened(one: ReportFile, named: Copy | None, report: LoadedReport) -> Iterator[Step | Copy]:
+def opened(file: ReportFile, named: Copy | None, report: LoadedReport) -> Iterator[Step | Copy]:
     """Whether the file is the one that the report covers; if so, also the file, while it is open."""
-    if one["sha256"] is None:
-        yield Step("file", "unproved", f"{shown(one['path'])} could not be read in that run, so there is nothing to compare")
+    if file["sha256"] is None:
+        yield Step("file", "unproved", f"{shown(file['path'])} could not be read in that run, so there is nothing to compare")
         return
     with ExitStack() as held:
         try:
-            found = named or _look_for(one, report.path)
+            found = named or _look_for(file, report.path)
             copy = held.enter_context(private_copy(found)) if isinstance(found, str) else found
         except Unreadable as error:
             copy = Step("file", "unproved", shown(error.message, None))
         if isinstance(copy, Step):
             yield copy
-        elif (copy.sha256, copy.size) != (one["sha256"], one["bytes"]):
-            more = (f"{one['bytes']:,} bytes, sha256 {one['sha256']}",)
+        elif (copy.sha256, copy.size) != (file["sha256"], file["bytes"]):
+            more = (f"{file['bytes']:,} bytes, sha256 {file['sha256']}",)
             text = f"{shown(copy.path)} has {copy.size:,} bytes, sha256 {copy.sha256}; the report says"
             yield Step("file", "differs", text, more)
         else:
@@ -39,20 +39,20 @@ def opened(one: ReportFile, named: Copy | None, report: LoadedReport) -> Iterato
             yield copy
 
 
-def _look_for(one: ReportFile, report: str) -> str | Step:
+def _look_for(file: ReportFile, report: str) -> str | Step:
     """The path of a file of the report `report`, if the user named none: next to the report, else the report's path for it, in
     the working folder. The first that exists is taken, whatever it contains. A path outside these two folders is never opened.
     """
     beside = os.path.dirname(report)
     roots = [os.path.realpath(root) for root in (os.curdir, beside or os.curdir)]
-    for path in (os.path.join(beside, one["path"]), os.path.join(beside, one["name"]), one["path"]):
+    for path in (os.path.join(beside, file["path"]), os.path.join(beside, file["name"]), file["path"]):
         if not any(_is_in(os.path.realpath(path), root) for root in roots) or not os.path.isfile(path):
             continue
         size = os.path.getsize(path)
-        if size == one["bytes"]:
+        if size == file["bytes"]:
             return path
-        return Step("file", "differs", f"{shown(path)} has {size:,} bytes; the report says {one['bytes']:,}")
-    text = f"{shown(one['path'])} was not found. Say where it is:"
+        return Step("file", "differs", f"{shown(path)} has {size:,} bytes; the report says {file['bytes']:,}")
+    text = f"{shown(file['path'])} was not found. Say where it is:"
     return Step("file", "unproved", text, (f"billproof verify {shown(report, None)} FILE",))
 
 
@@ -62,13 +62,15 @@ def _is_in(path: str, root: str) -> bool:
 
 def of_these_bytes(named: Copy, files: Sequence[ReportFile]) -> list[ReportFile]:
     """The files of the report with the same bytes as the named file; of several, those with its path, or its name."""
-    same = [one for one in files if one["sha256"] == named.sha256]
+    same = [file for file in files if file["sha256"] == named.sha256]
     path = os.path.normpath(named.path).replace(os.sep, "/")
-    of_path = [one for one in same if os.path.normpath(one["path"]).replace(os.sep, "/") == shown(path, None)]
-    return of_path or [one for one in same if one["name"] == shown(os.path.basename(path), None)] or same
+    of_path = [file for file in same if os.path.normpath(file["path"]).replace(os.sep, "/") == shown(path, None)]
+    return of_path or [file for file in same if file["name"] == shown(os.path.basename(path), None)] or same
 
 
 def foreign(named: Copy, files: Sequence[ReportFile]) -> Step:
     text = f"{shown(named.path)} is not a file of this report: it has {named.size:,} bytes, sha256 {named.sha256};"
-    known = [f"{shown(one['path'])}: {one['bytes']:,} bytes, sha256 {one['sha256'] or '(could not be read)'}" for one in files]
+    known = [
+        f"{shown(file['path'])}: {file['bytes']:,} bytes, sha256 {file['sha256'] or '(could not be read)'}" for file in files
+    ]
     return Step("file", "differs", f"{text} the report says", tuple(known))

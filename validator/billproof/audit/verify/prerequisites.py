@@ -48,6 +48,6 @@ def other_rules(document: Report, named: str | None) -> Step:
 
 
 def other_config(path: str, document: Report) -> Step:
-    told = document["settings"]["config"]
-    used = f"{shown(told['path'])}, sha256 {told['sha256']}" if told else "none"
-    return Step("config", "unproved", f"{shown(path)} is not the configuration that was used, which was", (used,))
+    used = document["settings"]["config"]
+    name = f"{shown(used['path'])}, sha256 {used['sha256']}" if used else "none"
+    return Step("config", "unproved", f"{shown(path)} is not the configuration that was used, which was", (name,))

@@ -73,10 +73,10 @@ def misfits(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
         raise ValueError("a key appears twice in one object")
-    return found
+    return tree
 
 
 def _refuse(text: str) -> None:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def check_again(
-    one: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, config: Config | None, others: Sequence[FileResult]
+    file: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, config: Config | None, others: Sequence[FileResult]
 ) -> Step:
     """Runs every rule again on the bytes of one file, with the settings of the report, and compares the result with the report.
     `config` is the configuration of the run, if it is at hand; `others` are the other files of the report, for the verdict.
     """
     try:
-        given, earlier = settings_for(settings, one, config), history_of(one, ruleset)
+        given, earlier = settings_for(settings, file, config), history_of(file, ruleset)
     except (ValueError, ArithmeticError):
         return Step(
             "re-run", "differs", "no configuration or ledger can have given what the report says of waivers and earlier uploads"
@@ -39,54 +39,50 @@ def check_again(
     try:
         if given.config is not None:
             check_waivers(given.config, ruleset, max(given.as_of, given.now).date())
-        result = _checked(one, copy, given, ruleset, earlier)
-        result = _on_its_word(result, one, given, config)
+        result = _checked(file, copy, given, ruleset, earlier)
+        result = _on_its_word(result, file, given, config)
     except ConfigurationError as error:
-        return Step(
-            "re-run", "differs", "billproof would not have accepted its waivers", tuple(shown(str(each)) for each in error.errors)
-        )
+        problems = tuple(shown(str(problem)) for problem in error.errors)
+        return Step("re-run", "differs", "billproof would not have accepted its waivers", problems)
     except UsageError as error:
         return Step("re-run", "unproved", shown(error.message, None), (shown(error.help, None),) if error.help else ())
-    if result.second_opinion and one.get("second_opinion") and result.second_opinion.tool != one["second_opinion"]["tool"]:
-        text = (
-            f"the second opinion is by {shown(one['second_opinion']['tool'])}, and installed here is {result.second_opinion.tool}"
-        )
+    here, reported = result.second_opinion, file.get("second_opinion")
+    if here and reported and here.tool != reported["tool"]:
+        text = f"the second opinion is by {shown(reported['tool'])}, and installed here is {here.tool}"
         return Step("re-run", "unproved", text)
-    rivals = [each for each in others if (each.integration, each.month.value) == (result.integration, result.month.value)]
-    found = list(differences(one, file_entry(result, judged(given, ruleset, [result, *rivals]).verdict.files[0])))
-    return _compared(one, found, settings)
+    rivals = [other for other in others if (other.integration, other.month.value) == (result.integration, result.month.value)]
+    differing = list(differences(file, file_entry(result, judged(given, ruleset, [result, *rivals]).verdict.files[0])))
+    return _compared(file, differing, settings)
 
 
-def _checked(one: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History) -> FileResult:
+def _checked(file: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History) -> FileResult:
     copy.stream.seek(0)
-    source = Source(copy.stream, one["path"], copy.size)
-    found = check_file(source, settings, ruleset, (lambda *_: earlier) if settings.config else earlier_uploads)
+    source = Source(copy.stream, file["path"], copy.size)
+    result = check_file(source, settings, ruleset, (lambda *_: earlier) if settings.config else earlier_uploads)
     if settings.second_opinion:
         if copy.path == STANDARD_INPUT:
             raise UsageError("the report has a second opinion, which needs a file: standard input can be read only once")
         from billproof.engine.second_opinion import second_opinion
 
-        found = found._replace(second_opinion=second_opinion(found._replace(path=copy.path), ruleset))
-    return found
+        result = result._replace(second_opinion=second_opinion(result._replace(path=copy.path), ruleset))
+    return result
 
 
-def _on_its_word(found: FileResult, one: ReportFile, settings: Settings, config: Config | None) -> FileResult:
+def _on_its_word(result: FileResult, file: ReportFile, settings: Settings, config: Config | None) -> FileResult:
     """The file with what blocks an upload, as the report says, where the configuration is not at hand or the ledger says it."""
-    hindrance = hindrance_of(one)
+    hindrance = hindrance_of(file)
     if settings.config is None or (config is not None and (hindrance is None or hindrance.code != "replaced")):
-        return found
-    return found._replace(hindrance=hindrance)
+        return result
+    return result._replace(hindrance=hindrance)
 
 
-def _compared(one: ReportFile, found: Sequence[Difference], settings: Settings) -> Step:
-    count = len(one["outcomes"])
-    differing = len({each.rule for each in found if each.rule is not None})
+def _compared(file: ReportFile, differing: Sequence[Difference], settings: Settings) -> Step:
+    count = len(file["outcomes"])
+    rules = len({difference.rule for difference in differing if difference.rule is not None})
     as_of = f"(as of {rfc3339(settings.as_of)})"
-    if found:
-        first = sorted(found, key=lambda each: each.rule is None)
-        text = (
-            f"{count - differing} of {count} rules give the same result with the report's settings {as_of}; these values differ"
-        )
-        return Step("re-run", "differs", text, tuple(each.text for each in first))
-    text = f"{one['verdict'].upper()}: {count} of {count} rules give the same result with the report's settings {as_of}"
+    if differing:
+        first = sorted(differing, key=lambda difference: difference.rule is None)
+        text = f"{count - rules} of {count} rules give the same result with the report's settings {as_of}; these values differ"
+        return Step("re-run", "differs", text, tuple(difference.text for difference in first))
+    text = f"{file['verdict'].upper()}: {count} of {count} rules give the same result with the report's settings {as_of}"
     return Step("re-run", "same", text)

@@ -51,7 +51,7 @@ def settings_of(report: Report) -> Settings:
     if policy["command"] == "upload" and policy["policy"] != "upload":
         raise UsageError("an upload judges as an upload")
     total, month = given["expect_total"]["value"], given["month"]["value"]
-    found = Settings(
+    settings = Settings(
         policy=Policy(policy["command"], policy["policy"], policy["fail_on"]),
         ruleset=Sourced(**given["ruleset"]),
         organization=None if given["organization"]["value"] is None else Sourced(**given["organization"]),
@@ -71,8 +71,8 @@ def settings_of(report: Report) -> Settings:
         },
         to=given["to"]["value"],
     )  # fmt: skip
-    refuse_later_than_the_clock(found)
-    return found
+    refuse_later_than_the_clock(settings)
+    return settings
 
 
 def settings_for(settings: Settings, file: ReportFile, config: Config | None) -> Settings:
@@ -95,15 +95,15 @@ def config_at(path: str, report: Report) -> Config | None:
     """The configuration at `path`, if it is the one that the report names: under the path that the report has, and without its
     folders and its ledger, which may be elsewhere now. Raises ConfigurationError if it is not valid.
     """
-    config, told = read_config(path), report["settings"]["config"]
-    if told is None or config.sha256 != told["sha256"]:
+    config, used = read_config(path), report["settings"]["config"]
+    if used is None or config.sha256 != used["sha256"]:
         return None
-    here = tuple(one._replace(files=None) for one in config.file.integrations)
-    return _config(told, config.file._replace(integrations=here, ledger=None))
+    here = tuple(integration._replace(files=None) for integration in config.file.integrations)
+    return _config(used, config.file._replace(integrations=here, ledger=None))
 
 
-def _config(told: ReportConfig, file: ConfigFile) -> Config:
-    return Config(Path(told["path"]), told["path"], told["sha256"], file)
+def _config(used: ReportConfig, file: ConfigFile) -> Config:
+    return Config(Path(used["path"]), used["path"], used["sha256"], file)
 
 
 def _reported_config(used: Config, file: ReportFile, today: date) -> Config:
@@ -135,13 +135,13 @@ def _has_waiver(outcome: ReportOutcome) -> bool:
 def _waiver(outcome: ReportOutcome, file: ReportFile, used: Config, today: date) -> Waiver:
     """A waiver for this file alone. Whether it applies is evaluated again."""
     waiver = outcome.get("waiver", {})
-    found = Waiver(
+    restored = Waiver(
         rule=outcome["rule"], organization=file["organization"]["value"] or "", month=file["month"]["value"] or "any",
         reason=waiver.get("reason", ""), owner=waiver.get("owner", ""), expires=waiver.get("expires", today.isoformat()),
         approved_by=waiver.get("approved_by"), reference=waiver.get("reference"), sha256=file["sha256"],
         line=_line(waiver.get("at", ""), used),
     )  # fmt: skip
-    return found if waiver else _refused(found, outcome["reason"], used)
+    return restored if waiver else _refused(restored, outcome["reason"], used)
 
 
 def _refused(waiver: Waiver, reason: str, used: Config) -> Waiver:
@@ -159,8 +159,8 @@ def _refused(waiver: Waiver, reason: str, used: Config) -> Waiver:
 def history_of(file: ReportFile, ruleset: RuleSet) -> History:
     """What the report says of earlier uploads."""
     asking = {rule.id for rule in ruleset.rules if "ledger" in rule.file.needs}
-    told = (one for one in file["outcomes"] if one["rule"] in asking and one["state"] == "not_run")
-    reason, month = next((one.get("reason", "it is not said") for one in told), None), file["month"]["value"]
+    unset = (outcome for outcome in file["outcomes"] if outcome["rule"] in asking and outcome["state"] == "not_run")
+    reason, month = next((outcome.get("reason", "it is not said") for outcome in unset), None), file["month"]["value"]
     if reason is not None or month is None:
         return History(lacking=reason or "the month is not known")
     last, before = file.get("last_upload"), file.get("upload_before")
@@ -170,12 +170,13 @@ def history_of(file: ReportFile, ruleset: RuleSet) -> History:
     )  # fmt: skip
 
 
-def _upload(one: ReportEarlierUpload, month: str) -> EarlierUpload:
-    days = {day["date"]: Sum(day["rows"], Decimal(day["amount"])) for day in one["days"]}
-    projects = {project["id"]: Sum(project["rows"], Decimal(project["amount"])) for project in one["by_project"]}
+def _upload(upload: ReportEarlierUpload, month: str) -> EarlierUpload:
+    days = {day["date"]: Sum(day["rows"], Decimal(day["amount"])) for day in upload["days"]}
+    projects = {project["id"]: Sum(project["rows"], Decimal(project["amount"])) for project in upload["by_project"]}
     return EarlierUpload(
-        one["destination"], month, one["finished"], one["sha256"], Decimal(one["amount"]), one["currency"], days, projects
-    )
+        upload["destination"], month, upload["finished"], upload["sha256"], Decimal(upload["amount"]), upload["currency"], days,
+        projects,
+    )  # fmt: skip
 
 
 def hindrance_of(file: ReportFile) -> Hindrance | None:

@@ -44,7 +44,7 @@ class Verification(Record):
     @property
     def word(self) -> Word:
         """The first line. A difference outweighs what could not be checked."""
-        states = {one.state for one in self.steps}
+        states = {step.state for step in self.steps}
         if "differs" in states:
             return "DIFFERS"
         if "unproved" in states:
@@ -60,16 +60,16 @@ class Verification(Record):
         """The output: the word, and one line per step. No text from a report can begin a line of its own."""
         yield self.word
         alike: Counter[tuple[str, State]] = Counter()
-        for one in self.steps:
-            alike[one.label, one.state] += 1
-            if alike[one.label, one.state] > MAX_TOLD:
+        for step in self.steps:
+            alike[step.label, step.state] += 1
+            if alike[step.label, step.state] > MAX_TOLD:
                 continue
-            state = "" if one.state == "same" else f"{one.state}: "
-            yield shown(f"  {one.label:<10} {state}{one.text}", None)
-            for text in one.more[:MAX_TOLD]:
+            state = "" if step.state == "same" else f"{step.state}: "
+            yield shown(f"  {step.label:<10} {state}{step.text}", None)
+            for text in step.more[:MAX_TOLD]:
                 yield shown(f"             {text}", None)
-            if len(one.more) > MAX_TOLD:
-                yield f"             and {len(one.more) - MAX_TOLD:,} more"
+            if len(step.more) > MAX_TOLD:
+                yield f"             and {len(step.more) - MAX_TOLD:,} more"
         for (label, state), count in alike.items():
             if count > MAX_TOLD:
                 yield f"  {label:<10} {count - MAX_TOLD:,} more: {state}"

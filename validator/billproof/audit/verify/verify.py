@@ -69,13 +69,13 @@ def _steps(report: LoadedReport, wanted: Wanted) -> Iterator[Step]:
         return
     try:
         settings = settings_of(document)
-        files = [file_of(one, document, ruleset) for one in document["files"]]
-        told = compare_verdict(document, judged(settings, ruleset, files))
+        files = [file_of(file, document, ruleset) for file in document["files"]]
+        verdict = compare_verdict(document, judged(settings, ruleset, files))
     except (UsageError, ValueError, ArithmeticError) as error:
         text = error.message if isinstance(error, BillproofError) else "a value is out of range"
         yield Step("report", "differs", f"a run cannot have these settings: {shown(text, None)}")
         return
-    yield told
+    yield verdict
     yield Step("rules", "same", f"{shown(ruleset.name)} {shown(ruleset.version)}, same digest as here: {ruleset.sha256}")
     config = config_at(wanted.config, document) if wanted.config is not None else None
     if wanted.config is not None and config is None:
@@ -90,13 +90,13 @@ def _files(
     settings: Settings,
     ruleset: RuleSet,
     config: Config | None,
-    told: Sequence[FileResult],
+    results: Sequence[FileResult],
 ) -> Iterator[Step]:
     """Checks every file of the report, or the named one; then says what is taken on the report's word."""
     files = mine = report.document["files"]
     if not files:
         yield Step("file", "unproved", "the report covers no file, so there is nothing to check again")
-    signed = []
+    attestations = []
     with ExitStack() as held:
         named = None
         if wanted.file is not None:
@@ -108,19 +108,19 @@ def _files(
             mine = of_these_bytes(named, files)
             if not mine:
                 yield foreign(named, files)
-        for one in mine:
-            for found in opened(one, named, report):
-                if isinstance(found, Step):
-                    yield found
+        for file in mine:
+            for item in opened(file, named, report):
+                if isinstance(item, Step):
+                    yield item
                     continue
-                others = [each for each, tree in zip(told, files, strict=True) if tree is not one]
-                yield check_again(one, found, settings, ruleset, config, others)
+                others = [result for result, other in zip(results, files, strict=True) if other is not file]
+                yield check_again(file, item, settings, ruleset, config, others)
                 if wanted.key is not None:
-                    signed.append(attested(one, found.path, report, wanted.key))
-                elif (beside := not_looked_at(found.path)) is not None:
+                    attestations.append(attested(file, item.path, report, wanted.key))
+                elif (beside := not_looked_at(item.path)) is not None:
                     yield beside
     # A named file has one attestation: that of any file of the report with the same bytes.
-    yield from signed if named is None else [one for one in signed if one.state == "same"][:1] or signed[:1]
+    yield from attestations if named is None else [step for step in attestations if step.state == "same"][:1] or attestations[:1]
     if 0 < len(mine) < len(files):
         yield Step(
             "scope", "same", f"{len(mine)} of {len(files)} files; the others, and the verdict on all of them, were not checked"
