@@ -213,9 +213,9 @@ def test_a_row_of_a_time_inside_a_day_belongs_to_that_day(tmp_path: Path) -> Non
 def test_an_empty_day_beside_rows_is_a_charged_day(tmp_path: Path, block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if they are read in different blocks."""
     monkeypatch.setattr(source, "BLOCK_BYTES", block_bytes)
-    found = checked(tmp_path, table(row(0, "1"), *[empty(0)] * 4))
+    found = checked(tmp_path, table(*[row(0, "1")] * 8, *[empty(0)] * 8))
     assert found.file["totals"]["empty_days"] == 0
-    assert (found.file["days"][0]["rows"], found.file["days"][0]["state"]) == (5, "charged")
+    assert (found.file["days"][0]["rows"], found.file["days"][0]["state"]) == (16, "charged")
 
 
 def test_no_totals_where_nothing_can_be_read(tmp_path: Path) -> None:
