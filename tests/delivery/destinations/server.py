@@ -35,12 +35,13 @@ class Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             act(self)
 
-    do_POST = do_PUT = act
+    do_GET = do_POST = do_PUT = act
 
     def take(self) -> Received:
         """Reads the whole request and remembers it."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if len(body) < int(self.headers["Content-Length"]):
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
             raise ConnectionError("the client went away")
         received = Received(self.command, self.path, dict(self.headers.items()), body)
         self.server.received.append(received)

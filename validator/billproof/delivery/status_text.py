@@ -1,4 +1,4 @@
-"""The status as people read it: for more than one month a grid, a row an integration, then the months that are due."""
+"""The status as people read it: for more than one month a grid with one row per integration, then the months that are due."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _WORDS = {
 def render_status(status: Tree) -> str:
     """A status (`schemas/status.v1.schema.json`) as text, ending in a line feed."""
     several = status["from"] != status["to"]
-    width = max(len(one["name"]) for one in status["integrations"])
+    width = max(len(row["name"]) for row in status["integrations"])
     lines = [*_grid(status, width), "", *_totals(status, width), ""] if several else []
-    for one in status["integrations"]:
-        lines += [_line(one["name"], month, width) for month in one["months"] if month["due"] or not several]
+    for row in status["integrations"]:
+        lines += [_line(row["name"], month, width) for month in row["months"] if month["due"] or not several]
     lines += _notes(status, width)
     lines += [_headline(status), f"Configuration: {status['config']['path']}"]
     return "\n".join(shown(line.rstrip(), None) for line in lines) + "\n"
@@ -41,19 +41,19 @@ def _grid(status: Tree, width: int) -> Iterator[str]:
     months = [month["month"] for month in status["integrations"][0]["months"]]
     for year in sorted({month[:4] for month in months}):
         yield f"  {year:<{width}}  " + " ".join(month[5:] for month in months if month[:4] == year)
-        for one in status["integrations"]:
-            signs = [_SIGNS[month["state"]] for month in one["months"] if month["month"][:4] == year]
-            yield f"  {one['name']:<{width}}  " + "  ".join(signs)
-    used = {_SIGNS[month["state"]] for one in status["integrations"] for month in one["months"]}
+        for row in status["integrations"]:
+            signs = [_SIGNS[month["state"]] for month in row["months"] if month["month"][:4] == year]
+            yield f"  {row['name']:<{width}}  " + "  ".join(signs)
+    used = {_SIGNS[month["state"]] for row in status["integrations"] for month in row["months"]}
     yield "  " + "  ".join(text for sign, text in _LEGEND.items() if sign in used)
 
 
 def _totals(status: Tree, width: int) -> Iterator[str]:
-    for one in status["integrations"]:
-        head, count = f"  {one['name']:<{width}}", len(one["months"])
-        for total in one["totals"]:
+    for row in status["integrations"]:
+        head, count = f"  {row['name']:<{width}}", len(row["months"])
+        for total in row["totals"]:
             yield f"{head}  {total['months']:>2} of {count} months accepted  {_amount(total)}"
-        if not one["totals"]:
+        if not row["totals"]:
             yield f"{head}   0 of {count} months accepted"
 
 
@@ -63,18 +63,18 @@ def _line(name: str, month: Tree, width: int) -> str:
     return f"{head}  {_amount(month)}   {month['text']}" if month["amount"] is not None else f"{head}   {month['text']}"
 
 
-def _amount(one: Tree) -> str:
-    return f"{cents(Decimal(one['amount'])):>12,f} {one['currency']}"
+def _amount(total: Tree) -> str:
+    return f"{cents(Decimal(total['amount'])):>12,f} {total['currency']}"
 
 
 def _notes(status: Tree, width: int) -> Iterator[str]:
-    for one in status["integrations"]:
-        for file in one["unplaced"]:
-            yield f"  {one['name']:<{width}}  {file['path']} has no readable month; due: billproof check says why"
-        for text in one["unread"]:
-            yield f"  {one['name']:<{width}}  {text}"
-        if one["files"] is None and one["destination"] is not None:
-            yield f"  {one['name']:<{width}}  has no `files` in billproof.yaml, so newer files are not found"
+    for row in status["integrations"]:
+        for file in row["unplaced"]:
+            yield f"  {row['name']:<{width}}  {file['path']} has no readable month; due: billproof check says why"
+        for text in row["unread"]:
+            yield f"  {row['name']:<{width}}  {text}"
+        if row["files"] is None and row["destination"] is not None:
+            yield f"  {row['name']:<{width}}  has no `files` in billproof.yaml, so newer files are not found"
     for other in status["elsewhere"]:
         plural = "s" if other["months"] != 1 else ""
         yield f"  Not shown: {other['months']} month{plural} of {other['organization']} at {other['destination']}"
@@ -83,8 +83,8 @@ def _notes(status: Tree, width: int) -> Iterator[str]:
 def _headline(status: Tree) -> str:
     as_of = instant(status["as_of"])
     when = f"as of {in_words(as_of)}" if as_of else ""
-    months = [month for one in status["integrations"] for month in one["months"]]
-    due = sum(month["due"] for month in months) + sum(len(one["unplaced"]) for one in status["integrations"])
-    if any(one["unread"] for one in status["integrations"]):
+    months = [month for row in status["integrations"] for month in row["months"]]
+    due = sum(month["due"] for month in months) + sum(len(row["unplaced"]) for row in status["integrations"])
+    if any(row["unread"] for row in status["integrations"]):
         return f"UNPROVED  some files could not be read, {when}"
     return f"DUE  {due} of {len(months)} months, {when}" if due else f"NOTHING DUE  {len(months)} months, {when}"

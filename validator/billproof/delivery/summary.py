@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from billproof.delivery.shipment import UploadResult
 from billproof.model.values import cents, shown
 
-_WORDS = {"pass": "PASS", "fail": "FAIL", "unproved": "UNPROVED", None: "-"}
 _STATUSES = {
     "accepted": "accepted", "refused": "refused", "unknown": "outcome unknown", "already_there": "already present",
     "current": "already uploaded", "replaced": "SUPERSEDED", "would_be_sent": "ready to upload", "not_sent": "not sent",
@@ -17,9 +16,10 @@ _STATUSES = {
 def result_line(result: UploadResult, width: int) -> str:
     """`research  2026-10  PASS  18,402.17 USD  accepted  id 8c1…  receipt PATH`; `width` is that of the first column."""
     amount = "-" if result.amount is None else f"{cents(result.amount):,f}"
+    name, verdict = shown(result.integration or _named(result.path)), (result.verdict or "-").upper()
     parts = [
-        f"{shown(result.integration or _named(result.path)):<{width}}", result.month or "-      ", f"{_WORDS[result.verdict]:<8}",
-        f"{amount:>14} {result.currency or '   '}", f"{_STATUSES[result.status]:<17}",
+        f"{name:<{width}}", result.month or "-      ", f"{verdict:<8}", f"{amount:>14} {result.currency or '   '}",
+        f"{_STATUSES[result.status]:<17}",
     ]  # fmt: skip
     if result.id:
         parts.append(f"id {shown(result.id)}")

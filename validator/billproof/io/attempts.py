@@ -41,13 +41,13 @@ PATIENCE: Final = Patience()
 
 
 class HttpRequest(Record):
-    """A request: `content` gives its body from the start, for each attempt; of an answer, `largest` bytes are read."""
+    """A request: `content` gives its body, if it has one, anew for each attempt; of an answer, `largest` bytes are read."""
 
     method: str
     url: str
     headers: Mapping[str, str]
-    content: Callable[[], Iterable[bytes]]
     largest: int
+    content: Callable[[], Iterable[bytes]] | None = None
 
 
 class Response(Record):
@@ -166,13 +166,13 @@ def _attempts(
 def _attempt(client: httpx2.Client, request: HttpRequest, patience: Patience) -> Response | Failure:
     import httpx2
 
-    content = _Content(request.content)
+    content = _Content(request.content) if request.content else None
     with Deadline(patience.answer) as deadline:
         try:
             with client.stream(
                 request.method, request.url, headers=request.headers, content=content, extensions={"trace": deadline.watch}
             ) as response:
-                return _response(response, request.largest, content)
+                return _response(response, request.largest, content is None or content.sent)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             return _not_reached(error, request, patience)
         except httpx2.ReadTimeout:
@@ -184,7 +184,7 @@ def _attempt(client: httpx2.Client, request: HttpRequest, patience: Patience) ->
             return Failure(deadline.text or f"the request broke ({type(error).__name__})")
 
 
-def _response(response: httpx2.Response, largest: int, content: _Content) -> Response:
+def _response(response: httpx2.Response, largest: int, sent: bool) -> Response:
     code = response.status_code
     body = b""
     try:
@@ -196,7 +196,7 @@ def _response(response: httpx2.Response, largest: int, content: _Content) -> Res
         # A code that is not a success speaks for itself; half a success may be a proxy's, cut from a server that failed.
         if 200 <= code <= 299:
             raise
-    return Response(code, {name.lower(): value for name, value in response.headers.items()}, body[:largest], content.sent)
+    return Response(code, {name.lower(): value for name, value in response.headers.items()}, body[:largest], sent)
 
 
 def _not_reached(error: Exception, request: HttpRequest, patience: Patience) -> Failure:

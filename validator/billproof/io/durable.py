@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 # What a file system answers that does not support a second name for a file.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
@@ -13,33 +13,28 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 
 def put_new(path: str, chunks: Iterable[bytes]) -> None:
     """Writes a new file. Raises FileExistsError if it exists, OSError if it cannot be written."""
-    draft = _draft(path, chunks)
-    try:
-        os.link(draft, path)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from None
-        os.rename(draft, path)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
+    with _draft(path, chunks) as draft:
+        try:
+            os.link(draft, path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from None
+            os.rename(draft, path)
     flush_folder(path)
 
 
 def replace(path: str, chunks: Iterable[bytes]) -> None:
     """Writes a file, or replaces it. Raises OSError if it cannot be written."""
-    draft = _draft(path, chunks)
-    try:
+    with _draft(path, chunks) as draft:
         os.replace(draft, path)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
     flush_folder(path)
 
 
-def _draft(path: str, chunks: Iterable[bytes]) -> str:
+@contextlib.contextmanager
+def _draft(path: str, chunks: Iterable[bytes]) -> Iterator[str]:
+    """A file in the same folder, flushed to the disk; what has not been renamed by the end is removed."""
     folder, name = os.path.split(path)
     # Machines that share a folder may also share process numbers.
     draft = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.part")
@@ -48,11 +43,10 @@ def _draft(path: str, chunks: Iterable[bytes]) -> str:
             stream.writelines(chunks)
             stream.flush()
             os.fsync(stream.fileno())
-    except BaseException:
+        yield draft
+    finally:
         with contextlib.suppress(OSError):
             os.unlink(draft)
-        raise
-    return draft
 
 
 def flush_folder(path: str) -> None:

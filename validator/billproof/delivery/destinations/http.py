@@ -63,7 +63,7 @@ class HttpDestination:
         load_libraries()
         headers = {name: value.replace("{token}", token.reveal()) for name, value in message.headers.items()}
         headers["Content-Digest"] = digest
-        request = HttpRequest(message.method, message.url, headers, lambda: message.content(body), BODY_BYTES)
+        request = HttpRequest(message.method, message.url, headers, BODY_BYTES, lambda: message.content(body))
         started = time.monotonic()
         try:
             results = attempts_of(
