@@ -82,6 +82,7 @@ def test_a_report_and_its_file_agree() -> None:
     assert [line[2:12].rstrip() for line in lines[1:]] == ["report", "rules", "file", "re-run", "waivers", "signature"]
     assert "PASS: 48 of 48 rules give the same result with the report's settings (as of 2025-12-01T00:00:00Z)" in out
     assert f"export.csv: {GOOD.stat().st_size:,} bytes, same sha256 as in the report" in out
+    assert lines[-1].endswith("none checked. Report and file match; this does not show who made them or when. See docs/audit.md")
     assert verified() == (code, out), "without FILE it finds the one beside it"
 
 
@@ -367,6 +368,7 @@ def test_an_edited_file_with_a_report_made_to_fit_differs(folder: Path) -> None:
     code, out = verified()
     assert code == 1
     assert 'OC203 currency-not-usd, state: the report says "passed"; now it is "failed"' in out
+    assert out.splitlines()[-1] == "  signature  none checked"
 
 
 # --- edited reports ---

@@ -11,6 +11,7 @@ from billproof.model.record import Record
 from billproof.model.values import shown
 
 MAX_TOLD = 20
+_WITHOUT_KEY = "Report and file match; this does not show who made them or when. See docs/audit.md"
 
 State = Literal["same", "differs", "unproved"]
 Word = Literal["AGREES", "AGREES, BUT UNSIGNED", "DIFFERS", "UNPROVED"]
@@ -32,7 +33,7 @@ class Signature(Record):
     text: str
 
 
-UNSIGNED = Signature(False, "none checked. Report and file match; this does not show who made them or when. See docs/audit.md")
+UNSIGNED = Signature(False, "none checked")
 
 
 class Verification(Record):
@@ -73,4 +74,5 @@ class Verification(Record):
         for (label, state), count in alike.items():
             if count > MAX_TOLD:
                 yield f"  {label:<10} {count - MAX_TOLD:,} more: {state}"
-        yield f"  {'signature':<10} {self.signature.text}"
+        text = f"{self.signature.text}. {_WITHOUT_KEY}" if self.word == "AGREES, BUT UNSIGNED" else self.signature.text
+        yield f"  {'signature':<10} {text}"
