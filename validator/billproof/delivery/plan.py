@@ -17,7 +17,7 @@ from billproof.delivery import gate
 from billproof.delivery.copies import checked_copies
 from billproof.delivery.ledger import receipt
 from billproof.delivery.ledger.integrity import prove
-from billproof.delivery.ledger.store import Ledger, LedgerFault, NoLedger, open_ledger
+from billproof.delivery.ledger.store import Ledger, LedgerError, NoLedger, open_ledger
 from billproof.delivery.ledger.writer import LedgerWriter
 from billproof.delivery.routing import Addressed, Judged, Routes, Sealed, UploadOptions, destination_names
 from billproof.delivery.shipment import UploadResult, UploadStatus
@@ -142,7 +142,7 @@ def _ledger(config: Config) -> Ledger | None:
         return None
     try:
         return open_ledger(root)
-    except (NoLedger, LedgerFault):
+    except (NoLedger, LedgerError):
         return None
 
 

@@ -18,7 +18,7 @@ from billproof.config.settings import Settings, parse_month
 from billproof.delivery.earlier import earlier_uploads
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.standing import Month, Standing
-from billproof.delivery.ledger.store import RESTORE, Ledger, LedgerFault, NoLedger, open_ledger
+from billproof.delivery.ledger.store import RESTORE, Ledger, LedgerError, NoLedger, open_ledger
 from billproof.delivery.month_state import MonthState, NewFile, decide
 from billproof.engine.pipeline import check_input, judged, prepare
 from billproof.engine.verdict import Exit
@@ -61,7 +61,7 @@ def wanted_months(month: str | None, first: str | None, last: str | None, as_of:
 def survey(settings: Settings, months: Sequence[str]) -> dict[str, Any]:
     """The status of `months` as a document (`schemas/status.v1.schema.json`). Nothing is written.
 
-    Raises UsageError if nothing is configured, NoLedger or LedgerFault if it is unknown what was uploaded.
+    Raises UsageError if nothing is configured, NoLedger or LedgerError if it is unknown what was uploaded.
     """
     config = settings.config
     if config is None:
@@ -100,7 +100,7 @@ def _ledger(config: Config) -> Ledger:
 
 
 def _refuse_a_broken_chain(standings: Iterable[Standing]) -> None:
-    """Raises LedgerFault if a receipt is missing that another one names: the state of its month would be wrong."""
+    """Raises LedgerError if a receipt is missing that another one names: the state of its month would be wrong."""
     receipts = [receipt for standing in standings for receipt in standing.receipts]
     known = {receipt.sha256 for receipt in receipts}
     for receipt in receipts:
@@ -108,7 +108,7 @@ def _refuse_a_broken_chain(standings: Iterable[Standing]) -> None:
             if digest not in known:
                 follower = f"the receipt of {receipt.month} of {receipt.organization}"
                 text = f"the ledger lacks the receipt {digest[:12]}…, which {follower} follows"
-                raise LedgerFault(text, RESTORE)
+                raise LedgerError(text, RESTORE)
 
 
 def _integration(

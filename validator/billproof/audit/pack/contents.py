@@ -23,7 +23,7 @@ _NOTHING_BUT_TOKEN = {"{token}", "Bearer {token}", "Basic {token}"}
 def receipts_of(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str, Content]:
     """Every attempt for the month, unmodified from the ledger, with receipts and attestations.
 
-    Raises Refused for what is no attestation of its receipt or cannot be read, LedgerFault for what is no file of a ledger.
+    Raises Refused for what is no attestation of its receipt or cannot be read, LedgerError for what is no file of a ledger.
     """
     files: dict[str, Content] = {"receipt.json": _proved(ledger.path(current), current.sha256)}
     for receipt in standing.receipts:

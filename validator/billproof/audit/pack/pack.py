@@ -43,7 +43,7 @@ def _told(month: str, error: BillproofError) -> Iterator[str]:
 def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> Iterator[str]:
     """Packs months of an organization (its ID, or the integration's name) into the folder `output`; yields the lines to print.
 
-    Raises UsageError without a configuration, NoLedger or LedgerFault if it is unknown what was uploaded, NotPacked if a month
+    Raises UsageError without a configuration, NoLedger or LedgerError if it is unknown what was uploaded, NotPacked if a month
     cannot be proved, Unwritable; then nothing is written.
     """
     config = settings.config

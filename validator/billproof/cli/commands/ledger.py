@@ -14,7 +14,7 @@ from billproof.config.file import Config
 from billproof.delivery.ledger.integrity import contents
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.standing import Month, month_of
-from billproof.delivery.ledger.store import ATTESTATION, Ledger, LedgerFault, open_ledger
+from billproof.delivery.ledger.store import ATTESTATION, Ledger, LedgerError, open_ledger
 from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
@@ -166,7 +166,7 @@ def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterat
         beside = ledger.path(one, ATTESTATION)
         try:
             data = ledger.attestation(one)
-        except LedgerFault as error:
+        except LedgerError as error:
             yield error.message
             continue
         if data is None:

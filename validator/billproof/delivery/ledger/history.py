@@ -8,7 +8,7 @@ from functools import cache
 from billproof.delivery.ledger.integrity import contents, known_before, prove
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.standing import Month, Standing
-from billproof.delivery.ledger.store import Ledger, LedgerFault, open_ledger
+from billproof.delivery.ledger.store import Ledger, LedgerError, open_ledger
 from billproof.model.errors import BillproofError
 from billproof.model.results import EarlierUpload, History
 from billproof.model.values import cents, month_days, month_of
@@ -45,7 +45,7 @@ def _fault(root: str, id_: str, files: tuple[tuple[str, str], ...]) -> str | Non
     """Why the ledger cannot be relied on: asked once for the same files, however many exports are checked."""
     try:
         prove(Ledger(root, id_))
-    except LedgerFault as error:
+    except LedgerError as error:
         return f"{error.message}. {error.help}"
     return None
 

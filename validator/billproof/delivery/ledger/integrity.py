@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.standing import Month, month_of
-from billproof.delivery.ledger.store import RESOLVE, Ledger, LedgerFault, attested_by, file_name
+from billproof.delivery.ledger.store import RESOLVE, Ledger, LedgerError, attested_by, file_name
 from billproof.model.record import Record
 
 
@@ -25,7 +25,7 @@ class LedgerContents(Record):
 
 
 def contents(ledger: Ledger) -> LedgerContents:
-    """Everything in a ledger, all of it read. Raises LedgerFault if a folder cannot be listed."""
+    """Everything in a ledger, all of it read. Raises LedgerError if a folder cannot be listed."""
     receipts: dict[str, Receipt] = {}
     attempts: dict[str, Receipt] = {}
     faults: list[str] = []
@@ -38,7 +38,7 @@ def contents(ledger: Ledger) -> LedgerContents:
             continue
         try:
             receipt = ledger.read(folder, name)
-        except LedgerFault as error:
+        except LedgerError as error:
             faults.append(error.message)
         else:
             (attempts if name.endswith(".begun") else receipts)[receipt.sha256] = receipt
@@ -63,11 +63,11 @@ def known_before(receipts: Mapping[str, Receipt], sha256: str) -> set[str]:
 
 
 def prove(ledger: Ledger) -> None:
-    """Raises LedgerFault, which names a file, if the ledger cannot be relied on."""
+    """Raises LedgerError, which names a file, if the ledger cannot be relied on."""
     faults = contents(ledger).faults
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise LedgerFault(f"{faults[0]}{more}", RESOLVE)
+        raise LedgerError(f"{faults[0]}{more}", RESOLVE)
 
 
 def _missing(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:

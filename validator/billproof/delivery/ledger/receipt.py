@@ -22,7 +22,7 @@ SCHEMA = "billproof/receipt/v1"
 CUT_OFF = Answer("unknown", "the command ended before the destination responded", attempts=0)
 
 
-class ReceiptFault(BillproofError):
+class ReceiptError(BillproofError):
     """A file of a ledger is not a receipt, or not the one that was written."""
 
 
@@ -119,11 +119,11 @@ def encoded(document: Mapping[str, Any]) -> bytes:
 
 
 def read(data: bytes, name: str) -> Receipt:
-    """A receipt from the bytes of its file. Raises ReceiptFault, which names the file as `name`."""
+    """A receipt from the bytes of its file. Raises ReceiptError, which names the file as `name`."""
     try:
         document = json.loads(data)
         if document["schema"] != SCHEMA:
-            raise ReceiptFault(f"{name}: is not a receipt of this version ({shown(str(document['schema']))})")
+            raise ReceiptError(f"{name}: is not a receipt of this version ({shown(str(document['schema']))})")
         totals = document["totals"]
         texts = [document[key] for key in ("ledger", "destination", "organization", "month", "status", "finished", "as_of")]
         texts += [document["file"]["name"], document["file"]["sha256"], totals["currency"], *document["previous"]]
@@ -142,7 +142,7 @@ def read(data: bytes, name: str) -> Receipt:
             previous=tuple(document["previous"]), attempt=document["attempt"], document=document,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise ReceiptFault(f"{name}: is not a receipt ({type(error).__name__})") from None
+        raise ReceiptError(f"{name}: is not a receipt ({type(error).__name__})") from None
 
 
 def _amount(text: str) -> Decimal:

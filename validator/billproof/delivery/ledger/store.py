@@ -13,7 +13,7 @@ import os
 import re
 from urllib.parse import quote
 
-from billproof.delivery.ledger.receipt import Receipt, ReceiptFault
+from billproof.delivery.ledger.receipt import Receipt, ReceiptError
 from billproof.delivery.ledger.receipt import read as read_receipt
 from billproof.delivery.ledger.standing import Month, Standing, month_of
 from billproof.model.errors import BillproofError, Unreadable
@@ -35,7 +35,7 @@ class NoLedger(BillproofError):
     """The configured ledger is missing, so it is unknown what was uploaded before."""
 
 
-class LedgerFault(BillproofError):
+class LedgerError(BillproofError):
     """The ledger is not as it was written, so it cannot be relied on."""
 
 
@@ -48,7 +48,7 @@ class Ledger:
         self._read_before: dict[str, Receipt] = {}
 
     def standing(self, month: Month) -> Standing:
-        """What is known of a month. Raises LedgerFault if a receipt is not as it was written."""
+        """What is known of a month. Raises LedgerError if a receipt is not as it was written."""
         folder = self.folder(month)
         receipts = [self.read(folder, name) for name in names_in(folder, RECEIPT)]
         answered = {receipt.attempt for receipt in receipts}
@@ -68,13 +68,13 @@ class Ledger:
         return [place for place in self.all_files() if pattern.fullmatch(place[1])]
 
     def all_files(self) -> list[tuple[str, str]]:
-        """Folder and name of everything in the ledger except its marker and hidden files, in order. Raises LedgerFault."""
+        """Folder and name of everything in the ledger except its marker and hidden files, in order. Raises LedgerError."""
         found: list[tuple[str, str]] = []
         for folder, inner, names in os.walk(self.root, onerror=_unlistable):
             for name in inner:
                 # A folder that is skipped could contain receipts; only git's own folder cannot.
                 if os.path.islink(os.path.join(folder, name)) or (name.startswith(".") and name != ".git"):
-                    raise LedgerFault(f"{os.path.join(folder, name)}: is hidden or a link, which a ledger's folders never are")
+                    raise LedgerError(f"{os.path.join(folder, name)}: is hidden or a link, which a ledger's folders never are")
             inner[:] = [name for name in inner if name != ".git"]
             found += [(folder, name) for name in names if not name.startswith(".")]
         found = [place for place in found if place != (self.root, MARKER)]
@@ -89,16 +89,16 @@ class Ledger:
         return os.path.join(self.folder(month_of(receipt)), file_name(receipt.n, receipt.sha256, suffix))
 
     def attestation(self, receipt: Receipt) -> bytes | None:
-        """The attestation of a receipt; None if there is none. Raises LedgerFault if it cannot be read or is too large."""
+        """The attestation of a receipt; None if there is none. Raises LedgerError if it cannot be read or is too large."""
         try:
             return own_bytes(self.path(receipt, ATTESTATION), LARGEST_FILE)
         except Missing:
             return None
         except Unreadable as error:
-            raise LedgerFault(error.message, RESTORE) from None
+            raise LedgerError(error.message, RESTORE) from None
 
     def read(self, folder: str, name: str) -> Receipt:
-        """A receipt or an attempt. Raises LedgerFault if the file is neither, or was edited or moved."""
+        """A receipt or an attempt. Raises LedgerError if the file is neither, or was edited or moved."""
         path = os.path.join(folder, name)
         if path not in self._read_before:
             self._read_before[path] = self._read_once(path, folder, name)
@@ -107,11 +107,11 @@ class Ledger:
     def _read_once(self, path: str, folder: str, name: str) -> Receipt:
         try:
             receipt = read_receipt(own_bytes(path, LARGEST_FILE), path)
-        except (Unreadable, ReceiptFault) as error:
-            raise LedgerFault(error.message, RESOLVE) from None
+        except (Unreadable, ReceiptError) as error:
+            raise LedgerError(error.message, RESOLVE) from None
         fault = self._fault(receipt, folder, name)
         if fault:
-            raise LedgerFault(f"{path}: {fault}", RESTORE)
+            raise LedgerError(f"{path}: {fault}", RESTORE)
         return receipt
 
     def _fault(self, receipt: Receipt, folder: str, name: str) -> str | None:
@@ -126,7 +126,7 @@ class Ledger:
 
 
 def open_ledger(root: str) -> Ledger:
-    """The ledger in a folder. Raises NoLedger if there is none, LedgerFault if its marker file is damaged."""
+    """The ledger in a folder. Raises NoLedger if there is none, LedgerError if its marker file is damaged."""
     restore = "restore the ledger from where it is kept: docs/ci/state.md shows three ways."
     try:
         marker = json.loads(own_bytes(os.path.join(root, MARKER), LARGEST_FILE))
@@ -134,11 +134,11 @@ def open_ledger(root: str) -> Ledger:
         state = f"{root} is not a ledger" if os.path.exists(root) else f"the ledger {root} does not exist"
         raise NoLedger(state, f"First upload ever? billproof ledger init   Otherwise {restore}") from None
     except Unreadable as error:
-        raise LedgerFault(error.message, restore.capitalize()) from None
+        raise LedgerError(error.message, restore.capitalize()) from None
     except (ValueError, RecursionError) as error:
-        raise LedgerFault(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore.capitalize()) from None
+        raise LedgerError(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore.capitalize()) from None
     if not isinstance(marker, dict) or marker.get("schema") != SCHEMA or not isinstance(marker.get("id"), str):
-        raise LedgerFault(f"{root}/{MARKER}: is not a ledger's marker file", restore.capitalize())
+        raise LedgerError(f"{root}/{MARKER}: is not a ledger's marker file", restore.capitalize())
     return Ledger(root, marker["id"])
 
 
@@ -154,17 +154,17 @@ def attested_by(name: str) -> str | None:
 
 
 def names_in(folder: str, pattern: re.Pattern[str]) -> list[str]:
-    """The names in a folder that fit, in order; none if there is no folder. Raises LedgerFault."""
+    """The names in a folder that fit, in order; none if there is no folder. Raises LedgerError."""
     try:
         return sorted(name for name in os.listdir(folder) if pattern.fullmatch(name))
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise LedgerFault(f"{folder}: cannot be read: {error.strerror}") from None
+        raise LedgerError(f"{folder}: cannot be read: {error.strerror}") from None
 
 
 def _unlistable(error: OSError) -> None:
-    raise LedgerFault(f"{error.filename}: cannot be read: {error.strerror}") from None
+    raise LedgerError(f"{error.filename}: cannot be read: {error.strerror}") from None
 
 
 def _component(text: str) -> str:
