@@ -49,9 +49,9 @@ def records(data: bytes) -> list[tuple[int, int, list[str] | str | int]]:
 
 
 NEVER_CLOSED = "a quotation mark is never closed"
-AFTER = "text stands after a closing quotation mark"
-INSIDE = "a quotation mark stands inside an unquoted cell"
-TOO_LONG = "a cell has more than 131,072 characters, as when a quotation mark is never closed"
+AFTER = "text follows a closing quotation mark"
+INSIDE = "an unquoted cell contains a quotation mark"
+TOO_LONG = "a cell has more than 131,072 characters, usually because a quotation mark is never closed"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_mark_further_down_is_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "data, empty", [(b"", "it has no bytes"), (b"\n", "it has only blank lines"), (b"\r\n" * 500, "it has only blank lines")]
+    "data, empty", [(b"", "it has no bytes"), (b"\n", "it has only empty lines"), (b"\r\n" * 500, "it has only empty lines")]
 )
 @any_block
 def test_empty_files(data: bytes, empty: str) -> None:

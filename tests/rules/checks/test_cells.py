@@ -25,11 +25,11 @@ GOOD_AMOUNTS = [
     "0", "-0", "1", "999999999999999", "0." + "1" * 100, "1e5", "1E-100", "0E-6176", "0.0E+9999", "-1.5e-7", "00012.5",
 ]  # fmt: skip
 BAD_AMOUNTS = {
-    "1000000000000000": "no plain decimal number", "1E15": "not below", "-1E+9999": "not below", "1E-101": "not zero and below",
-    "-1E-9999": "not zero and below", "1,234.56": "comma", "0,5": "comma", "0." + "1" * 101: "no plain decimal number",
-    "$1": "no plain decimal number", "1 000": "no plain decimal number", "1e": "no plain decimal number",
-    "１": "no plain decimal number", "NaN": "no plain decimal number", "1.": "no plain decimal number",
-    "1\n2": "no plain decimal number", "1\n": "",
+    "1000000000000000": "not a plain decimal", "1E15": "not below", "-1E+9999": "not below", "1E-101": "not zero and below",
+    "-1E-9999": "not zero and below", "1,234.56": "comma", "0,5": "comma", "0." + "1" * 101: "not a plain decimal",
+    "$1": "not a plain decimal", "1 000": "not a plain decimal", "1e": "not a plain decimal",
+    "１": "not a plain decimal", "NaN": "not a plain decimal", "1.": "not a plain decimal",
+    "1\n2": "not a plain decimal", "1\n": "",
 }  # fmt: skip
 
 

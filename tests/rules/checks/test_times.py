@@ -67,7 +67,7 @@ def test_one_iso_column_is_enough_to_be_looked_at(kept: str, tmp_path: Path) -> 
         ("10/07/2025 00:00", "10/08/2025 00:00", "a date"),
         ("2025-10-07T00:00:00", "2025-10-08T00:00:00", "a date"),
         ("1759795200000", "1759881600000", "milliseconds"),
-        ("175979520", "x", "no whole number"),
+        ("175979520", "x", "whole number"),
     ],
 )
 def test_times_that_are_none_say_what_they_look_like(start: str, end: str, reason: str | None, tmp_path: Path) -> None:

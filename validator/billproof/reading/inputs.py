@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from billproof.model.record import Record
 from billproof.reading.source import STANDARD_INPUT
 
-NO_EXPORT = "this folder holds no file whose name ends in .csv"
+NO_EXPORT = "this folder contains no file whose name ends in .csv"
 
 
 class Input(Record):
@@ -68,7 +68,7 @@ def _closed_folders(pattern: str) -> Iterator[Input]:
     while above and glob.has_magic(above):
         for folder in sorted(glob.glob(above, recursive=True)):
             if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
-                yield Input(_slashes(folder), "this folder may not be listed")
+                yield Input(_slashes(folder), "this folder cannot be listed")
         above = os.path.dirname(above)
 
 

@@ -17,11 +17,11 @@ FIELD_LIMIT = 131_072
 
 _PROBLEMS = {
     "unexpected end": "a quotation mark is never closed",
-    "field larger": f"a cell has more than {FIELD_LIMIT:,} characters, as when a quotation mark is never closed",
-    "new-line": "a line end stands inside an unquoted cell",
+    "field larger": f"a cell has more than {FIELD_LIMIT:,} characters, usually because a quotation mark is never closed",
+    "new-line": "an unquoted cell contains a line ending",
 }
-_AFTER_QUOTE = "text stands after a closing quotation mark"
-_STRAY_QUOTE = "a quotation mark stands inside an unquoted cell"
+_AFTER_QUOTE = "text follows a closing quotation mark"
+_STRAY_QUOTE = "an unquoted cell contains a quotation mark"
 
 
 class _Record(Record):

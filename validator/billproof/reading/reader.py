@@ -79,7 +79,7 @@ class Reader:
             return head
         self._text, self._bad_bytes = _decode(block.removeprefix(BYTE_ORDER_MARK))
         if not self._skip_blank_lines():
-            found = "it has only blank lines" if len(self._before_header) else "it has no bytes"
+            found = "it has only empty lines" if len(self._before_header) else "it has no bytes"
             return head._replace(empty=found)
         return self._parse_header(head)
 

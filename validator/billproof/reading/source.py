@@ -65,7 +65,7 @@ class Source:
             pending_size += len(chunk)
             if pending_size > MAX_LINE_BYTES:
                 raise Unreadable(
-                    f"{self.path}: a line is longer than {MAX_LINE_BYTES // 2**20} MiB; no export has such lines",
+                    f"{self.path}: a line is longer than {MAX_LINE_BYTES // 2**20} MiB; exports have no such lines",
                     "Check that this is the CSV that OpenAI's dashboard gave you.",
                 )
         self._end()
@@ -152,17 +152,17 @@ def own_bytes(path: str, limit: int) -> bytes:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         if stat.S_ISLNK(os.lstat(path).st_mode):
-            raise Unreadable(f"{path}: is a link, and what it leads to is not read")
+            raise Unreadable(f"{path}: is a link, and billproof does not follow it")
         with open(os.open(path, flags), "rb") as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise Unreadable(f"{path}: is a folder, device or pipe, not a file")
             data = stream.read(limit + 1)
     except FileNotFoundError:
-        raise Missing(f"{path}: is not there") from None
+        raise Missing(f"{path}: does not exist") from None
     except (OSError, ValueError) as error:
         raise Unreadable(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > limit:
-        raise Unreadable(f"{path}: is larger than {limit // 2**20} MiB; nothing that billproof writes there is")
+        raise Unreadable(f"{path}: is larger than {limit // 2**20} MiB, more than billproof writes there")
     return data
 
 
@@ -200,4 +200,6 @@ def _open_file(path: str) -> Iterator[Source]:
             yield Source(stream, path, os.fstat(stream.fileno()).st_size)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise Unreadable(f"{path}: cannot be read: {reason}", "Check the name, and that you may read it.") from None
+        raise Unreadable(
+            f"{path}: cannot be read: {reason}", "Check the name, and that you have permission to read it."
+        ) from None

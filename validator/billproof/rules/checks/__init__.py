@@ -13,7 +13,7 @@ KINDS: dict[str, type[Check]] = {
         records.Delimiter, records.Quotes, records.RowWidth, records.MinimalQuoting, records.UniqueColumns,
         records.ExportKind, records.RequiredColumns, records.KnownColumns, records.ColumnOrder,
         cells.WholeNumber, cells.CalendarDate, cells.DecimalNumber, cells.OneOf, cells.Filled, cells.Unpadded, cells.Formula,
-        times.SameInstant, times.Difference, times.MultipleOf, times.Ascending,
+        times.SameInstant, times.TimeDifference, times.MultipleOf, times.Ascending,
         months.InsideMonth, months.DayCoverage, months.MonthOver, months.MonthSettled, months.EmptyDayAlone, months.FileName,
         amounts.Rounded, amounts.NotBelow, amounts.ExpectedTotal,
         groups.HasCharges, groups.EqualsSetting, groups.SingleValue, groups.OneName, groups.Together, groups.UniqueRows,

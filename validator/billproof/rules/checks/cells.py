@@ -1,4 +1,4 @@
-"""Kinds of check on single cells: numbers, allowed values, filled cells, blanks around them, formulas."""
+"""Kinds of check on single cells: numbers, allowed values, filled cells, spaces around them, formulas."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class WholeNumber(_ByValue):
         number_found = integer(value)
         if number_found is not None and len(value) == 13:
             return "milliseconds"
-        return "no whole number of 9 or 10 digits"
+        return "not a whole number of 9 or 10 digits"
 
 
 class CalendarDate(_ByValue):
@@ -121,7 +121,7 @@ class CalendarDate(_ByValue):
         if not re.fullmatch(_DATE, value):
             return "not written as YYYY-MM-DD"
         if calendar_date(value) is None:
-            return "no such day"
+            return "not a calendar day"
         if value < self._minimum:
             return f"before {self._minimum}"
         return f"after {self._maximum}" if value > self._maximum else None
@@ -161,7 +161,7 @@ class DecimalNumber(_ByValue):
         if not re.fullmatch(self._pattern, value):
             if "," in value:
                 return "a number with a comma, as spreadsheets write it"
-            return "no plain decimal number"
+            return "not a plain decimal number"
         number = abs(Decimal(value))
         if number >= self._below:
             return f"not below {self._below:,}"
@@ -226,7 +226,7 @@ class Filled(Check):
 
 
 class Unpadded(_ByValue):
-    """Cells with blanks around them, in all columns of some roles."""
+    """Cells with spaces around them, in all columns of some roles."""
 
     kind = "unpadded"
 
@@ -249,7 +249,7 @@ class Unpadded(_ByValue):
                 self.look(view, name, raw=True)
 
     def reason(self, value: str) -> str | None:
-        return None if value == value.strip(BLANKS) else "blanks around it"
+        return None if value == value.strip(BLANKS) else "spaces around it"
 
 
 class Formula(_ByValue):

@@ -16,7 +16,7 @@ from billproof.rules.checks.base import Check, Settled, bad_rows
 from billproof.rules.table_schema import TableSchema
 
 
-class Difference(Check):
+class TimeDifference(Check):
     """Two times of a row lie exactly so many seconds apart."""
 
     kind = "difference"
@@ -179,5 +179,5 @@ def _seconds(text: str) -> int | None:
 def _instant(text: str) -> str:
     number = integer(text)
     if number is None or not 0 <= number < 253_402_300_800:
-        return "no instant"
+        return "not a valid time"
     return in_words(datetime.fromtimestamp(number, UTC))
