@@ -271,6 +271,7 @@ def test_the_changelog_begins_with_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     versions = re.findall(r"^## \[([^\]]+)\]", text, re.MULTILINE)
     assert next(one for one in versions if one != "Unreleased") == __version__
+    assert f"/billproof\n    rev: v{__version__}\n" in (ROOT / "docs" / "ci" / "pre-commit.md").read_text("utf-8")
 
 
 def anchors(path: Path) -> set[str]:
