@@ -213,7 +213,8 @@ def look_again(world: World, scenario: Scenario, cut_off: int, killed: Sequence[
 
 def unattested(world: World) -> set[int]:
     """Which receipts have no attestation. Those that have one have their own."""
-    from billproof.audit.signing.attestation import deviations, receipt_statement
+    from billproof.audit.signing.attestation import receipt_statement
+    from billproof.audit.signing.deviations import deviations
     from billproof.audit.signing.dsse import read_public_key
 
     key, lacking = read_public_key("key.pub.pem"), set()

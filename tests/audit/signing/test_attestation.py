@@ -26,7 +26,8 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
-from billproof.audit.signing.attestation import STATEMENT, SUMMARY, TEST_RESULT, deviations, file_statements
+from billproof.audit.signing.attestation import STATEMENT, SUMMARY, TEST_RESULT, file_statements
+from billproof.audit.signing.deviations import deviations
 from billproof.audit.signing.dsse import read_public_key
 from billproof.rules.checks import KINDS
 from tests.signing import Keys, canonical, envelope, make_keys, pem, signed, statements

@@ -7,7 +7,8 @@ import os
 
 from billproof.audit.pack.bundle import Content
 from billproof.audit.pack.find import Refused
-from billproof.audit.signing.attestation import deviations_of_form, receipt_statement
+from billproof.audit.signing.attestation import receipt_statement
+from billproof.audit.signing.deviations import deviations_of_form
 from billproof.config.destinations import FILL_IN
 from billproof.config.file import Config
 from billproof.config.settings import Settings

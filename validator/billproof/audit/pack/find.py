@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
-from billproof.audit.signing.attestation import attestation_path, deviations_of_form, file_statements
+from billproof.audit.signing.attestation import attestation_path, file_statements
+from billproof.audit.signing.deviations import deviations_of_form
 from billproof.audit.verify.report_file import misfits
 from billproof.config.file import Config, Integration
 from billproof.config.settings import CLOCK

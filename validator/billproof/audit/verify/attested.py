@@ -5,7 +5,8 @@ from __future__ import annotations
 from os.path import lexists
 from typing import TYPE_CHECKING
 
-from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, deviations, file_statements
+from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
+from billproof.audit.signing.deviations import deviations
 from billproof.audit.signing.dsse import PublicKey
 from billproof.audit.verify.report_file import LoadedReport
 from billproof.audit.verify.result import Signature, Step

@@ -158,7 +158,8 @@ def verify(ledger: Ledger, key: str | None = None) -> tuple[int, list[str], list
 
 def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterator[str]:
     """Receipts without an attestation of the key, and attestations that are not of their receipts."""
-    from billproof.audit.signing.attestation import deviations, receipt_statement
+    from billproof.audit.signing.attestation import receipt_statement
+    from billproof.audit.signing.deviations import deviations
     from billproof.audit.signing.dsse import read_public_key
 
     key = read_public_key(path)

@@ -1,0 +1,91 @@
+"""Where an attestation differs from the statements that follow from a report or a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from billproof.audit.signing.attestation import STATEMENT, SUMMARY, TEST_RESULT, Statement
+from billproof.audit.signing.dsse import SIGNATURE_BYTES, EnvelopeFault, PublicKey, lines_of, opened, parsed, unverified
+from billproof.report.digest import canonical
+
+_NAMES = {TEST_RESULT: "test result", SUMMARY: "verification summary"}
+
+
+def deviations(data: bytes, key: PublicKey, expected: Sequence[Statement]) -> list[str]:
+    """Where an attestation differs from exactly the expected statements, signed with the key; empty if nowhere."""
+    return _deviations(data, partial(opened, key), expected)
+
+
+def deviations_of_form(data: bytes, expected: Sequence[Statement]) -> list[str]:
+    """Where a file differs in form from an attestation of the expected statements. No signature is checked: a file without
+    deviations covers the right subjects, but may not be signed by anyone.
+    """
+    return _deviations(data, _unverified, expected)
+
+
+def _unverified(line: bytes) -> bytes:
+    body, signature = unverified(line)
+    if len(signature) != SIGNATURE_BYTES:
+        raise EnvelopeFault("its signature does not have the length of an Ed25519 signature")
+    return body
+
+
+def _deviations(data: bytes, open_: Callable[[bytes], bytes], expected: Sequence[Statement]) -> list[str]:
+    try:
+        statements = [_read(open_(line)) for line in lines_of(data)]
+    except EnvelopeFault as error:
+        return [error.message]
+    faults = []
+    for statement in expected:
+        kind = statement["predicateType"]
+        same = [other for other in statements if other["predicateType"] == kind]
+        if not same:
+            faults.append(f"it has no {_NAMES[kind]}")
+        else:
+            faults += (f"its {_NAMES[kind]} differs: {text}" for text in _departures(same[0], statement))
+    if len(statements) > len(expected):
+        faults.append("it contains more than its statements")
+    return faults
+
+
+def _read(body: bytes) -> Statement:
+    """A statement, if its bytes are the only ones that say it: those of RFC 8785."""
+    statement = parsed(body)
+    try:
+        is_canonical = canonical(statement) == body
+    except (ValueError, RecursionError):
+        is_canonical = False
+    if not is_canonical:
+        raise EnvelopeFault("what is signed is not in billproof's canonical form")
+    if not isinstance(statement, dict) or statement.keys() != {"_type", "subject", "predicateType", "predicate"}:
+        raise EnvelopeFault("what is signed is not an in-toto statement")
+    if statement["_type"] != STATEMENT:
+        raise EnvelopeFault("what is signed is an in-toto statement of another type")
+    return statement
+
+
+def _departures(found: Statement, expected: Statement) -> Iterator[str]:
+    if _digests(found["subject"]) != _digests(expected["subject"]):
+        yield "its subjects are other files (sha256)"
+    if not isinstance(found["predicate"], dict):
+        yield "it has no predicate"
+        return
+    for key in sorted(found["predicate"].keys() | expected["predicate"].keys()):
+        if _said(found["predicate"], key) != _said(expected["predicate"], key):
+            yield f"{key} is not the expected value"
+
+
+def _said(predicate: Mapping[str, Any], key: str) -> bytes | None:
+    """The value of a key of a predicate, as bytes, because 1 equals True in Python; None if it has no such key."""
+    return canonical(predicate[key]) if key in predicate else None
+
+
+def _digests(subjects: Any) -> list[Any] | None:
+    """The digests of a statement's subjects, sorted; None if the subjects are not in the only form that billproof writes."""
+    if not isinstance(subjects, list) or not all(
+        isinstance(subject, dict) and subject.keys() == {"name", "digest"} for subject in subjects
+    ):
+        return None
+    return sorted(canonical(subject["digest"]) for subject in subjects)
