@@ -346,7 +346,7 @@ def test_receipts_that_cannot_be_saved_make_it_red(tmp_path: Path, checkout: Pat
     found = runner.use(command="upload", files="exports/", ledger=".ledger")
     assert (found.code, found.outputs["verdict"]) == (3, "pass")
     assert found.errors[-1].startswith("::error title=billproof::UNPROVED  the ledger was not saved")
-    assert "not pushed after 8 attempts; .ledger is the only copy of what it holds" in found.log
+    assert "not pushed after 8 attempts; .ledger is the only copy of its receipts" in found.log
 
 
 SANDBOX = f"""\
@@ -402,7 +402,7 @@ esac
     ("fails", "text"),
     [
         ("version_info", "python3 is missing or older than 3.11; use actions/setup-python before this action"),
-        ("venv", "no virtual environment could be made"),
+        ("venv", "the virtual environment could not be created"),
         ("pip", "billproof could not be installed; nothing was checked"),
     ],
 )

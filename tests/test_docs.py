@@ -85,16 +85,22 @@ def has_openssl_3() -> bool:
     return subprocess.run(["openssl", "version"], capture_output=True, check=True).stdout.startswith(b"OpenSSL 3")
 
 
-def in_upload() -> list[Block]:
-    """The blocks of README, Upload, whose commands need a server."""
-    text = README.read_text("utf-8")
-    first, last = (text[: text.index(f"\n{title}\n")].count("\n") for title in ("## Upload", "## In CI"))
-    return [one for one in blocks("yaml", "sh", "console") if one.path == README and first < one.line < last]
+def section(path: Path, title: str) -> list[Block]:
+    """The blocks under a heading of the second level."""
+    text = path.read_text("utf-8")
+    start = text.index(f"\n## {title}\n") + 1
+    first, last = text.count("\n", 0, start), text.count("\n", 0, text.index("\n## ", start))
+    return [block for block in blocks("yaml", "sh", "console") if block.path == path and first < block.line <= last]
+
+
+def first_upload() -> list[Block]:
+    """docs/sandbox.md: a configuration, the start of the sandbox, and an upload to it."""
+    return section(SANDBOX, "Your first upload")
 
 
 def needs_server(block: Block) -> bool:
     """Whether a block is run by a test of its own, against a sandbox."""
-    return block.path == SANDBOX or block in in_upload()
+    return block.path == SANDBOX or block in section(README, "Upload")
 
 
 def pattern(shown: str) -> str:
@@ -149,11 +155,15 @@ def prints_what_is_shown(block: Block, folder: Path, **more: str) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the documents' commands are for a POSIX shell")
-def test_the_upload_in_the_readme_is_what_happens(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After `init`, with the configuration of the page and a sandbox that is started as the page says."""
+@pytest.mark.parametrize("page", [README, SANDBOX], ids=lambda path: path.name)
+def test_the_first_upload_is_what_happens(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `init`, with the configuration of docs/sandbox.md and a sandbox that is started as that page says."""
     from tests.sandbox.test_command import served
 
-    yaml, sh, console = (next(one for one in blocks(kind) if one in in_upload()) for kind in ("yaml", "sh", "console"))
+    yaml, sh, console = first_upload()
+    assert (yaml.language, sh.language, console.language) == ("yaml", "sh", "console")
+    if page == README:
+        (console,) = section(README, "Upload")
     assert shell("billproof init exports/cost_2025-10-01_2025-10-31.csv", folder)[0] == 0
     export, start = sh.text.splitlines()
     variable, _, token = export.removeprefix("export ").partition("=")
@@ -188,7 +198,7 @@ def expected_code(shown: str) -> int:
 
 @pytest.mark.skipif(os.name == "nt", reason="the documents' commands are for a POSIX shell")
 def test_an_export_of_another_organization_in_the_folder_fails(folder: Path) -> None:
-    """README, A month in practice: after `init` with a file in a folder of its own."""
+    """README, Your first month: after `init` with a file in a folder of its own."""
     export = folder / "exports" / "cost_2025-10-01_2025-10-31.csv"
     assert shell("billproof init exports/cost_2025-10-01_2025-10-31.csv", folder)[0] == 0
     assert shell("billproof check --quiet", folder)[0] == 0

@@ -1,4 +1,4 @@
-"""docs/ci/state.md: its commands for a branch of its own are run against a bare repository, two jobs at a time."""
+"""docs/ci/state.md: its commands for the ledger's own branch are run against a bare repository, two jobs at a time."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ def make_origin(tmp_path: Path) -> Path:
     shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m billproof "$@"\n', "utf-8")
     shim.chmod(0o755)
     done("git init -q --bare origin.git", tmp_path)
-    done(shown("A branch of its own")[0], job(tmp_path, "desk"))
+    done(shown("Its own branch")[0], job(tmp_path, "desk"))
     return tmp_path / "origin.git"
 
 
 def steps() -> tuple[str, str, str]:
     """What every job does: before the upload, the upload, and after it."""
-    before, upload, after = shown("A branch of its own")[1].splitlines()
+    before, upload, after = shown("Its own branch")[1].splitlines()
     assert upload == "billproof upload"
     return before, upload, after
 
@@ -170,7 +170,7 @@ def test_a_receipt_that_was_changed_is_not_saved(origin: Path, tmp_path: Path, d
 
 def test_another_ledger_is_never_put_over_the_one_that_is_there(origin: Path, tmp_path: Path) -> None:
     before = done("git show billproof-ledger:ledger.json", origin)
-    found = shell(shown("A branch of its own")[0], job(tmp_path, "other"))
+    found = shell(shown("Its own branch")[0], job(tmp_path, "other"))
     assert found.returncode == 1
     assert "the remote's billproof-ledger is another ledger; nothing was pushed" in found.stderr
     assert done("git show billproof-ledger:ledger.json", origin) == before
@@ -179,9 +179,9 @@ def test_another_ledger_is_never_put_over_the_one_that_is_there(origin: Path, tm
 @pytest.mark.parametrize(
     ("prepare", "text"),
     [
-        ("mkdir .ledger", "holds no ledger.json"),
-        ("billproof ledger init", "is not a checkout of its own"),
-        ("true", ".ledger is not there"),
+        ("mkdir .ledger", "has no ledger.json"),
+        ("billproof ledger init", "is not a separate checkout"),
+        ("true", ".ledger does not exist"),
         (
             "git clone -q -b billproof-ledger $(git remote get-url origin) .ledger; git -C .ledger checkout -q --detach",
             "no branch",
@@ -206,7 +206,7 @@ def test_a_remote_that_is_away_is_told(origin: Path, tmp_path: Path) -> None:
     (tmp_path / "bin" / "sleep").chmod(0o755)
     found = shell(after, folder)
     assert found.returncode == 1
-    assert "not pushed after 8 attempts; .ledger is the only copy of what it holds" in found.stderr
+    assert "not pushed after 8 attempts; .ledger is the only copy of its receipts" in found.stderr
     (tmp_path / "away").rename(origin)
     done(after, folder)
     assert len(files(origin)) == 3 + 4, "the commit that was left is pushed"

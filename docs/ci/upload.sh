@@ -1,9 +1,10 @@
 #!/bin/sh
-# One upload with the ledger on a branch of its own (docs/ci/state.md), for any CI system or cron. Run it in the repository:
+# One upload with the ledger on its own branch (docs/ci/state.md), for any CI system or cron. Run it in the repository:
 #   upload.sh [ARGUMENTS OF billproof upload]
-# With --dry-run it only tells what would be uploaded: no token is needed, and nothing is saved.
-# It ends as billproof does: 0 done, 1 a file is at fault, 2 wrong usage, 3 unproved, 4 not sent; also with 3 if the ledger
-# could not be fetched or saved. billproof.yaml must say `ledger: .ledger`. BILLPROOF_LEDGER_REMOTE is where the branch is, if not at this repository's origin.
+# With --dry-run it only shows what would be uploaded: it needs no token, and nothing is saved.
+# It exits with billproof's exit code: 0 done, 1 a file has errors, 2 wrong usage, 3 unproved, 4 not sent; also with 3 if the
+# ledger could not be fetched or saved. billproof.yaml must say `ledger: .ledger`. BILLPROOF_LEDGER_REMOTE is the remote with
+# the branch, if it is not this repository's origin.
 set -eu
 here=$(dirname "$0")
 dry_run=
@@ -16,9 +17,9 @@ unproved() {
     exit 3
 }
 
-# Another ledger would be used and saved nowhere.
+# Any other ledger would be used but not saved.
 if ! grep -Eq "^ledger: *['\"]?(\./)?\.ledger/?['\"]? *(#.*)?\$" billproof.yaml; then
-    echo "upload.sh: billproof.yaml must say \`ledger: .ledger\`, for that is the folder which is fetched and saved here" >&2
+    echo "upload.sh: billproof.yaml must say \`ledger: .ledger\`, because this script fetches and saves that folder" >&2
     exit 2
 fi
 
@@ -26,14 +27,14 @@ if [ ! -e .ledger ]; then
     git clone --quiet --depth 1 --branch billproof-ledger \
         "${BILLPROOF_LEDGER_REMOTE:-$(git remote get-url origin)}" .ledger || unproved "the ledger could not be fetched"
 else
-    # What a run before this one did not save stays, and is saved with the rest.
+    # Receipts that an earlier run did not save stay here and are saved with the rest.
     git -C .ledger pull --quiet --rebase || unproved "the ledger could not be fetched"
 fi
 
-trap : HUP INT TERM # whatever ends billproof, what it left is saved
+trap : HUP INT TERM # however billproof ends, its receipts are saved
 code=0
 billproof upload "$@" || code=$?
 if [ -z "$dry_run" ] && ! "$here/save-ledger.sh" .ledger; then
-    [ "$code" -ne 0 ] || unproved "uploaded, but the ledger was not saved: keep .ledger, or the next run knows nothing of it"
+    [ "$code" -ne 0 ] || unproved "uploaded, but the ledger was not saved: keep .ledger, or the next run will not know about it"
 fi
 exit "$code"
