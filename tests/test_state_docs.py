@@ -184,7 +184,7 @@ def test_another_ledger_is_never_put_over_the_one_that_is_there(origin: Path, tm
         ("true", ".ledger does not exist"),
         (
             "git clone -q -b billproof-ledger $(git remote get-url origin) .ledger; git -C .ledger checkout -q --detach",
-            "no branch",
+            "not on a branch",
         ),
     ],
 )
