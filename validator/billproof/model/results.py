@@ -32,7 +32,7 @@ class Place(Record):
 
 
 class Spot(Record):
-    """A fault as a check saw it, before its message is written: messages may speak of the month, known at the end only."""
+    """A violation as a check saw it. Its message is written at the end of the file, when the month is known."""
 
     line: int | None = None
     end_line: int | None = None
@@ -45,7 +45,7 @@ class Spot(Record):
 
 
 class Finding(Record):
-    """A fault as people and programs read it; every text in it has been through `values.shown`."""
+    """A violation as people and programs read it; every text in it has been through `values.shown`."""
 
     line: int | None
     end_line: int | None
@@ -59,7 +59,7 @@ class Finding(Record):
 
 
 class UsedWaiver(Record):
-    """A waiver that covered a failed rule, as it stands in the report."""
+    """A waiver that covered a failed rule, as the report has it."""
 
     reason: str
     owner: str
@@ -70,7 +70,7 @@ class UsedWaiver(Record):
 
 
 class Outcome(Record):
-    """What became of one rule on one file. `violations` is the true total, however few findings are kept."""
+    """The result of one rule on one file. `violations` is the true total, however few findings are kept."""
 
     rule: str
     name: str
@@ -141,7 +141,7 @@ class Totals(Record):
 
 
 class EarlierUpload(Record):
-    """An upload that the destination accepted, as its receipt tells it: sums by day (`2025-10-01`) and by project."""
+    """An upload that the destination accepted, as its receipt records it: sums by day (`2025-10-01`) and by project."""
 
     destination: str
     month: str
@@ -154,7 +154,7 @@ class EarlierUpload(Record):
 
 
 class History(Record):
-    """The last accepted uploads of the month and of the month before it; or, in `lacking`, why nothing is known of them.
+    """The last accepted uploads of the month and of the month before it; or, in `lacking`, why they are unknown.
 
     `replaced` tells of files that were there and are no more, by digest: when, and what came instead.
     """
@@ -167,7 +167,7 @@ class History(Record):
 
 
 class SecondOpinion(Record):
-    """What frictionless says of the same file with the same schema: valid or not, and where it and we disagree."""
+    """The result of frictionless on the same file and schema: valid or not, and where it and billproof disagree."""
 
     tool: str
     valid: bool
@@ -206,7 +206,9 @@ HINDRANCES = {
 
 
 class FileResult(Record):
-    """Everything known about one file. `error` says why it could not be read to its last byte."""
+    """Everything known about one file, built once at its end. `error` says why it could not be read to its last byte; then
+    `sha256`, `totals` and `days` may be missing.
+    """
 
     path: str
     name: str
@@ -236,7 +238,7 @@ class FileResult(Record):
 
     def outcome(self, rule: str) -> Outcome | None:
         """The outcome of a rule, or None if there is none."""
-        return next((one for one in self.outcomes if one.rule == rule), None)
+        return next((outcome for outcome in self.outcomes if outcome.rule == rule), None)
 
 
 class RuleDuty(Record):
@@ -258,7 +260,7 @@ class RuleSetDuty(Record):
 
 
 class Policy(Record):
-    """How strict the judgement is. `check`: errors fail; `upload`: everything must have passed or been signed for."""
+    """How strict the judgement is. `check`: errors fail; `upload`: everything must have passed or been waived."""
 
     command: Literal["check", "upload"] = "check"
     policy: Literal["check", "upload"] = "check"

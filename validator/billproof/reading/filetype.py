@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes: the things that people mistake for the CSV they meant."""
+"""What type a file is, by its first bytes: what people check by mistake in place of a CSV file."""
 
 from __future__ import annotations
 

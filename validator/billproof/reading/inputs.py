@@ -1,6 +1,6 @@
 """What the command line names as the files to check: files, folders, patterns and standard input become a list of paths.
 
-Nothing is skipped in silence: a name that leads to no file stands in the list with the reason.
+Nothing is skipped silently: a name that leads to no file is in the list with the reason.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The shipped rule set, read once more cheaply: one JSON file made from the YAML files, and used only while it agrees with them.
+"""The built-in rule set in a form that is quick to read: JSON made from the YAML files, used only while it agrees with them.
 
-The YAML files stay the truth. `rules/compiled.json` names the digest of every file that it was made from; each start hashes
+The YAML files decide. `rules/compiled.json` names the digest of every file that it was made from; each start hashes
 those files again (half a millisecond), and one that differs, is missing or is new makes it void; so does a digest of its
-own that does not fit. Examples are left out.
+own that does not match. Examples are left out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which export a header belongs to: told by its columns, as the rule set describes them."""
+"""Which kind of export a header belongs to: recognized by its columns, as the rule set describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order in which rules are judged: every blocker before what it blocks, and never in a circle.
+"""The order in which rules are evaluated: every blocker before what it blocks, and never in a circle.
 
 There are two rounds. What is known once the header is read is settled then; a rule that has failed by that time cannot be
 blocked by what the rows show. The rest is settled at the end of the file.
@@ -68,5 +68,5 @@ def _known_at_header(rule: Ranked, blocker: Blocker) -> bool:
 
 
 def _comes_before(rule: Ranked, blocker: Blocker, at_header: bool) -> bool:
-    """Whether `rule` must be judged before what it blocks, in the round at the header or in the one at the end."""
+    """Whether `rule` must be evaluated before what it blocks, in the round at the header or in the one at the end."""
     return acts_at_header(rule, blocker) if at_header else not _known_at_header(rule, blocker)

@@ -16,7 +16,7 @@ DEFAULT_RULESET = "openai-cost"
 
 
 class Rule(Record):
-    """A rule of a set, with its kind, its parameters and everything that the set changes in it."""
+    """A rule of a rule set, with its kind, its parameters and the changes that the set makes."""
 
     file: RuleFile
     kind: type[Check]
@@ -40,7 +40,7 @@ class Rule(Record):
 
 
 class RuleSet(Record):
-    """All rules that speak about a file, in order of id, and what they need to know about it."""
+    """All rules that apply to a file, in order of ID, and what they need to know about it."""
 
     name: str
     version: str
@@ -60,4 +60,4 @@ class RuleSet(Record):
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id."""
-        return next((one for one in self.rules if one.id == rule_id), None)
+        return next((rule for rule in self.rules if rule.id == rule_id), None)

@@ -45,16 +45,16 @@ class TableSchema(Record):
 
     def field(self, name: str) -> Field | None:
         """The field of exactly that name, or None."""
-        return next((one for one in self.fields if one.name == name), None)
+        return next((field for field in self.fields if field.name == name), None)
 
     def names(self, *roles: str) -> tuple[str, ...]:
         """Names of the fields with one of `roles`; of all fields if none is given."""
-        return tuple(one.name for one in self.fields if not roles or one.role in roles)
+        return tuple(field.name for field in self.fields if not roles or field.role in roles)
 
     @property
     def required(self) -> tuple[str, ...]:
         """Names of the columns that a file must have."""
-        return tuple(one.name for one in self.fields if one.required)
+        return tuple(field.name for field in self.fields if field.required)
 
 
 def read_schema(path: Path, shown_path: str, errors: list[FileError]) -> TableSchema | None:
