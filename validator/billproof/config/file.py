@@ -136,10 +136,10 @@ def read_config(name: str) -> Config:
         raise ConfigurationError([FileError(shown_path, 1, f"cannot be read: {error.strerror or error}")]) from None
     errors: list[FileError] = []
     node = parse_document(data, shown_path, errors)
-    found = read(ConfigFile, node, shown_path, errors) if node is not None else None
-    if found is None or errors:
+    content = read(ConfigFile, node, shown_path, errors) if node is not None else None
+    if content is None or errors:
         raise ConfigurationError(errors)
-    config = Config(path, shown_path, hashlib.sha256(data).hexdigest(), found)
+    config = Config(path, shown_path, hashlib.sha256(data).hexdigest(), content)
     errors += [FileError(shown_path, line, text) for line, text in _integration_errors(config)]
     check_destinations(config.file.destinations, shown_path, errors)
     errors += [FileError(shown_path, waiver.line, text) for waiver in config.file.waivers for text in form_errors(waiver)]

@@ -28,24 +28,24 @@ class Copied(Record):
 def checked_copies(
     settings: Settings, routes: Routes, ruleset: RuleSet, held: ExitStack
 ) -> list[UploadResult | FileResult | Judged]:
-    """Every file that is wanted: what is uploaded already, what cannot be read, or what the check of its copy found.
+    """Every file that is wanted: what is uploaded already, what cannot be read, or the result of checking its copy.
 
     The copies stay open until `held` is closed.
     """
     items = _copied(settings, routes, held)
     files = _checked([item for item in items if isinstance(item, Copied)], settings, ruleset)
-    found: list[UploadResult | FileResult | Judged] = []
+    judged: list[UploadResult | FileResult | Judged] = []
     for item in items:
         if not isinstance(item, Copied):
-            found.append(item)
+            judged.append(item)
             continue
         file = files[item.input]
         superseded = routes.superseded(item.copy)
         if superseded is not None:
             file = file._replace(hindrance=superseded)
         if routes.is_wanted(file):
-            found.append(Judged(file, item.copy))
-    return found
+            judged.append(Judged(file, item.copy))
+    return judged
 
 
 def _copied(settings: Settings, routes: Routes, held: ExitStack) -> list[UploadResult | FileResult | Copied]:
@@ -69,7 +69,7 @@ def _copied(settings: Settings, routes: Routes, held: ExitStack) -> list[UploadR
 
 
 def _checked(copied: Sequence[Copied], settings: Settings, ruleset: RuleSet) -> dict[Input, FileResult]:
-    """What is found in each copy. Other processes read the files themselves: what they say counts if the bytes are the copy's."""
+    """The result of each copy. Other processes read the files themselves: their result counts if the bytes are the same."""
     copies = {item.input.path: item.copy for item in copied}
     wanted = [item.input for item in copied]
 

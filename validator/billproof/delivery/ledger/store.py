@@ -69,16 +69,16 @@ class Ledger:
 
     def all_files(self) -> list[tuple[str, str]]:
         """Folder and name of everything in the ledger except its marker and hidden files, in order. Raises LedgerError."""
-        found: list[tuple[str, str]] = []
+        places: list[tuple[str, str]] = []
         for folder, inner, names in os.walk(self.root, onerror=_unlistable):
             for name in inner:
                 # A folder that is skipped could contain receipts; only git's own folder cannot.
                 if os.path.islink(os.path.join(folder, name)) or (name.startswith(".") and name != ".git"):
                     raise LedgerError(f"{os.path.join(folder, name)}: is hidden or a link, which a ledger's folders never are")
             inner[:] = [name for name in inner if name != ".git"]
-            found += [(folder, name) for name in names if not name.startswith(".")]
-        found = [place for place in found if place != (self.root, MARKER)]
-        return sorted(found)
+            places += [(folder, name) for name in names if not name.startswith(".")]
+        places = [place for place in places if place != (self.root, MARKER)]
+        return sorted(places)
 
     def folder(self, month: Month) -> str:
         """Where the receipts of a month are."""
