@@ -206,8 +206,8 @@ HINDRANCES = {
 
 
 class FileResult(Record):
-    """Everything known about one file, built once at its end. `error` says why it could not be read to its last byte; then
-    `sha256`, `totals` and `days` may be missing.
+    """Everything known about one file. `error` says why it could not be read to its last byte. The engine makes it at the
+    end of the file; cause, second opinion and what is in the way of an upload are added by copies, never in place.
     """
 
     path: str
