@@ -85,16 +85,16 @@ def arguments(environment: Mapping[str, str]) -> list[str]:
     command, policy = environment.get("BILLPROOF_COMMAND", ""), environment.get("BILLPROOF_POLICY", "")
     if command not in COMMANDS:
         raise UsageError(
-            f"command: {command}: not one of the action's", f"Write one of these as it stands: {', '.join(COMMANDS)}"
+            f"command: {command}: not a command of the action", f"Use exactly one of: {', '.join(COMMANDS)}"
         )
     if command != "check" and policy not in ("", "upload"):
-        raise UsageError(f"policy: {policy}: an upload is judged as an upload", "Leave policy out, or use the command check.")
+        raise UsageError(f"policy: {policy}: an upload always applies the upload policy", "Omit policy, or use the command check.")
     files = lines(environment.get("BILLPROOF_FILES", ""))
     if not files:
         raise UsageError("files: is empty, so nothing would be checked", "Name exports or folders, one per line: exports/")
     if "-" in files:
         raise UsageError(
-            "files: -: a job has no standard input", "Name exports or folders, one per line. A file of that name: ./-"
+            "files: -: a job has no standard input", "Name exports or folders, one per line. For a file of that name, write ./-"
         )
     outputs = lines(environment.get("BILLPROOF_OUTPUT", ""))
     for one in outputs:
@@ -123,7 +123,7 @@ def refuse_another_ledger(folder: str) -> None:
     config = configuration()
     ledger = config.ledger() if config else None
     if ledger is None or os.path.realpath(ledger) != os.path.realpath(folder):
-        found = f"is at {ledger}" if ledger else "has no place"
+        found = f"is at {ledger}" if ledger else "is not configured"
         raise UsageError(f"ledger: {folder}: in billproof.yaml the ledger {found}", "Write the same folder in both places.")
 
 

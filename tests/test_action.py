@@ -165,7 +165,7 @@ def test_any_other_command_is_refused(runner: Runner, workspace: Path, command: 
         ({"command": "upload", "policy": "check"}, "policy: check: an upload is judged as an upload"),
         ({"output": "reports/"}, "expected FORMAT=PATH"),
         ({"output": "--config=x"}, "expected FORMAT=PATH"),
-        ({"output": "json=exports/x.csv"}, "a report is no CSV"),
+        ({"output": "json=exports/x.csv"}, "a report is not a CSV file"),
         ({"ledger": ".ledger"}, "ledger: .ledger: in billproof.yaml the ledger has no place"),
     ],
 )

@@ -129,7 +129,7 @@ def test_two_jobs_at_once_lose_nothing(origin: Path, tmp_path: Path) -> None:
     assert len(files(origin)) == 3 + 4
     third = job(tmp_path, "three")
     done(before, third)
-    assert done("billproof ledger verify", third) == "PASS  2 receipts, 0 faults\n"
+    assert done("billproof ledger verify", third) == "PASS  2 receipts, 0 errors\n"
 
 
 def test_two_uploads_of_one_month_are_a_fork_that_is_named(origin: Path, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_two_uploads_of_one_month_are_a_fork_that_is_named(origin: Path, tmp_pat
     done(before, third)
     text = done("billproof ledger verify", third)
     assert text.startswith(f"fork: archive {FIRST} 2025-10 has 2 uploads with number 1")
-    assert text.endswith("PASS  2 receipts, 0 faults\n")
+    assert text.endswith("PASS  2 receipts, 0 errors\n")
 
 
 @pytest.mark.parametrize("damage", ["edited", "removed"])
@@ -245,4 +245,4 @@ def test_two_copies_may_be_merged_by_copying(origin: Path, tmp_path: Path) -> No
         done(before, folder)
         done(f"billproof upload exports/{only}", folder)
     shutil.copytree(jobs[0] / ".ledger", jobs[1] / ".ledger", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
-    assert done("billproof ledger verify", jobs[1]) == "PASS  2 receipts, 0 faults\n"
+    assert done("billproof ledger verify", jobs[1]) == "PASS  2 receipts, 0 errors\n"

@@ -981,7 +981,7 @@ def test_the_guide_fills_in_the_dates(project: Path, arguments: list[str], first
 @pytest.mark.parametrize(
     ("as_of", "told"),
     [
-        ("2025-10-31T23:59:59Z", "The month is not over before 2025-11-01 00:00 UTC."),
+        ("2025-10-31T23:59:59Z", "The month has not ended: it ends on 2025-11-01 00:00 UTC."),
         ("2025-11-01", "better wait until 2025-11-03 00:00 UTC"),
         ("2025-11-02T23:59:59Z", "better wait until 2025-11-03 00:00 UTC"),
         ("2025-11-03", None),

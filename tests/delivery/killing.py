@@ -198,7 +198,7 @@ def look_again(world: World, scenario: Scenario, cut_off: int, killed: Sequence[
     wanted = [*scenario.before, *([scenario.now] if scenario.now not in scenario.before else [])]
     assert [sha256(one) for one in world.place.versions()] == [sha256(one) for one in wanted]
     code, out, _ = run("ledger", "verify")
-    assert (code, "0 faults" in out) == (0, True), out
+    assert (code, "0 errors" in out) == (0, True), out
     receipts = world.receipts()
     statuses = [one["status"] for one in receipts]
     assert statuses[: len(killed)] == list(killed), "a receipt from before was changed"

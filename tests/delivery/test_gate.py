@@ -193,7 +193,7 @@ def test_whatever_a_destination_raises_is_not_known(ready: Ready, world: World, 
         ready.through_gate(Recorder(raising(error)))
     (one,) = world.receipts()
     assert (one["status"], one["answer"]["text"]) == ("unknown", "interrupted before the destination responded")
-    assert verified() == (0, "PASS  1 receipt, 0 faults\n")
+    assert verified() == (0, "PASS  1 receipt, 0 errors\n")
 
 
 def test_a_library_that_ends_the_program_does_not_decide_its_exit_code(ready: Ready, world: World) -> None:
@@ -305,7 +305,7 @@ def test_a_ledger_that_cannot_be_written_after(world: World, monkeypatch: pytest
     assert world.upload("export.csv").code == 0
     assert world.statuses() == ["unknown", "already_there"]
     assert world.place.versions() == [OCTOBER]
-    assert verified() == (0, "PASS  2 receipts, 0 faults\n")
+    assert verified() == (0, "PASS  2 receipts, 0 errors\n")
 
 
 @pytest.mark.parametrize(

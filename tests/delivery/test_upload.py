@@ -51,7 +51,7 @@ def test_a_file_that_passes_is_accepted(world: World) -> None:
     assert found.err == ""
     assert world.place.current() == export("18402.165")
     assert (one["status"], one["started"], one["finished"], one["as_of"]) == ("accepted", NOON, NOON, NOON)
-    assert verified() == (0, "PASS  1 receipt, 0 faults\n")
+    assert verified() == (0, "PASS  1 receipt, 0 errors\n")
 
 
 def test_the_same_bytes_again_are_set_aside(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +258,7 @@ def test_several_organizations_and_months_in_one_run(world: World) -> None:
     ]  # fmt: skip
     for organization in (ACME, LABS):
         assert world.place.current("2025-10", organization) == export("1100", "2025-10", organization)
-    assert verified() == (0, "PASS  4 receipts, 0 faults\n")
+    assert verified() == (0, "PASS  4 receipts, 0 errors\n")
     assert world.upload().lines[-1] == "NOTHING SENT 4 files already uploaded; nothing new"
 
 
@@ -547,7 +547,7 @@ def test_a_waived_warning_stands_in_the_receipt(world: World) -> None:
          "at": "billproof.yaml:8"},
     ]  # fmt: skip
     shown = run("ledger", "show", "research", MONTH)[1]
-    assert "OC207 signed for by billing team until 2026-06-01: credited" in shown
+    assert "OC207 waived by billing team until 2026-06-01: credited" in shown
 
 
 def test_a_waived_error_stands_in_the_receipt(world: World) -> None:

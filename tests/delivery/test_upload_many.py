@@ -71,7 +71,7 @@ def test_many_processes_upload_at_once(world: World) -> None:
         assert shown is not None
         assert sha256(shown) == standing.current.file_sha256 == arrived[-1]
     assert len(world.files(".begun")) == len(world.files()) == PROCESSES * UPLOADS
-    assert verified() == (0, f"PASS  {PROCESSES * UPLOADS} receipts, 0 faults\n")
+    assert verified() == (0, f"PASS  {PROCESSES * UPLOADS} receipts, 0 errors\n")
     assert not list(Path(world.root).rglob("*.part")), "no draft is left"
 
 

@@ -391,13 +391,13 @@ def test_show_has_everything_a_user_needs() -> None:
     assert code == 0
     assert out.startswith("# OC304 missing-day\n\n> Every day of the month has at least one row.\n")
     headings = [line for line in out.splitlines() if line.startswith("## ")]
-    assert headings == ["## Message", "## Why", "## What to do", "## Says nothing where", "## Examples", "## References"]
+    assert headings == ["## Message", "## Why", "## What to do", "## Skipped when", "## Examples", "## References"]
 
 
 def test_show_of_a_rule_that_is_not_there() -> None:
     code, out, err = run("rules", "show", "OC999")
     assert (code, out) == (2, "")
-    assert "there is no rule OC999 in openai-cost" in err
+    assert "openai-cost has no rule OC999" in err
 
 
 def test_kinds_tells_parameters_and_placeholders() -> None:
@@ -450,7 +450,7 @@ def test_rules_are_those_of_the_configuration(configured: Path) -> None:
     assert (configured / "inside" / "pages" / "MY101-other-project.md").is_file()
     code, out, _ = run("rules", "test")
     assert code == 0
-    assert out.endswith(" rules of mine: 0 red; ../billproof.yaml has no fault\n")
+    assert out.endswith(" rules of mine: 0 failed; ../billproof.yaml is valid\n")
     assert "MY101" not in run("rules", "list", "--ruleset", "csv")[1]
 
 
@@ -513,5 +513,5 @@ def test_docs_never_replaces_a_page_of_somebody_else(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("mine\n", "utf-8")
     code, _, err = run("rules", "docs", "--output", str(tmp_path))
     assert code == 2
-    assert "README.md was not made by billproof" in err
+    assert "README.md is not a page made by billproof" in err
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]

@@ -201,7 +201,7 @@ def test_rules_test_is_green() -> None:
     code, out, _ = run("rules", "test", "--ruleset", "csv")
     assert code == 0, out
     count = sum(len(one) for path in RULES if path.parent.name == "csv" for one in read(path)["examples"].values())
-    assert out.splitlines()[-1] == f"{count} examples of 13 rules of csv: 0 red"
+    assert out.splitlines()[-1] == f"{count} examples of 13 rules of csv: 0 failed"
 
 
 def test_the_program_knows_no_column_of_the_export_by_name() -> None:

@@ -176,7 +176,7 @@ def test_it_ends_cleanly(folder: Path, number: int, code: int) -> None:
     assert '"GET /v1/integrations HTTP/1.1" 200' in err
     assert running.token not in err
     assert "Traceback" not in err
-    assert ("what it held is gone" in err) == (code == 130)
+    assert ("its uploads are gone" in err) == (code == 130)
 
 
 def test_it_listens_on_this_machine_only(folder: Path) -> None:

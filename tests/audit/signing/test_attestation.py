@@ -312,10 +312,10 @@ def test_standard_input_has_no_place_for_an_attestation(tmp_path: Path, keys: Ke
 
 def test_nothing_that_is_used_is_written_over(tmp_path: Path, keys: Keys) -> None:
     before = keys.private.read_bytes()
-    assert "write over a file" in refused(tmp_path, "--attest", str(keys.private), "--output", f"json={keys.private}")
+    assert "overwrite a file that this run uses" in refused(tmp_path, "--attest", str(keys.private), "--output", f"json={keys.private}")
     assert keys.private.read_bytes() == before
     beside = f"{put(tmp_path)}.intoto.jsonl"
-    assert "where --output leads" in refused(tmp_path, "--attest", str(keys.private), "--output", f"json={beside}")
+    assert "would write to the same file" in refused(tmp_path, "--attest", str(keys.private), "--output", f"json={beside}")
 
 
 def test_nothing_is_put_into_a_folder_of_uploads(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,7 +323,7 @@ def test_nothing_is_put_into_a_folder_of_uploads(tmp_path: Path, keys: Keys, mon
     make_ready(tmp_path)
     (tmp_path / ".billproof" / "archive").mkdir()
     shutil.copy(GOOD, tmp_path / ".billproof" / "archive" / "x.csv")
-    assert "holds nothing else" in refused(tmp_path, ".billproof/archive/x.csv", *with_report(tmp_path, keys.private))
+    assert "must contain nothing else" in refused(tmp_path, ".billproof/archive/x.csv", *with_report(tmp_path, keys.private))
 
 
 def test_what_another_has_signed_or_written_is_kept(tmp_path: Path, keys: Keys) -> None:
@@ -653,7 +653,7 @@ def test_a_receipt_is_attested_beside_it(world: World, keys: Keys) -> None:
     assert found["predicate"]["timeCreated"] == document["finished"]
     assert found["predicate"]["verifier"]["policies"][0]["digest"] == {"sha256": document["ruleset"]["sha256"]}
     assert found["predicate"]["properties"] == ["BILLPROOF_PASSED_AS_UPLOAD", "BILLPROOF_UPLOAD_ACCEPTED"]
-    assert verified() == verified_with(keys) == (0, "PASS  1 receipt, 0 faults\n")
+    assert verified() == verified_with(keys) == (0, "PASS  1 receipt, 0 errors\n")
     one = Envelope.from_dict(json.loads(beside.read_bytes()))
     key = SSlibKey.from_crypto(keys.key.public_key(), next(iter(one.signatures)))
     assert one.verify([key], 1)
@@ -665,11 +665,11 @@ def test_a_ledger_with_attestations_goes_on(world: World, keys: Keys) -> None:
     assert len(sent(world, keys)) == 1
     assert len(sent(world, keys, "110")) == 2
     world.send(export("120"))
-    assert verified() == (0, "PASS  3 receipts, 0 faults\n")
+    assert verified() == (0, "PASS  3 receipts, 0 errors\n")
     code, out = verified_with(keys)
     assert code == 1
-    assert f"{world.files()[-1].name}.intoto.jsonl: is not there, so nobody vouches for the receipt" in out
-    assert out.endswith("FAIL  3 receipts, 1 fault\n")
+    assert f"{world.files()[-1].name}.intoto.jsonl: missing, so the receipt is unsigned" in out
+    assert out.endswith("FAIL  3 receipts, 1 error\n")
     assert run("ledger", "list")[0] == run("status", "--month", "2025-10")[0] == 0
 
 
@@ -721,7 +721,7 @@ def test_a_receipt_in_another_form_is_told_and_not_tripped_over(world: World, ke
     other.write_bytes(data)
     beside.rename(f"{other}.intoto.jsonl")
     code, out = verified_with(keys)
-    assert (code, "is not in the form of a receipt" in out) == (1, True)
+    assert (code, "does not match the schema of receipts" in out) == (1, True)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}\n", None])

@@ -59,8 +59,8 @@ def test_a_ledger_says_what_it_is_and_keeps_git_from_changing_it(tmp_path: Path,
     assert Path("kept/here/.gitattributes").read_bytes() == b"* -text\n"
     assert set(Path("kept/here/.gitignore").read_text().split()) == {".lock", "*.part"}
     assert json.loads(Path("kept/here/ledger.json").read_text())["schema"] == "billproof/ledger/v1"
-    assert verified() == (0, "PASS  0 receipts, 0 faults\n")
-    assert run("ledger", "list")[:2] == (0, "no upload yet\n")
+    assert verified() == (0, "PASS  0 receipts, 0 errors\n")
+    assert run("ledger", "list")[:2] == (0, "no uploads yet\n")
 
 
 def test_every_ledger_has_an_id_of_its_own(world: World) -> None:
@@ -144,7 +144,7 @@ def test_the_list_of_one_organization_or_month(kept: World, wanted: list[str], e
     code, text, _ = run("ledger", "list", *wanted)
     lines = text.splitlines()
     assert (code, len(lines[1:])) == (0, len(expected))
-    assert expected or lines == ["no upload yet"]
+    assert expected or lines == ["no uploads yet"]
 
 
 @pytest.mark.parametrize("month", ["last", "2025-13", "2025-1", ""])
@@ -451,10 +451,10 @@ def test_a_last_receipt_that_was_removed_is_as_if_the_command_was_cut_off(kept: 
     (attempt,) = last.parent.glob("0001-*.begun")
     code, out = verified()
     assert code == 1
-    assert out.splitlines()[0].startswith(f"{attempt.relative_to(kept.root)}: has no receipt: the command was cut off, or ")
+    assert out.splitlines()[0].startswith(f"{attempt.relative_to(kept.root)}: has no receipt: the command was interrupted, or ")
     assert kept.upload(kept.put(export("70", organization=LABS))).code == 0
     assert [one["status"] for one in kept.receipts() if one["organization"] == LABS] == ["unknown", "already_there"]
-    assert verified() == (0, "PASS  5 receipts, 0 faults\n")
+    assert verified() == (0, "PASS  5 receipts, 0 errors\n")
 
 
 def test_every_fault_is_told_and_counted(kept: World) -> None:
@@ -477,8 +477,8 @@ def test_a_receipt_of_another_form_is_a_fault(kept: World) -> None:
     code, out = verified()
     assert code == 1
     assert out.splitlines() == [
-        f"{other.relative_to(kept.root)}: is not in the form of a receipt: $",
-        "FAIL  4 receipts, 1 fault",
+        f"{other.relative_to(kept.root)}: does not match the schema of receipts at $",
+        "FAIL  4 receipts, 1 error",
     ]
 
 
@@ -486,7 +486,7 @@ def test_hidden_files_are_no_part_of_a_ledger(kept: World) -> None:
     (kept.ledger / ".git").mkdir()
     (kept.ledger / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     (kept.files()[0].parent / ".0003-abc.json.17.part").write_text("half a rec")
-    assert verified() == (0, "PASS  4 receipts, 0 faults\n")
+    assert verified() == (0, "PASS  4 receipts, 0 errors\n")
     assert kept.upload(kept.put(export("120"))).code == 0
 
 
@@ -534,8 +534,8 @@ def test_a_fork_is_kept_told_and_no_fault(world: World, monkeypatch: pytest.Monk
     code, out = verified()
     assert code == 0
     assert out.splitlines() == [
-        f"fork: archive {ACME} 2025-10 has 2 uploads with number 2, of two machines; all are kept",
-        "PASS  3 receipts, 0 faults",
+        f"fork: archive {ACME} 2025-10 has 2 uploads with number 2, from different machines; all are kept",
+        "PASS  3 receipts, 0 errors",
     ]
     current = open_ledger(LEDGER).standing(Month("archive", ACME, MONTH)).current
     assert current is not None
@@ -557,7 +557,7 @@ def test_after_a_fork_both_ends_are_followed(world: World, monkeypatch: pytest.M
     world.send(export("60", month="2025-12"))
     (last,) = [one for one in world.receipts() if one["month"] == "2025-12"]
     assert set(last["previous"]) == ends
-    assert verified() == (0, "PASS  4 receipts, 0 faults\n")
+    assert verified() == (0, "PASS  4 receipts, 0 errors\n")
 
 
 def test_an_attempt_of_another_machine_is_settled_and_no_end_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -577,7 +577,7 @@ def test_an_attempt_of_another_machine_is_settled_and_no_end_is_lost(world: Worl
     (last,) = [one for one in world.receipts() if one["month"] == "2025-12"]
     assert set(last["previous"]) == {mine, sha256(settled.read_bytes())}
     assert json.loads(settled.read_bytes())["status"] == "unknown"
-    assert verified() == (0, "PASS  4 receipts, 0 faults\n")
+    assert verified() == (0, "PASS  4 receipts, 0 errors\n")
 
 
 def git(*arguments: str) -> None:
@@ -645,7 +645,7 @@ def test_an_organization_with_a_dreadful_name_is_uploaded(world: World) -> None:
     data = export(organization=name)
     world.send(data)
     assert world.place.current(organization=name) == data
-    assert verified() == (0, "PASS  1 receipt, 0 faults\n")
+    assert verified() == (0, "PASS  1 receipt, 0 errors\n")
     assert set(os.listdir(world.root)) == {".billproof", "archive", "billproof.yaml", f"sent-{sha256(data)[:8]}.csv"}
     assert set(os.listdir(world.root.parent)) - outside <= {"report.json"}
 

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("interrupted; running the same command again is safe")
         return 130
     except BrokenPipeError:
-        # Nobody reads the result any more: it was not told, so it does not count as a pass.
+        # Nobody reads the result any more: it was not shown, so it does not count as a pass.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 3
     except Exception as error:
@@ -43,7 +43,7 @@ def _told(error: Exception) -> int:
             _say(shown(line, None))
         return error.exit_code
     _say(f"UNPROVED  unexpected error: {type(error).__name__} at {_origin(error)}; nothing was proved")
-    _say("Please report it with this line and the command, not with the file: it may hold what is yours alone.")
+    _say("Please report this line and the command, but do not attach the file: it may contain private data.")
     return 3
 
 
@@ -63,12 +63,14 @@ def console() -> NoReturn:
 
 
 def _origin(error: Exception) -> str:
-    """Module and line of the innermost step that is ours; the message itself may hold text of the file."""
+    """Room, module and line of the innermost step in the package; the message itself may contain text of the file."""
     import traceback
 
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(package)]
-    return f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else "start"
+    if not own:
+        return "start"
+    return f"{os.path.relpath(own[-1].filename, package).replace(os.sep, '/')}:{own[-1].lineno}"
 
 
 def _say(text: str) -> None:

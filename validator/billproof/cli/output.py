@@ -29,13 +29,13 @@ def wanted_outputs(wanted: Sequence[str]) -> list[tuple[str, str]]:
     for one in wanted:
         format_, equals, path = one.partition("=")
         if not equals or not path or format_ not in FORMATS:
-            raise UsageError(f"--output {one}: expected FORMAT=PATH", f"Formats of this version: {', '.join(FORMATS)}")
+            raise UsageError(f"--output {one}: expected FORMAT=PATH", f"Formats: {', '.join(FORMATS)}")
         if os.path.realpath(path).lower().endswith(".csv"):
-            raise UsageError(f"--output {one}: a report is no CSV", "Choose a name that no export has.")
+            raise UsageError(f"--output {one}: a report is not a CSV file", "Choose a name that does not end in .csv.")
         if is_near(os.path.basename(path)):
-            raise UsageError(f"--output {one}: a later run would take this for a configuration", "Call it report.json.")
+            raise UsageError(f"--output {one}: a later run would read this as a configuration", "Use another name, such as report.json.")
         if any(os.path.realpath(path) == os.path.realpath(other) for _, other in found):
-            raise UsageError(f"--output {one}: two reports for one file")
+            raise UsageError(f"--output {one}: two reports in the same file")
         found.append((format_, path))
     return found
 
@@ -64,11 +64,11 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, 
     taken |= {found for stream in (0, 1) if (found := _identity(stream)) is not None}
     for what, path in wanted:
         if any(os.path.realpath(path).startswith(os.path.join(os.path.realpath(one), "")) for one in _kept(settings)):
-            raise UsageError(f"{what}: a ledger or a folder of uploads holds nothing else")
+            raise UsageError(f"{what}: a ledger or a folder of uploads must contain nothing else", "Write it elsewhere.")
         if _identity(path) in taken:
-            raise UsageError(f"{what}: this would write over a file that this run uses")
+            raise UsageError(f"{what}: this would overwrite a file that this run uses")
     if len({os.path.realpath(path) for _, path in wanted}) < len(wanted):
-        raise UsageError("--attest writes beside each file, where --output leads, too", "Write the report elsewhere.")
+        raise UsageError("--attest and --output would write to the same file", "Write the report elsewhere.")
 
 
 def refuse_folder(path: str, settings: Settings) -> None:
@@ -79,7 +79,7 @@ def refuse_folder(path: str, settings: Settings) -> None:
     inside = os.path.join(os.path.realpath(path), "")
     for one in taken:
         if inside.startswith(os.path.join(os.path.realpath(one), "")):
-            text = f"--output {path}: lies in {one}, and a ledger or a folder of exports or uploads holds nothing else"
+            text = f"--output {path}: is inside {one}, and a ledger or a folder of exports or uploads must contain nothing else"
             raise UsageError(text, f"Name a folder outside of it, such as ../{os.path.basename(os.path.abspath(path))}")
     there = os.path.abspath(path)
     try:
@@ -87,7 +87,7 @@ def refuse_folder(path: str, settings: Settings) -> None:
     except OSError:
         empty = False
     if not path.strip() or (os.path.lexists(there) and not empty):
-        raise UsageError(f"--output {path}: must be a folder that is not there yet, or empty", "Nothing is ever written over.")
+        raise UsageError(f"--output {path}: must be a new or empty folder", "billproof never overwrites a file.")
 
 
 def _kept(settings: Settings) -> list[str]:
@@ -141,7 +141,7 @@ def note(text: str) -> None:
 def say_bytes(data: bytes) -> None:
     """The result as it is. Raises Unwritable if nobody would see it."""
     if sys.stdout is None:
-        raise Unwritable("UNPROVED  standard output is closed, so nobody would see the result")
+        raise Unwritable("UNPROVED  standard output is closed, so the result cannot be shown")
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -151,7 +151,7 @@ def say_bytes(data: bytes) -> None:
     except OSError as error:
         # What is left in the buffer would be written, and fail, once more when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise Unwritable(f"UNPROVED  standard output cannot be written: {error.strerror or error}") from None
+        raise Unwritable(f"UNPROVED  standard output cannot be written to: {error.strerror or error}") from None
 
 
 class _Progress:

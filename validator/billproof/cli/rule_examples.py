@@ -86,4 +86,4 @@ def _upload_before(one: Example, rule: Rule, folder: Path, common: list[str], co
     command(["ledger", "init", "--config", str(folder / "billproof.yaml")])
     for name in one.before:
         if command(["upload", str(Path(rule.path).parent / name), *common]) != Exit.PASS:
-            raise UsageError(f"{name} may not be uploaded")
+            raise UsageError(f"{name} could not be uploaded")

@@ -22,8 +22,8 @@ def page(rule: Rule, ruleset: RuleSet) -> str:
     file = rule.file
     lines = [
         f"# {file.id} {file.name}", "", f"> {file.asserts}", "",
-        f"Level: **{rule.level}**" + (", may be signed for (waiver)" if file.waivable or rule.level == "warning" else "")
-        + (f" · switched off by {rule.off.owner}: {rule.off.reason}" if rule.off else "")
+        f"Level: **{rule.level}**" + (", can be waived" if file.waivable or rule.level == "warning" else "")
+        + (f" · disabled by {rule.off.owner}: {rule.off.reason}" if rule.off else "")
         + f" · rule set: `{Path(rule.path).parent.name}` · since {file.since} · counts: {rule.unit}",
         "", "## Message", "", f"    {file.message}", "", "## Why", "", *_wrapped(file.why), "", "## What to do", "",
         *_wrapped(file.fix), "",
@@ -31,7 +31,7 @@ def page(rule: Rule, ruleset: RuleSet) -> str:
     blockers = [one for one in rule.blocked_by if ruleset.rule(one.rule)]
     if blockers:
         named = ", ".join(dict.fromkeys(f"{one.rule} {_name(ruleset, one.rule)}" for one in blockers))
-        lines += ["## Says nothing where", "", *_wrapped(f"One of these has failed first: {named}."), ""]
+        lines += ["## Skipped when", "", *_wrapped(f"Any of these rules has failed: {named}."), ""]
     lines += ["## Examples", ""]
     for title, examples in (("Passes", file.examples.passing), ("Fails", file.examples.failing)):
         for one in examples:
@@ -56,14 +56,14 @@ def _example(title: str, one: Example, rule: Rule) -> Iterator[str]:
     named = f", file name `{one.name}`" if one.name != "data.csv" else ""
     places = f" at {', '.join(f'`{place}`' for place in one.at)}" if one.at else ""
     if one.before:
-        yield f"Uploaded before: {', '.join(one.before)} (beside the rule)."
+        yield f"Uploaded before: {', '.join(one.before)} (next to the rule file)."
         yield ""
     yield f"{title}{places}{arguments}{named}:"
     yield ""
     if one.csv is not None:
         yield from textwrap.indent(one.csv.rstrip("\n"), "    ").splitlines()
     else:
-        yield f"    {one.csv_file} (beside the rule)"
+        yield f"    {one.csv_file} (next to the rule file)"
     yield ""
 
 
@@ -71,7 +71,7 @@ def pages(ruleset: RuleSet) -> dict[str, str]:
     """Every page of `docs/rules` by file name, the index among them."""
     made = {f"{rule.id}-{rule.file.name}.md": page(rule, ruleset) for rule in ruleset.rules}
     lines = [f"# Rules of {ruleset.name} {ruleset.version}", "", f"{ruleset.title}. {MARK}", ""]
-    lines += ["| rule | level | a pass says |", "|---|---|---|"]
+    lines += ["| rule | level | a pass means |", "|---|---|---|"]
     for rule in ruleset.rules:
         link = f"[{rule.id} {rule.file.name}]({rule.id}-{rule.file.name}.md)"
         lines.append(f"| {link} | {rule.level}{', waivable' if rule.file.waivable else ''} | {rule.file.asserts} |")
@@ -86,7 +86,7 @@ def write_pages(ruleset: RuleSet, folder: Path, check_only: bool) -> int:
     strangers = [name for name in made if (folder / name).is_file() and not _is_ours(folder / name)]
     if strangers and not check_only:
         stranger = (folder / strangers[0]).as_posix()
-        raise UsageError(f"{stranger} was not made by billproof; nothing was written", "Name another folder.")
+        raise UsageError(f"{stranger} is not a page made by billproof; nothing was written", "Name another folder.")
     stale = [name for name, text in made.items() if not _same(folder / name, text)] + sorted(present - made.keys())
     if check_only:
         for name in stale:

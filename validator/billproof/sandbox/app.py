@@ -122,7 +122,7 @@ class Sandbox:
         month = _month(request.path_params["month"], self._clock())
         key = request.headers.get("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
-            raise Problem(400, "key-malformed", "An Idempotency-Key has 1 to 255 visible characters.")
+            raise Problem(400, "key-malformed", "An Idempotency-Key must have 1 to 255 visible characters.")
         sent = await read_file(request, body)
         with sent.stream:
             body.verify()
@@ -145,7 +145,7 @@ class Sandbox:
         check = partial(self._checker.check, sent, integration.organization, month, now)
         result = await run_sync(check, limiter=self._checking)
         if result.file is None:
-            detail = f"The file is not fit to be {month} of {integration.organization}; nothing was stored."
+            detail = f"The file did not pass as {month} of {integration.organization}; nothing was stored."
             raise Problem(422, "file-refused", detail, report=result.report)
         return self._store.put(integration, month, result.file, now).described()
 
@@ -156,7 +156,7 @@ def _month(text: str, now: datetime) -> str:
             return parse_month(text, now).value or ""
     except UsageError:
         pass
-    raise Problem(400, "no-month", "The month in the path is written as 2025-10.")
+    raise Problem(400, "no-month", "Write the month in the path as 2025-10.")
 
 
 async def _read_json(request: Request, body: Body, schema: str) -> Any:
@@ -168,7 +168,7 @@ async def _read_json(request: Request, body: Body, schema: str) -> Any:
     try:
         value = json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise Problem(400, "malformed-json", "The body is no JSON.") from None
+        raise Problem(400, "malformed-json", "The body is not valid JSON.") from None
     error = best_match(Draft202012Validator(DOCUMENT["components"]["schemas"][schema]).iter_errors(value))
     if error is not None:
         raise Problem(400, "unexpected-json", f"{error.json_path}: {shown(error.message)}")

@@ -59,24 +59,24 @@ class Body:
         """Raises Problem 400 if what came is not what Content-Digest (RFC 9530) says; unknown algorithms are passed over."""
         for name, wanted in _digests(self._headers.getlist("content-digest")):
             if name in self._hashes and self._hashes[name].digest() != wanted:
-                raise Problem(400, "digest-differs", f"The body's {name} is not that of Content-Digest; nothing was stored.")
+                raise Problem(400, "digest-differs", f"The body's {name} differs from Content-Digest; nothing was stored.")
 
     def _too_large(self) -> Problem:
-        return Problem(413, "too-large", f"A request may have up to {self._limit:,} bytes.")
+        return Problem(413, "too-large", f"A request may be at most {self._limit:,} bytes.")
 
 
 def _digests(fields: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     for one in filter(None, (part.strip() for part in ",".join(fields).split(","))):
         match = _DIGEST.fullmatch(one)
         if match is None:
-            raise Problem(400, "digest-malformed", "Content-Digest is written like this: sha-256=:<base64>:")
+            raise Problem(400, "digest-malformed", "Write Content-Digest as sha-256=:<base64>:")
         yield match[1], base64.b64decode(match[2])
 
 
 async def read_file(request: Request, body: Body) -> SentFile:
     """The file of an upload: the form's field `file`, or the body itself as text/csv. The caller closes its stream."""
     if request.headers.get("content-encoding", "identity") != "identity":
-        raise Problem(415, "encoded", "Send the bytes as they are, without Content-Encoding.")
+        raise Problem(415, "encoded", "Send the unmodified bytes, without Content-Encoding.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _of_form(Request(request.scope, body))

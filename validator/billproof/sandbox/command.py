@@ -49,7 +49,7 @@ def serve(options: argparse.Namespace, config: Config | None, say: Callable[[str
     with listen(options.host, _whole(options.port, "--port", 0, 65_535)) as listener:
         if not is_loopback(listener):
             sys.stderr.write(
-                f"WARNING  the sandbox listens on {shown(options.host)}: whoever reaches this machine reaches it, without TLS\n"
+                f"WARNING  the sandbox listens on {shown(options.host)} without TLS: anyone who can reach this machine can use it\n"
             )
         server = make_server(sandbox.application(), log=True)
         signal.signal(signal.SIGTERM, _end)
@@ -60,7 +60,7 @@ def serve(options: argparse.Namespace, config: Config | None, say: Callable[[str
         except _Ended:
             pass
         except KeyboardInterrupt:
-            sys.stderr.write("the sandbox has ended; what it held is gone\n")
+            sys.stderr.write("the sandbox has stopped; its uploads are gone\n")
             return Exit.INTERRUPTED
     return Exit.PASS
 
@@ -84,13 +84,13 @@ def _integrations(config: Config | None, given: list[str]) -> list[tuple[str, st
 def _add(store: Store, id: str, organization: str) -> None:
     if not _ID.fullmatch(id) or not _ID.fullmatch(organization):
         raise UsageError(
-            f"{shown(id)}={shown(organization)}: no integration for the sandbox",
-            "An id and an organization have letters, digits, point, - and _, such as int-EXAMPLE1=org-EXAMPLE1",
+            f"{shown(id)}={shown(organization)}: not an integration for the sandbox",
+            "An ID and an organization contain only letters, digits, periods, - and _, such as int-EXAMPLE1=org-EXAMPLE1",
         )
     try:
         store.add(organization, id)
     except Problem as problem:
-        raise UsageError(f"{id}={organization}: there is one already: {problem.detail}") from None
+        raise UsageError(f"{id}={organization}: already exists: {problem.detail}") from None
 
 
 def _fault(text: str) -> Fault:
@@ -98,7 +98,7 @@ def _fault(text: str) -> Fault:
     for known in NAMES:
         if name == known:
             return Fault(known, _whole(times, f"--fault {name}", 1, 1_000) if colon else 1)
-    raise UsageError(f"--fault {text}: no such fault", f"There are {', '.join(NAMES)}; with a number: lost_answer:2")
+    raise UsageError(f"--fault {text}: unknown fault", f"Use one of {', '.join(NAMES)}; with a number: lost_answer:2")
 
 
 def _token(environment: Mapping[str, str]) -> tuple[Secret, str]:
@@ -108,7 +108,7 @@ def _token(environment: Mapping[str, str]) -> tuple[Secret, str]:
         made = f"sandbox:{secrets.token_urlsafe(18)}"
         return Secret(made), made
     if not _TOKEN.fullmatch(given):
-        raise UsageError(f"{TOKEN} is no token", "It has the form <id>:<secret>, of visible ASCII characters without blanks.")
+        raise UsageError(f"{TOKEN} is not a token", "Write <id>:<secret>, in visible ASCII characters without spaces.")
     return Secret(given), f"the one in {TOKEN}"
 
 
@@ -132,12 +132,12 @@ def _welcome(url: str, token: str, store: Store, delay: str) -> str:
     none = f'none yet: POST {url}/v1/integrations with {{"organization": "org-..."}}'
     integrations = "\n               ".join(f"{one.id}  {one.organization}" for one in store.integrations.values()) or none
     return f"""\
-The sandbox listens on {url} (what it understands: {url}/openapi.json).
-Its paths and answers are its own; nothing about Pelanor's API follows from them.
+The sandbox listens on {url} (its API: {url}/openapi.json).
+Its paths and responses are its own, and say nothing about Pelanor's API.
 
 Token          {token}
 Integrations   {integrations}
-An upload is visible after {delay.strip()} seconds. Everything is kept in memory, until Ctrl-C.
+An upload is visible after {delay.strip()} seconds. Everything is kept in memory until you press Ctrl-C.
 
 For billproof.yaml:
 destinations:

@@ -59,7 +59,7 @@ class Faulty:
             wait = {"Retry-After": str(math.ceil(seconds))}
             raise Problem(429, "too-many-requests", "Too many uploads; try again later. Nothing was stored.", wait)
         elif name == "error":
-            raise Problem(500, "error-on-demand", "This error was asked for. Nothing was stored.")
+            raise Problem(500, "error-on-demand", "This error was requested. Nothing was stored.")
         elif name == "lost_answer":
             await self._app(scope, receive, _unsent)
             await _cut(scope, receive)

@@ -47,4 +47,4 @@ def on_http_exception(request: Request, error: Exception) -> JSONResponse:
 
 def on_error(request: Request, error: Exception) -> JSONResponse:
     """The answer to a fault of the sandbox itself: its kind only, for the message may hold what was sent."""
-    return _answer(500, "about:blank", "Internal Server Error", f"The sandbox met a {type(error).__name__}.", None)
+    return _answer(500, "about:blank", "Internal Server Error", f"Internal error in the sandbox: {type(error).__name__}.", None)

@@ -68,7 +68,7 @@ class Store:
         """The integration of an id. Raises Problem 404."""
         found = self.integrations.get(id)
         if found is None:
-            raise Problem(404, "unknown-integration", "There is no integration with this id.")
+            raise Problem(404, "unknown-integration", "No integration has this ID.")
         return found
 
     def add(self, organization: str, id: str | None = None) -> Integration:
@@ -114,9 +114,9 @@ class Keys:
             return None
         first, answer = self._answers[key]
         if first != payload:
-            raise Problem(422, "key-reused", "This Idempotency-Key came with another month or other bytes before.")
+            raise Problem(422, "key-reused", "This Idempotency-Key was used before with another month or other bytes.")
         if answer is None:
-            raise Problem(409, "in-progress", "The first request with this Idempotency-Key is still being worked on.")
+            raise Problem(409, "in-progress", "The first request with this Idempotency-Key is still in progress.")
         return answer
 
     def finish(self, key: str, answer: dict[str, Any]) -> None:

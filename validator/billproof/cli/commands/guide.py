@@ -44,7 +44,7 @@ def guide(month: str | None, as_of: str | None, ruleset_name: str) -> str:
     lines += [shown(f"  {number}  {step.format_map(texts)}", None) for number, step in enumerate(ruleset.guide, 1)]
     settled = month_settled(wanted)
     if now < month_end(wanted):
-        lines.append(f"  The month is not over before {in_words(month_end(wanted))}.")
+        lines.append(f"  The month has not ended: it ends on {in_words(month_end(wanted))}.")
     elif now < settled:
-        lines.append(f"  Late usage may still be added: better wait until {in_words(settled)}.")
+        lines.append(f"  OpenAI may still add late usage: wait until {in_words(settled)}.")
     return "\n".join(lines) + "\n"

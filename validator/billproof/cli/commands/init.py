@@ -42,14 +42,14 @@ def init(file: str | None) -> str:
     """Writes billproof.yaml beside where the command runs; says what to do next. Never writes over a file."""
     existing = find_config(current_folder())
     if existing is not None:
-        raise UsageError(f"{existing}: exists already; nothing was written", "Edit it, or remove it first.")
+        raise UsageError(f"{existing}: already exists; nothing was written", "Edit it, or remove it first.")
     organization, folder = FILL_IN, None
     if file is not None:
         found = check(plain_settings(file, config_settings.clock(), config_settings.CLOCK), earlier_uploads).files[0]
         if found.error is not None:
             raise Unreadable(f"{found.error}; nothing was written")
         if found.export != "cost":
-            raise UsageError(f"{file}: is no cost export, so it tells no organization; nothing was written")
+            raise UsageError(f"{file}: not a cost export, so its organization is unknown; nothing was written")
         organization = found.organization.value or FILL_IN
         folder = _folder(found)
     if not _ORGANIZATION.fullmatch(organization) or organization == FILL_IN:
@@ -64,9 +64,9 @@ def init(file: str | None) -> str:
         make_ledger(LEDGER)
     told = f"Wrote {FILE_NAME} for the organization {shown(organization)}.\n"
     if organization == FILL_IN:
-        told = f"Wrote {FILE_NAME}. Put the organization's id where it says {FILL_IN}.\n"
-    told += f"{LEDGER} is the ledger of your uploads: keep it (docs/ci/state.md).\n"
-    return told + f"Where it says {FILL_IN}, only you know what belongs there; checks do without.\n"
+        told = f"Wrote {FILE_NAME}. Set `organization` to your organization ID.\n"
+    told += f"{LEDGER} is the ledger of your uploads. Keep it between runs (docs/ci/state.md).\n"
+    return told + f"Replace each {FILL_IN} before the first upload; checks work without them.\n"
 
 
 def _folder(found: FileResult) -> str | None:

@@ -29,7 +29,7 @@ _ACTIONS = {
     "exit code 1 if a receipt was edited, added from elsewhere, or is missing",
 }
 _WORDS = {
-    "accepted": "accepted", "already_there": "there already", "refused": "not accepted", "unknown": "not known",
+    "accepted": "accepted", "already_there": "already present", "refused": "refused", "unknown": "outcome unknown",
 }  # fmt: skip
 
 
@@ -90,11 +90,11 @@ def _wanted(ledger: Ledger, organization: str | None, month: str | None) -> list
 def listing(receipts: Sequence[Receipt]) -> Iterator[str]:
     """A line for each attempt below a line of titles."""
     if not receipts:
-        yield "no upload yet"
+        yield "no uploads yet"
         return
     to = max(len("destination"), *(len(shown(one.destination)) for one in receipts))
     of = max(len("organization"), *(len(shown(one.organization)) for one in receipts))
-    titles = f"{'destination':<{to}}  {'organization':<{of}}  month    no.   finished (UTC)    result                 amount"
+    titles = f"{'destination':<{to}}  {'organization':<{of}}  month    no.   finished (UTC)    result                   amount"
     yield f"{titles}      file"
     for one in receipts:
         yield _line(one, to, of)
@@ -108,7 +108,7 @@ def _json(receipts: Sequence[Receipt]) -> str:
 def _line(one: Receipt, to: int = 0, of: int = 0) -> str:
     return (
         f"{shown(one.destination):<{to}}  {shown(one.organization):<{of}}  {one.month}  {one.n:04}  "
-        f"{one.finished[:16].replace('T', ' ')}  {_WORDS[one.status]:<13}  {cents(one.amount):>14,f} {shown(one.currency)}  "
+        f"{one.finished[:16].replace('T', ' ')}  {_WORDS[one.status]:<15}  {cents(one.amount):>14,f} {shown(one.currency)}  "
         f"sha256 {one.file_sha256[:12]}…"
     )
 
@@ -125,7 +125,7 @@ def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
             yield _line(each) + ("   current" if standing.is_current(each.file_sha256) and each == standing.current else "")
             yield shown(f"    {answer['text']}" + (f"; id {answer['id']}" if answer["id"] else ""), None)
             for waiver in each.document["waivers"]:
-                text = f"    {waiver['rule']} signed for by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
+                text = f"    {waiver['rule']} waived by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
                 yield shown(text, None)
             held = f"{_count(len(each.days), 'day')}, {_count(len(each.projects), 'project')}"
             yield shown(f"    {each.file_name}, {held}; {ledger.path(each)}", None)
@@ -136,7 +136,7 @@ def _verify(ledger: Ledger, key: str | None) -> int:
     for text in (*faults, *notes):
         say(shown(text, None))
     word = "FAIL" if faults else "PASS"
-    say(f"{word}  {_count(checked, 'receipt')}, {_count(len(faults), 'fault')}")
+    say(f"{word}  {_count(checked, 'receipt')}, {_count(len(faults), 'error')}")
     return Exit.FAIL if faults else Exit.PASS
 
 
@@ -171,7 +171,7 @@ def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterat
             yield error.message
             continue
         if data is None:
-            yield f"{beside}: is not there, so nobody vouches for the receipt"
+            yield f"{beside}: missing, so the receipt is unsigned"
             continue
         for text in deviations(data, key, [receipt_statement(one, os.path.basename(ledger.path(one)))]):
             yield f"{beside}: {text}"
@@ -184,7 +184,7 @@ def _misfits(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[
         for one in found.values():
             misfit = fits(one)
             if misfit:
-                yield f"{ledger.path(one, suffix)}: is not in the form of a receipt: {misfit}"
+                yield f"{ledger.path(one, suffix)}: does not match the schema of receipts at {misfit}"
 
 
 def _form() -> Callable[[Receipt], str | None]:
@@ -207,8 +207,8 @@ def _unanswered(ledger: Ledger, found: Mapping[str, Receipt], begun: Mapping[str
     for digest, one in begun.items():
         if digest not in answered:
             yield (
-                f"{ledger.path(one, 'begun')}: has no receipt: the command was cut off, or the receipt was removed. "
-                "The next upload writes down that its result is not known"
+                f"{ledger.path(one, 'begun')}: has no receipt: the command was interrupted, or the receipt was removed. "
+                "The next upload records its outcome as unknown"
             )
 
 
@@ -219,4 +219,4 @@ def _forks(found: Mapping[str, Receipt]) -> Iterator[str]:
         attempts.setdefault((month_of(one), one.n), set()).add(one.attempt)
     for (month, n), same in sorted(attempts.items()):
         if len(same) > 1:
-            yield f"fork: {' '.join(month)} has {len(same)} uploads with number {n}, of two machines; all are kept"
+            yield f"fork: {' '.join(month)} has {len(same)} uploads with number {n}, from different machines; all are kept"

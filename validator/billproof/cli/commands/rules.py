@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         return Exit.PASS
     rule = ruleset.rule(options.id.upper())
     if rule is None:
-        raise UsageError(f"there is no rule {options.id} in {ruleset.name}", "See billproof rules list")
+        raise UsageError(f"{ruleset.name} has no rule {options.id}", "See billproof rules list")
     say(_shown(page(rule, ruleset).split("\n")))
     return Exit.PASS
 
@@ -103,7 +103,7 @@ def kinds() -> Iterator[str]:
         if kind.placeholders:
             yield f"    message may use: {', '.join('{' + one + '}' for one in kind.placeholders)}"
         if kind.raises:
-            yield f"    fails in the ways: {', '.join(kind.raises)}"
+            yield f"    ways to fail: {', '.join(kind.raises)}"
 
 
 def _type(found: Any) -> str:
@@ -120,9 +120,9 @@ def _test(ruleset: RuleSet, name: str, config: Config | None, command: Command) 
     for text in red:
         say(shown(text, None))
     off = [rule.id for rule in ruleset.rules if rule.off is not None]
-    told = f"; switched off: {', '.join(off)}" if off else ""
-    sound = f"; {config.shown_path} has no fault" if config is not None else ""
-    text = f"{count} examples of {len(ruleset.rules) - len(off)} rules of {ruleset.name}: {len(red)} red{told}{sound}"
+    told = f"; disabled: {', '.join(off)}" if off else ""
+    sound = f"; {config.shown_path} is valid" if config is not None else ""
+    text = f"{count} examples of {len(ruleset.rules) - len(off)} rules of {ruleset.name}: {len(red)} failed{told}{sound}"
     say(shown(text, None))
     return Exit.FAIL if red else Exit.PASS
 
