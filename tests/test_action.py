@@ -149,8 +149,8 @@ def test_any_other_command_is_refused(runner: Runner, workspace: Path, command: 
     assert found.code == 2
     assert found.outputs == {"verdict": "unproved", "report": "", "sha256": "", "retry-after": ""}
     (line,) = found.errors
-    assert line.endswith("Write one of these as it stands: check, upload, upload --dry-run")
-    assert "not one of the action's" in found.summary
+    assert line.endswith("Use exactly one of: check, upload, upload --dry-run")
+    assert "not a command of the action" in found.summary
     assert not list(workspace.rglob("pwned"))
 
 
@@ -162,11 +162,11 @@ def test_any_other_command_is_refused(runner: Runner, workspace: Path, command: 
         ({"files": "exports/\n-"}, "files: -: a job has no standard input"),
         ({"policy": "none"}, "--policy none: expected one of check, upload"),
         ({"policy": "--quiet"}, "--policy --quiet: expected one of check, upload"),
-        ({"command": "upload", "policy": "check"}, "policy: check: an upload is judged as an upload"),
+        ({"command": "upload", "policy": "check"}, "policy: check: an upload always applies the upload policy"),
         ({"output": "reports/"}, "expected FORMAT=PATH"),
         ({"output": "--config=x"}, "expected FORMAT=PATH"),
         ({"output": "json=exports/x.csv"}, "a report is not a CSV file"),
-        ({"ledger": ".ledger"}, "ledger: .ledger: in billproof.yaml the ledger has no place"),
+        ({"ledger": ".ledger"}, "ledger: .ledger: in billproof.yaml the ledger is not configured"),
     ],
 )
 def test_other_inputs_that_are_refused(runner: Runner, workspace: Path, inputs: dict[str, str], text: str) -> None:

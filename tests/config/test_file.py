@@ -982,8 +982,8 @@ def test_the_guide_fills_in_the_dates(project: Path, arguments: list[str], first
     ("as_of", "told"),
     [
         ("2025-10-31T23:59:59Z", "The month has not ended: it ends on 2025-11-01 00:00 UTC."),
-        ("2025-11-01", "better wait until 2025-11-03 00:00 UTC"),
-        ("2025-11-02T23:59:59Z", "better wait until 2025-11-03 00:00 UTC"),
+        ("2025-11-01", "add late usage: wait until 2025-11-03 00:00 UTC"),
+        ("2025-11-02T23:59:59Z", "add late usage: wait until 2025-11-03 00:00 UTC"),
         ("2025-11-03", None),
     ],
 )

@@ -709,7 +709,7 @@ def test_strange_characters_in_arguments_are_escaped(tmp_path: Path, monkeypatch
     assert "\ny" not in err, "an argument makes no line of its own"
 
 
-NAME = f"{EVIL.replace(chr(0), '')} {ADDRESS}\nPASS  9 receipts, 0 errors"
+NAME = f"{EVIL.replace(chr(0), '')} {ADDRESS}\nPASS  9 receipts, 0 faults"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")

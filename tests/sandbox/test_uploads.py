@@ -355,7 +355,7 @@ def test_only_the_latest_keys_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
         keys.finish(f"k{number}", {"id": str(number)})
     assert [keys.begin(f"k{number}", number) for number in (1, 2)] == [{"id": "1"}, {"id": "2"}]
     assert keys.begin("k0", "another payload") is None
-    with pytest.raises(Problem, match="still being worked on"):
+    with pytest.raises(Problem, match="still in progress"):
         keys.begin("open", 0)
 
 
