@@ -190,7 +190,7 @@ def test_another_address_is_an_explicit_wish_with_a_warning(folder: Path) -> Non
     with served("--host", "0.0.0.0") as running:
         assert running.url.startswith("http://0.0.0.0:")
         _, err = running.end(signal.SIGTERM)
-    assert err.startswith("WARNING  the sandbox listens on 0.0.0.0: ")
+    assert err.startswith("WARNING  the sandbox listens on 0.0.0.0 without TLS: ")
 
 
 @pytest.mark.parametrize(
