@@ -88,7 +88,7 @@ def arguments(environment: Mapping[str, str]) -> list[str]:
             f"command: {command}: not a command of the action", f"Use exactly one of: {', '.join(COMMANDS)}"
         )
     if command != "check" and policy not in ("", "upload"):
-        raise UsageError(f"policy: {policy}: an upload always applies the upload policy", "Omit policy, or use the command check.")
+        raise UsageError(f"policy: {policy}: an upload always applies the upload policy", "Omit policy, or use check.")
     files = lines(environment.get("BILLPROOF_FILES", ""))
     if not files:
         raise UsageError("files: is empty, so nothing would be checked", "Name exports or folders, one per line: exports/")

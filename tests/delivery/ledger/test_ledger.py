@@ -464,7 +464,7 @@ def test_every_fault_is_told_and_counted(kept: World) -> None:
     lines = verified()[1].splitlines()
     for path in (files[1], files[3]):
         assert f"{path.relative_to(kept.root)}: was changed after it was written: its digest does not match its name" in lines
-    assert lines[-1] == f"FAIL  2 receipts, {len(lines) - 1} faults"
+    assert lines[-1] == f"FAIL  2 receipts, {len(lines) - 1} errors"
 
 
 def test_a_receipt_of_another_form_is_a_fault(kept: World) -> None:

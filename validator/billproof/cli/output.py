@@ -33,7 +33,7 @@ def wanted_outputs(wanted: Sequence[str]) -> list[tuple[str, str]]:
         if os.path.realpath(path).lower().endswith(".csv"):
             raise UsageError(f"--output {one}: a report is not a CSV file", "Choose a name that does not end in .csv.")
         if is_near(os.path.basename(path)):
-            raise UsageError(f"--output {one}: a later run would read this as a configuration", "Use another name, such as report.json.")
+            raise UsageError(f"--output {one}: a later run would read it as a configuration", "Use a name such as report.json.")
         if any(os.path.realpath(path) == os.path.realpath(other) for _, other in found):
             raise UsageError(f"--output {one}: two reports in the same file")
         found.append((format_, path))

@@ -49,7 +49,7 @@ def serve(options: argparse.Namespace, config: Config | None, say: Callable[[str
     with listen(options.host, _whole(options.port, "--port", 0, 65_535)) as listener:
         if not is_loopback(listener):
             sys.stderr.write(
-                f"WARNING  the sandbox listens on {shown(options.host)} without TLS: anyone who can reach this machine can use it\n"
+                f"WARNING  the sandbox listens on {shown(options.host)} without TLS: anyone who reaches this machine can use it\n"
             )
         server = make_server(sandbox.application(), log=True)
         signal.signal(signal.SIGTERM, _end)
