@@ -53,7 +53,7 @@ def listen(host: str, port: int) -> socket.socket:
         return listener
     except (OSError, UnicodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise CannotListen(f"the sandbox cannot listen on {host}, port {port}: {reason}", "Try --port 0, any free port.") from None
+        raise CannotListen(f"the sandbox cannot listen on {host}, port {port}: {reason}", "Try --port 0, any free one.") from None
 
 
 def url_of(listener: socket.socket) -> str:
