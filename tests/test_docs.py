@@ -308,10 +308,25 @@ def test_every_document_is_linked_from_the_readme() -> None:
 
 
 def test_files_that_are_named_are_there() -> None:
-    for path in DOCUMENTS:
+    for path in (path for path in DOCUMENTS if path.name != "CONTRIBUTING.md"):
         for name in re.findall(r"`((?:validator|rules|tests|docs|schemas|fixtures)/[\w./-]+)`", path.read_text("utf-8")):
             if not name.startswith(("rules/ruleset", "rules/AC")):
                 assert (ROOT / name).exists(), f"{path.name}: {name}"
+
+
+def test_contributing_names_only_what_is_there() -> None:
+    """Also paths from the package's own folder, as its tables have them."""
+    package = ROOT / "validator" / "billproof"
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = set(re.findall(r"`([\w./-]*(?:/|\.py|\.json|\.yaml|\.yml))`", text)) - {"billproof.yaml"}
+    assert len(named) > 100
+    assert [name for name in named if not (ROOT / name).exists() and not (package / name).exists()] == []
+
+
+def test_contributing_names_every_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    rooms = {path.parent.name for path in (ROOT / "validator" / "billproof").glob("*/__init__.py")}
+    assert {row[0].strip("`/") for row in table(text, "room")} == rooms
 
 
 def test_make_has_every_target_that_is_named() -> None:
