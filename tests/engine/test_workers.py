@@ -396,7 +396,7 @@ def test_a_file_that_changes_after_it_was_copied_is_not_sent(
     world: World, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:  # fmt: skip
     """With one job the copy is judged. Another process reads the file: then neither the new bytes nor the old ones go out."""
-    from billproof.delivery import plan as upload
+    from billproof.delivery import copies
     from billproof.engine.pipeline import checked
 
     names = [world.put(export("100", month), f"{month}.csv") for month in MONTHS[:2]]
@@ -408,7 +408,7 @@ def test_a_file_that_changes_after_it_was_copied_is_not_sent(
             world.put(export("99", MONTHS[0]), names[0])
         return checked(*arguments)
 
-    monkeypatch.setattr(upload, "checked", changed)
+    monkeypatch.setattr(copies, "checked", changed)
     found = world.upload(*names, "--jobs", "2")
     assert found.code == 3
     assert found.report is not None
