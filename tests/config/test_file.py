@@ -567,7 +567,7 @@ def test_a_waiver_that_does_not_count(project: Path, keys: dict[str, str], told:
     if told is None:
         assert "reason" not in outcome
     else:
-        assert outcome["reason"].startswith("the waiver at billproof.yaml:5 does not count: ")
+        assert outcome["reason"].startswith("the waiver at billproof.yaml:5 does not apply: ")
         assert told in outcome["reason"]
         assert outcome["reason"] in found.out
 
@@ -849,7 +849,7 @@ def test_the_policy_of_an_upload_takes_no_rule_that_is_off(project: Path) -> Non
     found = check(GOOD)
     assert found.code == 0
     assert found.outcome("OC207")["state"] == "off"
-    assert "OC207 negative-amount is switched off by billing: we know" in found.out
+    assert "OC207 negative-amount is disabled by billing: we know" in found.out
     assert check(GOOD, "--policy", "upload").code == 3
 
 

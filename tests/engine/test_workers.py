@@ -51,7 +51,9 @@ def test_results_come_in_the_order_of_the_tasks_from_other_processes(start: str,
 def test_of_tasks_that_end_their_process_only_they_are_lost(start: str) -> None:
     found = worked(start, 2, "a", "kill", "b", "exit", "c", "leave", "d")
     assert found[::2] == [["A", False], ["B", False], ["C", False], ["D", False]]
-    assert found[1::2] == ["kill: ended by signal 9", "exit: ended with 7", "leave: ended with 1"]
+    assert found[1::2] == [
+        "kill: was killed by signal 9", "exit: exited with code 7", "leave: exited with code 1",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("start", STARTS)
@@ -246,8 +248,8 @@ def test_a_file_whose_processes_are_killed_is_unproved_and_the_others_keep_their
     assert (checking.returncode, err) == (3, b"")
     assert [line.split()[0] for line in out.decode().splitlines()] == ["UNPROVED", "PASS", "FAIL", "3", "Ready"]
     assert json.loads(report.read_bytes())["files"][0]["error"] == (
-        f"{large}: the process that checked it was ended by signal 9, and so was a second one. "
-        "If memory ran out: the same command with fewer --jobs needs less."
+        f"{large}: two processes ended while they checked it; the second was killed by signal 9. "
+        "Did it run out of memory? Run the same command with fewer --jobs."
     )
     wait_until_all_have_ended(checking.pid)
 

@@ -258,7 +258,7 @@ def test_junit_says_what_became_of_a_rule(folder: Path, monkeypatch: pytest.Monk
     assert cases["b/gap.csv", "OC304"].message == "error: 2025-10 has no row for 2025-10-12 to 2025-10-14"
     assert "What to do: In OpenAI: Usage > Export" in cases["b/gap.csv", "OC304"].text
     assert cases["a/good.csv", "OC206"].state == "skipped"
-    assert "switched off" in cases["a/good.csv", "OC206"].message
+    assert "disabled" in cases["a/good.csv", "OC206"].message
     assert cases["a/good.csv", "OC209"].message == "not applicable: the file has no such column"
     assert cases["a/good.csv", "OC504"].state == "error"
     signed = cases["c/signed.csv", "OC503"]
@@ -273,7 +273,7 @@ def test_a_waiver_that_does_not_count_is_told(folder: Path, format_: str) -> Non
     (folder / "billproof.yaml").write_text(CONFIGURATION.replace("2026-06-30", "2025-11-01"), "utf-8")
     shutil.copy(fixture("some-without-project"), NAME)
     _, out = printed(format_, NAME)
-    assert "the waiver at billproof.yaml:5 does not count: it expired on 2025-11-01" in out
+    assert "the waiver at billproof.yaml:5 does not apply: it expired on 2025-11-01" in out
 
 
 def test_junit_names_what_stood_in_the_way(folder: Path) -> None:

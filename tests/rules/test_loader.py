@@ -117,7 +117,7 @@ def test_a_rule_that_is_off_stands_in_the_first_lines() -> None:
     outcome = found.outcome("OC206")
     assert (outcome["state"], outcome["evaluated"], outcome["findings"]) == ("off", 0, [])
     assert found.out.splitlines()[1].strip() == (
-        "OC206 rounded-amounts is switched off by finops: amounts are rounded before they reach us (FIN-812)"
+        "OC206 rounded-amounts is disabled by finops: amounts are rounded before they reach us (FIN-812)"
     )
 
 

@@ -88,10 +88,10 @@ def test_nothing_to_check_is_a_page_too(tmp_path: Path) -> None:
 
 def test_what_makes_a_verdict_weaker_stands_beside_it() -> None:
     report = report_of("fixtures/good-h1")
-    report["files"][0]["outcomes"][0].update(state="off", evaluated=0, reason="switched off by finops: not needed")
+    report["files"][0]["outcomes"][0].update(state="off", evaluated=0, reason="disabled by finops: not needed")
     report["ruleset"]["rules"][1]["level"] = "note"
     said = read(render_html(report)).text
-    assert said.index("CSV001 empty-file is switched off by finops: not needed") < said.index("Calendar")
+    assert said.index("CSV001 empty-file is disabled by finops: not needed") < said.index("Calendar")
     assert said.index("CSV002 not-utf8: note instead of the built-in error; not ready to upload") < said.index("Calendar")
     assert "CSV001 empty-file The file has a header and at least one row. – disabled" in said
 

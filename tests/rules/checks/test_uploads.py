@@ -290,7 +290,7 @@ def test_without_a_ledger_both_say_what_to_do(world: World) -> None:
 @pytest.mark.parametrize(
     "integrations, ledger, reason",
     [
-        (None, None, "no ledger of earlier uploads is configured: add `ledger:` to billproof.yaml"),
+        (None, None, "no ledger is configured: add `ledger:` to billproof.yaml"),
         (
             f"  - {{name: research, organization: {ACME}}}", ".billproof/ledger",
             "no destination is configured for its organization",

@@ -1,4 +1,4 @@
-"""The cause behind failed rules: the first of the rule set's diagnoses that fits, in the words of the export dialog."""
+"""The cause behind failed rules: the first of the rule set's diagnoses that fits, in the terms of the export dialog."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One pass over a file: every rule checks every batch, then the whole, and ends with exactly one outcome.
 
-The precedence of the rules is data (`blocked_by`). A blocker comes before what it blocks; what a rule cannot look at
-because of another's fault is counted as left out, and a rule that left anything out never passes.
+The precedence of the rules is data (`blocked_by`). A blocker comes before what it blocks; what a rule cannot check
+because of what another rule found is counted as left out, and a rule that left anything out never passes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which month and which organization a file is of, when nobody said so: told from its rows, and marked as inferred."""
+"""The month and the organization of a file, when they are not given: read from its rows, and marked as inferred."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def infer_month(days: Collection[int], as_of: datetime) -> Sourced:
 
 
 def infer_organization(counts: Mapping[str, int], configured: Iterable[tuple[str, Sourced]]) -> Sourced:
-    """The configured organization with the most charged rows (ties: the first); else the file's only id; else nobody's.
+    """The configured organization with the most charged rows (ties: the first); else the file's only id; else none.
 
     `counts` are charged rows by id; `configured` are ids with where they are configured, in order.
     """

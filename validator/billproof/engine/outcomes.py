@@ -16,7 +16,7 @@ from billproof.rules.rule import Rule
 Waive = Callable[[Rule, int], UsedWaiver | str | None]
 
 # The reason where a configuration has integrations, but none of the file's organization. `verify` compares reports with it.
-NO_INTEGRATION = "no integration of the configuration is for this organization; add one, or say --organization ID"
+NO_INTEGRATION = "the configuration has no integration for this organization; add one, or set --organization ID"
 
 
 def outcomes(works: Sequence[Work], file: FileContext, settled: Settled, waive: Waive) -> tuple[Outcome, ...]:
@@ -63,7 +63,7 @@ class _End(Record):
         elif check.violations:
             state = "failed"
         elif not self._evaluated(work):
-            state, reason = "not_applicable", "nothing of its kind in the file"
+            state, reason = "not_applicable", "the file has nothing for this rule to check"
         else:
             state = "passed"
         work.outcome = self._outcome(work, state, reason)
@@ -100,11 +100,11 @@ class _End(Record):
                 if one.check.violations:
                     work.blocked_by = one.rule.id
                     return None
-            return "the month is not known; say which with --month YYYY-MM"
+            return "the month is unknown; set --month YYYY-MM"
         if "organization" in needs and self.settled.expected_organization is None:
             if self.file.organizations:
                 return NO_INTEGRATION
-            return "say whose file it must be: --organization ID, or `billproof init`"
+            return "set the expected organization: --organization ID or `billproof init`"
         return self.settled.history.lacking if "ledger" in needs else None
 
     def _evaluated(self, work: Work) -> int:
@@ -123,7 +123,7 @@ class _End(Record):
             else:
                 reason = signed
         if rule.off is not None and state != "crashed":
-            state, reason = "off", f"switched off by {rule.off.owner}: {rule.off.reason}"
+            state, reason = "off", f"disabled by {rule.off.owner}: {rule.off.reason}"
         told = state in ("failed", "waived")
         looked = state in ("passed", "failed", "waived")
         return Outcome(

@@ -56,7 +56,7 @@ def check(settings: Settings, earlier: Earlier) -> Run:
 
 
 def prepare(settings: Settings) -> RuleSet:
-    """The rule set of a run, its waivers looked through. Raises ConfigurationError for a faulty rule set or waiver."""
+    """The rule set of a run, once its waivers are valid. Raises ConfigurationError for an invalid rule set or waiver."""
     ruleset = load_ruleset(settings.ruleset.value or "")
     if settings.config:
         from billproof.config.waivers import check_waivers
@@ -66,7 +66,7 @@ def prepare(settings: Settings) -> RuleSet:
 
 
 def judged(settings: Settings, ruleset: RuleSet, files: Iterable[FileResult]) -> Run:
-    """A run over files that were checked, with its verdict."""
+    """The run over files that were checked, with its verdict."""
     found = tuple(files)
     return Run(settings, ruleset, found, judge(duty(ruleset), found, settings.policy))
 
@@ -85,8 +85,8 @@ def duty(ruleset: RuleSet) -> RuleSetDuty:
 def checked(
     found: Sequence[Input], settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source
 ) -> list[FileResult]:
-    """What is found in each file, in their order. With `--jobs`, other processes read the paths; what only this one has,
-    such as standard input, is `opened` here.
+    """The result of each file, in their order. With `--jobs`, other processes read the paths; what only this one has, such as
+    standard input, is `opened` here.
     """
     elsewhere = [one for one in found if one.error is None and one.path != STANDARD_INPUT]
     there: dict[Input, FileResult] = {}
@@ -103,19 +103,19 @@ def checked(
 
 
 def seen(settings: Settings, number: int, count: int) -> Seen | None:
-    """What a source tells when file `number` of `count` is read."""
+    """What a source calls while file `number` of `count` is read."""
     return None if settings.watch is None else partial(settings.watch, number, count)
 
 
 def _ended(watch: Watch | None, count: int) -> Callable[[int], None] | None:
-    """What other processes' results tell: nobody sees how much of a file they have read."""
+    """What is called when another process has finished a file: how much of one it has read is not known here."""
     return None if watch is None else lambda ended: watch(ended, count, "", 0, None)
 
 
 def check_input(
     one: Input, settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source, seen: Seen | None = None
 ) -> FileResult:
-    """What is found in one file; one that cannot be read has an `error`."""
+    """The result of one file; one that cannot be read has an `error`."""
     if one.error is not None:
         return unread(one.path, f"{one.path}: {one.error}")
     try:
@@ -185,12 +185,14 @@ def _of_folder(source: Source, config: Config | None) -> Sourced | None:
 
 
 def _allowed(given: Sourced | None, configured: Sequence[tuple[str, Sourced]]) -> list[str]:
-    """The organizations that the file may be of; none if nobody said."""
+    """The organizations that the file may be of; none if that is not given."""
     return [given.value] if given and given.value else [organization for organization, _ in configured]
 
 
 def _hindrance(sha256: str, integration: Integration | None, history: History, settings: Settings) -> Hindrance | None:
-    """What an upload would meet besides the rules. The upload itself asks the ledger before, for it may be told to resend."""
+    """What keeps an upload from sending the file, apart from the rules. The upload itself has asked the ledger by then, because
+    it may have been told to resend.
+    """
     replaced = history.replaced.get(sha256) if settings.policy.command == "check" else None
     if replaced is not None:
         return Hindrance("replaced", replaced)
@@ -215,11 +217,9 @@ def _days(collector: Collector, month: str | None, settings: Settings) -> tuple[
 
 
 def _lost(one: Input, how: str) -> FileResult:
-    """The result for a file that ended the processes which checked it."""
-    return unread(
-        one.path, f"{one.path}: the process that checked it was {how}, and so was a second one",
-        "If memory ran out: the same command with fewer --jobs needs less.",
-    )  # fmt: skip
+    """The result for a file that ended two processes which checked it."""
+    help = "Did it run out of memory? Run the same command with fewer --jobs." if how.endswith("signal 9") else ""
+    return unread(one.path, f"{one.path}: two processes ended while they checked it; the second {how}", help)
 
 
 def unread(path: str, error: str, help: str = "") -> FileResult:

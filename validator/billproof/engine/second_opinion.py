@@ -1,7 +1,7 @@
 """The same file through frictionless, with the same schema and a fixed dialect: a second opinion, never the first.
 
-frictionless sniffs, stops at 1,000 errors and passes over much (ECOSYSTEM.md); so it is told the dialect, and what it says
-is compared with our findings place by place. What a cell holds never enters the report.
+frictionless guesses the dialect, stops at 1,000 errors and misses much. So it is given the dialect, and its errors are
+compared with our findings place by place. The contents of a cell never enter the report.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_ERRORS = 100
 
 
 def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
-    """What frictionless says of the file, and where we differ. Raises UsageError if frictionless is not installed."""
+    """What frictionless finds in the file, and where we differ. Raises UsageError if frictionless is not installed."""
     try:
         import frictionless
         import frictionless.formats
@@ -60,26 +60,26 @@ def _errors(frictionless: Any, path: Path, ruleset: RuleSet) -> list[Any]:
 
 
 def _described(error: Any) -> str:
-    """An error by its type and place only: its message may hold cells."""
+    """An error by its type and place only: its message may contain cells."""
     row, field = getattr(error, "row_number", None), getattr(error, "field_name", None)
     place = f" in row {row}" if row else ""
     return f"{error.type}{place}" + (f", {shown(str(field))}" if field else "")
 
 
 def _disagreements(file: FileResult, errors: Sequence[Any], tool: str) -> Iterator[str]:
-    """What only one of the two finds. Its rows are counted as lines, which they are unless a cell holds a line feed."""
+    """What only one of the two finds. Its rows are counted as lines, which they are unless a cell contains a line feed."""
     failed = [one for one in file.outcomes if one.state == "failed" and one.level == "error"]
     lines = {line for one in failed for finding in one.findings for line in _lines(finding)}
     whole_file = any(finding.line in (None, 1) for one in failed for finding in one.findings)
     for error in errors:
         row = getattr(error, "row_number", None)
         if not failed:
-            yield f"{tool} finds {_described(error)}, and no rule of error level fails"
+            yield f"{tool} finds {_described(error)}, but no rule of level error failed"
         elif row is not None and row not in lines and not whole_file:
-            yield f"{tool} finds {_described(error)}, where no rule of error level fails"
+            yield f"{tool} finds {_described(error)}, where no rule of level error failed"
     if failed and not errors:
         named = ", ".join(f"{one.rule} {one.name}" for one in failed)
-        yield f"{tool} finds no fault; here fails {named}, which it does not look at"
+        yield f"{tool} finds no errors; here failed {named}, which it does not check"
 
 
 def _lines(finding: Finding) -> range:

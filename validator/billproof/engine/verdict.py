@@ -1,4 +1,4 @@
-"""The verdict: one pure function over what was found. Pass has to be proved; everything else is fail or unproved.
+"""The verdict: one pure function over the results. A pass has to be proved; everything else is fail or unproved.
 
 The lines are numbered as in DESIGN.md, section 9. Only `judge` makes a `Pass`, and only a `Pass` can be uploaded.
 """
@@ -20,7 +20,7 @@ _SEAL: Final = object()
 
 
 class Exit(IntEnum):
-    """What the command's exit code says; the same for every format."""
+    """The exit codes of every command, in every format."""
 
     PASS = 0
     FAIL = 1
@@ -34,7 +34,7 @@ EXIT_CODES: Final[dict[Word, Exit]] = {"pass": Exit.PASS, "fail": Exit.FAIL, "un
 
 
 class Reason(Record):
-    """Why a verdict is no pass, or a pass cannot be uploaded: a stable code, and the same in words."""
+    """Why a verdict is not a pass, or a pass is not ready to upload: a stable code, and the same as text."""
 
     code: str
     text: str
@@ -43,7 +43,7 @@ class Reason(Record):
 
 
 class FileVerdict(Record):
-    """The verdict on one file, with what keeps it from being uploaded (`because`: rule ids or codes)."""
+    """The verdict on one file, and why the file is not ready to upload (`because`: rule ids or codes)."""
 
     word: Word
     reasons: tuple[Reason, ...]
@@ -51,7 +51,7 @@ class FileVerdict(Record):
 
 
 class Pass:
-    """Proof that a file passed. Nobody but `judge` can make one."""
+    """Proof that a file passed. Only `judge` can make one."""
 
     __slots__ = ("sha256",)
 
@@ -67,7 +67,7 @@ class Pass:
 
 
 class Verdict(Record):
-    """The worst of the files' verdicts, and one Pass per file that may be uploaded."""
+    """The worst of the files' verdicts, and one Pass per file that is ready to upload."""
 
     word: Word
     reasons: tuple[Reason, ...]
@@ -83,7 +83,7 @@ class Verdict(Record):
 def judge(ruleset: RuleSetDuty, files: Sequence[FileResult], policy: Policy) -> Verdict:
     """The verdict on some files under a policy: for each the first line of the table that fits, then the worst."""
     if not files:
-        reason = Reason("nothing_to_check", "nothing was checked: there is no file")
+        reason = Reason("nothing_to_check", "no file was found, so nothing was checked")
         return Verdict("unproved", (reason,), (), ())
     verdicts = tuple(_judge_file(ruleset, one, policy) for one in _apart(files))
     word = max((one.word for one in verdicts), key=_SEVERITY.__getitem__)
@@ -95,12 +95,12 @@ def judge(ruleset: RuleSetDuty, files: Sequence[FileResult], policy: Policy) -> 
 
 
 def two_of_a_month(month: str, integration: str, one: str, other: str) -> str:
-    """The words for two files of which nobody can know which is meant: an upload replaces the month."""
+    """The text for two files of one month. An upload replaces the month, so only one of them can be meant."""
     return f"two files for {month} of {integration}: {shown(one, None)} and {shown(other, None)}"
 
 
 def _apart(files: Sequence[FileResult]) -> Iterator[FileResult]:
-    """The files, each that is of the month of another one with that in its way."""
+    """The files; one that is of the same month as another has that as its hindrance."""
     of_month: dict[tuple[str | None, str | None], list[int]] = {}
     for number, one in enumerate(files):
         of_month.setdefault((one.integration, one.month.value), []).append(number)
@@ -142,7 +142,7 @@ def _unproved(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterato
 
 def _unread(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
     if not ruleset.rules:
-        yield Reason("no_rule", "the rule set has no rule, so nothing was checked", file.path)
+        yield Reason("no_rule", "the rule set has no rules, so nothing was checked", file.path)
     elif file.error is not None:
         yield Reason("unreadable", file.error, file.path)
     elif not file.complete or file.sha256 is None:
@@ -161,28 +161,28 @@ def _outcomes_incomplete(ruleset: RuleSetDuty, file: FileResult, policy: Policy)
 def _crashed(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
     for one in file.outcomes:
         if one.state == "crashed":
-            yield _reason("crashed", one, file, f"could not be checked: {one.reason}")
+            yield _reason("crashed", one, file, f"crashed: {one.reason}")
 
 
 def _wrongly_blocked(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
     failed = {one.rule for one in file.outcomes if one.state == "failed" and one.level == "error"}
     for one in file.outcomes:
         if one.state == "blocked" and one.blocked_by not in failed:
-            cause = f"{one.blocked_by} is no failed error" if one.blocked_by else "and nothing says why"
-            yield _reason("blocked", one, file, f"could not look at everything, {cause}")
+            cause = f"because of {one.blocked_by}, which has not failed" if one.blocked_by else "for an unknown reason"
+            yield _reason("blocked", one, file, f"was skipped {cause}")
 
 
 def _empty_pass(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
     for one in file.outcomes:
         if one.state == "passed" and (one.evaluated < 1 or one.left_out > 0):
-            yield _reason("empty_pass", one, file, "passed without having looked at everything")
+            yield _reason("empty_pass", one, file, "passed without checking everything")
 
 
 def _not_run(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
     optional = {rule.id for rule in ruleset.rules if rule.optional_in_check}
     for one in file.outcomes:
         if one.state == "not_run" and (one.rule not in optional or policy.policy == "upload"):
-            yield _reason("not_run", one, file, f"could not run: {one.reason}")
+            yield _reason("not_run", one, file, f"was not run: {one.reason}")
         elif one.state == "off" and policy.policy == "upload":
             yield _reason("off", one, file, f"is {one.reason}")
 
@@ -194,13 +194,13 @@ def _second_opinion(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> I
 
 
 def _core_unsaid(ruleset: RuleSetDuty, file: FileResult) -> Iterator[Reason]:
-    """Line 18: a core rule that found nothing to speak of proves nothing; nor does a total that nobody knows."""
+    """Line 18: a core rule that did not apply proves nothing; nor does an unknown total."""
     if file.totals is not None and file.totals.has_amounts and file.totals.amount is None:
-        yield Reason("total_unknown", "no rule fails, and yet the charges could not be summed", file.path)
+        yield Reason("total_unknown", "no rule failed, but the charges could not be added up", file.path)
     core = {rule.id for rule in ruleset.rules if rule.core}
     for one in file.outcomes:
         if one.state == "not_applicable" and one.rule in core:
-            yield _reason("core_not_applicable", one, file, f"had nothing to look at: {one.reason}")
+            yield _reason("core_not_applicable", one, file, f"was not applicable: {one.reason}")
 
 
 def _weaker_rules(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
@@ -210,11 +210,11 @@ def _weaker_rules(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Ite
 
 
 def _unbound(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
-    """Line 12: whose month is replaced must not rest on what the file itself says."""
+    """Line 12: which month of which organization is replaced must not depend on the file alone."""
     if policy.policy != "upload":
         return
     if file.month.source == "inferred" and _coverage_waived(ruleset, file):
-        yield Reason("month_inferred", "the month is inferred and a missing day is waived; say --month", file.path)
+        yield Reason("month_inferred", "the month was read from the rows and a missing day is waived; set --month", file.path)
     if file.integration is None:
         yield Reason("no_integration", "no integration is configured for its organization", file.path)
     elif file.hindrance is not None and file.hindrance.code != "replaced":
@@ -222,7 +222,7 @@ def _unbound(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator
 
 
 def _failed(file: FileResult, policy: Policy) -> Iterator[Reason]:
-    """Lines 13 to 15; and bytes that others have replaced, which only their sender's word brings back."""
+    """Lines 13 to 15; and a superseded file, which only --resend uploads again."""
     if file.hindrance is not None and file.hindrance.code == "replaced" and policy.policy == "upload":
         yield Reason("replaced", file.hindrance.text, file.path)
     warnings_fail = policy.fail_on == "warning" or policy.policy == "upload"
@@ -233,7 +233,7 @@ def _failed(file: FileResult, policy: Policy) -> Iterator[Reason]:
 
 
 def _not_ready(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[str]:
-    """What an upload would refuse, whatever the policy of this run: rule ids, or a code."""
+    """Why an upload would refuse the file, whatever the policy of this run: rule ids, or a code."""
     if file.error is not None or not file.complete:
         yield "unreadable"
         return

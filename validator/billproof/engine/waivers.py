@@ -30,7 +30,7 @@ def waiver_for(sha256: str, settled: Settled, settings: Settings) -> Waive:
             place, refusal = config.place(waiver.line), _refusal(waiver, violations, sha256, today)
             if refusal is None:
                 return UsedWaiver(waiver.reason, waiver.owner, waiver.expires, place, waiver.approved_by, waiver.reference)
-            refused = f"the waiver at {place} does not count: {refusal}"
+            refused = f"the waiver at {place} does not apply: {refusal}"
         return refused
 
     return waive

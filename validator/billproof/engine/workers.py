@@ -87,7 +87,7 @@ def _pooled(
             processes = list(executor._processes.values())
             executor.shutdown()
             code = processes[-1].exitcode or 0
-            return _Death(tuple(in_flight.values()), f"ended by signal {-code}" if code < 0 else f"ended with {code}")
+            return _Death(tuple(in_flight.values()), f"was killed by signal {-code}" if code < 0 else f"exited with code {code}")
 
 
 @contextlib.contextmanager
