@@ -110,7 +110,7 @@ def test_the_lines_for_the_configuration_lead_to_it(folder: Path) -> None:
         path = str(found.path).format(integration="int-EXAMPLE1", month="2025-10")
         assert running.client().request("POST", path, GOOD.read_bytes(), content_type="text/csv").status == 201
         assert "its own" in running.welcome
-        assert "nothing about Pelanor's API follows" in running.welcome
+        assert "say nothing about Pelanor's API" in running.welcome
 
 
 def test_a_token_is_made_for_each_start(folder: Path) -> None:

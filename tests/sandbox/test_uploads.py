@@ -190,7 +190,7 @@ def test_a_check_that_breaks_is_no_pass(sandbox: Running, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Checker, "check", crash)
     answer = sandbox.upload(GOOD, idempotency_key="k")
-    assert (answer.status, answer.json["detail"]) == (500, "The sandbox met a ZeroDivisionError.")
+    assert (answer.status, answer.json["detail"]) == (500, "Internal error in the sandbox: ZeroDivisionError.")
     monkeypatch.undo()
     assert sandbox.months() == {}
     assert sandbox.upload(GOOD, idempotency_key="k").status == 201
