@@ -1,7 +1,7 @@
-"""The types of report v1, key by key as `schemas/report.v1.schema.json` has them, for the type checker alone.
+"""The types of report v1, key by key as `schemas/report.v1.schema.json` has and explains them, for the type checker alone.
 
 No module loads this one at run time: they import it below `if TYPE_CHECKING`, for a check must not wait for `TypedDict`.
-Annotations are evaluated here, so that `NotRequired` counts; each class stands below those that it uses.
+Annotations are evaluated here, so that `NotRequired` counts; each type stands below those that it uses.
 """
 
 from typing import Generic, Literal, NotRequired, TypedDict, TypeVar
@@ -10,42 +10,33 @@ from billproof.model.results import DayState, Export, Level, State
 
 T = TypeVar("T")
 ReportVerdict = Literal["pass", "fail", "unproved"]
+Command = Literal["check", "upload"]
+FailOn = Literal["error", "warning"]
+
+ReportBlocker = TypedDict("ReportBlocker", {"code": str, "text": str})
+ReportUpload = TypedDict("ReportUpload", {"ready": bool, "because": list[str]})
+ReportPolicy = TypedDict("ReportPolicy", {"command": Command, "policy": Command, "fail_on": FailOn})
+ReportTool = TypedDict("ReportTool", {"name": str, "version": str})
+ReportConfig = TypedDict("ReportConfig", {"path": str, "sha256": str})
+ReportPlace = TypedDict("ReportPlace", {"line": int | None, "column": str | None})
+ReportGroup = TypedDict("ReportGroup", {"id": str, "name": str | None, "amount": str | None, "rows": int})
+ReportDay = TypedDict("ReportDay", {"date": str, "state": DayState, "rows": int, "amount": str | None})
+ReportCause = TypedDict("ReportCause", {"id": str, "cause": str, "fix": str, "rules": list[str]})
+UploadedDay = TypedDict("UploadedDay", {"date": str, "rows": int, "amount": str})
+UploadedProject = TypedDict("UploadedProject", {"id": str, "rows": int, "amount": str})
+ReportCI = TypedDict("ReportCI", {"repository": str | None, "commit": str | None, "actor": str | None, "url": str | None})
+ReportSecondOpinion = TypedDict(
+    "ReportSecondOpinion", {"tool": str, "valid": bool, "errors": list[str], "disagreements": list[str]}
+)
+ReportHost = TypedDict("ReportHost", {"name": str, "system": str, "python": str})
 
 
-class ReportReason(TypedDict):
-    """Why the verdict is not pass."""
-
-    code: str
+class ReportReason(ReportBlocker):
     file: str | None
     rule: str | None
-    text: str
-
-
-class ReportUpload(TypedDict):
-    """Whether an upload would send the files; if not, rule ids and codes that say why."""
-
-    ready: bool
-    because: list[str]
-
-
-class ReportPolicy(TypedDict):
-    """How strictly the files were checked."""
-
-    command: Literal["check", "upload"]
-    policy: Literal["check", "upload"]
-    fail_on: Literal["error", "warning"]
-
-
-class ReportTool(TypedDict):
-    """What wrote the report."""
-
-    name: str
-    version: str
 
 
 class ReportRule(TypedDict):
-    """A rule of the rule set, with what a pass means and how to fix a failure."""
-
     id: str
     name: str
     asserts: str
@@ -57,11 +48,7 @@ class ReportRule(TypedDict):
     refs: list[str]
 
 
-class ReportRuleSet(TypedDict):
-    """The rules that were used."""
-
-    name: str
-    version: str
+class ReportRuleSet(ReportTool):
     sha256: str
     rules: list[ReportRule]
 
@@ -73,43 +60,23 @@ class ReportSetting(TypedDict, Generic[T]):
     source: str
 
 
-class ReportConfig(TypedDict):
-    """The configuration that was used."""
-
-    path: str
-    sha256: str
-
-
 class ReportSettings(TypedDict):
-    """The settings of the run, each with where its value came from."""
-
     ruleset: ReportSetting[str]
     organization: ReportSetting[str | None]
     month: ReportSetting[str | None]
     month_to_date: ReportSetting[bool]
     as_of: ReportSetting[str | None]
     expect_total: ReportSetting[str | None]
-    fail_on: ReportSetting[Literal["error", "warning"]]
-    policy: ReportSetting[Literal["check", "upload"]]
+    fail_on: ReportSetting[FailOn]
+    policy: ReportSetting[Command]
     max_findings: ReportSetting[int]
     second_opinion: ReportSetting[bool]
     to: ReportSetting[str | None]
     config: ReportConfig | None
 
 
-class ReportPlace(TypedDict):
-    """A line and a column of the file."""
-
-    line: int | None
-    column: str | None
-
-
-class ReportFinding(TypedDict):
-    """What a rule found at one place."""
-
-    line: int | None
+class ReportFinding(ReportPlace):
     end_line: int | None
-    column: str | None
     column_number: int | None
     value: str | None
     expected: str | None
@@ -119,8 +86,6 @@ class ReportFinding(TypedDict):
 
 
 class ReportWaiver(TypedDict):
-    """The waiver that covers a failed rule."""
-
     reason: str
     owner: str
     expires: str
@@ -138,8 +103,6 @@ class OutcomeDetail(TypedDict, total=False):
 
 
 class ReportOutcome(OutcomeDetail):
-    """The outcome of one rule on one file."""
-
     rule: str
     name: str
     level: Level
@@ -151,18 +114,7 @@ class ReportOutcome(OutcomeDetail):
     findings: list[ReportFinding]
 
 
-class ReportGroup(TypedDict):
-    """The charges of one project or line item."""
-
-    id: str
-    name: str | None
-    amount: str | None
-    rows: int
-
-
 class ReportTotals(TypedDict):
-    """The control totals of a file."""
-
     amount: str | None
     currency: str | None
     charged_rows: int
@@ -172,40 +124,6 @@ class ReportTotals(TypedDict):
     last_day: str | None
     by_project: list[ReportGroup]
     by_line_item: list[ReportGroup]
-
-
-class ReportDay(TypedDict):
-    """One UTC day of the month or of the file."""
-
-    date: str
-    state: DayState
-    rows: int
-    amount: str | None
-
-
-class ReportCause(TypedDict):
-    """The cause behind the failed rules."""
-
-    id: str
-    cause: str
-    fix: str
-    rules: list[str]
-
-
-class UploadedDay(TypedDict):
-    """One day of an earlier upload."""
-
-    date: str
-    rows: int
-    amount: str
-
-
-class UploadedProject(TypedDict):
-    """One project of an earlier upload."""
-
-    id: str
-    rows: int
-    amount: str
 
 
 class ReportEarlierUpload(TypedDict):
@@ -220,25 +138,7 @@ class ReportEarlierUpload(TypedDict):
     by_project: list[UploadedProject]
 
 
-class ReportBlocker(TypedDict):
-    """What keeps an upload from sending the file and is neither the file nor a rule."""
-
-    code: str
-    text: str
-
-
-class ReportSecondOpinion(TypedDict):
-    """What an independent validator says of the same bytes."""
-
-    tool: str
-    valid: bool
-    errors: list[str]
-    disagreements: list[str]
-
-
 class ReportFile(TypedDict):
-    """Everything known about one file."""
-
     path: str
     name: str
     bytes: int
@@ -263,23 +163,6 @@ class ReportFile(TypedDict):
     destination: NotRequired[str]
     hindrance: NotRequired[ReportBlocker]
     second_opinion: NotRequired[ReportSecondOpinion]
-
-
-class ReportCI(TypedDict):
-    """The CI job that ran the check, as far as its environment says."""
-
-    repository: str | None
-    commit: str | None
-    actor: str | None
-    url: str | None
-
-
-class ReportHost(TypedDict):
-    """The machine that ran the check."""
-
-    name: str
-    system: str
-    python: str
 
 
 class ReportRun(TypedDict):
@@ -309,8 +192,6 @@ class ReportHead(TypedDict):
 
 
 class Report(ReportHead):
-    """A whole report v1."""
-
     files: list[ReportFile]
     result_sha256: str
     run: ReportRun
