@@ -21,17 +21,7 @@ from billproof.report.file_entry import file_entry, lines, sourced
 if TYPE_CHECKING:
     from billproof.engine.pipeline import Run
     from billproof.engine.verdict import Reason
-    from billproof.model.report_v1 import (
-        Report,
-        ReportCI,
-        ReportHead,
-        ReportHost,
-        ReportReason,
-        ReportRule,
-        ReportRun,
-        ReportSettings,
-        ReportUpload,
-    )
+    from billproof.model import report_v1 as v1
     from billproof.model.results import FileResult
     from billproof.rules.files import Claim
     from billproof.rules.rule import Rule
@@ -43,18 +33,18 @@ _CI = {
 }
 
 
-def build_report(run: Run, started: datetime, finished: datetime, environment: Mapping[str, str]) -> Report:
+def build_report(run: Run, started: datetime, finished: datetime, environment: Mapping[str, str]) -> v1.Report:
     """The report of a run as plain JSON values, in the order of the schema."""
     files = [file_entry(file, verdict) for file, verdict in zip(run.files, run.verdict.files, strict=True)]
     head = report_head(run)
-    made: ReportRun = {
+    made: v1.ReportRun = {
         "started": rfc3339(started), "finished": rfc3339(finished), "as_of": rfc3339(run.settings.as_of),
         "ci": _ci(environment), "host": _host(environment),
     }  # fmt: skip
     return {**head, "files": files, "result_sha256": result_sha256({**head, "files": files}), "run": made}
 
 
-def report_head(run: Run) -> ReportHead:
+def report_head(run: Run) -> v1.ReportHead:
     """What a report says of the run as a whole: everything before its files."""
     settings, ruleset = run.settings, run.ruleset
     return {
@@ -77,7 +67,7 @@ def report_head(run: Run) -> ReportHead:
     }  # fmt: skip
 
 
-def _readiness(run: Run) -> ReportUpload:
+def _readiness(run: Run) -> v1.ReportUpload:
     """Whether an upload would send every file unchanged, and what keeps it from that: rule ids, or codes."""
     verdict, settings = run.verdict, run.settings
     of_files = [file.because or tuple(reason.rule or reason.code for reason in file.reasons) for file in verdict.files]
@@ -102,7 +92,7 @@ def _is_proved_by(claim: Claim, file: FileResult) -> bool:
     return all(states.get(rule) == "passed" for rule in claim.rules)
 
 
-def _settings(run: Run) -> ReportSettings:
+def _settings(run: Run) -> v1.ReportSettings:
     settings = run.settings
     as_of = None if settings.as_of_source == CLOCK else rfc3339(settings.as_of)
     total = None if settings.expected_total is None else money(settings.expected_total)
@@ -123,7 +113,7 @@ def _settings(run: Run) -> ReportSettings:
     }
 
 
-def _rule(rule: Rule) -> ReportRule:
+def _rule(rule: Rule) -> v1.ReportRule:
     file = rule.file
     return {
         "id": rule.id, "name": file.name, "asserts": shown(file.asserts, None),
@@ -133,12 +123,12 @@ def _rule(rule: Rule) -> ReportRule:
     }  # fmt: skip
 
 
-def _reason(reason: Reason) -> ReportReason:
+def _reason(reason: Reason) -> v1.ReportReason:
     file = None if reason.file is None else shown(reason.file, None)
     return {"code": reason.code, "file": file, "rule": reason.rule, "text": shown(reason.text, None)}
 
 
-def _ci(environment: Mapping[str, str]) -> ReportCI:
+def _ci(environment: Mapping[str, str]) -> v1.ReportCI:
     job = {key: next((shown(environment[name]) for name in names if environment.get(name)), None) for key, names in _CI.items()}
     server, run_id, url = environment.get("GITHUB_SERVER_URL"), environment.get("GITHUB_RUN_ID"), environment.get("CI_JOB_URL")
     if server and run_id and job["repository"]:
@@ -149,7 +139,7 @@ def _ci(environment: Mapping[str, str]) -> ReportCI:
     }  # fmt: skip
 
 
-def _host(environment: Mapping[str, str]) -> ReportHost | None:
+def _host(environment: Mapping[str, str]) -> v1.ReportHost | None:
     if environment.get("BILLPROOF_NO_HOST"):
         return None
     name = os.uname().nodename if hasattr(os, "uname") else environment.get("COMPUTERNAME", "")

@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from billproof.model.values import money, shown
 
 if TYPE_CHECKING:
     from billproof.engine.verdict import FileVerdict
-    from billproof.model.report_v1 import (
-        OutcomeDetail,
-        ReportDay,
-        ReportEarlierUpload,
-        ReportFile,
-        ReportFinding,
-        ReportGroup,
-        ReportOutcome,
-        ReportSetting,
-        ReportTotals,
-        ReportWaiver,
-    )
-    from billproof.model.results import (
-        DayFacts,
-        EarlierUpload,
-        FileResult,
-        Finding,
-        Group,
-        Outcome,
-        Sourced,
-        Totals,
-        UsedWaiver,
-    )
+    from billproof.model import report_v1 as v1
+    from billproof.model import results
 
 HEADER_NAMES = 200
 
 
-def file_entry(file: FileResult, verdict: FileVerdict) -> ReportFile:
+def file_entry(file: results.FileResult, verdict: FileVerdict) -> v1.ReportFile:
     """The entry of a file in a report."""
-    entry: ReportFile = {
+    entry: v1.ReportFile = {
         "path": shown(file.path, None), "name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256,
         "export": file.export, "header": [shown(name) for name in file.header[:HEADER_NAMES]], "columns": len(file.header),
         "rows": file.rows, "complete": file.complete, "unread_lines": file.unread_lines,
@@ -69,7 +48,7 @@ def file_entry(file: FileResult, verdict: FileVerdict) -> ReportFile:
     return entry
 
 
-def _earlier_upload(upload: EarlierUpload) -> ReportEarlierUpload:
+def _earlier_upload(upload: results.EarlierUpload) -> v1.ReportEarlierUpload:
     """What an accepted upload contained, so that both sides can be shown and compared again."""
     return {
         "destination": shown(upload.destination, None), "finished": upload.finished, "sha256": upload.file_sha256,
@@ -79,7 +58,7 @@ def _earlier_upload(upload: EarlierUpload) -> ReportEarlierUpload:
     }  # fmt: skip
 
 
-def _totals(totals: Totals | None) -> ReportTotals | None:
+def _totals(totals: results.Totals | None) -> v1.ReportTotals | None:
     if totals is None:
         return None
     return {
@@ -91,17 +70,17 @@ def _totals(totals: Totals | None) -> ReportTotals | None:
     }  # fmt: skip
 
 
-def _group(group: Group) -> ReportGroup:
+def _group(group: results.Group) -> v1.ReportGroup:
     name = None if group.name is None else shown(group.name)
     return {"id": shown(group.id), "name": name, "amount": _money(group.amount), "rows": group.rows}
 
 
-def _day(day: DayFacts) -> ReportDay:
+def _day(day: results.DayFacts) -> v1.ReportDay:
     return {"date": day.date, "state": day.state, "rows": day.rows, "amount": _money(day.amount)}
 
 
-def _outcome(outcome: Outcome) -> ReportOutcome:
-    detail: OutcomeDetail = {}
+def _outcome(outcome: results.Outcome) -> v1.ReportOutcome:
+    detail: v1.OutcomeDetail = {}
     if outcome.reason is not None:
         detail["reason"] = outcome.reason
     if outcome.blocked_by is not None:
@@ -116,19 +95,12 @@ def _outcome(outcome: Outcome) -> ReportOutcome:
     }  # fmt: skip
 
 
-def _waiver(waiver: UsedWaiver) -> ReportWaiver:
-    entry: ReportWaiver = {
-        "reason": shown(waiver.reason, None), "owner": shown(waiver.owner, None), "expires": shown(waiver.expires, None),
-        "at": shown(waiver.at, None),
-    }  # fmt: skip
-    if waiver.approved_by is not None:
-        entry["approved_by"] = shown(waiver.approved_by, None)
-    if waiver.reference is not None:
-        entry["reference"] = shown(waiver.reference, None)
-    return entry
+def _waiver(waiver: results.UsedWaiver) -> v1.ReportWaiver:
+    texts = {key: shown(text, None) for key, text in waiver._asdict().items() if text is not None}
+    return cast("v1.ReportWaiver", texts)
 
 
-def _finding(finding: Finding) -> ReportFinding:
+def _finding(finding: results.Finding) -> v1.ReportFinding:
     return {
         "line": finding.line, "end_line": finding.end_line, "column": finding.column, "column_number": finding.column_number,
         "value": finding.value, "expected": finding.expected, "message": finding.message,
@@ -141,7 +113,7 @@ def lines(text: str) -> str:
     return "\n".join(shown(line, None) for line in text.strip().splitlines())
 
 
-def sourced(setting: Sourced | None) -> ReportSetting[str | None]:
+def sourced(setting: results.Sourced | None) -> v1.ReportSetting[str | None]:
     """A setting with where it came from."""
     if setting is None:
         return {"value": None, "source": "default"}

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 MONTH_LINES = 6
 
-_MARKS = {"charged": "#", "empty": ".", "missing": "!", "outside": "x", "open": "-"}
-_LEGEND = {"#": "# charges", ".": ". no usage", "!": "! missing", "x": "x outside", "-": "- not ended"}
+# What each state is called, behind its mark.
+_LEGEND = {
+    "charged": "# charges", "empty": ". no usage", "missing": "! missing", "outside": "x outside", "open": "- not ended",
+}  # fmt: skip
 
 
 def calendar(file: ReportFile) -> Iterator[str]:
@@ -26,7 +28,7 @@ def calendar(file: ReportFile) -> Iterator[str]:
     for month, days in list(months.items())[:MONTH_LINES]:
         marks = [" "] * 31
         for day in days:
-            marks[int(day["date"][8:]) - 1] = _MARKS[day["state"]]
+            marks[int(day["date"][8:]) - 1] = _LEGEND[day["state"]][0]
         yield f"  {month}    {''.join(marks)}    {_legend(days, file['totals'])}"
     if len(months) > MONTH_LINES:
         yield f"  and {len(months) - MONTH_LINES} more months"
@@ -42,13 +44,11 @@ def days_by_month(file: ReportFile) -> dict[str, list[ReportDay]]:
 
 def _legend(days: Sequence[ReportDay], totals: ReportTotals | None) -> str:
     parts = []
-    for state, mark in _MARKS.items():
+    for state, text in _LEGEND.items():
         of_state = [day for day in days if day["state"] == state]
-        if not of_state:
-            continue
-        text = _LEGEND[mark]
-        detail = day_detail(state, of_state, totals)
-        parts.append(text + (detail and f"{':' if state == 'outside' else ''} {detail}"))
+        if of_state:
+            detail = day_detail(state, of_state, totals)
+            parts.append(text + (detail and f"{':' if state == 'outside' else ''} {detail}"))
     return "   ".join(parts)
 
 

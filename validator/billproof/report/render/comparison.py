@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -43,13 +43,10 @@ def _table(title: str, old: Mapping[str, Decimal], new: Mapping[str, Decimal]) -
     for name in differing[:LINES]:
         yield f"    {name or '(none)':<{width}}  {_sum(old, name):>14}  {_sum(new, name):>14}  {_difference(old, new, name):>14}"
     rest, same = len(differing) - LINES, len(names) - len(differing)
-    if rest > 0 or same:
-        yield "    " + "; ".join(_rest(rest, same, title))
-
-
-def _rest(rest: int, same: int, title: str) -> Sequence[str]:
     parts = [f"{rest} more {title}{'s' if rest != 1 else ''} differ{'s' if rest == 1 else ''}"] if rest > 0 else []
-    return [*parts, *([f"{same} {title}{'s are' if same != 1 else ' is'} unchanged"] if same else [])]
+    parts += [f"{same} {title}{'s are' if same != 1 else ' is'} unchanged"] if same else []
+    if parts:
+        yield "    " + "; ".join(parts)
 
 
 def _sum(amounts: Mapping[str, Decimal], name: str) -> str:

@@ -45,7 +45,7 @@ def entries(report: Report) -> list[Entry]:
     """Every finding that the report has, in order. A fingerprint stays when rows are added elsewhere; no two are equal."""
     ranked = [(0, entry) for entry in _unproved(report)]
     for file in report["files"]:
-        for outcome in phrases.failed(file):
+        for outcome in phrases.in_state(file, "failed"):
             fix = phrases.fix_of(outcome, file, report)
             ranked += [(rank, _entry(file, outcome, finding, fix)) for rank, finding in enumerate(outcome["findings"])]
     seen: Counter[str] = Counter()
@@ -115,7 +115,7 @@ def _left_out(report: Report, shown: Sequence[Entry], weights: Sequence[Weight])
     cap = report["settings"]["max_findings"]["value"]
     total: Counter[Weight] = Counter(entry.weight for entry in _unproved(report))
     for file in report["files"]:
-        for outcome in phrases.failed(file):
+        for outcome in phrases.in_state(file, "failed"):
             kept = len(outcome["findings"])
             total[outcome["level"]] += outcome["violations"] if kept >= cap else kept
     total.subtract(entry.weight for entry in shown)

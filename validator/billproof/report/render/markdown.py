@@ -51,9 +51,7 @@ def _heading(file: ReportFile, report: Report) -> str:
 
 def _overview(files: Sequence[ReportFile], report: Report) -> Iterator[str]:
     yield f"# {report['verdict'].upper()}: {escaped(verdicts.tally(report))}"
-    yield ""
-    yield "| File | Verdict | Month | Total |"
-    yield "|---|---|---|---:|"
+    yield from ("", "| File | Verdict | Month | Total |", "|---|---|---|---:|")
     rows = []
     for file in files:
         totals = file["totals"] or {"amount": None, "currency": None}
@@ -92,11 +90,9 @@ def _rules(file: ReportFile) -> Iterator[str]:
         places = [phrases.place(file["name"], finding) for finding in outcome["findings"][:1] if finding["line"] is not None]
         message = phrases.with_reason(phrases.first_message(outcome), outcome)
         rows.append(_row(_rule(outcome), outcome["level"], message, *(places or [""])))
-    for outcome in file["outcomes"]:
-        if outcome["state"] == "waived":
-            rows.append(_row(_rule(outcome), "", phrases.waived_by(outcome), ""))
-        elif outcome["state"] in ("not_run", "crashed"):
-            rows.append(_row(_rule(outcome), "", phrases.why_not_evaluated(outcome), ""))
+    for outcome in phrases.in_state(file, "waived", "not_run", "crashed"):
+        why = phrases.waived_by if outcome["state"] == "waived" else phrases.why_not_evaluated
+        rows.append(_row(_rule(outcome), "", why(outcome), ""))
     if rows:
         yield from ("", "| Rule | Level | Found | Where |", "|---|---|---|---|", *rows)
 

@@ -7,10 +7,10 @@ whole file or run is in `verdicts`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billproof.model.values import shown
+from billproof.model.values import cents, shown
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportFinding, ReportOutcome, ReportReason
@@ -34,18 +34,13 @@ def fix_of(outcome: ReportOutcome, file: ReportFile, report: Report) -> str:
 
 
 def in_state(file: ReportFile, *states: str) -> list[ReportOutcome]:
-    """The outcomes of a file's rules in one of these states."""
+    """The outcomes of a file's rules in one of these states; a waived rule is not in the state `failed`."""
     return [outcome for outcome in file["outcomes"] if outcome["state"] in states]
-
-
-def failed(file: ReportFile) -> list[ReportOutcome]:
-    """The outcomes of a file's failed rules; waived ones are not among them."""
-    return in_state(file, "failed")
 
 
 def failed_by_level(file: ReportFile) -> list[ReportOutcome]:
     """The outcomes of a file's failed rules: errors first, then warnings, then notes."""
-    return sorted(failed(file), key=lambda outcome: (LEVELS[outcome["level"]], outcome["rule"]))
+    return sorted(in_state(file, "failed"), key=lambda outcome: (LEVELS[outcome["level"]], outcome["rule"]))
 
 
 def stops(outcome: ReportOutcome, report: Report) -> bool:
@@ -117,9 +112,7 @@ def unproved(report: Report) -> Iterator[tuple[ReportReason, str]]:
 
 def in_cents(amount: str | None) -> str:
     """An amount in cents, rounded as invoices do, with thousands separators."""
-    if amount is None:
-        return "unknown"
-    return f"{Decimal(amount).quantize(Decimal('0.01'), rounding=ROUND_HALF_UP):,}"
+    return "unknown" if amount is None else f"{cents(Decimal(amount)):,}"
 
 
 def amount(value: str | None, currency: str | None) -> str:

@@ -130,7 +130,7 @@ def _counts(file: ReportFile) -> Iterator[str]:
         source = "was read from the rows" if month["source"] == "inferred" else f"comes from {month['source']}"
         yield f"  The month {month['value']} {source}. To check another month: --month YYYY-MM"
     if "second_opinion" in file:
-        yield f"  Second opinion: {verdicts.second_opinion(file)}"
+        yield f"  Second opinion: {verdicts.second_opinion(file['second_opinion'])}"
         for text in file["second_opinion"]["disagreements"][:3]:
             yield from _wrap(f"    {text}", "      ")
 
@@ -138,7 +138,7 @@ def _counts(file: ReportFile) -> Iterator[str]:
 def _limits(file: ReportFile, report: Report) -> Iterator[str]:
     """What a file that passes cannot prove, and the next step."""
     yield from (line for text in verdicts.limits(report) for line in _wrap(f"  {text}", "    "))
-    if any(outcome["level"] != "note" for outcome in phrases.failed(file)):
+    if any(outcome["level"] != "note" for outcome in phrases.in_state(file, "failed")):
         return
     settings, totals = report["settings"], file["totals"]
     if totals is not None and totals["amount"] is not None and settings["expect_total"]["value"] is None:

@@ -6,15 +6,15 @@ Everything comes from report v1, whose text may be shown unchanged; each format 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from billproof.model.results import HINDRANCES
 from billproof.model.values import month_end, month_name, rfc3339
-from billproof.report.render.phrases import LEVELS, amount, failed, in_cents, in_state, number
+from billproof.report.render.phrases import LEVELS, amount, in_cents, in_state, number
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import Report, ReportEarlierUpload, ReportFile, ReportTotals
+    from billproof.model.report_v1 import Report, ReportFile, ReportGroup, ReportSecondOpinion, ReportTotals
 
 TOP_GROUPS = 50
 NO_CONFIG = "no billproof.yaml yet"
@@ -44,7 +44,7 @@ def headline(file: ReportFile, report: Report) -> str:
 
 def _blockers(file: ReportFile, report: Report) -> str:
     """What an upload would not accept of a file that passed, in words: `1 warning (OC206), 2 rules not run (OC601, OC602)`."""
-    warnings = [outcome["rule"] for outcome in failed(file) if outcome["level"] != "note"]
+    warnings = [outcome["rule"] for outcome in in_state(file, "failed") if outcome["level"] != "note"]
     not_run, disabled = ([outcome["rule"] for outcome in in_state(file, state)] for state in ("not_run", "off"))
     parts = [
         f"{number(len(rules), noun)}{rest} ({', '.join(rules)})"
@@ -92,15 +92,11 @@ def facts(file: ReportFile) -> Iterator[tuple[str, str]]:
         yield "Total", f"{in_cents(total)} {totals['currency'] or ''}{exact}"
         yield "Rows", _rows(totals)
     if "last_upload" in file:
-        yield "Last upload", _last_upload(file["last_upload"])
+        last = file["last_upload"]
+        charges = f"{amount(last['amount'], last['currency'])}, {number(len(last['days']), 'day')}"
+        yield "Last upload", f"{charges}, accepted by {last['destination']} on {last['finished'][:10]}"
     if file["sha256"]:
         yield "File", f"{file['bytes']:,} bytes, sha256 {file['sha256'][:12]}…"
-
-
-def _last_upload(last: ReportEarlierUpload) -> str:
-    """What the destination accepted before, which this file is compared with and would replace."""
-    days = number(len(last["days"]), "day")
-    return f"{amount(last['amount'], last['currency'])}, {days}, accepted by {last['destination']} on {last['finished'][:10]}"
 
 
 def _organization(file: ReportFile) -> str:
@@ -120,12 +116,16 @@ def _month(file: ReportFile, month: str) -> str:
 
 
 def _rows(totals: ReportTotals) -> str:
-    groups = [group for group in totals["by_project"] if group["id"]]
-    rest = re.fullmatch(r"other \(([0-9,]+)\)", groups[-1]["id"]) if len(totals["by_project"]) > TOP_GROUPS else None
-    projects = len(groups) - 1 + int(rest[1].replace(",", "")) if rest else len(groups)
+    projects = how_many(totals["by_project"]) - sum(not group["id"] for group in totals["by_project"])
     empty = totals["empty_days"]
     text = f"{number(totals['charged_rows'], 'charge')} in {number(projects, 'project')}"
     return text + (f"; {number(empty, 'day')} without usage" if empty else "")
+
+
+def how_many(groups: Sequence[ReportGroup]) -> int:
+    """How many groups a list has, with those that its last entry sums up: `other (950)`, behind the largest."""
+    rest = groups[TOP_GROUPS:]
+    return len(groups) - len(rest) + sum(int(re.sub("[^0-9]", "", group["id"])) for group in rest)
 
 
 def counts(file: ReportFile) -> str:
@@ -133,7 +133,7 @@ def counts(file: ReportFile) -> str:
     states: list[str] = [outcome["state"] for outcome in file["outcomes"]]
     parts = [f"{number(states.count('passed'), 'rule')} passed"]
     for level, word in (("error", "failed"), ("warning", "warning"), ("note", "note")):
-        count = sum(outcome["level"] == level for outcome in failed(file))
+        count = sum(outcome["level"] == level for outcome in in_state(file, "failed"))
         if count:
             parts.append(f"{count:,} {word}" if level == "error" else number(count, word))
     return ", ".join((*parts, *(f"{states.count(state):,} {word}" for state, word in _STATES if state in states)))
@@ -146,11 +146,8 @@ def tally(report: Report) -> str:
     return f"{len(words)} files: {', '.join(parts)}"
 
 
-def second_opinion(file: ReportFile) -> str:
-    """`frictionless 5.18.1 found no errors`; nothing if it was not asked."""
-    opinion = file.get("second_opinion")
-    if opinion is None:
-        return ""
+def second_opinion(opinion: ReportSecondOpinion) -> str:
+    """`frictionless 5.18.1 found no errors`."""
     return f"{opinion['tool']} found {'no errors' if opinion['valid'] else number(len(opinion['errors']), 'error')}"
 
 

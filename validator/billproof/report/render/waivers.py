@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from billproof.report.render.phrases import failed, stops
+from billproof.report.render.phrases import in_state, stops
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportOutcome
@@ -19,7 +19,7 @@ WAIVER_DAYS = 90
 def waivers_to_paste(file: ReportFile, report: Report) -> Iterator[str]:
     """The lines of YAML, below a line that says what they are for; nothing where a waiver would not make the file pass."""
     waivable = {rule["id"] for rule in report["ruleset"]["rules"] if rule["waivable"]}
-    outcomes = [outcome for outcome in failed(file) if stops(outcome, report)]
+    outcomes = [outcome for outcome in in_state(file, "failed") if stops(outcome, report)]
     if any(reason["code"] != "failed" and reason["file"] == file["path"] for reason in report["reasons"]):
         return
     if not outcomes or any(outcome["level"] == "error" and outcome["rule"] not in waivable for outcome in outcomes):

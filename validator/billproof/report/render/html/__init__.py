@@ -7,19 +7,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from billproof.report.render.html.closing import closing
-from billproof.report.render.html.elements import Element, Node, element, write
-from billproof.report.render.html.file import beside_the_verdict, file_sections, section
+from billproof.report.render.html.elements import Element, Node, element, head, write
+from billproof.report.render.html.file import beside_the_verdict, file_sections, key, section
 from billproof.report.render.html.index import anchor, index
-from billproof.report.render.html.words import stamp
-from billproof.report.render.verdicts import headline, tally
+from billproof.report.render.html.words import cell, stamp
+from billproof.report.render.verdicts import headline, ready_to_upload, tally
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile
+
+Setting = Literal[
+    "ruleset", "organization", "month", "month_to_date", "as_of", "expect_total", "fail_on", "policy", "max_findings",
+    "second_opinion",
+]  # fmt: skip
+
+_SETTINGS: dict[Setting, str] = {
+    "ruleset": "Rule set", "organization": "Organization", "month": "Month", "month_to_date": "Month to date",
+    "as_of": "As of", "expect_total": "Expected total", "fail_on": "Fail on", "policy": "Policy",
+    "max_findings": "Findings kept per rule", "second_opinion": "Second opinion",
+}  # fmt: skip
 
 
 def render_html(report: Report) -> str:
@@ -42,21 +52,19 @@ def _verdict(report: Report) -> tuple[str, str]:
     if len(files) == 1:
         word, _, sentence = headline(files[0], report).partition("  ")
         return word, sentence
-    word = report["verdict"].upper()
-    if not files:
-        return word, report["reasons"][0]["text"]
-    return word, tally(report)
+    return report["verdict"].upper(), tally(report) if files else report["reasons"][0]["text"]
 
 
 def _body(report: Report) -> Element:
     files = report["files"]
     _, sentence = _verdict(report)
     tool = f"{report['tool']['name']} {report['tool']['version']} · {report['ruleset']['name']} {report['ruleset']['version']}"
-    head = element(
+    header = element(
         "header", element("p", tool, class_="tool"), stamp(report["verdict"], "p"), element("h1", element("bdi", sentence)),
         *(beside_the_verdict(files[0], report) if len(files) == 1 else ()), class_="verdict",
     )  # fmt: skip
-    return element("body", head, element("main", *_main(report), *closing(report)), element("footer", _footer(report)))
+    footer = element("p", f"Made by billproof {report['tool']['version']} from {report['schema']}.")
+    return element("body", header, element("main", *_main(report), *_closing(report)), element("footer", footer))
 
 
 def _main(report: Report) -> Iterator[Node]:
@@ -73,14 +81,60 @@ def _main(report: Report) -> Iterator[Node]:
 
 def _article(number: int, file: ReportFile, report: Report) -> Element:
     _, _, sentence = headline(file, report).partition("  ")
-    head = element(
+    header = element(
         "header", stamp(file["verdict"], "p"), element("h2", element("bdi", sentence), id=anchor(number)),
         *beside_the_verdict(file, report), class_="verdict",
     )  # fmt: skip
     return element(
-        "article", head, *file_sections(file, report, 3, anchor(number)), class_="file", aria_labelledby=anchor(number)
+        "article", header, *file_sections(file, report, 3, anchor(number)), class_="file", aria_labelledby=anchor(number)
     )
 
 
-def _footer(report: Report) -> Element:
-    return element("p", f"Made by billproof {report['tool']['version']} from {report['schema']}.")
+def _closing(report: Report) -> Iterator[Element]:
+    """The sections about the whole run. What differs from run to run is in the last one alone."""
+    yield section("Digests", [_digests(report)], "h2", "digests")
+    for title, texts in (("What this proves", report["proves"]), ("What a file cannot prove", report["does_not_prove"])):
+        if texts:
+            items = element("ul", *(element("li", text) for text in texts))
+            yield section(title, [items], "h2", key(title))
+    yield section("Settings", [_settings(report)], "h2", "settings")
+    yield section("Run", [_run(report)], "h2", "run")
+
+
+def _digests(report: Report) -> Element:
+    rules, config = report["ruleset"], report["settings"]["config"]
+    lines = [(file["path"], "file", file["sha256"]) for file in report["files"] if file["sha256"] is not None]
+    lines.append((f"{rules['name']} {rules['version']}", f"{len(rules['rules'])} rules", rules["sha256"]))
+    if config is not None:
+        lines.append((config["path"], "configuration", config["sha256"]))
+    lines.append((report["schema"], "result: the report without the section Run", report["result_sha256"]))
+    cells = [(cell(of), what, element("code", digest, class_="digest")) for of, what, digest in lines]
+    return _table(("Item", "Type", "SHA-256"), cells)
+
+
+def _settings(report: Report) -> Element:
+    lines: list[tuple[Node, ...]] = []
+    for setting_key, name in _SETTINGS.items():
+        setting = report["settings"][setting_key]
+        value, source = setting["value"], setting["source"]
+        if value is not None:
+            lines.append((name, cell(("no", "yes")[value] if isinstance(value, bool) else str(value)), source))
+    lines.append(("Ready to upload", cell(ready_to_upload(report)), "this report"))
+    return _table(("Setting", "Value", "From"), lines)
+
+
+def _table(titles: Sequence[str], lines: Sequence[Sequence[Node]]) -> Element:
+    """A table whose first column says what each line is about."""
+    rows = (element("tr", element("th", first, scope="row"), *(element("td", node) for node in rest)) for first, *rest in lines)
+    return element("table", head(*titles), element("tbody", *rows))
+
+
+def _run(report: Report) -> Element:
+    run = report["run"]
+    facts = [("Started", run["started"]), ("Finished", run["finished"]), ("As of", run["as_of"])]
+    if run["host"]:
+        facts.append(("Machine", f"{run['host']['name']}, {run['host']['system']}, Python {run['host']['python']}"))
+    ci = run["ci"]
+    job = (("Repository", ci["repository"]), ("Commit", ci["commit"]), ("Actor", ci["actor"]), ("Url", ci["url"]))
+    facts += [(name, text) for name, text in job if text]
+    return element("dl", *(element("div", element("dt", name), element("dd", cell(text))) for name, text in facts))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from billproof.model.values import month_name
 from billproof.report.render.calendar import day_detail, days_by_month
-from billproof.report.render.html.elements import Element, Node, element
+from billproof.report.render.html.elements import Element, Node, element, head
 from billproof.report.render.html.words import day_state
 from billproof.report.render.phrases import amount, in_cents, number
 
@@ -50,9 +50,9 @@ def _calendar(month: str, days: Sequence[ReportDay]) -> Element:
         element("tr", *(_cell(monday + timedelta(days=start + weekday), named, month) for weekday in range(7)))
         for start in range(0, (last - monday).days + 1, 7)
     ]
-    head = (element("th", short, scope="col", aria_label=long) for short, long in WEEKDAYS)
+    weekdays = (element("th", short, scope="col", aria_label=long) for short, long in WEEKDAYS)
     return element(
-        "table", element("caption", month_name(month)), element("thead", element("tr", *head)), element("tbody", *weeks),
+        "table", element("caption", month_name(month)), element("thead", element("tr", *weekdays)), element("tbody", *weeks),
         class_="days",
     )  # fmt: skip
 
@@ -170,10 +170,6 @@ def _exactly(days: Sequence[ReportDay], currency: str | None) -> Element:
         )
         for day in days
     ]  # fmt: skip
-    head = element(
-        "tr", element("th", "Day", scope="col"), element("th", "State", scope="col"),
-        element("th", "Rows", scope="col", class_="figure"),
-        element("th", f"Amount{f', {currency}' if currency else ''}", scope="col", class_="figure"),
-    )  # fmt: skip
-    table = element("table", element("thead", head), element("tbody", *lines))
+    titles = head("Day", "State", figures=("Rows", f"Amount{f', {currency}' if currency else ''}"))
+    table = element("table", titles, element("tbody", *lines))
     return element("details", element("summary", "Exact amount per day"), table, class_="on-screen")

@@ -6,7 +6,7 @@ scripts or for addresses outside the page: `element` knows the attributes and ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import TypeAlias
 
@@ -68,6 +68,8 @@ def _pieces(node: Node) -> Iterator[str]:
         yield "\n"
 
 
-def head(*titles: str) -> Element:
-    """The head of a table: a row of column titles."""
-    return element("thead", element("tr", *(element("th", title, scope="col") for title in titles)))
+def head(*titles: str, figures: Iterable[Node] = ()) -> Element:
+    """The head of a table: a row of column titles, those of figures last."""
+    columns = [element("th", title, scope="col") for title in titles]
+    columns += [element("th", title, scope="col", class_="figure") for title in figures]
+    return element("thead", element("tr", *columns))

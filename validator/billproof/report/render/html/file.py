@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from billproof.report.render.html.calendar import months
-from billproof.report.render.html.elements import Element, Node, element
-from billproof.report.render.html.groups import groups
+from billproof.report.render.html.elements import Element, Node, element, head
 from billproof.report.render.html.rules import all_rules, findings, not_evaluated
-from billproof.report.render.html.words import cell
-from billproof.report.render.phrases import in_cents, what_to_do
-from billproof.report.render.verdicts import concessions, facts, second_opinion
+from billproof.report.render.html.words import cell, total
+from billproof.report.render.phrases import amount, in_cents, number, unproved, what_to_do
+from billproof.report.render.verdicts import TOP_GROUPS, concessions, facts, how_many, second_opinion
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import Report, ReportFile
+    from billproof.model.report_v1 import Report, ReportFile, ReportGroup, ReportTotals
 
-
+FIRST = 8
 _KEYS = {
     "Skipped or not run": "not-judged", "What this proves": "proved", "What a file cannot prove": "what-no-file-can-prove",
 }  # fmt: skip
@@ -60,10 +60,7 @@ def beside_the_verdict(file: ReportFile, report: Report) -> list[Element]:
 def _why(file: ReportFile, report: Report) -> list[Node]:
     if file["verdict"] != "unproved":
         return []
-    if file.get("error"):
-        return [element("p", file["error"])]
-    reasons = [reason for reason in report["reasons"] if reason["file"] in (file["path"], None) and reason["code"] != "failed"]
-    return [element("p", reason["text"]) for reason in reasons]
+    return [element("p", text) for reason, text in unproved(report) if reason["file"] in (file["path"], None)]
 
 
 def _cause(file: ReportFile) -> list[Node]:
@@ -85,7 +82,7 @@ def _second_opinion(file: ReportFile) -> list[Node]:
         return []
     texts = [*opinion["disagreements"], *opinion["errors"]]
     return [
-        element("p", f"{second_opinion(file)}."),
+        element("p", f"{second_opinion(opinion)}."),
         element("ul", *(element("li", text) for text in texts)) if texts else element("p", "The two agree.", class_="quiet"),
     ]
 
@@ -98,8 +95,8 @@ def _totals(file: ReportFile) -> list[Node]:
     if totals is None or totals["amount"] is None:
         return [lines]
     tables = (
-        groups("Line item", "line item", totals["by_line_item"], totals),
-        groups("Project", "project", totals["by_project"], totals),
+        _groups("Line item", "line item", totals["by_line_item"], totals),
+        _groups("Project", "project", totals["by_project"], totals),
     )
     return [lines, element("div", *tables, class_="beside") if any(tables) else element("p", "No charges.", class_="quiet")]
 
@@ -117,9 +114,9 @@ def _facts(file: ReportFile) -> Iterator[tuple[str, list[Node]]]:
     elif totals["amount"] is None:
         yield "Total", ["unknown: an amount, a currency or a record could not be read"]
     else:
-        total = element("strong", f"{in_cents(totals['amount'])} {totals['currency'] or ''}")
+        rounded = element("strong", f"{in_cents(totals['amount'])} {totals['currency'] or ''}")
         exact = in_cents(totals["amount"]).replace(",", "") == totals["amount"]
-        yield "Total", [total] if exact else [total, " exactly ", element("span", totals["amount"], class_="exact")]
+        yield "Total", [rounded] if exact else [rounded, " exactly ", element("span", totals["amount"], class_="exact")]
     if totals is not None:
         yield "Rows", [known["Rows"]]
     if "Last upload" in known:
@@ -129,3 +126,51 @@ def _facts(file: ReportFile) -> Iterator[tuple[str, list[Node]]]:
     yield "File", [f"{file['bytes']:,} bytes", "" if file["complete"] else ", not read to the end"]
     if file["sha256"] is not None:
         yield "SHA-256", [element("code", file["sha256"], class_="digest")]
+
+
+def _groups(title: str, noun: str, entries: Sequence[ReportGroup], totals: ReportTotals) -> Element | None:
+    """The groups with their amounts and shares; those after the eighth are folded. The total is known, so every amount is.
+
+    None if there is no group. There are no shares where an amount is below zero.
+    """
+    if not entries:
+        return None
+    currency = totals["currency"]
+    largest = max(abs(_value(group)) for group in entries[:TOP_GROUPS])
+    whole = Decimal(totals["amount"] or 0) if all(_value(group) >= 0 for group in entries) else Decimal(0)
+    lines = [_line(group, noun, largest, whole) for group in entries]
+    first, rest = _table(title, lines[:FIRST], currency), entries[FIRST:]
+    if not rest:
+        return element("div", first, class_="groups")
+    together = amount(total(map(_value, rest)), currency)
+    more = number(how_many(entries) - FIRST, f"more {noun}")
+    summary = element("summary", f"{more}, {together} in total")
+    return element("div", first, element("details", summary, _table(f"Other {noun}s", lines[FIRST:], currency)), class_="groups")
+
+
+def _value(group: ReportGroup) -> Decimal:
+    return Decimal(group["amount"] or 0)
+
+
+def _table(title: str, lines: Sequence[Element], currency: str | None) -> Element:
+    return element("table", head(title, figures=(currency or "Amount", "Share")), element("tbody", *lines))
+
+
+def _line(group: ReportGroup, noun: str, largest: Decimal, whole: Decimal) -> Element:
+    value = _value(group)
+    width = f"{min(abs(value) / largest, Decimal(1)) * 100:.1f}%" if largest else "0%"
+    bar = element("svg", element("rect", width=width, height="5", class_="below" if value < 0 else None),
+                  class_="bar", width="100%", height="5", aria_hidden="true")  # fmt: skip
+    share = f"{value / whole * 100:.1f} %" if whole else "–"
+    return element(
+        "tr", element("th", *_name(group, noun), bar, scope="row"),
+        element("td", in_cents(group["amount"]), class_="figure"), element("td", share, class_="figure"),
+    )  # fmt: skip
+
+
+def _name(group: ReportGroup, noun: str) -> list[Element]:
+    if not group["id"]:
+        return [element("span", f"(no {noun})")]
+    if group["name"]:
+        return [cell(group["name"]), element("small", cell(group["id"]))]
+    return [cell(group["id"])]

@@ -10,7 +10,7 @@ from billproof.model.record import Record
 from billproof.model.values import month_name
 from billproof.report.render.html.elements import Element, Node, element, head
 from billproof.report.render.html.words import cell, stamp, total
-from billproof.report.render.phrases import failed, in_cents
+from billproof.report.render.phrases import in_cents, in_state
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportFile, ReportTotals
@@ -44,7 +44,7 @@ def index(files: Sequence[ReportFile]) -> Iterator[Element]:
             "tr", element("td", stamp(file["verdict"])),
             element("th", element("a", cell(file["path"]), href=f"#{anchor(number)}"), scope="row"),
             element("td", file["month"]["value"] or "unknown"),
-            element("td", ", ".join(outcome["rule"] for outcome in failed(file)) or "–"),
+            element("td", ", ".join(outcome["rule"] for outcome in in_state(file, "failed")) or "–"),
         )
         for number, file in enumerate(files, 1)
     ]  # fmt: skip
@@ -70,23 +70,20 @@ def _of_month(file: ReportFile, month: str, totals: ReportTotals) -> str | None:
 
 def _matrix(files: Sequence[Placed], currency: str) -> Element:
     organizations = sorted({entry.organization for entry in files})
-    titles = [
-        element("th", "Month", scope="col"),
-        *(element("th", cell(name), scope="col", class_="figure") for name in organizations),
-    ]
+    titles: list[Node] = [cell(name) for name in organizations]
     lines = [
         _months_line(month, organizations, [entry for entry in files if entry.month == month])
         for month in sorted({entry.month for entry in files})
     ]
     sums = [_sum([entry for entry in files if entry.organization == name]) for name in organizations]
     if len(organizations) > 1:
-        titles.append(element("th", "Total", scope="col", class_="figure"))
+        titles.append("Total")
         sums.append(_sum(files))
     foot = element("tr", element("th", "Total", scope="row"), *sums)
     title = f"Totals by month and organization{f', {currency}' if currency else ''}"
     table = element(
-        "table", element("caption", title),
-        element("thead", element("tr", *titles)), element("tbody", *lines), element("tfoot", foot), class_="matrix",
+        "table", element("caption", title), head("Month", figures=titles), element("tbody", *lines), element("tfoot", foot),
+        class_="matrix",
     )  # fmt: skip
     return element("div", table, class_="scroll", role="region", tabindex="0", aria_label=title)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from billproof.report.render.html.elements import Element, Node, element, head
 from billproof.report.render.html.words import Badge, cell, evaluated, state_of
-from billproof.report.render.phrases import failed_by_level, in_state, number, skipped, waived_by, what_to_do
+from billproof.report.render.phrases import failed_by_level, fix_of, in_state, number, skipped, waived_by, what_to_do
 from billproof.report.render.verdicts import counts
 
 if TYPE_CHECKING:
@@ -25,17 +25,15 @@ _PLACE: tuple[tuple[str, Cell], ...] = (
 
 def findings(file: ReportFile, report: Report, heading: str) -> Iterator[Node]:
     """An entry for each rule that failed, errors first, and for each that was waived."""
-    fixes = {rule["id"]: rule["fix"] for rule in report["ruleset"]["rules"]}
-    explained = file.get("diagnosis", {}).get("rules", ())
     leading = what_to_do(file, report)
     for outcome in failed_by_level(file):
-        fix = fixes[outcome["rule"]]
-        yield _entry(outcome, heading, None if outcome["rule"] in explained or fix == leading else fix)
+        fix = fix_of(outcome, file, report)
+        yield _entry(outcome, heading, fix if fix != leading else "")
     for outcome in in_state(file, "waived"):
-        yield _entry(outcome, heading, None)
+        yield _entry(outcome, heading, "")
 
 
-def _entry(outcome: ReportOutcome, heading: str, fix: str | None) -> Element:
+def _entry(outcome: ReportOutcome, heading: str, fix: str) -> Element:
     state = state_of(outcome)
     title = element(
         heading, element("code", outcome["rule"]), f" {outcome['name']} ", _mark(state),
