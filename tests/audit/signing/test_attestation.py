@@ -82,7 +82,7 @@ def test_a_pass_says_which_rules_passed_by_which_rule_set_and_when(tmp_path: Pat
     assert test["predicate"] == {"result": "PASSED", "configuration": [rules], "warnedTests": [], "failedTests": []}
     assert summary["predicateType"] == "https://in-toto.io/attestation/svr/v0.2"
     assert summary["predicate"] == {
-        "verifier": {"id": "pkg:generic/billproof@0.1.0", "policies": [rules]},
+        "verifier": {"id": "pkg:generic/billproof@0.2.0", "policies": [rules]},
         "timeCreated": report["run"]["finished"],
         "properties": ["BILLPROOF_PASSED_AS_CHECK"],
     }
