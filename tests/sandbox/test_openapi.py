@@ -24,7 +24,7 @@ def test_the_document_is_served_without_a_token(sandbox: Running) -> None:
 
 def test_the_document_says_that_nothing_about_pelanor_follows() -> None:
     assert "are its own" in DOCUMENT["info"]["description"]
-    assert "nothing about it follows from this document" in DOCUMENT["info"]["description"]
+    assert "this document says nothing about it" in DOCUMENT["info"]["description"]
 
 
 def test_the_document_names_every_fault() -> None:

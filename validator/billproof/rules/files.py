@@ -18,14 +18,14 @@ VERSION = r"[0-9]+\.[0-9]+\.[0-9]+"
 
 
 class Blocker(Record):
-    """Another rule whose failure leaves this one nothing to say: about the file, the row, or the cell."""
+    """Another rule whose failure skips this one: for the file, the row, or the cell."""
 
     rule: Annotated[str, Spec(pattern=RULE_ID)]
     when: Circumstance
     reach: Literal["file", "row", "cell"]
     columns: Annotated[tuple[str, ...], Spec(doc="Only findings of that rule in these columns count.")] = ()
-    only: Annotated[Circumstance | None, Spec(doc="Only where the blocked rule itself fails in this way.")] = None
-    unless: Annotated[Circumstance | None, Spec(doc="Not where the blocked rule itself fails in this way.")] = None
+    only: Annotated[Circumstance | None, Spec(doc="Only where the skipped rule itself fails in this way.")] = None
+    unless: Annotated[Circumstance | None, Spec(doc="Not where the skipped rule itself fails in this way.")] = None
     line: int = 1
 
 
@@ -33,10 +33,10 @@ class Example(Record):
     """A file on which the rule passes, or fails at the places `at` (`line:column`, `-` for none)."""
 
     csv: Annotated[str | None, Spec(doc="The file's text.")] = None
-    csv_file: Annotated[str | None, Spec(doc="A file beside the rule, for bytes that YAML cannot hold.")] = None
-    args: Annotated[tuple[str, ...], Spec(doc="Further arguments of `billproof check`.")] = ()
+    csv_file: Annotated[str | None, Spec(doc="A file next to the rule, for bytes that YAML cannot contain.")] = None
+    args: Annotated[tuple[str, ...], Spec(doc="More arguments for `billproof check`.")] = ()
     name: Annotated[str, Spec(pattern=r"[^/\\]+", doc="The file's name.")] = "data.csv"
-    before: Annotated[tuple[str, ...], Spec(doc="Files beside the rule that were uploaded before.")] = ()
+    before: Annotated[tuple[str, ...], Spec(doc="Files next to the rule that were uploaded before.")] = ()
     at: Annotated[tuple[str, ...], Spec(doc="Places of the findings, as line:column.")] = ()
     line: int = 1
 
@@ -49,11 +49,11 @@ class Examples(Record):
 
 
 class RuleFile(Record):
-    """One rule as its YAML file says it."""
+    """One rule, as written in its YAML file."""
 
     id: Annotated[str, Spec(pattern=RULE_ID)]
-    name: Annotated[str, Spec(pattern=NAME, doc="Names the fault.")]
-    asserts: Annotated[str, Spec(doc="What a pass says.")]
+    name: Annotated[str, Spec(pattern=NAME, doc="Names the problem that the rule finds.")]
+    asserts: Annotated[str, Spec(doc="What a pass means.")]
     level: Level
     since: Annotated[str, Spec(pattern=VERSION)]
     scope: Literal["cell", "row", "file"]
@@ -62,21 +62,21 @@ class RuleFile(Record):
     why: Annotated[str, Spec(doc="What goes wrong if the file is uploaded anyway.")]
     fix: Annotated[str, Spec(doc="What to do next.")]
     examples: Examples
-    core: Annotated[bool, Spec(doc="Whether a file on which the rule has nothing to say is unproved.")] = False
-    waivable: Annotated[bool, Spec(doc="Whether somebody may sign for its failure.")] = False
+    core: Annotated[bool, Spec(doc="Whether a file to which the rule does not apply is unproved.")] = False
+    waivable: Annotated[bool, Spec(doc="Whether a waiver can cover its failure.")] = False
     when: Annotated[
-        Literal["charged"] | Mapping[str, Literal["filled", "blank"]] | None, Spec(doc="On which rows it speaks.")
+        Literal["charged"] | Mapping[str, Literal["filled", "blank"]] | None, Spec(doc="The rows that it applies to.")
     ] = None
     needs: tuple[Literal["month", "organization", "expect_total", "ledger"], ...] = ()
-    optional_in_check: Annotated[bool, Spec(doc="Whether a check may pass without it, saying so.")] = False
+    optional_in_check: Annotated[bool, Spec(doc="Whether `billproof check` can pass without it, saying so.")] = False
     blocked_by: tuple[Blocker, ...] = ()
-    expected: Annotated[str | None, Spec(doc="What was expected there, in a few words.")] = None
-    refs: Annotated[tuple[str, ...], Spec(doc="Where the rule comes from.")] = ()
+    expected: Annotated[str | None, Spec(doc="What was expected, in a few words.")] = None
+    refs: Annotated[tuple[str, ...], Spec(doc="What the rule is based on.")] = ()
     node: Node | None = None
 
 
 class Off(Record):
-    """Who switched a rule off, and why."""
+    """Who disabled a rule, and why."""
 
     reason: Annotated[str, Spec(pattern=FILLED)]
     owner: Annotated[str, Spec(pattern=FILLED)]
@@ -99,7 +99,7 @@ class AtLeast(Record):
 
 
 class Condition(Record):
-    """When a diagnosis fits; all that is given must hold."""
+    """When a cause applies; everything that is given must be true."""
 
     all: tuple[str, ...] = ()
     any: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ class DiagnosisRule(Record):
     """A cause behind failed rules, and what to do."""
 
     id: Annotated[str, Spec(pattern=NAME)]
-    when: Annotated[tuple[Condition, ...], Spec(doc="One of these conditions fits.")]
+    when: Annotated[tuple[Condition, ...], Spec(doc="At least one of these conditions is true.")]
     cause: str
     fix: str
     rules: Annotated[tuple[str, ...], Spec(doc="The rules that this cause explains; they are folded under it.")]
@@ -138,7 +138,7 @@ class Constant(Record):
 
 
 class Dialect(Record):
-    """How the files of this set are written; the rules of the set `csv` hold a file to it."""
+    """How the files of this set are written; the rules of the set `csv` check it."""
 
     delimiter: Literal["comma"]
     line_end: Literal["LF"]
@@ -153,15 +153,15 @@ class RuleSetFile(Record):
     name: Annotated[str, Spec(pattern=NAME)]
     version: Annotated[str, Spec(pattern=VERSION)]
     title: str
-    extends: Annotated[str | None, Spec(doc="The set whose rules this set has too.")] = None
-    table_schema: Annotated[str | None, Spec(doc="The Table Schema, in this folder or among the shipped ones.")] = None
+    extends: Annotated[str | None, Spec(doc="The set whose rules this set also has.")] = None
+    table_schema: Annotated[str | None, Spec(doc="The Table Schema, in this folder or built in.")] = None
     roles: Mapping[str, str | Constant | None] = {}
     dialect: Dialect | None = None
     exports: tuple[ExportShape, ...] = ()
     guide: Annotated[tuple[str, ...], Spec(doc="The steps of the export dialog.")] = ()
-    proves: Annotated[tuple[Claim, ...], Spec(doc="What a pass says, each claim only where it holds.")] = ()
+    proves: Annotated[tuple[Claim, ...], Spec(doc="What a pass proves; the report lists a claim only where it is true.")] = ()
     does_not_prove: tuple[str, ...] = ()
-    blocked_by: Annotated[tuple[Blocker, ...], Spec(doc="For every rule of this set and of sets that extend it.")] = ()
+    blocked_by: Annotated[tuple[Blocker, ...], Spec(doc="Applies to every rule of this set and of sets that extend it.")] = ()
     rules: Mapping[str, RuleChange] = {}
     node: Node | None = None
 

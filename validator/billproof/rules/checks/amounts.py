@@ -1,4 +1,4 @@
-"""Kinds of check on amounts of money: rounding, sign, and a total that somebody read elsewhere."""
+"""Kinds of check on amounts of money: rounding, sign, and an expected total."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class NotBelow(Check):
 
 
 class Rounded(Check):
-    """Amounts that somebody's program has rounded: too few decimals, or no more digits than a spreadsheet keeps."""
+    """Amounts that a program has rounded: too few decimals, or only as many digits as a spreadsheet keeps."""
 
     kind = "rounded"
     placeholders = ("found",)
 
     class Parameters(Record):
-        """The column, how many amounts it takes to judge, and the decimals and digits that a damaged file stays within."""
+        """The column, how many amounts it needs, and the decimals and digits that a damaged file stays within."""
 
         column: str
         at_least: int
@@ -86,7 +86,7 @@ class Rounded(Check):
 
 
 class ExpectedTotal(Check):
-    """The total, rounded to cents, is the one that somebody read elsewhere."""
+    """The total, rounded to cents, is the expected total."""
 
     kind = "expected_total"
     placeholders = ("total", "expected", "difference")

@@ -176,7 +176,7 @@ class OneOf(_ByValue):
     placeholders = ("values",)
 
     class Parameters(Record):
-        """The column and the values it may have, compared as they stand."""
+        """The column and the values it may have, compared exactly."""
 
         column: str
         values: tuple[str, ...]
@@ -194,7 +194,7 @@ class OneOf(_ByValue):
 
 
 class Filled(Check):
-    """Cells that must not be empty: of the columns named, or of those that the Table Schema calls filled when charged."""
+    """Cells that must not be empty: in the columns named, or in those that the Table Schema requires for a charge."""
 
     kind = "filled"
     refuses_values = True

@@ -80,7 +80,7 @@ class EqualsSetting(Check):
 
 
 class SingleValue(Check):
-    """A column holds one value in the whole file; each further one is one fault, at its first row."""
+    """A column has one value in the whole file; every other value is one finding, at its first row."""
 
     kind = "single_value"
     unit = "id"
@@ -111,7 +111,7 @@ class SingleValue(Check):
 
 
 class OneName(Check):
-    """One id has one name."""
+    """An ID always has the same name."""
 
     kind = "one_name"
     unit = "id"
@@ -147,7 +147,7 @@ class OneName(Check):
 
 
 class Together(Check):
-    """Cells that belong to a charge, such as a project's id and name, are filled: in no row, or not in some."""
+    """Cells that belong to a charge, such as a project's ID and name, are empty in every row, or in some."""
 
     kind = "together"
     placeholders = ("count", "rows")
@@ -191,7 +191,7 @@ class Together(Check):
 
 
 class UniqueRows(Check):
-    """No two charged rows of a day are alike in every column but some.
+    """No two charged rows of a day are the same in every column, apart from the columns that may differ.
 
     Rows are remembered by a 64-bit hash and for the days in hand only, so that memory does not grow with a file sorted by
     day. Two different rows of one day with one hash are expected once in about 10^9 files of a million rows.
@@ -275,7 +275,7 @@ class UniqueRows(Check):
 
 
 class PersonalData(Check):
-    """A column holds people's e-mail addresses. They are counted, never copied."""
+    """A column contains people's e-mail addresses. They are counted, never copied."""
 
     kind = "personal_data"
     keeps_private = True

@@ -1,4 +1,4 @@
-"""Kinds of check on bytes and lines: encoding, byte-order mark, line ends, blank lines, control characters."""
+"""Kinds of check on bytes and lines: encoding, byte-order mark, line endings, blank lines, control characters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMES = {0x00: "NUL", 0x09: "tab", 0x0B: "vertical tab", 0x0C: "form feed", 0x1
 
 
 class FileKind(Check):
-    """The file is another kind of file with the name of a CSV."""
+    """The file is not a CSV file, although its name says so."""
 
     kind = "file_kind"
     reads = "head"
@@ -81,7 +81,7 @@ class Utf8(Check):
 
 
 class ControlCharacters(Check):
-    """Control characters in cells; a line feed in a quoted cell is none, and carriage returns are line ends."""
+    """Control characters in cells, other than line feeds in quoted cells and carriage returns."""
 
     kind = "control_characters"
     refuses_values = True
@@ -101,7 +101,7 @@ class ControlCharacters(Check):
 
 
 class LineEnds(Check):
-    """Lines that end in CR or CR LF: one finding, at the first, with the true count."""
+    """Lines that end in CR or CR LF: one finding, at the first, which counts them all."""
 
     kind = "line_ends"
     reads = "lines"
@@ -131,7 +131,7 @@ class LineEnds(Check):
 
 
 class BlankLines(Check):
-    """Lines with nothing on them, also at the end."""
+    """Empty lines, also at the end."""
 
     kind = "blank_lines"
     reads = "lines"
@@ -146,7 +146,7 @@ class BlankLines(Check):
 
 
 class LastLine(Check):
-    """The last line has no line end: the download may have broken off."""
+    """The last line has no line ending, so the download may be incomplete."""
 
     kind = "last_line"
     reads = "lines"

@@ -30,7 +30,7 @@ class _OfDays(Check):
 
 
 class InsideMonth(_OfDays):
-    """Rows of another month than the one to be replaced. Findings are kept by month, as the month is settled last."""
+    """Rows of another month than the one to be replaced. Findings are kept by month, because the month is known last."""
 
     kind = "inside_month"
     placeholders = ("day",)
@@ -120,7 +120,7 @@ class DayCoverage(_OfDays):
 
 
 class MonthOver(_OfDays):
-    """The month had ended; not asked of a month to date."""
+    """The month had ended. Does not apply to a month to date."""
 
     kind = "month_over"
     placeholders = ("end", "as_of")
@@ -209,7 +209,7 @@ class EmptyDayAlone(_OfDays):
 
 
 class FileName(_OfDays):
-    """The dates in the file's name are its first and last day; other names say nothing."""
+    """The dates in the file's name are its first and last day. Does not apply to names without dates."""
 
     kind = "file_name"
     pattern_groups = ("first", "last")

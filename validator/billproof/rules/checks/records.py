@@ -14,7 +14,7 @@ from billproof.rules.checks.base import Check
 
 
 class Delimiter(Check):
-    """The header is split by another character than a comma."""
+    """The header is separated by a character other than a comma."""
 
     kind = "delimiter"
     reads = "head"
@@ -27,7 +27,7 @@ class Delimiter(Check):
 
 
 class Quotes(Check):
-    """Records whose quotation marks are broken, or with a cell that is too long to be one."""
+    """Records with unbalanced or misplaced quotation marks, or with a cell that is far too long."""
 
     kind = "quotes"
     reads_cells = False
@@ -110,7 +110,7 @@ def _needs_quotes(text: str, delimiter: str) -> bool:
 
 
 class UniqueColumns(Check):
-    """A column name that stands twice in the header."""
+    """A column name that appears more than once in the header."""
 
     kind = "unique_columns"
     reads = "head"
@@ -131,7 +131,7 @@ class UniqueColumns(Check):
 
 
 class RequiredColumns(Check):
-    """Columns that the Table Schema asks for and the header lacks; the nearest name is suggested."""
+    """Columns that the Table Schema requires and the header lacks; the most similar name is suggested."""
 
     kind = "required_columns"
     reads = "head"
@@ -154,14 +154,14 @@ class RequiredColumns(Check):
 
 
 class KnownColumns(Check):
-    """Columns that no known export has: not a fault, but worth a look."""
+    """Columns that no known export has: not an error, but worth a look."""
 
     kind = "known_columns"
     reads = "head"
     unit = "column"
 
     class Parameters(Record):
-        """A pattern of names that are known, too, beside those of the Table Schema."""
+        """A pattern of names that are also known, in addition to those of the Table Schema."""
 
         also: str | None = None
 
@@ -177,7 +177,7 @@ class KnownColumns(Check):
 
 
 class ColumnOrder(Check):
-    """The required columns stand in another order than the Table Schema gives them."""
+    """The required columns are not in the order of the Table Schema."""
 
     kind = "column_order"
     reads = "head"
@@ -195,14 +195,14 @@ class ColumnOrder(Check):
 
 
 class ExportKind(Check):
-    """The export is of another kind: recognised by the columns that the rule set names for it."""
+    """The export is of another kind, recognized by the columns that the rule set names for it."""
 
     kind = "export_kind"
     reads = "head"
     placeholders = ("kind", "evidence")
 
     class Parameters(Record):
-        """The kind of export that is a fault."""
+        """The kind of export that is an error."""
 
         export: Literal["activity", "legacy"]
 

@@ -1,4 +1,4 @@
-"""Kinds of check on the times of a row: one day, UTC midnight, order, and the ISO text beside the Unix number."""
+"""Kinds of check on the times of a row: one day, UTC midnight, order, and the ISO text of the Unix number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from billproof.rules.table_schema import TableSchema
 
 
 class TimeDifference(Check):
-    """Two times of a row lie exactly so many seconds apart."""
+    """Two times of a row are exactly so many seconds apart."""
 
     kind = "difference"
     placeholders = ("seconds",)
@@ -109,7 +109,7 @@ class Ascending(Check):
 
 
 class SameInstant(Check):
-    """ISO text is the instant of the Unix number beside it; without an offset it means UTC. Blank text is passed over."""
+    """ISO text is the same instant as the Unix number of its row; without an offset it is UTC. Empty cells are ignored."""
 
     kind = "same_instant"
     placeholders = ("instant",)

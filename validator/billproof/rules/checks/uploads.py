@@ -17,7 +17,7 @@ HUNDRED = Decimal(100)
 
 
 class NotLess(Check):
-    """The month has no fewer days than the last upload that was accepted, and its total is not much lower."""
+    """The month has at least as many days as its last accepted upload, and its total is not much lower."""
 
     kind = "not_less"
     placeholders = ("found", "accepted", "destination")
@@ -57,7 +57,7 @@ class NotLess(Check):
 
 
 class ProjectsKept(Check):
-    """Projects that had a share of the last upload of this month, or of the month before, are still there."""
+    """Projects with a share of the last upload of this month, or of the month before, still have charges."""
 
     kind = "projects_kept"
     unit = "project"
