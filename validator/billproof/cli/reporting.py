@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from billproof.cli.output import note, painted, refuse_to_overwrite, say, say_bytes, write
 from billproof.config import settings as config_settings
-from billproof.model.errors import UsageError
 from billproof.model.values import shown
 from billproof.report.build import build_report
 from billproof.report.render import render
@@ -35,8 +34,7 @@ def signer_of(key: str | None, outputs: Sequence[tuple[str, str]], settings: Set
 
 def reported(run: Run, outputs: Sequence[tuple[str, str]], signer: Signer | None, explain: bool) -> Report:
     """The report of a run, written to `outputs`, and attested if there is a signer. Raises UsageError, Unwritable."""
-    if run.settings.expected_total is not None and len(run.files) > 1:
-        raise UsageError("--expect-total accepts one file only", f"{len(run.files)} files were named.")
+    config_settings.refuse_total_of_several(run.settings, len(run.files))
     report = build_report(run, run.settings.now, config_settings.clock(), os.environ)
     paths = [file.path for file in run.files]
     if signer is not None:

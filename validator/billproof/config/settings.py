@@ -66,6 +66,12 @@ def refuse_later_than_the_clock(settings: Settings) -> None:
         raise UsageError("--as-of is later than the clock; an upload checks only what has ended", "Leave it out.")
 
 
+def refuse_total_of_several(settings: Settings, count: int) -> None:
+    """Raises UsageError if the expected total, which is that of one file, is given for several."""
+    if settings.expected_total is not None and count > 1:
+        raise UsageError("--expect-total accepts one file only", f"{count} files were named.")
+
+
 def clock() -> datetime:
     """The one place where the time is read, to the second."""
     return datetime.now(UTC).replace(microsecond=0)

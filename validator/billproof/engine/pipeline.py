@@ -19,6 +19,7 @@ from billproof.model.record import Record
 from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced
 from billproof.model.values import day_of, month_days
 from billproof.reading.inputs import Input
+from billproof.reading.parse import limited_cells
 from billproof.reading.reader import Reader
 from billproof.reading.source import STANDARD_INPUT, Seen, Source, open_source
 from billproof.reading.totals import Collector
@@ -46,13 +47,13 @@ class Run(Record):
     verdict: Verdict
 
 
-def check(settings: Settings, earlier: Earlier) -> Run:
+def check(settings: Settings, earlier: Earlier, opened: Opened = open_source) -> Run:
     """Checks the files of `settings`; `earlier` says what was uploaded before. Raises ConfigurationError for an invalid rule
     set or waiver, UsageError for what an upload refuses; never for a file.
     """
     refuse_later_than_the_clock(settings)
     ruleset = prepare(settings)
-    return judged(settings, ruleset, checked(settings.inputs, settings, ruleset, earlier))
+    return judged(settings, ruleset, checked(settings.inputs, settings, ruleset, earlier, opened))
 
 
 def prepare(settings: Settings) -> RuleSet:
@@ -133,12 +134,13 @@ def check_input(
 
 def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Earlier) -> FileResult:
     """Everything about one file. Raises Unreadable if it cannot be read to its end."""
-    reader = Reader(source)
     configured = settings.config.configured() if settings.config else []
     given = settings.organization or _of_folder(source, settings.config)
-    context = _context(source, reader, settings, ruleset, _allowed(given, configured))
-    engine = Engine(ruleset, context)
-    engine.run(reader)
+    with limited_cells():
+        reader = Reader(source)
+        context = _context(source, reader, settings, ruleset, _allowed(given, configured))
+        engine = Engine(ruleset, context)
+        engine.run(reader)
     organization = given or infer_organization(context.collector.organizations, configured)
     month = settings.month or infer_month(context.collector.days, settings.as_of)
     settled = Settled(month, organization, earlier(settings, organization, month))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from _thread import allocate_lock
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from billproof.model.record import Record
 from billproof.reading.batch import Batch, Unread, split_lines
@@ -22,6 +24,26 @@ _PROBLEMS = {
 }
 _AFTER_QUOTE = "text follows a closing quotation mark"
 _STRAY_QUOTE = "an unquoted cell contains a quotation mark"
+
+
+_lock = allocate_lock()
+# How many readers need csv's limit, and what it was before the first of them.
+_readers: list[int] = []
+
+
+@contextmanager
+def limited_cells() -> Iterator[None]:
+    """Sets csv's limit on the length of a cell, which all threads share. The last to need it restores what it was."""
+    with _lock:
+        _readers.append(csv.field_size_limit(FIELD_LIMIT))
+    try:
+        yield
+    finally:
+        with _lock:
+            before = _readers[0]
+            _readers.pop()
+            if not _readers:
+                csv.field_size_limit(before)
 
 
 class _Record(Record):

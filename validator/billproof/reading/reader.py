@@ -5,14 +5,13 @@ One pass, a block at a time, in memory that does not grow with the file.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
 from billproof.reading.batch import Batch, split_lines
 from billproof.reading.filetype import BYTE_ORDER_MARK, file_kind, is_no_utf8_text
-from billproof.reading.parse import FIELD_LIMIT, Walker, parse_block, stray_quote
+from billproof.reading.parse import Walker, parse_block, stray_quote
 from billproof.reading.source import Source
 
 HEAD_BYTES = 512
@@ -45,7 +44,6 @@ class Reader:
     """Reads one Source to its end. `head` is there at once; `batches()` may be walked once."""
 
     def __init__(self, source: Source) -> None:
-        csv.field_size_limit(FIELD_LIMIT)
         self._path = source.path
         self._blocks = _with_last(source.blocks())
         self._final = False

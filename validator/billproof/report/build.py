@@ -36,11 +36,16 @@ _CI = {
 def build_report(run: Run, started: datetime, finished: datetime, environment: Mapping[str, str]) -> v1.Report:
     """The report of a run as plain JSON values, in the order of the schema."""
     files = [file_entry(file, verdict) for file, verdict in zip(run.files, run.verdict.files, strict=True)]
-    head = report_head(run)
     made: v1.ReportRun = {
         "started": rfc3339(started), "finished": rfc3339(finished), "as_of": rfc3339(run.settings.as_of),
         "ci": _ci(environment), "host": _host(environment),
     }  # fmt: skip
+    return assembled(run, files, made)
+
+
+def assembled(run: Run, files: list[v1.ReportFile], made: v1.ReportRun) -> v1.Report:
+    """The report of a run, its files as their entries, with what it says of when and where it was made."""
+    head = report_head(run)
     return {**head, "files": files, "result_sha256": result_sha256({**head, "files": files}), "run": made}
 
 

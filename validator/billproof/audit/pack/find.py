@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from billproof.audit.signing.attestation import attestation_path, file_statements
 from billproof.audit.signing.deviations import deviations_of_form
-from billproof.audit.verify.report_file import misfits
 from billproof.config.file import Config, Integration
 from billproof.config.settings import CLOCK
 from billproof.delivery.destinations.directory import DirectoryDestination
@@ -31,6 +30,7 @@ from billproof.reading.inputs import NO_EXPORT, find_inputs
 from billproof.reading.source import STANDARD_INPUT, Copy, open_source, private_copy
 from billproof.report.digest import SCHEMA, result_sha256
 from billproof.report.render.json import render_json
+from billproof.report.report_file import misfits
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
 from billproof.audit.signing.deviations import deviations
 from billproof.audit.signing.dsse import PublicKey
-from billproof.audit.verify.report_file import LoadedReport
 from billproof.audit.verify.result import Signature, Step
 from billproof.model.errors import Unreadable
 from billproof.model.values import shown
 from billproof.reading.source import small_file
+from billproof.report.report_file import LoadedReport
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportFile

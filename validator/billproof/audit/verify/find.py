@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from billproof.audit.verify.report_file import LoadedReport
 from billproof.audit.verify.result import Step
 from billproof.model.errors import Unreadable
 from billproof.model.values import shown
 from billproof.reading.source import Copy, private_copy
+from billproof.report.report_file import LoadedReport
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportFile

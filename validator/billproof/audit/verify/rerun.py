@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from billproof.audit.verify.differences import Difference, differences
-from billproof.audit.verify.restore import hindrance_of, history_of, settings_for
+from billproof.audit.verify.restore import history_of, settings_for
 from billproof.audit.verify.result import Step
 from billproof.config.file import Config
 from billproof.config.settings import Settings
@@ -18,6 +18,7 @@ from billproof.model.results import FileResult, History
 from billproof.model.values import rfc3339, shown
 from billproof.reading.source import STANDARD_INPUT, Copy, Source
 from billproof.report.file_entry import file_entry
+from billproof.report.restore import hindrance_of
 from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:

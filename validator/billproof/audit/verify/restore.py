@@ -8,71 +8,20 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from billproof.config.file import Config, ConfigFile, Integration, read_config
-from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
+from billproof.config.settings import Settings
 from billproof.config.waivers import Waiver
 from billproof.delivery.ledger.history import month_before
 from billproof.engine.outcomes import NO_INTEGRATION
-from billproof.model.errors import UsageError
-from billproof.model.results import (
-    EarlierUpload,
-    FileResult,
-    Finding,
-    Hindrance,
-    History,
-    Outcome,
-    Policy,
-    SecondOpinion,
-    Sourced,
-    Sum,
-    Totals,
-)
+from billproof.model.results import EarlierUpload, History, Sourced, Sum
 from billproof.model.values import calendar_date
+from billproof.report.restore import used_config
 from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import (
-        Report,
-        ReportConfig,
-        ReportEarlierUpload,
-        ReportFile,
-        ReportFinding,
-        ReportOutcome,
-        ReportTotals,
-    )
-
-
-def settings_of(report: Report) -> Settings:
-    """The settings of the run. Raises UsageError or ValueError for settings that no run accepts."""
-    given, run, policy = report["settings"], report["run"], report["policy"]
-    if policy["command"] == "upload" and policy["policy"] != "upload":
-        raise UsageError("an upload judges as an upload")
-    total, month = given["expect_total"]["value"], given["month"]["value"]
-    settings = Settings(
-        policy=Policy(policy["command"], policy["policy"], policy["fail_on"]),
-        ruleset=Sourced(**given["ruleset"]),
-        organization=None if given["organization"]["value"] is None else Sourced(**given["organization"]),
-        month=None if month is None else parse_month(month, parse_as_of(run["as_of"]))._replace(source=given["month"]["source"]),
-        month_to_date=given["month_to_date"]["value"],
-        as_of=parse_as_of(given["as_of"]["value"] or run["as_of"]),
-        as_of_source=given["as_of"]["source"],
-        now=parse_as_of(run["started"]),
-        expected_total=None if total is None else parse_total(total),
-        max_findings=parse_cap(str(given["max_findings"]["value"])),
-        second_opinion=given["second_opinion"]["value"],
-        config=None if given["config"] is None else _config(given["config"], ConfigFile(1)),
-        sources={
-            "month_to_date": given["month_to_date"]["source"], "expect_total": given["expect_total"]["source"],
-            "fail_on": given["fail_on"]["source"], "policy": given["policy"]["source"],
-            "max_findings": given["max_findings"]["source"], "second_opinion": given["second_opinion"]["source"],
-        },
-        to=given["to"]["value"],
-    )  # fmt: skip
-    refuse_later_than_the_clock(settings)
-    return settings
+    from billproof.model.report_v1 import Report, ReportEarlierUpload, ReportFile, ReportOutcome
 
 
 def settings_for(settings: Settings, file: ReportFile, config: Config | None) -> Settings:
@@ -99,11 +48,7 @@ def config_at(path: str, report: Report) -> Config | None:
     if used is None or config.sha256 != used["sha256"]:
         return None
     here = tuple(integration._replace(files=None) for integration in config.file.integrations)
-    return _config(used, config.file._replace(integrations=here, ledger=None))
-
-
-def _config(used: ReportConfig, file: ConfigFile) -> Config:
-    return Config(Path(used["path"]), used["path"], used["sha256"], file)
+    return used_config(used, config.file._replace(integrations=here, ledger=None))
 
 
 def _reported_config(used: Config, file: ReportFile, today: date) -> Config:
@@ -176,57 +121,4 @@ def _upload(upload: ReportEarlierUpload, month: str) -> EarlierUpload:
     return EarlierUpload(
         upload["destination"], month, upload["finished"], upload["sha256"], Decimal(upload["amount"]), upload["currency"], days,
         projects,
-    )  # fmt: skip
-
-
-def hindrance_of(file: ReportFile) -> Hindrance | None:
-    """What blocks an upload and is not a rule; the schema limits its codes."""
-    blocker = file.get("hindrance")
-    return blocker and Hindrance(cast("Any", blocker["code"]), blocker["text"])
-
-
-def file_of(file: ReportFile, report: Report, ruleset: RuleSet) -> FileResult:
-    """The result of a file, as far as a verdict needs it; the rest is left empty."""
-    totals, second = file["totals"], file.get("second_opinion")
-    return FileResult(
-        path=file["path"], name=file["name"], bytes=file["bytes"], sha256=file["sha256"], parsed_bytes=file["bytes"],
-        complete=file["complete"], export=file["export"], header=(), rows=file["rows"], unread_lines=file["unread_lines"],
-        organization=Sourced(**file["organization"]), month=Sourced(**file["month"]),
-        totals=None if totals is None else _totals(totals, "amount" in ruleset.roles), days=(),
-        outcomes=tuple(_outcome(outcome) for outcome in file["outcomes"]), error=_error(file, report),
-        integration=file["integration"], hindrance=hindrance_of(file),
-        second_opinion=second and SecondOpinion(second["tool"], second["valid"], tuple(second["errors"]), ()),
-    )  # fmt: skip
-
-
-def _error(file: ReportFile, report: Report) -> str | None:
-    """Why a file was not read: one of the reasons that the report gives, to which the file's entry adds what to do."""
-    error = file.get("error")
-    if error is None:
-        return None
-    reasons = (reason for reason in report["reasons"] if reason["code"] == "unreadable" and reason["file"] == file["path"])
-    return next((reason["text"] for reason in reasons if f"{error}. ".startswith(f"{reason['text']}. ")), error)
-
-
-def _totals(totals: ReportTotals, has_amounts: bool) -> Totals:
-    amount = None if totals["amount"] is None else Decimal(totals["amount"])
-    return Totals(
-        amount, totals["currency"], totals["charged_rows"], totals["empty_days"], totals["days"], totals["first_day"],
-        totals["last_day"], by_project=(), by_line_item=(), has_amounts=has_amounts,
-    )  # fmt: skip
-
-
-def _outcome(outcome: ReportOutcome) -> Outcome:
-    """An outcome with the first of its findings, whose message is the reason of a fail."""
-    return Outcome(
-        outcome["rule"], outcome["name"], outcome["level"], outcome["state"], outcome["unit"], outcome["evaluated"],
-        outcome["violations"], outcome["left_out"], outcome.get("reason"), blocked_by=outcome.get("blocked_by"),
-        findings=tuple(_finding(finding) for finding in outcome["findings"][:1]),
-    )  # fmt: skip
-
-
-def _finding(finding: ReportFinding) -> Finding:
-    return Finding(
-        finding["line"], finding["end_line"], finding["column"], finding["column_number"], finding["value"],
-        finding["expected"], finding["message"], related=(), key=finding["key"],
     )  # fmt: skip

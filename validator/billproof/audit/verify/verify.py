@@ -14,9 +14,8 @@ from billproof.audit.signing.dsse import PublicKey
 from billproof.audit.verify.attested import attested, not_looked_at, signed_by
 from billproof.audit.verify.find import foreign, of_these_bytes, opened
 from billproof.audit.verify.prerequisites import other_config, other_rules, other_version, ruleset_of
-from billproof.audit.verify.report_file import LoadedReport, misfits, read_report
 from billproof.audit.verify.rerun import check_again
-from billproof.audit.verify.restore import config_at, file_of, settings_of
+from billproof.audit.verify.restore import config_at
 from billproof.audit.verify.result import UNSIGNED, Step, Verification
 from billproof.audit.verify.unverified import unverified
 from billproof.audit.verify.verdict import compare_verdict
@@ -28,6 +27,8 @@ from billproof.model.record import Record
 from billproof.model.results import FileResult
 from billproof.model.values import shown
 from billproof.reading.source import private_copy
+from billproof.report.report_file import LoadedReport, misfits, read_report
+from billproof.report.restore import file_of, settings_of
 from billproof.rules.rule import RuleSet
 
 

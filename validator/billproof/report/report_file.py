@@ -47,11 +47,16 @@ def read_report(path: str) -> LoadedReport:
     if data is None:
         text = f"{path}: is larger than {MAX_BYTES // 2**20} MiB, the most that verify reads"
         raise NotAReport(text, f"{_ORDER} For a report of very many files, check fewer at once.")
+    return LoadedReport(path, *parsed(data, path), source.sha256)
+
+
+def parsed(data: bytes, path: str) -> tuple[Report, str]:
+    """The report in `data`, which came from `path`, and the digest of its content. Raises NotAReport if it is not a report."""
     try:
         document = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_float=_refuse, parse_constant=_refuse)
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise ValueError(f"its `schema` is not {SCHEMA}")
-        return LoadedReport(path, cast("Report", document), result_sha256(document), source.sha256)
+        return cast("Report", document), result_sha256(document)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
         raise NotAReport(f"{path}: is not a billproof report: {reason}", _ORDER) from None

@@ -1,0 +1,219 @@
+"""The Python interface: check exports from a program and read the results (docs/python.md).
+
+Each function gives what `billproof check` gives with the same options. Nothing is printed, and no state of the interpreter is
+left changed. The functions may run in several threads; reports can be pickled.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict, Unpack, cast
+
+from billproof.config.options import Options, settings_of
+from billproof.config.settings import clock, policy_of, refuse_total_of_several
+from billproof.delivery.earlier import earlier_uploads
+from billproof.engine import pipeline
+from billproof.engine.verdict import Word
+from billproof.model.errors import ConfigurationError, UsageError
+from billproof.model.record import Record
+from billproof.model.results import FORMATS, DayFacts, Diagnosis, Outcome, Totals
+from billproof.reading.inputs import Input
+from billproof.reading.source import STANDARD_INPUT, Source, open_source
+from billproof.report.build import assembled, build_report
+from billproof.report.restore import file_of
+from billproof.report.restore import settings_of as settings_in
+from billproof.rules.compiled import load_ruleset
+
+if TYPE_CHECKING:
+    from billproof.config.settings import Settings
+    from billproof.model.report_v1 import Report as ReportV1
+    from billproof.model.report_v1 import ReportFile
+    from billproof.rules.rule import RuleSet
+
+__all__ = ["CheckedFile", "ConfigurationError", "Report", "UsageError", "check", "check_bytes", "merge"]
+
+
+class CheckedFile(Record):
+    """The results of one file. `error` says why it could not be read; amounts are exact."""
+
+    path: str
+    sha256: str | None
+    verdict: Word
+    organization: str | None
+    month: str | None
+    integration: str | None
+    totals: Totals | None
+    days: tuple[DayFacts, ...]
+    outcomes: tuple[Outcome, ...]
+    diagnosis: Diagnosis | None
+    error: str | None
+
+
+class Report(Record):
+    """A finished check: its verdict, its exit code, whether an upload would send every file, and `json`, report v1."""
+
+    verdict: Word
+    exit_code: int
+    ready: bool
+    files: tuple[CheckedFile, ...]
+    json: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Report v1, a new dictionary each time."""
+        return cast("dict[str, Any]", json.loads(self.json))
+
+    def render(self, format: str) -> str:
+        """The report in a format, as the command prints it. Raises UsageError for an unknown one."""
+        if format not in FORMATS:
+            raise UsageError(f"{format}: not a format", f"Formats of this version: {', '.join(FORMATS)}")
+        from billproof.report.render import render
+
+        return render(format, cast("ReportV1", self.as_dict()))
+
+
+class CheckOptions(TypedDict, total=False):
+    """The long options of `billproof check`, with `_` for `-`. Without `config` no configuration is used."""
+
+    organization: str | None
+    month: str | None
+    month_to_date: bool
+    as_of: str | date | None
+    expect_total: str | Decimal | int | None
+    ruleset: str | os.PathLike[str] | None
+    config: str | os.PathLike[str] | None
+    policy: Literal["check", "upload"]
+    fail_on: Literal["error", "warning"]
+    max_findings: int | None
+
+
+def check(
+    files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, second_opinion: bool = False, jobs: int = 1,
+    **options: Unpack[CheckOptions],
+) -> Report:  # fmt: skip
+    """Checks files and folders. The options are those of CheckOptions: organization, month, month_to_date, as_of,
+    expect_total, ruleset, config, policy, fail_on, max_findings.
+
+    Raises UsageError or ConfigurationError for options, a configuration or a rule set that is not valid. A file that cannot
+    be read raises nothing: it is unproved.
+    """
+    names = [os.fspath(file) for file in ([files] if isinstance(files, str | os.PathLike) else files)]
+    if STANDARD_INPUT in names:
+        raise UsageError("-: standard input is for the command only", "Use check_bytes.")
+    settings = _settings(options, files=tuple(names), second_opinion=second_opinion, jobs=str(jobs))
+    return _checked(settings)
+
+
+def check_bytes(name: str, data: bytes | BinaryIO, **options: Unpack[CheckOptions]) -> Report:
+    """Checks one export given as bytes, or as a binary file object that is read to its end; `name` is its path in the report.
+    Options and errors are those of `check`.
+    """
+    stream = _Stream(io.BytesIO(data) if isinstance(data, bytes) else data)
+    size = len(data) if isinstance(data, bytes) else None
+    settings = _settings(options, files=(STANDARD_INPUT,))._replace(inputs=(Input(name),))
+    return _checked(settings, lambda _: nullcontext(Source(cast(BinaryIO, stream), name, size)))
+
+
+def merge(reports: Iterable[Report | Mapping[str, Any] | str]) -> Report:
+    """One report on the files of all, judged again: two files of one month are not ready. Reports may be given as JSON.
+
+    Raises UsageError if a report is not valid, or if they differ in version, rule set or settings.
+    """
+    documents = [_document(report) for report in reports]
+    if not documents:
+        raise UsageError("merge needs at least one report")
+    # The first to start: under its time the options mean the same for the whole.
+    first = min(documents, key=lambda document: document["run"]["started"])
+    for document in documents:
+        for part in ("tool", "ruleset", "settings", "policy"):
+            if document[part] != first[part]:
+                raise UsageError(f"the reports differ in `{part}`", "Merge reports of one version, rule set and settings.")
+    entries: list[ReportFile] = [file for document in documents for file in document["files"]]
+    twice = Counter((file["path"], file["sha256"]) for file in entries).most_common(1)
+    if twice and twice[0][1] > 1:
+        raise UsageError(f"{twice[0][0][0]} is in the reports {twice[0][1]} times", "Merge each file once.")
+    settings = settings_in(first)
+    refuse_total_of_several(settings, len(entries))
+    ruleset = load_ruleset(settings.ruleset.value or "")
+    if ruleset.sha256 != first["ruleset"]["sha256"]:
+        raise UsageError(f"the rule set {ruleset.name} has changed since", "Check the files again.")
+    files = [file_of(file, document, ruleset) for document in documents for file in document["files"]]
+    run = pipeline.judged(settings, ruleset, files)
+    entries = [{**entry, "verdict": verdict.word} for entry, verdict in zip(entries, run.verdict.files, strict=True)]
+    finished = max(document["run"]["finished"] for document in documents)
+    return _report(assembled(run, entries, {**first["run"], "finished": finished}), ruleset)
+
+
+def _settings(options: CheckOptions, **more: Any) -> Settings:
+    """The settings of a check. Raises UsageError, ConfigurationError, and TypeError for an option that does not exist."""
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    policy, fail_on, path = given.get("policy", "check"), given.get("fail_on", "error"), given.pop("config", None)
+    if policy not in ("check", "upload") or fail_on not in ("error", "warning"):
+        raise UsageError("policy is check or upload, fail_on is error or warning", f"They were {policy!r} and {fail_on!r}.")
+    for name in ("as_of", "expect_total", "max_findings", "ruleset"):
+        if name in given:
+            given[name] = given[name].isoformat() if isinstance(given[name], date) else str(given[name])
+    if path is not None:
+        from billproof.config.file import read_config
+    config = None if path is None else read_config(os.fspath(path))
+    return settings_of(Options(**given, **more), policy_of("check", policy, fail_on), config)
+
+
+def _checked(settings: Settings, opened: pipeline.Opened = open_source) -> Report:
+    """The report of a check."""
+    refuse_total_of_several(settings, len(settings.inputs))
+    run = pipeline.check(settings, earlier_uploads, opened)
+    return _report(build_report(run, settings.now, clock(), os.environ), run.ruleset)
+
+
+def _report(document: ReportV1, ruleset: RuleSet) -> Report:
+    """The report with its results as values."""
+    files = []
+    for entry in document["files"]:
+        file = file_of(entry, document, ruleset)
+        organization, month, error = file.organization.value, file.month.value, entry.get("error")
+        results = file.totals, file.days, file.outcomes, file.diagnosis
+        files.append(
+            CheckedFile(file.path, file.sha256, entry["verdict"], organization, month, file.integration, *results, error)
+        )
+    ready = document["upload"]["ready"]
+    return Report(document["verdict"], document["exit_code"], ready, tuple(files), json.dumps(document, ensure_ascii=False))
+
+
+def _document(report: Report | Mapping[str, Any] | str) -> ReportV1:
+    """A report as a document. Raises UsageError for JSON that is not a report, or was changed."""
+    if isinstance(report, Report):
+        return cast("ReportV1", report.as_dict())
+    from billproof.report.report_file import NotAReport, misfits, parsed
+
+    try:
+        text = report if isinstance(report, str) else json.dumps(report)
+        document, digest = parsed(text.encode(), "a report to merge")
+    except (NotAReport, TypeError, ValueError) as error:
+        raise UsageError(str(error)) from None
+    places = list(misfits(document))
+    if places or document["result_sha256"] != digest:
+        raise UsageError(f"a report to merge was changed: {', '.join(places) or 'its digest does not match'}")
+    return document
+
+
+class _Stream:
+    """A binary file object whose errors, whatever they are, are those of a file that cannot be read."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        try:
+            data = self._stream.read(size)
+        except Exception as error:
+            raise OSError(type(error).__name__) from error
+        if not isinstance(data, bytes):
+            raise UsageError(f"{type(data).__name__} was read, not bytes", "Open the file in binary mode.")
+        return data

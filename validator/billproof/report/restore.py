@@ -1,0 +1,137 @@
+"""Report v1 read back into the settings and results that it was made of."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from billproof.config.file import Config, ConfigFile
+from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
+from billproof.model.errors import UsageError
+from billproof.model.results import (
+    DayFacts,
+    Diagnosis,
+    FileResult,
+    Finding,
+    Group,
+    Hindrance,
+    Outcome,
+    Place,
+    Policy,
+    SecondOpinion,
+    Sourced,
+    Totals,
+    UsedWaiver,
+)
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import (
+        Report,
+        ReportConfig,
+        ReportFile,
+        ReportFinding,
+        ReportGroup,
+        ReportOutcome,
+        ReportTotals,
+    )
+    from billproof.rules.rule import RuleSet
+
+
+def settings_of(report: Report) -> Settings:
+    """The settings of the run. Raises UsageError or ValueError for settings that no run accepts."""
+    given, run, policy = report["settings"], report["run"], report["policy"]
+    if policy["command"] == "upload" and policy["policy"] != "upload":
+        raise UsageError("an upload judges as an upload")
+    total, month = given["expect_total"]["value"], given["month"]["value"]
+    settings = Settings(
+        policy=Policy(policy["command"], policy["policy"], policy["fail_on"]),
+        ruleset=Sourced(**given["ruleset"]),
+        organization=None if given["organization"]["value"] is None else Sourced(**given["organization"]),
+        month=None if month is None else parse_month(month, parse_as_of(run["as_of"]))._replace(source=given["month"]["source"]),
+        month_to_date=given["month_to_date"]["value"],
+        as_of=parse_as_of(given["as_of"]["value"] or run["as_of"]),
+        as_of_source=given["as_of"]["source"],
+        now=parse_as_of(run["started"]),
+        expected_total=None if total is None else parse_total(total),
+        max_findings=parse_cap(str(given["max_findings"]["value"])),
+        second_opinion=given["second_opinion"]["value"],
+        config=None if given["config"] is None else used_config(given["config"], ConfigFile(1)),
+        sources={
+            "month_to_date": given["month_to_date"]["source"], "expect_total": given["expect_total"]["source"],
+            "fail_on": given["fail_on"]["source"], "policy": given["policy"]["source"],
+            "max_findings": given["max_findings"]["source"], "second_opinion": given["second_opinion"]["source"],
+        },
+        to=given["to"]["value"],
+    )  # fmt: skip
+    refuse_later_than_the_clock(settings)
+    return settings
+
+
+def used_config(used: ReportConfig, file: ConfigFile) -> Config:
+    """The configuration that a report names, with the content `file`."""
+    return Config(Path(used["path"]), used["path"], used["sha256"], file)
+
+
+def hindrance_of(file: ReportFile) -> Hindrance | None:
+    """What blocks an upload and is not a rule; the schema limits its codes."""
+    blocker = file.get("hindrance")
+    return blocker and Hindrance(cast("Any", blocker["code"]), blocker["text"])
+
+
+def file_of(file: ReportFile, report: Report, ruleset: RuleSet) -> FileResult:
+    """The result of a file; what a report does not contain, such as its earlier uploads, is left empty."""
+    totals, second, cause = file["totals"], file.get("second_opinion"), file.get("diagnosis")
+    return FileResult(
+        path=file["path"], name=file["name"], bytes=file["bytes"], sha256=file["sha256"], parsed_bytes=file["bytes"],
+        complete=file["complete"], export=file["export"], header=tuple(file["header"]), rows=file["rows"],
+        unread_lines=file["unread_lines"], organization=Sourced(**file["organization"]), month=Sourced(**file["month"]),
+        totals=None if totals is None else _totals(totals, "amount" in ruleset.roles),
+        days=tuple(DayFacts(day["date"], day["state"], day["rows"], _amount(day["amount"])) for day in file["days"]),
+        outcomes=tuple(_outcome(outcome) for outcome in file["outcomes"]), error=_error(file, report),
+        integration=file["integration"], hindrance=hindrance_of(file), destination=file.get("destination"),
+        second_opinion=second
+        and SecondOpinion(second["tool"], second["valid"], tuple(second["errors"]), tuple(second["disagreements"])),
+        diagnosis=cause and Diagnosis(cause["id"], cause["cause"], cause["fix"], tuple(cause["rules"])),
+    )  # fmt: skip
+
+
+def _error(file: ReportFile, report: Report) -> str | None:
+    """Why a file was not read: one of the reasons that the report gives, to which the file's entry adds what to do."""
+    error = file.get("error")
+    if error is None:
+        return None
+    reasons = (reason for reason in report["reasons"] if reason["code"] == "unreadable" and reason["file"] == file["path"])
+    return next((reason["text"] for reason in reasons if f"{error}. ".startswith(f"{reason['text']}. ")), error)
+
+
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _group(group: ReportGroup) -> Group:
+    return Group(group["id"], group["name"], _amount(group["amount"]), group["rows"])
+
+
+def _totals(totals: ReportTotals, has_amounts: bool) -> Totals:
+    return Totals(
+        _amount(totals["amount"]), totals["currency"], totals["charged_rows"], totals["empty_days"], totals["days"],
+        totals["first_day"], totals["last_day"], tuple(map(_group, totals["by_project"])),
+        tuple(map(_group, totals["by_line_item"])), has_amounts,
+    )  # fmt: skip
+
+
+def _outcome(outcome: ReportOutcome) -> Outcome:
+    waiver = outcome.get("waiver")
+    return Outcome(
+        outcome["rule"], outcome["name"], outcome["level"], outcome["state"], outcome["unit"], outcome["evaluated"],
+        outcome["violations"], outcome["left_out"], outcome.get("reason"), outcome.get("blocked_by"),
+        waiver and UsedWaiver(**waiver), tuple(map(_finding, outcome["findings"])),
+    )  # fmt: skip
+
+
+def _finding(finding: ReportFinding) -> Finding:
+    return Finding(
+        finding["line"], finding["end_line"], finding["column"], finding["column_number"], finding["value"],
+        finding["expected"], finding["message"], tuple(Place(**place) for place in finding["related"]), finding["key"],
+    )  # fmt: skip
