@@ -247,11 +247,15 @@ def test_a_header_of_a_million_names(tmp_path: Path) -> None:
 
 # --- memory does not grow with the file ---
 
+# On Linux the largest memory that getrusage knows is at least that of the process which started this one.
 MEMORY = """
-import resource, sys
+import os, resource, sys
 from billproof.cli.main import main
 code = main(["check", sys.argv[1], "--quiet", "--as-of", "2025-12-01"])
-print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+if os.path.exists("/proc/self/status"):
+    memory = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:")).split()[1]
+print(code, memory)
 """
 
 
