@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from billproof.report.digest import result_sha256
+from billproof.report.build import result_sha256
 from tests.signing import Keys, Signed, canonical, envelope, make_keys, signed, statements
 from tests.support import FIXTURES, run
 from tests.uploading import World, export

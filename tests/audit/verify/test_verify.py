@@ -16,7 +16,7 @@ import pytest
 
 from billproof.audit.verify import find
 from billproof.audit.verify.verify import Wanted, verify
-from billproof.report.digest import result_sha256
+from billproof.report.build import result_sha256
 from tests.support import FIXTURES, READY, ROOT, fixture, make_ready, process, run
 from tests.uploading import PROJECT, export, sha256
 

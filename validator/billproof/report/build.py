@@ -6,16 +6,17 @@ Money is text. Formats take what they show from the report alone.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from billproof import __version__
 from billproof.config.settings import CLOCK
 from billproof.model.values import money, rfc3339, shown
-from billproof.report.digest import SCHEMA, result_sha256
 from billproof.report.file_entry import file_entry, lines, sourced
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from billproof.rules.files import Claim
     from billproof.rules.rule import Rule
 
+SCHEMA: Final = "billproof/report/v1"
 _CI = {
     "repository": ("GITHUB_REPOSITORY", "CI_PROJECT_PATH"),
     "commit": ("GITHUB_SHA", "CI_COMMIT_SHA"),
@@ -47,6 +49,17 @@ def assembled(run: Run, files: list[v1.ReportFile], made: v1.ReportRun) -> v1.Re
     """The report of a run, its files as their entries, with what it says of when and where it was made."""
     head = report_head(run)
     return {**head, "files": files, "result_sha256": result_sha256({**head, "files": files}), "run": made}
+
+
+def result_sha256(report: Mapping[str, object]) -> str:
+    """The digest of everything outside `run` and itself, in the canonical form of RFC 8785."""
+    rest = {key: value for key, value in report.items() if key not in ("run", "result_sha256")}
+    return hashlib.sha256(canonical(rest)).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """RFC 8785 for what a report contains: text, whole numbers, booleans, null; its keys are ASCII and it has no floats."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
 def report_head(run: Run) -> v1.ReportHead:

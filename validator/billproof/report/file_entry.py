@@ -101,11 +101,8 @@ def _waiver(waiver: results.UsedWaiver) -> v1.ReportWaiver:
 
 
 def _finding(finding: results.Finding) -> v1.ReportFinding:
-    return {
-        "line": finding.line, "end_line": finding.end_line, "column": finding.column, "column_number": finding.column_number,
-        "value": finding.value, "expected": finding.expected, "message": finding.message,
-        "related": [{"line": place.line, "column": place.column} for place in finding.related], "key": finding.key,
-    }  # fmt: skip
+    related = [place._asdict() for place in finding.related]
+    return cast("v1.ReportFinding", {**finding._asdict(), "related": related})
 
 
 def lines(text: str) -> str:

@@ -10,7 +10,7 @@ from billproof.model.errors import BillproofError
 from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.reading.source import open_source
-from billproof.report.digest import SCHEMA, result_sha256
+from billproof.report.build import SCHEMA, result_sha256
 from billproof.rules.shipped import shipped_folder
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.reading.inputs import NO_EXPORT, find_inputs
 from billproof.reading.source import STANDARD_INPUT, Copy, open_source, private_copy
-from billproof.report.digest import SCHEMA, result_sha256
+from billproof.report.build import SCHEMA, result_sha256
 from billproof.report.render.json import render_json
 from billproof.report.report_file import misfits
 

@@ -25,7 +25,7 @@ from billproof.delivery.ledger.receipt import Receipt
 from billproof.io import durable
 from billproof.model.errors import Unreadable, Unwritable, UsageError
 from billproof.reading.source import small_file
-from billproof.report.digest import canonical
+from billproof.report.build import canonical
 
 SUFFIX = ".intoto.jsonl"
 MAX_BYTES = 16 * 1024 * 1024

@@ -71,15 +71,12 @@ def _file(file: ReportFile, report: Report) -> Iterator[str]:
         yield from ("", f"**{escaped(text)}**")
     if file.get("diagnosis"):
         yield from ("", f"**Cause:** {escaped(file['diagnosis']['cause'])}")
-    fix = phrases.what_to_do(file, report)
-    if fix:
+    if fix := phrases.what_to_do(file, report):
         yield from ("", "**What to do:**", "", *fenced(fix))
-    days = list(calendar(file))
-    if days:
-        yield from ("", *fenced("\n".join(days)))
+    if days := "\n".join(calendar(file)):
+        yield from ("", *fenced(days))
     yield from _rules(file)
-    yield from ("", escaped(verdicts.counts(file)))
-    yield from ("", "| | |", "|---|---|")
+    yield from ("", escaped(verdicts.counts(file)), "", "| | |", "|---|---|")
     yield from (_row(label, text) for label, text in verdicts.facts(file))
 
 

@@ -133,8 +133,7 @@ def counts(file: ReportFile) -> str:
     states: list[str] = [outcome["state"] for outcome in file["outcomes"]]
     parts = [f"{number(states.count('passed'), 'rule')} passed"]
     for level, word in (("error", "failed"), ("warning", "warning"), ("note", "note")):
-        count = sum(outcome["level"] == level for outcome in in_state(file, "failed"))
-        if count:
+        if count := sum(outcome["level"] == level for outcome in in_state(file, "failed")):
             parts.append(f"{count:,} {word}" if level == "error" else number(count, word))
     return ", ".join((*parts, *(f"{states.count(state):,} {word}" for state, word in _STATES if state in states)))
 

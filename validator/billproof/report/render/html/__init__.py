@@ -134,7 +134,5 @@ def _run(report: Report) -> Element:
     facts = [("Started", run["started"]), ("Finished", run["finished"]), ("As of", run["as_of"])]
     if run["host"]:
         facts.append(("Machine", f"{run['host']['name']}, {run['host']['system']}, Python {run['host']['python']}"))
-    ci = run["ci"]
-    job = (("Repository", ci["repository"]), ("Commit", ci["commit"]), ("Actor", ci["actor"]), ("Url", ci["url"]))
-    facts += [(name, text) for name, text in job if text]
+    facts += [(name.capitalize(), str(text)) for name, text in run["ci"].items() if text]
     return element("dl", *(element("div", element("dt", name), element("dd", cell(text))) for name, text in facts))

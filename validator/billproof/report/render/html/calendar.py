@@ -21,6 +21,11 @@ FEW = 8
 WEEKDAYS = (("Mon", "Monday"), ("Tue", "Tuesday"), ("Wed", "Wednesday"), ("Thu", "Thursday"), ("Fri", "Friday"),
             ("Sat", "Saturday"), ("Sun", "Sunday"))  # fmt: skip
 
+_LEGEND = {
+    "charged": "with charges", "empty": "without usage", "missing": "missing", "outside": "outside the month",
+    "open": "not ended",
+}  # fmt: skip
+
 # The chart is 31 days wide whatever the month, so that months under each other compare. Across: percent, down: pixels.
 _LEFT = Decimal(11)
 _SLOT = (100 - _LEFT) / 31
@@ -79,16 +84,10 @@ def _legend(days: Sequence[ReportDay], totals: ReportTotals | None) -> Element:
     for name, state in sorted(kinds.items()):
         of_state = [day for day in days if day["state"] == name]
         text = f"{number(len(of_state), 'day')} {_LEGEND[name]}"
-        detail = day_detail(name, of_state, totals)
-        text += detail and f": {detail}"
+        if detail := day_detail(name, of_state, totals):
+            text += f": {detail}"
         items.append(element("li", element("span", state.sign, class_=f"key {state.kind}", aria_hidden="true"), text))
     return element("ul", *items, class_="legend")
-
-
-_LEGEND = {
-    "charged": "with charges", "empty": "without usage", "missing": "missing", "outside": "outside the month",
-    "open": "not ended",
-}  # fmt: skip
 
 
 def _scale(amounts: Sequence[Decimal]) -> tuple[Decimal, Decimal] | None:

@@ -13,7 +13,7 @@ from billproof.report.render.html.words import cell, stamp, total
 from billproof.report.render.phrases import in_cents, in_state
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import ReportFile, ReportTotals
+    from billproof.model.report_v1 import ReportFile
 
 NO_CELL = "no file"
 
@@ -53,19 +53,14 @@ def index(files: Sequence[ReportFile]) -> Iterator[Element]:
 
 
 def _placed(number: int, file: ReportFile) -> Placed | None:
+    """A file in its cell, with what the days of its month sum to: None if unknown. Days outside the month do not count."""
     month, totals = file["month"]["value"], file["totals"]
     if month is None or totals is None:
         return None
     organization = file["organization"]["value"] or "unknown organization"
-    return Placed(number, file, month, organization, totals["currency"] or "", _of_month(file, month, totals))
-
-
-def _of_month(file: ReportFile, month: str, totals: ReportTotals) -> str | None:
-    """What the days of the file's month sum to; None if that is unknown. Days outside the month do not count."""
-    if totals["amount"] is None:
-        return None
-    amounts = (day["amount"] for day in file["days"] if day["date"].startswith(month))
-    return total(Decimal(amount) for amount in amounts if amount is not None)
+    amounts = (Decimal(day["amount"]) for day in file["days"] if day["amount"] is not None and day["date"].startswith(month))
+    amount = None if totals["amount"] is None else total(amounts)
+    return Placed(number, file, month, organization, totals["currency"] or "", amount)
 
 
 def _matrix(files: Sequence[Placed], currency: str) -> Element:

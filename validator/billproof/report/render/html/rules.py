@@ -54,12 +54,9 @@ def _waiver(outcome: ReportOutcome) -> Element | None:
     waiver = outcome.get("waiver")
     if waiver is None:
         return None
-    text = waived_by(outcome)
-    if "approved_by" in waiver:
-        text += f"; approved by {waiver['approved_by']}"
-    if "reference" in waiver:
-        text += f"; reference {waiver['reference']}"
-    return element("p", text[0].upper() + text[1:])
+    approval = f"; approved by {waiver['approved_by']}" if "approved_by" in waiver else ""
+    reference = f"; reference {waiver['reference']}" if "reference" in waiver else ""
+    return element("p", f"{waived_by(outcome).replace('w', 'W', 1)}{approval}{reference}")
 
 
 def _places(outcome: ReportOutcome) -> Iterator[Node]:
@@ -142,13 +139,9 @@ def _rule(outcome: ReportOutcome, asserts: str) -> Element:
     return element("tr", name, element("td", asserts), element("td", _mark(state), " ", _detail(outcome)), class_=state.kind)
 
 
-def _detail(outcome: ReportOutcome) -> Element | None:
+def _detail(outcome: ReportOutcome) -> Element:
     if outcome["state"] in ("failed", "waived"):
-        text = number(outcome["violations"], outcome["unit"])
-    elif outcome["state"] == "passed":
-        text = evaluated(outcome)
-    elif outcome["state"] == "blocked":
-        text = f"because {outcome['blocked_by']} failed"
-    else:
-        text = outcome["reason"]
-    return element("small", text)
+        return element("small", number(outcome["violations"], outcome["unit"]))
+    if outcome["state"] == "passed":
+        return element("small", evaluated(outcome))
+    return element("small", f"because {outcome['blocked_by']} failed" if outcome["state"] == "blocked" else outcome["reason"])
