@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from billproof.cli.main import main
 from billproof.config.discovery import current_folder, find_config
-from billproof.config.file import Config, read_config
+from billproof.config.file import read_config
 from billproof.delivery.ledger.store import open_ledger
 from billproof.engine.verdict import Exit
 from billproof.model.errors import BillproofError, UsageError
@@ -84,9 +84,7 @@ def arguments(environment: Mapping[str, str]) -> list[str]:
     """The inputs as words of the command line. Raises UsageError for those that it could misread."""
     command, policy = environment.get("BILLPROOF_COMMAND", ""), environment.get("BILLPROOF_POLICY", "")
     if command not in COMMANDS:
-        raise UsageError(
-            f"command: {command}: not a command of the action", f"Use exactly one of: {', '.join(COMMANDS)}"
-        )
+        raise UsageError(f"command: {command}: not a command of the action", f"Use exactly one of: {', '.join(COMMANDS)}")
     if command != "check" and policy not in ("", "upload"):
         raise UsageError(f"policy: {policy}: an upload always applies the upload policy", "Omit policy, or use check.")
     files = lines(environment.get("BILLPROOF_FILES", ""))
@@ -110,18 +108,17 @@ def lines(text: str) -> list[str]:
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
-def configuration() -> Config | None:
-    """The configuration that billproof finds from here."""
+def configured_ledger() -> str | None:
+    """The ledger of the configuration that billproof finds from here."""
     path = find_config(current_folder())
-    return read_config(path) if path else None
+    return read_config(path).ledger() if path else None
 
 
 def refuse_another_ledger(folder: str) -> None:
     """Raises UsageError if the folder that will be saved is not the one that billproof writes to: receipts would be lost."""
     if not folder:
         return
-    config = configuration()
-    ledger = config.ledger() if config else None
+    ledger = configured_ledger()
     if ledger is None or os.path.realpath(ledger) != os.path.realpath(folder):
         found = f"is at {ledger}" if ledger else "is not configured"
         raise UsageError(f"ledger: {folder}: in billproof.yaml the ledger {found}", "Write the same folder in both places.")
@@ -137,8 +134,7 @@ def report_of(folder: Path) -> dict[str, Any] | None:
 def receipts() -> set[tuple[str, str]]:
     """Folder and name of every receipt; none if there is no ledger to be relied on, of which billproof speaks itself."""
     with contextlib.suppress(BillproofError):
-        config = configuration()
-        root = config.ledger() if config else None
+        root = configured_ledger()
         return set(open_ledger(root).files()) if root else set()
     return set()
 

@@ -9,8 +9,10 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from billproof.cli.dispatch import build_parser
 from billproof.cli.rule_pages import pages
@@ -60,23 +62,16 @@ def _titled(title: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def help_text() -> str:
     """The help of every command, as `docs/help.txt` has it."""
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "100"
-    parts: list[str] = []
-    _add_help(build_parser(), parts)
-    if before is None:
-        del os.environ["COLUMNS"]
-    else:
-        os.environ["COLUMNS"] = before
-    return "\n".join(parts)
+    with mock.patch.dict(os.environ, COLUMNS="100"):
+        return "\n".join(_helps(build_parser()))
 
 
-def _add_help(parser: argparse.ArgumentParser, parts: list[str]) -> None:
-    parts.append(f"$ {parser.prog} --help\n{parser.format_help()}")
+def _helps(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield f"$ {parser.prog} --help\n{parser.format_help()}"
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for inner in action.choices.values():
-                _add_help(inner, parts)
+                yield from _helps(inner)
 
 
 def generated() -> dict[str, str]:
@@ -91,14 +86,15 @@ def generated() -> dict[str, str]:
 
 def main(arguments: list[str]) -> int:
     """Writes or checks the generated files below the current folder."""
-    stale = [path for path, text in generated().items() if not Path(path).is_file() or Path(path).read_text("utf-8") != text]
+    made = generated()
+    stale = [path for path, text in made.items() if not Path(path).is_file() or Path(path).read_text("utf-8") != text]
     if "--check" in arguments:
         for path in stale:
             print(f"stale: {path}; run make generate")
         return 1 if stale else 0
     for path in stale:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(generated()[path].encode("utf-8"))
+        Path(path).write_bytes(made[path].encode("utf-8"))
     print(f"{len(stale)} files written")
     return 0
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MINORS = range(11, 15)
+PYTEST = ["-m", "pytest", "-n", "auto", "--dist", "worksteal", "-p", "no:cacheprovider"]
 # About a minute: every library that users have is used, and all that depends on the version of Python.
 QUICK = (
     "tests/model", "tests/reading", "tests/rules", "tests/engine", "tests/config", "tests/io", "tests/sandbox/test_uploads.py",
@@ -61,21 +62,7 @@ def main() -> int:
         versions = "lowest" if minor == oldest else "locked"
         print(f"Python 3.{minor} with the {versions} versions of what users need: {pythons[0]}", flush=True)
         own = environment(pythons[0], minor, minor == oldest)
-        tests = [
-            str(own),
-            "-m",
-            "pytest",
-            "-n",
-            "auto",
-            "--dist",
-            "worksteal",
-            "-m",
-            "not soak",
-            "-p",
-            "no:cacheprovider",
-            *QUICK,
-        ]
-        failed |= subprocess.run(tests, cwd=ROOT, check=False).returncode != 0
+        failed |= subprocess.run([own, *PYTEST, "-m", "not soak", *QUICK], cwd=ROOT, check=False).returncode != 0
     return int(failed)
 
 

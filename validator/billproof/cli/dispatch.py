@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
-from types import ModuleType
+from typing import Any
 
 from billproof import __version__
 from billproof.cli.output import say
-from billproof.cli.parser import EXIT_CODES, Parser, parsed, sentence
+from billproof.cli.parser import EXIT_CODES, Parser, add_parsers, parsed
 from billproof.model.errors import UsageError
 
 USAGE_ERROR = 2
@@ -57,14 +56,12 @@ def build_parser(names: Iterable[str] = COMMANDS, arguments: bool = True) -> Par
         prog="billproof", description="Checks OpenAI cost exports before you upload them to Pelanor.", epilog=EXIT_CODES
     )
     parser.add_argument("--version", action="version", version=f"billproof {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=parser.prog, required=True)
-    for name in names:
-        command = commands.add_parser(name, help=COMMANDS[name], description=sentence(COMMANDS[name]))
-        command.set_defaults(command=name)
+    for name, command in add_parsers(parser, "command", {name: COMMANDS[name] for name in names}):
         if arguments:
             _module(name).add_arguments(command)
     return parser
 
 
-def _module(name: str) -> ModuleType:
-    return import_module(f"billproof.cli.commands.{name}")
+def _module(name: str) -> Any:
+    """The module of a command. `importlib` would be loaded for this line alone."""
+    return __import__(f"billproof.cli.commands.{name}", fromlist=["run"])

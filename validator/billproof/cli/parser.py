@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NoReturn
 
@@ -107,24 +107,15 @@ def arguments_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
             yield action
 
 
-def sentence(help: str) -> str:
-    """The help of a command as its description."""
-    return f"{help[0].upper()}{help[1:]}."
-
-
-def files_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "files", nargs="*", metavar="FILE|FOLDER",
-        help="exports, folders of *.csv, or - for standard input. Default: the folders in billproof.yaml",
-    )  # fmt: skip
-
-
-def month_option(parser: argparse.ArgumentParser, help: str) -> None:
-    parser.add_argument("--month", metavar="YYYY-MM|last", help=help)
-
-
-def as_of_option(parser: argparse.ArgumentParser, help: str) -> None:
-    parser.add_argument("--as-of", metavar="INSTANT", help=help)
+def add_parsers(
+    parser: argparse.ArgumentParser, kind: str, helps: Mapping[str, str]
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """A parser below `parser` for each name in `helps`; the options have the name as their attribute `kind`."""
+    parsers = parser.add_subparsers(title=f"{kind}s", metavar=kind.upper(), prog=parser.prog, required=True)
+    for name, help in helps.items():
+        inner = parsers.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+        inner.set_defaults(**{kind: name})
+        yield name, inner
 
 
 def ruleset_option(parser: argparse.ArgumentParser) -> None:
@@ -139,10 +130,17 @@ def config_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def checking_options(parser: argparse.ArgumentParser) -> None:
+def checking_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE|FOLDER",
+        help="exports, folders of *.csv, or - for standard input. Default: the folders in billproof.yaml",
+    )  # fmt: skip
     parser.add_argument("--organization", metavar="ID", help="expected organization ID, such as org-EXAMPLE1")
-    month_option(parser, "month that the upload replaces; `last` is the last complete month. Default: read from the rows")
-    as_of_option(parser, "check as if run at this date or RFC 3339 time. Default: now")
+    parser.add_argument(
+        "--month", metavar="YYYY-MM|last",
+        help="month that the upload replaces; `last` is the last complete month. Default: read from the rows",
+    )  # fmt: skip
+    parser.add_argument("--as-of", metavar="INSTANT", help="check as if run at this date or RFC 3339 time. Default: now")
     parser.add_argument(
         "--month-to-date", action="store_true", help="accept a month that has not ended; requires every day so far"
     )
@@ -158,7 +156,8 @@ def checking_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", metavar="N", help="check N files in parallel. Default: 1")
 
 
-def reporting_options(parser: argparse.ArgumentParser) -> None:
+def reporting_options(parser: argparse.ArgumentParser, attest: str) -> None:
+    """What is made of a run; `attest` is the help of --attest."""
     parser.add_argument("--format", choices=FORMATS, default="text", help="output format. Default: text")
     parser.add_argument(
         "--output", action="append", default=[], metavar="FORMAT=PATH", help="also write the report to a file; repeatable"
@@ -172,3 +171,4 @@ def reporting_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="for each failed rule, explain why it matters and how to fix it (text only)"
     )
+    parser.add_argument("--attest", metavar="KEY", help=attest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from billproof.cli.output import note, painted, refuse_to_overwrite, say, say_bytes, write
@@ -32,8 +32,12 @@ def signer_of(key: str | None, outputs: Sequence[tuple[str, str]], settings: Set
     return prepared(key, reports, [one.path for one in settings.inputs])
 
 
-def reported(run: Run, outputs: Sequence[tuple[str, str]], signer: Signer | None, explain: bool) -> Report:
-    """The report of a run, written to `outputs`, and attested if there is a signer. Raises UsageError, Unwritable."""
+def reported(
+    run: Run, outputs: Sequence[tuple[str, str]], signer: Signer | None, explain: bool
+) -> tuple[Report, Mapping[str, str]]:
+    """The report of a run and its text in each format of `outputs`, which are written, and attested if there is a signer.
+    Raises UsageError, Unwritable.
+    """
     config_settings.refuse_total_of_several(run.settings, len(run.files))
     report = build_report(run, run.settings.now, config_settings.clock(), os.environ)
     paths = [file.path for file in run.files]
@@ -41,13 +45,12 @@ def reported(run: Run, outputs: Sequence[tuple[str, str]], signer: Signer | None
         from billproof.audit.signing.attestation import refuse_foreign
 
         refuse_foreign(signer, paths)
-    texts = [_rendered(format_, report, "verbose", explain) for format_, _ in outputs]
-    for (_, path), text in zip(outputs, texts, strict=True):
-        write(path, text)
+    texts = {format_: _rendered(format_, report, "verbose", explain) for format_ in dict(outputs)}
+    for format_, path in outputs:
+        write(path, texts[format_])
     if signer is not None:
-        number = next(number for number, (format_, _) in enumerate(outputs) if format_ == "json")
-        _attest(signer, paths, report, outputs[number][1], texts[number])
-    return report
+        _attest(signer, paths, report, next(path for format_, path in outputs if format_ == "json"), texts["json"])
+    return report, texts
 
 
 def _attest(signer: Signer, paths: Sequence[str], report: Report, path: str, text: str) -> None:
@@ -61,14 +64,13 @@ def _attest(signer: Signer, paths: Sequence[str], report: Report, path: str, tex
         note(f"no attestation of {shown(unread, None)}: the file could not be read")
 
 
-def print_report(report: Report, options: argparse.Namespace) -> None:
-    """The report on standard output, in the format of the options."""
+def print_report(report: Report, texts: Mapping[str, str], options: argparse.Namespace) -> None:
+    """The report on standard output, in the format of the options; `texts` are those that were rendered for files."""
     detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
-    text = _rendered(options.format, report, detail, options.explain)
     if options.format == "text":
-        say(painted(text), end="")
+        say(painted(_rendered("text", report, detail, options.explain)), end="")
     else:
-        say_bytes(text.encode("utf-8"))
+        say_bytes((texts.get(options.format) or render(options.format, report)).encode("utf-8"))
 
 
 def _rendered(format_: str, report: Report, detail: Detail, explain: bool) -> str:

@@ -28,9 +28,9 @@ def page(rule: Rule, ruleset: RuleSet) -> str:
         "", "## Message", "", f"    {file.message}", "", "## Why", "", *_wrapped(file.why), "", "## What to do", "",
         *_wrapped(file.fix), "",
     ]  # fmt: skip
-    blockers = [one for one in rule.blocked_by if ruleset.rule(one.rule)]
+    blockers = [found for blocker in rule.blocked_by if (found := ruleset.rule(blocker.rule))]
     if blockers:
-        named = ", ".join(dict.fromkeys(f"{one.rule} {_name(ruleset, one.rule)}" for one in blockers))
+        named = ", ".join(dict.fromkeys(f"{blocker.id} {blocker.file.name}" for blocker in blockers))
         lines += ["## Skipped when", "", *_wrapped(f"Any of these rules has failed: {named}."), ""]
     lines += ["## Examples", ""]
     for title, examples in (("Passes", file.examples.passing), ("Fails", file.examples.failing)):
@@ -39,11 +39,6 @@ def page(rule: Rule, ruleset: RuleSet) -> str:
     if file.refs:
         lines += ["## References", "", *(f"- {one}" for one in file.refs), ""]
     return "\n".join([*lines, MARK, ""])
-
-
-def _name(ruleset: RuleSet, rule_id: str) -> str:
-    found = ruleset.rule(rule_id)
-    return found.file.name if found else ""
 
 
 def _wrapped(text: str) -> list[str]:

@@ -6,7 +6,7 @@ import argparse
 
 from billproof.cli.arguments import settings_of
 from billproof.cli.output import progress, wanted_outputs
-from billproof.cli.parser import checking_options, files_argument, reporting_options
+from billproof.cli.parser import checking_arguments, reporting_options
 from billproof.cli.reporting import print_report, reported, signer_of
 from billproof.config.settings import policy_of
 from billproof.delivery.earlier import earlier_uploads
@@ -15,8 +15,7 @@ from billproof.engine.pipeline import check
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `billproof check`."""
-    files_argument(parser)
-    checking_options(parser)
+    checking_arguments(parser)
     parser.add_argument(
         "--policy", choices=("check", "upload"), default=None,
         help="`upload` applies the stricter upload policy. Default: check",
@@ -24,11 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-on", choices=("error", "warning"), default=None, help="lowest level that makes a file fail. Default: error"
     )
-    reporting_options(parser)
-    parser.add_argument(
-        "--attest", metavar="KEY",
-        help="sign verdict and report with this private key; writes FILE.intoto.jsonl (needs the extra `attest`)",
-    )  # fmt: skip
+    reporting_options(
+        parser, "sign verdict and report with this private key; writes FILE.intoto.jsonl (needs the extra `attest`)"
+    )
     parser.epilog = (
         "exit codes: 0 pass; 1 fail (the file has errors); 2 usage, configuration or rule set error; "
         "3 unproved (nothing to check, unreadable file, or internal error); 130 interrupted"
@@ -42,5 +39,5 @@ def run(options: argparse.Namespace) -> int:
     signer = signer_of(options.attest, outputs, settings)
     with progress(settings, options.quiet) as watched:
         checked = check(watched, earlier_uploads)
-    print_report(reported(checked, outputs, signer, options.explain), options)
+    print_report(*reported(checked, outputs, signer, options.explain), options)
     return int(checked.verdict.exit_code)

@@ -6,7 +6,7 @@ import argparse
 
 from billproof.cli.arguments import config_of, ruleset_of
 from billproof.cli.output import say
-from billproof.cli.parser import as_of_option, config_option, month_option, ruleset_option
+from billproof.cli.parser import config_option, ruleset_option
 from billproof.config import settings as config_settings
 from billproof.config.settings import parse_as_of, parse_month
 from billproof.engine.verdict import Exit
@@ -17,24 +17,19 @@ from billproof.rules.compiled import load_ruleset
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `billproof guide`."""
-    month_option(parser, "month to export. Default: the last complete month")
-    as_of_option(parser, "date or RFC 3339 time that counts as today. Default: now")
+    parser.add_argument("--month", metavar="YYYY-MM|last", help="month to export. Default: the last complete month")
+    parser.add_argument("--as-of", metavar="INSTANT", help="date or RFC 3339 time that counts as today. Default: now")
     ruleset_option(parser)
     config_option(parser)
     parser.epilog = "exit codes: 0 shown; 2 usage, configuration or rule set error"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the steps."""
-    say(guide(options.month, options.as_of, ruleset_of(options, config_of(options)).value or ""), end="")
-    return Exit.PASS
-
-
-def guide(month: str | None, as_of: str | None, ruleset_name: str) -> str:
-    """The steps of the export dialog for a month, by default the last one that is over."""
-    now = parse_as_of(as_of) if as_of is not None else config_settings.clock()
-    wanted = parse_month("last" if month is None else month, now).value or ""
-    ruleset = load_ruleset(ruleset_name)
+    """Prints the steps of the export dialog for a month, by default the last complete one."""
+    name = ruleset_of(options, config_of(options)).value or ""
+    now = parse_as_of(options.as_of) if options.as_of is not None else config_settings.clock()
+    wanted = parse_month("last" if options.month is None else options.month, now).value or ""
+    ruleset = load_ruleset(name)
     if not ruleset.guide:
         raise UsageError(f"the rule set {ruleset.name} has no guide")
     texts = {
@@ -47,4 +42,5 @@ def guide(month: str | None, as_of: str | None, ruleset_name: str) -> str:
         lines.append(f"  The month has not ended: it ends on {in_words(month_end(wanted))}.")
     elif now < settled:
         lines.append(f"  OpenAI may still add late usage: wait until {in_words(settled)}.")
-    return "\n".join(lines) + "\n"
+    say("\n".join(lines))
+    return Exit.PASS

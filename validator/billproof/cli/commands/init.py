@@ -33,27 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Creates the files, and prints what to do next."""
-    say(init(options.file), end="")
-    return Exit.PASS
-
-
-def init(file: str | None) -> str:
-    """Writes billproof.yaml beside where the command runs; says what to do next. Never writes over a file."""
+    """Writes billproof.yaml into the current folder, creates the ledger, says what to do next. Never overwrites a file."""
     existing = find_config(current_folder())
     if existing is not None:
         raise UsageError(f"{existing}: already exists; nothing was written", "Edit it, or remove it first.")
     organization, folder = FILL_IN, None
-    if file is not None:
-        found = check(plain_settings(file, config_settings.clock(), config_settings.CLOCK), earlier_uploads).files[0]
-        if found.error is not None:
-            raise Unreadable(f"{found.error}; nothing was written")
-        if found.export != "cost":
-            raise UsageError(f"{file}: not a cost export, so its organization is unknown; nothing was written")
-        organization = found.organization.value or FILL_IN
-        folder = _folder(found)
-    if not _ORGANIZATION.fullmatch(organization) or organization == FILL_IN:
-        organization, folder = FILL_IN, None
+    if options.file is not None:
+        settings = plain_settings(options.file, config_settings.clock(), config_settings.CLOCK)
+        export = check(settings, earlier_uploads).files[0]
+        if export.error is not None:
+            raise Unreadable(f"{export.error}; nothing was written")
+        if export.export != "cost":
+            raise UsageError(f"{options.file}: not a cost export, so its organization is unknown; nothing was written")
+        name = export.organization.value or FILL_IN
+        if name != FILL_IN and _ORGANIZATION.fullmatch(name):
+            organization, folder = name, _folder(export)
     data = _configuration(organization, folder).encode("utf-8")
     try:
         with open(FILE_NAME, "xb") as stream:
@@ -62,11 +56,13 @@ def init(file: str | None) -> str:
         raise Unwritable(f"{FILE_NAME} could not be written: {error.strerror or error}") from None
     if not os.path.exists(os.path.join(LEDGER, MARKER)):
         make_ledger(LEDGER)
-    told = f"Wrote {FILE_NAME} for the organization {shown(organization)}.\n"
     if organization == FILL_IN:
-        told = f"Wrote {FILE_NAME}. Set `organization` to your organization ID.\n"
-    told += f"{LEDGER} is the ledger of your uploads. Keep it between runs (docs/ci/state.md).\n"
-    return told + f"Replace each {FILL_IN} before the first upload; checks work without them.\n"
+        say(f"Wrote {FILE_NAME}. Set `organization` to your organization ID.")
+    else:
+        say(f"Wrote {FILE_NAME} for the organization {shown(organization)}.")
+    say(f"{LEDGER} is the ledger of your uploads. Keep it between runs (docs/ci/state.md).")
+    say(f"Replace each {FILL_IN} before the first upload; checks work without them.")
+    return Exit.PASS
 
 
 def _folder(found: FileResult) -> str | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from billproof.cli.arguments import config_of
 from billproof.cli.output import say
-from billproof.cli.parser import config_option, sentence
+from billproof.cli.parser import add_parsers, config_option
 from billproof.config.file import Config
 from billproof.delivery.ledger.integrity import contents
 from billproof.delivery.ledger.receipt import Receipt
@@ -21,6 +22,13 @@ from billproof.model.errors import UsageError
 from billproof.model.values import cents, is_month, shown
 from billproof.rules.shipped import shipped
 
+_UNPROVED = "3 the ledger is missing or could not be read"
+_EXIT_CODES = {
+    "init": "0 created; 2 usage or configuration error; 3 the ledger could not be created",
+    "list": f"0 listed; 2 usage or configuration error; {_UNPROVED}",
+    "show": f"0 shown; 2 usage or configuration error, or no such receipt; {_UNPROVED}",
+    "verify": f"0 no error; 1 an error was found; 2 usage or configuration error; {_UNPROVED}",
+}
 _ACTIONS = {
     "init": "create an empty ledger at the path set in billproof.yaml",
     "list": "list all uploads, one per line",
@@ -35,10 +43,8 @@ _WORDS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the actions of `billproof ledger` and their arguments."""
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for name, help in _ACTIONS.items():
-        action = actions.add_parser(name, help=help, description=sentence(help))
-        action.set_defaults(action=name)
+    for name, action in add_parsers(parser, "action", _ACTIONS):
+        action.epilog = f"exit codes: {_EXIT_CODES[name]}"
         config_option(action)
         if name == "list":
             action.add_argument("--organization", metavar="ORG", help="only this organization ID or integration name")
@@ -64,27 +70,29 @@ def run(options: argparse.Namespace) -> int:
         say(f"{shown(root, None)} is an empty ledger now. Keep it between runs: docs/ci/state.md shows three ways.")
         return Exit.PASS
     ledger = open_ledger(root)
-    if options.action == "list":
-        receipts = _wanted(ledger, _organization(config, options.organization), options.month)
-        say("\n".join(listing(receipts)) if options.format == "text" else _json(receipts))
-    elif options.action == "show":
-        say("\n".join(month_page(ledger, _organization(config, options.organization) or "", options.month)))
-    else:
+    if options.action == "verify":
         return _verify(ledger, options.key)
+    organization, month = _organization(config, options.organization), options.month
+    if options.action == "list":
+        if month is not None and not is_month(month):
+            raise UsageError(f"--month {month}: not a month", "Write it as 2025-10.")
+        receipts = [receipt for key in _months(ledger, organization, month) for receipt in ledger.standing(key).receipts]
+        documents = [receipt.document for receipt in receipts]
+        as_json = options.format == "json"
+        say(json.dumps(documents, indent=2, ensure_ascii=False) if as_json else "\n".join(listing(receipts)))
+    else:
+        say("\n".join(month_page(ledger, organization or "", month)))
     return Exit.PASS
 
 
 def _organization(config: Config, name: str | None) -> str | None:
     """The id of an organization that is named by its integration or by itself."""
-    return next((one.organization for one in config.file.integrations if one.name == name), name)
+    return next((integration.organization for integration in config.file.integrations if integration.name == name), name)
 
 
-def _wanted(ledger: Ledger, organization: str | None, month: str | None) -> list[Receipt]:
-    """Every attempt, or those of one organization or month, in the order of destination, organization and month."""
-    if month is not None and not is_month(month):
-        raise UsageError(f"--month {month}: not a month", "Write it as 2025-10.")
-    months = [one for one in ledger.months() if organization in (None, one.organization) and month in (None, one.month)]
-    return [receipt for one in months for receipt in ledger.standing(one).receipts]
+def _months(ledger: Ledger, organization: str | None, month: str | None) -> list[Month]:
+    """Every month, or those of one organization or calendar month, in the order of destination, organization and month."""
+    return [key for key in ledger.months() if organization in (None, key.organization) and month in (None, key.month)]
 
 
 def listing(receipts: Sequence[Receipt]) -> Iterator[str]:
@@ -100,11 +108,6 @@ def listing(receipts: Sequence[Receipt]) -> Iterator[str]:
         yield _line(one, to, of)
 
 
-def _json(receipts: Sequence[Receipt]) -> str:
-    """The documents of receipts (`schemas/receipt.v1.schema.json`), as a list."""
-    return json.dumps([one.document for one in receipts], indent=2, ensure_ascii=False)
-
-
 def _line(one: Receipt, to: int = 0, of: int = 0) -> str:
     return (
         f"{shown(one.destination):<{to}}  {shown(one.organization):<{of}}  {one.month}  {one.n:04}  "
@@ -115,7 +118,7 @@ def _line(one: Receipt, to: int = 0, of: int = 0) -> str:
 
 def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
     """The receipts of one month at every destination. Raises UsageError if there is none."""
-    months = [one for one in ledger.months() if one.organization == organization and one.month == month]
+    months = _months(ledger, organization, month)
     if not months:
         raise UsageError(f"the ledger has no receipt for {month} of {organization}", "See billproof ledger list")
     for one in months:
@@ -179,26 +182,14 @@ def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterat
 
 def _misfits(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:
     """Documents that are not as the schema of receipts has them."""
-    fits = _form()
-    for suffix, found in (("json", receipts), ("begun", attempts)):
-        for one in found.values():
-            misfit = fits(one)
-            if misfit:
-                yield f"{ledger.path(one, suffix)}: does not match the schema of receipts at {misfit}"
-
-
-def _form() -> Callable[[Receipt], str | None]:
-    """Says where a document is not as the schema of receipts has it."""
     import jsonschema
 
     schema = json.loads((shipped("schemas") / "receipt.v1.schema.json").read_text("utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
-
-    def misfit(one: Receipt) -> str | None:
-        error = next(iter(validator.iter_errors(one.document)), None)
-        return error.json_path if error else None
-
-    return misfit
+    for suffix, documents in (("json", receipts), ("begun", attempts)):
+        for receipt in documents.values():
+            for error in islice(validator.iter_errors(receipt.document), 1):
+                yield f"{ledger.path(receipt, suffix)}: does not match the schema of receipts at {error.json_path}"
 
 
 def _unanswered(ledger: Ledger, found: Mapping[str, Receipt], begun: Mapping[str, Receipt]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from billproof.cli.arguments import config_of, ruleset_of
 from billproof.cli.output import say
-from billproof.cli.parser import config_option, ruleset_option, sentence
+from billproof.cli.parser import add_parsers, config_option, ruleset_option
 from billproof.cli.rule_examples import Command, failed_examples
 from billproof.cli.rule_pages import page, write_pages
 from billproof.config import settings as config_settings
@@ -36,10 +36,7 @@ _ACTIONS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the actions of `billproof rules` and their arguments."""
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for name, help in _ACTIONS.items():
-        action = actions.add_parser(name, help=help, description=sentence(help))
-        action.set_defaults(action=name)
+    for name, action in add_parsers(parser, "action", _ACTIONS):
         ruleset_option(action)
         if name != "kinds":
             config_option(action)

@@ -9,7 +9,7 @@ from functools import partial
 
 from billproof.cli.arguments import settings_of
 from billproof.cli.output import note, painted, progress, say, wanted_outputs
-from billproof.cli.parser import EXIT_CODES, checking_options, files_argument, reporting_options
+from billproof.cli.parser import EXIT_CODES, checking_arguments, reporting_options
 from billproof.cli.reporting import print_report, reported, signer_of
 from billproof.config import settings as config_settings
 from billproof.config.settings import policy_of
@@ -21,19 +21,14 @@ from billproof.model.values import rfc3339
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `billproof upload`."""
-    files_argument(parser)
     parser.add_argument("--to", metavar="DESTINATION", help="upload to this destination. Default: `to:` of the integration")
     parser.add_argument("--only", metavar="INTEGRATION", help="upload only this integration's files")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the requests without sending them; needs no token or network"
     )
     parser.add_argument("--resend", action="store_true", help="send files again that are already uploaded or superseded")
-    checking_options(parser)
-    reporting_options(parser)
-    parser.add_argument(
-        "--attest", metavar="KEY",
-        help="sign verdicts, reports and receipts with this private key (needs the extra `attest`)",
-    )  # fmt: skip
+    checking_arguments(parser)
+    reporting_options(parser, "sign verdicts, reports and receipts with this private key (needs the extra `attest`)")
     parser.epilog = EXIT_CODES
 
 
@@ -52,11 +47,11 @@ def run(options: argparse.Namespace) -> int:
     with ExitStack() as held:
         with progress(settings, options.quiet) as watched:
             plan = held.enter_context(planned(watched, upload_options, os.environ, _now, _waiting))
-        report = reported(plan.run, outputs, signer, options.explain) if plan.run else None
+        report, texts = reported(plan.run, outputs, signer, options.explain) if plan.run else (None, {})
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was skipped, so none was checked")
         if report is not None and (options.format != "text" or report["verdict"] != "pass"):
-            print_report(report, options)
+            print_report(report, texts, options)
         results = []
         for result in carry_out(plan, report, _now):
             results.append(result)
