@@ -122,8 +122,11 @@ class Batch:
 
     def raw_record(self, position: int) -> str:
         """The text of a row as it stands in the file."""
-        start = self.lines[position] - self.first_line
-        return "".join(self.text_lines[start : self.end_lines[position] - self.first_line + 1])
+        return self.text_of(self.lines[position], self.end_lines[position])
+
+    def text_of(self, line: int, end_line: int) -> str:
+        """The text of some physical lines."""
+        return "".join(self.text_lines[line - self.first_line : end_line - self.first_line + 1])
 
 
 def split_lines(text: str) -> list[str]:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, Inexact, InvalidOperation, localcontext
 from functools import reduce
-from itertools import compress, groupby
 
 from billproof.model.results import Group, Totals
 from billproof.model.values import DAY_SECONDS, EXACT, calendar_date, day_number, day_of, integer
@@ -165,24 +164,12 @@ class Collector:
             sums[key] += amount
 
     def _add_to_days(self, charged: View, amounts: list[Decimal], total: Decimal, badly_dated: set[int]) -> None:
-        name = self._roles["day"]
-        days = charged.column(name)
-        if len(charged.distinct(name)) == 1 and not badly_dated:
-            self._add_to_day(days[0], total)
-            return
         if badly_dated:
-            kept = [position not in badly_dated for position in charged.positions]
-            days, amounts = list(compress(days, kept)), list(compress(amounts, kept))
-        start = 0
-        for value, run in groupby(days):
-            end = start + len(list(run))
-            self._add_to_day(value, sum(amounts[start:end], _ZERO))
-            start = end
-
-    def _add_to_day(self, value: str, amount: Decimal) -> None:
-        day = self.day(value)
-        if day is not None and day in self.days:
-            self.days[day].amount += amount
+            amounts = [amount for amount, at in zip(amounts, charged.positions, strict=True) if at not in badly_dated]
+        for value, rows in charged.without(badly_dated).runs(self._roles["day"]):
+            day = self.day(value)
+            if day in self.days:
+                self.days[day].amount += total if len(rows) == len(charged) else sum(amounts[rows.start : rows.stop], _ZERO)
 
     @property
     def amount(self) -> Decimal | None:

@@ -6,7 +6,8 @@ to nothing on a good file.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 from operator import itemgetter
 
 from billproof.model.values import BLANKS
@@ -132,6 +133,17 @@ class View:
                 self._all_charged = len(charged) == len(self)
                 self._charged = self.only(charged)
         return self if self._all_charged or self._charged is None else self._charged
+
+    def runs(self, name: str) -> Iterator[tuple[str, range]]:
+        """The runs of rows with the same value in a column."""
+        cells, start = self.column(name), 0
+        if len(self.distinct(name)) == 1:
+            yield cells[0], range(len(cells))
+            return
+        for value, run in groupby(cells):
+            end = start + len(list(run))
+            yield value, range(start, end)
+            start = end
 
     def filled(self, name: str, filled: bool = True) -> View:
         """The rows in which the cell of a column is filled (or blank)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -11,7 +10,6 @@ from billproof.model.values import cents, decimal
 from billproof.reading.decode import Spec
 from billproof.reading.view import View
 from billproof.rules.checks.base import NUMBER, Check, Settled
-from billproof.rules.table_schema import TableSchema
 
 
 class NotBelow(Check):
@@ -20,21 +18,16 @@ class NotBelow(Check):
     kind = "not_below"
 
     class Parameters(Record):
-        """The column and the lowest number allowed."""
-
         column: str
         minimum: Annotated[str, Spec(pattern=NUMBER)]
 
-    def start(self, parameters: Parameters) -> None:
-        self._name, self._minimum = parameters.column, Decimal(parameters.minimum)
-
     def on_rows(self, view: View) -> None:
-        view = view.readable(self._name)
-        if not self._minimum and "-" not in view.joined(self._name):
+        view, minimum = view.readable(self.column), Decimal(self.parameters.minimum)
+        if not minimum and "-" not in view.joined(self.column):
             return
-        cells = view.column(self._name)
-        rows = [row for row, cell in enumerate(cells) if (number := decimal(cell)) is not None and number < self._minimum]
-        self.fail_rows(view, rows, self._name)
+        cells = view.column(self.column)
+        rows = [row for row, cell in enumerate(cells) if (number := decimal(cell)) is not None and number < minimum]
+        self.fail_rows(view, rows, self.column)
 
 
 class Rounded(Check):
@@ -52,13 +45,12 @@ class Rounded(Check):
         digits: int
 
     def start(self, parameters: Parameters) -> None:
-        self._parameters = parameters
         self._amounts = 0
         self._most_decimals = 0
         self._most_digits = 0
 
     def on_rows(self, view: View) -> None:
-        limits = self._parameters
+        limits = self.parameters
         for cell in view.readable(limits.column).column(limits.column):
             if self._amounts >= limits.at_least and self._most_decimals > limits.decimals and self._most_digits > limits.digits:
                 return
@@ -72,7 +64,7 @@ class Rounded(Check):
             self._most_digits = max(self._most_digits, len(digits))
 
     def at_end(self, settled: Settled) -> None:
-        limits = self._parameters
+        limits = self.parameters
         if self._amounts < limits.at_least:
             self.not_applicable = f"fewer than {limits.at_least} amounts"
             return
@@ -90,10 +82,7 @@ class ExpectedTotal(Check):
 
     kind = "expected_total"
     placeholders = ("total", "expected", "difference")
-
-    @classmethod
-    def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return tuple(name for role in ("amount", "currency") if (name := roles.get(role)))
+    reads_roles = ("amount", "currency")
 
     def start(self, parameters: Any) -> None:
         if self.file.expected_total is None:
@@ -107,6 +96,6 @@ class ExpectedTotal(Check):
         assert total is not None
         if cents(total) != cents(expected):
             self.fail_file(
-                column=self.file.roles["amount"], total=f"{cents(total):f}", expected=f"{cents(expected):f}",
+                column=self.column, total=f"{cents(total):f}", expected=f"{cents(expected):f}",
                 difference=f"{cents(total) - cents(expected):+f}",
             )  # fmt: skip

@@ -77,6 +77,9 @@ class Check:
     unit: ClassVar[str] = "file"
     placeholders: ClassVar[tuple[str, ...]] = ()
     raises: ClassVar[tuple[Circumstance, ...]] = ()
+    # The parameters that name columns, and the roles whose columns it reads as well.
+    named_by: ClassVar[tuple[str, ...]] = ("column", "columns")
+    reads_roles: ClassVar[tuple[str, ...]] = ()
     # Groups that its parameter `pattern` must have.
     pattern_groups: ClassVar[tuple[str, ...]] = ()
     # Whether what its columns hold is never shown.
@@ -107,12 +110,18 @@ class Check:
         self.spoilt: Mapping[str | None, set[int]] = {}
         self.not_applicable: str | None = None
         self.parameters = parameters
+        columns = self.columns(parameters, file.schema, file.roles)
+        self.column = columns[0] if columns else ""
+        self.names = tuple(name for name in columns if name in file.columns.index)
 
     @classmethod
     def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        """The columns that the check reads, present in the file or not: those that its parameters name."""
-        column = getattr(parameters, "column", None)
-        return (column,) if column is not None else tuple(getattr(parameters, "columns", None) or ())
+        """The columns that the check reads, present in the file or not."""
+        columns: list[str] = []
+        for key in cls.named_by:
+            named = getattr(parameters, key, None) or ()
+            columns += (named,) if isinstance(named, str) else named
+        return (*columns, *(name for role in cls.reads_roles if (name := roles.get(role))))
 
     @classmethod
     def unit_of(cls, parameters: Any) -> str:
@@ -120,7 +129,7 @@ class Check:
         return cls.unit
 
     def start(self, parameters: Any) -> None:
-        """Keeps the parameters and sets up what is remembered from batch to batch."""
+        """Sets up what is remembered from batch to batch."""
 
     def at_header(self) -> None:
         """Looks at the header and the first bytes."""
@@ -138,14 +147,17 @@ class Check:
         self, line: int | None = None, column: str | None = None, circumstance: Circumstance | None = None,
         value: str | None = None, key: str = "", **details: str,
     ) -> None:  # fmt: skip
-        """One fault of the file, of a line or of a column name."""
-        self.violations += 1
+        """One violation of the file, of a line or of a column name."""
         if circumstance:
             self.circumstances.add(circumstance)
-        if self.full:
-            return
         number = self.file.columns.index.get(column, -1) + 1 if column is not None else 0
-        self.spots.append(Spot(line, line, column, number or None, value, key=self.key(column, key or "file"), details=details))
+        self.fail(Spot(line, line, column, number or None, value, key=self.key(column, key or "file"), details=details))
+
+    def fail(self, spot: Spot) -> None:
+        """Counts a violation, and keeps its place while there is room."""
+        self.violations += 1
+        if not self.full:
+            self.spots.append(spot)
 
     def fail_rows(
         self, view: View, rows: Sequence[int], column: str,

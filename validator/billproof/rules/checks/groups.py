@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Any, Literal
 
 from billproof.model.record import Record
@@ -12,7 +11,7 @@ from billproof.model.results import Place, Spot
 from billproof.model.values import shown
 from billproof.reading.view import View
 from billproof.rules.checks.base import Check, Settled, bad_rows
-from billproof.rules.table_schema import TableSchema
+from billproof.rules.table_schema import Role, TableSchema
 
 
 class HasCharges(Check):
@@ -45,38 +44,32 @@ class EqualsSetting(Check):
     placeholders = ("expected",)
 
     class Parameters(Record):
-        """The column and the setting."""
-
         column: str
         setting: Literal["organization"]
 
-    def start(self, parameters: Parameters) -> None:
-        self._name = parameters.column
+    def start(self, parameters: Any) -> None:
         self._spots: dict[str, list[Spot]] = {}
         self._counts: Counter[str] = Counter()
 
     def on_rows(self, view: View) -> None:
-        view = view.readable(self._name)
+        view = view.readable(self.column)
         candidates = set(self.file.organizations)
-        distinct = view.distinct(self._name) if len(view) else set()
+        distinct = view.distinct(self.column) if len(view) else set()
         if not candidates or (distinct == candidates and len(candidates) == 1):
             return
-        cells = view.column(self._name)
+        cells = view.column(self.column)
         for group in sorted({value if value in candidates else "" for value in distinct}):
             rows = bad_rows(cells, {group} if group else distinct - candidates)
             self._counts[group] += len(rows)
             spots = self._spots.setdefault(group, [])
-            spots.extend(self.spot(view, row, self._name) for row in rows[: self.file.max_findings - len(spots)])
+            spots.extend(self.spot(view, row, self.column) for row in rows[: self.file.max_findings - len(spots)])
 
     def at_end(self, settled: Settled) -> None:
         expected = settled.expected_organization or ""
         for group, spots in self._spots.items():
             if group != expected or not group:
                 self.violations += self._counts[group]
-                self.spots.extend(
-                    Spot(one.line, one.end_line, one.column, one.column_number, one.value, (), one.key, {"expected": expected})
-                    for one in spots
-                )
+                self.spots.extend(spot._replace(details={"expected": expected}) for spot in spots)
 
 
 class SingleValue(Check):
@@ -87,27 +80,24 @@ class SingleValue(Check):
     placeholders = ("first_value",)
 
     class Parameters(Record):
-        """The column."""
-
         column: str
 
-    def start(self, parameters: Parameters) -> None:
-        self._name = parameters.column
+    def start(self, parameters: Any) -> None:
         self._first: str | None = None
         self._seen: set[str] = set()
 
     def on_rows(self, view: View) -> None:
-        view = view.readable(self._name)
-        new = view.distinct(self._name) - self._seen
+        view = view.readable(self.column)
+        new = view.distinct(self.column) - self._seen
         if not new:
             return
         self._seen |= new
-        cells = view.column(self._name)
+        cells = view.column(self.column)
         first_rows = sorted((cells.index(value), value) for value in new)
         if self._first is None:
             self._first = first_rows.pop(0)[1]
         first = self._first
-        self.fail_rows(view, [row for row, _ in first_rows], self._name, lambda row: {"first_value": shown(first)})
+        self.fail_rows(view, [row for row, _ in first_rows], self.column, lambda row: {"first_value": shown(first)})
 
 
 class OneName(Check):
@@ -116,34 +106,28 @@ class OneName(Check):
     kind = "one_name"
     unit = "id"
     placeholders = ("id", "name", "first_name")
+    named_by = ("id", "name")
 
     class Parameters(Record):
-        """The columns of the id and of the name."""
-
         id: str
         name: str
 
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.id, parameters.name)
-
-    def start(self, parameters: Parameters) -> None:
-        self._id, self._name = parameters.id, parameters.name
+    def start(self, parameters: Any) -> None:
         self._names: dict[str, str] = {}
         self._renamed: set[str] = set()
 
     def on_rows(self, view: View) -> None:
-        view = view.readable(self._id, self._name).filled(self._name)
-        ids, names = view.column(self._id), view.column(self._name)
+        id_column, name_column = self.names
+        view = view.readable(id_column, name_column).filled(name_column)
+        ids, names = view.column(id_column), view.column(name_column)
         if list(map(self._names.get, ids)) == list(names):
             return
-        pairs = list(zip(ids, names, strict=True))
-        for row, (id_, name) in enumerate(pairs):
+        for row, (id_, name) in enumerate(zip(ids, names, strict=True)):
             first = self._names.setdefault(id_, name)
             if first != name and id_ not in self._renamed:
                 self._renamed.add(id_)
                 details = {"id": shown(id_), "name": shown(name), "first_name": shown(first)}
-                self.fail_rows(view, [row], self._name, lambda _, found=details: found)  # type: ignore[misc]
+                self.fail_rows(view, [row], name_column, lambda _, found=details: found)  # type: ignore[misc]
 
 
 class Together(Check):
@@ -163,31 +147,26 @@ class Together(Check):
         return "file" if parameters.fails_when == "every_row" else "row"
 
     def start(self, parameters: Parameters) -> None:
-        self._names, self._every = parameters.columns, parameters.fails_when == "every_row"
+        self._every = parameters.fails_when == "every_row"
         self._lacking = 0
-        self._first: Spot | None = None
 
     def on_rows(self, view: View) -> None:
-        view = view.readable(*self._names)
-        blank = [name for name in self._names if view.has_blank(name)]
+        view = view.readable(*self.parameters.columns)
+        blank = [name for name in self.parameters.columns if view.has_blank(name)]
         if not blank:
             return
         rows = sorted(set().union(*(bad_rows(view.column(name), {""}) for name in blank)))
         self._lacking += len(rows)
         if not self.full:
-            self.spots.extend(self.spot(view, row, self._names[0]) for row in rows[: self.file.max_findings])
+            self.spots.extend(self.spot(view, row, self.column) for row in rows[: self.file.max_findings])
 
     def at_end(self, settled: Settled) -> None:
-        fails = self._lacking > 0 and (self._lacking == self.evaluated) is self._every
-        count, rows = f"{self._lacking:,}", f"{self.evaluated:,}"
-        spots = self.spots[:1] if self._every else self.spots
-        self.spots = [
-            Spot(one.line, one.end_line, one.column, one.column_number, one.value, (), one.key, {"count": count, "rows": rows})
-            for one in spots
-            if fails
-        ]
-        if fails:
-            self.violations = 1 if self._every else self._lacking
+        if not self._lacking or (self._lacking == self.evaluated) is not self._every:
+            self.spots = []
+            return
+        details = {"count": f"{self._lacking:,}", "rows": f"{self.evaluated:,}"}
+        self.spots = [spot._replace(details=details) for spot in (self.spots[:1] if self._every else self.spots)]
+        self.violations = 1 if self._every else self._lacking
 
 
 class UniqueRows(Check):
@@ -203,7 +182,7 @@ class UniqueRows(Check):
     class Parameters(Record):
         """The roles of the columns that may differ; and whether a file need not be sorted by day (`within: file`)."""
 
-        but_roles: tuple[Literal["time", "measure", "id", "code", "group", "text"], ...]
+        but_roles: tuple[Role, ...]
         within: Literal["day", "file"] = "day"
 
     @classmethod
@@ -211,8 +190,7 @@ class UniqueRows(Check):
         return tuple(one.name for one in schema.fields if one.role not in parameters.but_roles)
 
     def start(self, parameters: Parameters) -> None:
-        self._but = {one.name for one in self.file.schema.fields if one.role in parameters.but_roles}
-        self._whole_file = parameters.within == "file"
+        self._but = {field.name for field in self.file.schema.fields if field.role in parameters.but_roles}
         self._day = self.file.roles.get("day") or ""
         self._group = self.file.roles.get("group") or self._day
         self._seen: set[int] = set()
@@ -236,16 +214,12 @@ class UniqueRows(Check):
 
     def _runs(self, view: View) -> Iterator[tuple[int, range]]:
         """Runs of rows of one day, in the file's order; the whole view if the file need not be sorted."""
-        if self._whole_file or len(view.distinct(self._day)) == 1:
-            day = None if self._whole_file else self.file.collector.day(view.column(self._day)[0])
-            yield self._latest if day is None else day, range(len(view))
+        if self.parameters.within == "file":
+            yield self._latest, range(len(view))
             return
-        start = 0
-        for value, run in groupby(view.column(self._day)):
-            end = start + len(list(run))
+        for value, rows in view.runs(self._day):
             day = self.file.collector.day(value)
-            yield self._latest if day is None else day, range(start, end)
-            start = end
+            yield self._latest if day is None else day, rows
 
     def _of_day(self, view: View, rows: range, hashes: list[int]) -> None:
         new, lines = hashes[rows.start : rows.stop], view.lines[rows.start : rows.stop]
@@ -267,10 +241,10 @@ class UniqueRows(Check):
         """The rows that are like an earlier one."""
         seen = set(self._seen)
         found = []
-        for row, one in zip(rows, new, strict=True):
-            if one in seen:
+        for row, hashed in zip(rows, new, strict=True):
+            if hashed in seen:
                 found.append(row)
-            seen.add(one)
+            seen.add(hashed)
         return found
 
 
@@ -283,21 +257,18 @@ class PersonalData(Check):
     placeholders = ("count",)
 
     class Parameters(Record):
-        """The column."""
-
         column: str
 
-    def start(self, parameters: Parameters) -> None:
-        self._name = parameters.column
+    def start(self, parameters: Any) -> None:
         self._rows = 0
 
     def on_rows(self, view: View) -> None:
-        view = view.readable(self._name)
-        found = {value for value in view.distinct(self._name) if "@" in value or "＠" in value}
+        view = view.readable(self.column)
+        found = {value for value in view.distinct(self.column) if "@" in value or "＠" in value}
         if found:
-            self._rows += len(bad_rows(view.column(self._name), found))
+            self._rows += len(bad_rows(view.column(self.column), found))
 
     def at_end(self, settled: Settled) -> None:
         if self._rows:
-            self.fail_file(column=self._name, count=f"{self._rows:,}")
+            self.fail_file(column=self.column, count=f"{self._rows:,}")
             self.violations = self._rows

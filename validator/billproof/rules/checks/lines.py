@@ -169,23 +169,13 @@ def _fail_cells(check: Check, batch: Batch, pattern: str, describe: Callable[[st
             if re.search(pattern, cell):
                 name = check.file.columns.names[index] if index < len(check.file.columns.names) else None
                 check.bad.setdefault(name, set()).add(position)
-                line = batch.lines[position]
-                key = check.key_of_cells(row, name)
-                _fail_at(check, line, batch.end_lines[position], name, index + 1, cell, key, describe(cell))
-    for one in batch.unread:
-        start = one.line - batch.first_line
-        text = "".join(batch.text_lines[start : one.end_line - batch.first_line + 1]).rstrip("\r\n")
+                line, end_line, key = batch.lines[position], batch.end_lines[position], check.key_of_cells(row, name)
+                check.fail(Spot(line, end_line, name, index + 1, cell, key=key, details=describe(cell)))
+    for record in batch.unread:
+        text = batch.text_of(record.line, record.end_line).rstrip("\r\n")
         if re.search(pattern, text):
-            _fail_at(check, one.line, one.end_line, None, None, None, check.key(None, "unread"), describe(text))
-
-
-def _fail_at(
-    check: Check, line: int, end_line: int, column: str | None, number: int | None, cell: str | None, key: str,
-    details: dict[str, str],
-) -> None:  # fmt: skip
-    check.violations += 1
-    if not check.full:
-        check.spots.append(Spot(line, end_line, column, number, cell, key=key, details=details))
+            key = check.key(None, "unread")
+            check.fail(Spot(record.line, record.end_line, key=key, details=describe(text)))
 
 
 def _cut_in_a_character(batch: Batch) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -12,21 +13,12 @@ from billproof.model.results import Spot
 from billproof.model.values import calendar_date, day_number, day_of, in_words, month_days, month_end, month_of
 from billproof.reading.view import View
 from billproof.rules.checks.base import Check, Settled, bad_rows
-from billproof.rules.table_schema import TableSchema
 
 
 class _OfDays(Check):
-    """A check that reads the role `day`."""
+    """A check of the column with the role `day`."""
 
-    @classmethod
-    def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        day = roles.get("day")
-        return (day,) if day else ()
-
-    @property
-    def day_column(self) -> str:
-        """The column of the role `day`."""
-        return self.file.roles["day"] or ""
+    reads_roles = ("day",)
 
 
 class InsideMonth(_OfDays):
@@ -37,27 +29,24 @@ class InsideMonth(_OfDays):
     raises = ("no_row_in_month",)
 
     class Parameters(Record):
-        """The role to read."""
-
         role: Literal["day"]
 
     def start(self, parameters: Parameters) -> None:
-        self._counts: dict[str, int] = {}
+        self._counts: Counter[str] = Counter()
         self._spots: dict[str, list[Spot]] = {}
         # The first month is nearly always the file's own, so that its places are needed only if it turns out another.
         self._first: tuple[str, View, Sequence[int]] | None = None
 
     def on_rows(self, view: View) -> None:
-        name = self.day_column
-        view = view.readable(name)
+        view = view.readable(self.column)
         months: dict[str, set[str]] = {}
-        days = {value: day for value in view.distinct(name) if (day := self.file.collector.day(value)) is not None}
-        for value, day in days.items():
-            months.setdefault(month_of(day), set()).add(value)
-        cells = view.column(name)
+        for value in view.distinct(self.column):
+            if (day := self.file.collector.day(value)) is not None:
+                months.setdefault(month_of(day), set()).add(value)
+        cells = view.column(self.column)
         for month, values in months.items():
             rows: range | list[int] = range(len(cells)) if len(months) == 1 else bad_rows(cells, values)
-            self._counts[month] = self._counts.get(month, 0) + len(rows)
+            self._counts[month] += len(rows)
             if self._first is None and not self._spots and len(rows) >= self.file.max_findings:
                 self._first = (month, view, rows[: self.file.max_findings])
             if self._first is None or month != self._first[0]:
@@ -65,9 +54,9 @@ class InsideMonth(_OfDays):
                 spots += self._places(view, rows[: self.file.max_findings - len(spots)])
 
     def _places(self, view: View, rows: Sequence[int]) -> list[Spot]:
-        cells, day = view.column(self.day_column), self.file.collector.day
+        cells, day = view.column(self.column), self.file.collector.day
         return [
-            self.spot(view, row, self.day_column, lambda at: {"day": day_of(day(cells[at]) or 0).isoformat()}) for row in rows
+            self.spot(view, row, self.column, lambda at: {"day": day_of(day(cells[at]) or 0).isoformat()}) for row in rows
         ]
 
     def at_end(self, settled: Settled) -> None:
@@ -91,8 +80,6 @@ class DayCoverage(_OfDays):
     placeholders = ("missing",)
 
     class Parameters(Record):
-        """The role to read, and the period to be covered."""
-
         role: Literal["day"]
         period: Literal["month"]
 
@@ -105,7 +92,6 @@ class DayCoverage(_OfDays):
         ended = [day for day in month if self.file.collector.has_ended(day, self.file.as_of) or day < last]
         self.evaluated = len(ended)
         missing = [day for day in ended if day not in days]
-        self.violations = len(missing)
         later = sorted(days)
         for first, last in _runs(missing):
             following = next((day for day in later if day > last), None)
@@ -113,10 +99,8 @@ class DayCoverage(_OfDays):
             if following is not None:
                 line, value, key = days[following].first_line, days[following].value, days[following].key
             text = day_of(first).isoformat() + (f" to {day_of(last).isoformat()}" if last > first else "")
-            index = self.file.columns.index[self.day_column] + 1
-            self.spots.append(
-                Spot(line, line, self.day_column, index, value, (), self.key(self.day_column, key), {"missing": text})
-            )
+            self.fail_file(line, self.column, value=value, key=key, missing=text)
+        self.violations = len(missing)
 
 
 class MonthOver(_OfDays):
@@ -149,18 +133,13 @@ class MonthSettled(_OfDays):
     placeholders = ("again", "as_of")
 
     class Parameters(Record):
-        """Hours after the month's end."""
-
         hours: int
-
-    def start(self, parameters: Parameters) -> None:
-        self._hours = parameters.hours
 
     def at_end(self, settled: Settled) -> None:
         month = settled.month.value
         assert month is not None
         end = month_end(month)
-        again = end + timedelta(hours=self._hours)
+        again = end + timedelta(hours=self.parameters.hours)
         if end <= self.file.as_of < again:
             self.fail_file(key=month, again=in_words(again), as_of=in_words(self.file.as_of))
 
@@ -174,24 +153,20 @@ class EmptyDayAlone(_OfDays):
 
     def start(self, parameters: Any) -> None:
         self._empty: dict[str, list[Spot]] = {}
-        self._empty_counts: dict[str, int] = {}
+        self._empty_counts: Counter[str] = Counter()
         self._charged: set[str] = set()
 
     def on_rows(self, view: View) -> None:
-        name = self.day_column
         charged = view.charged()
-        self._charged |= charged.distinct(name) if len(charged) else set()
+        self._charged |= charged.distinct(self.column) if len(charged) else set()
         if len(charged) == len(view):
             return
         empty = view.without(set(charged.positions))
-        for row, value in enumerate(empty.column(name)):
-            self._empty_counts[value] = self._empty_counts.get(value, 0) + 1
+        for row, value in enumerate(empty.column(self.column)):
+            self._empty_counts[value] += 1
             spots = self._empty.setdefault(value, [])
             if len(spots) <= self.file.max_findings:
-                spots.append(self.spot(empty, row, name, self._day))
-
-    def _day(self, row: int) -> Mapping[str, str]:
-        return {}
+                spots.append(self.spot(empty, row, self.column))
 
     def at_end(self, settled: Settled) -> None:
         for value, count in self._empty_counts.items():
@@ -201,9 +176,7 @@ class EmptyDayAlone(_OfDays):
             if value not in self._charged:
                 spots, count = spots[1:], count - 1
             self.violations += count
-            self.spots.extend(
-                Spot(one.line, one.end_line, one.column, one.column_number, one.value, (), one.key, text) for one in spots
-            )
+            self.spots.extend(spot._replace(details=text) for spot in spots)
         if not self._empty_counts:
             self.evaluated = 0
 
@@ -223,7 +196,7 @@ class FileName(_OfDays):
     def start(self, parameters: Parameters) -> None:
         found = re.fullmatch(parameters.pattern, self.file.name)
         dates = [calendar_date(found[group]) for group in ("first", "last")] if found else [None]
-        self._named = [day_number(one) for one in dates if one]
+        self._named = [day_number(date) for date in dates if date]
         if None in dates:
             self.not_applicable = "the name has no dates"
 
@@ -233,8 +206,7 @@ class FileName(_OfDays):
             return
         found = [min(days), max(days)]
         if self._named != found:
-            texts = [day_of(one).isoformat() for one in (*self._named, *found)]
-            named_first, named_last, first_day, last_day = texts
+            named_first, named_last, first_day, last_day = (day_of(day).isoformat() for day in (*self._named, *found))
             self.fail_file(named_first=named_first, named_last=named_last, first_day=first_day, last_day=last_day)
 
 

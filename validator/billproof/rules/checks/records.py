@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Literal
 
 from billproof.model.record import Record
 from billproof.model.results import Spot
-from billproof.reading.batch import Batch
+from billproof.reading.batch import Batch, Unread
 from billproof.reading.parse import raw_cells
 from billproof.reading.reader import DELIMITERS
 from billproof.rules.checks.base import Check
@@ -45,8 +46,7 @@ class Quotes(Check):
     def on_batch(self, batch: Batch) -> None:
         for position, one in enumerate(batch.unread, len(batch.rows)):
             if one.problem and position not in self.excluded:
-                details = {"problem": one.problem, "end_line": str(one.end_line)}
-                _fail_record(self, position, one.line, one.end_line, details)
+                _fail_record(self, position, one, {"problem": one.problem, "end_line": str(one.end_line)})
 
 
 class RowWidth(Check):
@@ -61,7 +61,7 @@ class RowWidth(Check):
         columns = str(len(self.file.head.header))
         for position, one in enumerate(batch.unread, len(batch.rows)):
             if not one.problem and position not in self.excluded:
-                _fail_record(self, position, one.line, one.end_line, {"cells": str(one.cells), "columns": columns})
+                _fail_record(self, position, one, {"cells": str(one.cells), "columns": columns})
 
 
 class MinimalQuoting(Check):
@@ -118,13 +118,7 @@ class UniqueColumns(Check):
     placeholders = ("count",)
 
     def at_header(self) -> None:
-        header = self.file.head.header
-        if len(set(header)) == len(header):
-            return
-        counts: dict[str, int] = {}
-        for name in header:
-            counts[name] = counts.get(name, 0) + 1
-        for name, count in counts.items():
+        for name, count in Counter(self.file.head.header).items():
             if count > 1:
                 self.bad_columns.add(name)
                 self.fail_file(self.file.head.header_line, name, key=name, value=name, count=str(count))
@@ -217,8 +211,6 @@ class ExportKind(Check):
             self.fail_file(self.file.head.header_line, kind=found.label, evidence=", ".join(found.evidence))
 
 
-def _fail_record(check: Check, position: int, line: int, end_line: int, details: dict[str, str]) -> None:
-    check.violations += 1
+def _fail_record(check: Check, position: int, record: Unread, details: dict[str, str]) -> None:
     check.bad.setdefault(None, set()).add(position)
-    if not check.full:
-        check.spots.append(Spot(line, end_line, key=check.key(None, ""), details=details))
+    check.fail(Spot(record.line, record.end_line, key=check.key(None, ""), details=details))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Any
 
 from billproof.model.record import Record
 from billproof.model.values import in_words, instant, integer
@@ -22,25 +21,17 @@ class TimeDifference(Check):
     kind = "difference"
     placeholders = ("seconds",)
     raises = ("every_row",)
+    named_by = ("start", "to")
 
     class Parameters(Record):
-        """The earlier and the later column, and the seconds between them."""
-
         start: Annotated[str, Spec(key="from")]
         to: str
         seconds: int
 
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return (parameters.start, parameters.to)
-
-    def start(self, parameters: Parameters) -> None:
-        self._parameters = parameters
-
     def on_rows(self, view: View) -> None:
-        start, to = self._parameters.start, self._parameters.to
+        start, to = self.parameters.start, self.parameters.to
         view = view.readable(start, to)
-        bad = {pair for pair in _pairs(view, start, to) if _difference(pair) != self._parameters.seconds}
+        bad = {pair for pair in _pairs(view, start, to) if _difference(pair) != self.parameters.seconds}
         if bad:
             pairs = list(zip(view.column(start), view.column(to), strict=True))
             rows = [row for row, pair in enumerate(pairs) if pair in bad]
@@ -58,20 +49,15 @@ class MultipleOf(Check):
     placeholders = ("instant",)
 
     class Parameters(Record):
-        """The column and the seconds."""
-
         column: str
         seconds: int
 
-    def start(self, parameters: Parameters) -> None:
-        self._name, self._seconds = parameters.column, parameters.seconds
-
     def on_rows(self, view: View) -> None:
-        view = view.readable(self._name)
-        bad = {value for value in view.distinct(self._name) if (integer(value) or 0) % self._seconds}
+        view = view.readable(self.column)
+        bad = {value for value in view.distinct(self.column) if (integer(value) or 0) % self.parameters.seconds}
         if bad:
-            cells = view.column(self._name)
-            self.fail_rows(view, bad_rows(cells, bad), self._name, lambda row: {"instant": _instant(cells[row])})
+            cells = view.column(self.column)
+            self.fail_rows(view, bad_rows(cells, bad), self.column, lambda row: {"instant": _instant(cells[row])})
 
 
 class Ascending(Check):
@@ -81,31 +67,19 @@ class Ascending(Check):
     placeholders = ("previous",)
 
     class Parameters(Record):
-        """The column."""
-
         column: str
 
-    def start(self, parameters: Parameters) -> None:
-        self._name = parameters.column
+    def start(self, parameters: Any) -> None:
         self._previous: str | None = None
 
     def on_rows(self, view: View) -> None:
-        view = view.readable(self._name)
-        cells = view.column(self._name)
-        if not cells:
-            return
-        if {self._previous} == view.distinct(self._name):
-            return
+        view = view.readable(self.column)
         bad: dict[int, str] = {}
-        previous = self._previous
-        row = 0
-        for value, run in groupby(cells):
-            if previous is not None and _order(value) < _order(previous):
-                bad[row] = previous
-            previous = value
-            row += len(list(run))
-        self._previous = previous
-        self.fail_rows(view, list(bad), self._name, lambda at: {"previous": bad[at]})
+        for value, rows in view.runs(self.column):
+            if self._previous is not None and _order(value) < _order(self._previous):
+                bad[rows.start] = self._previous
+            self._previous = value
+        self.fail_rows(view, list(bad), self.column, lambda row: {"previous": bad[row]})
 
 
 class SameInstant(Check):
@@ -161,7 +135,7 @@ def _expected_instant(times: Sequence[str], row: int) -> Mapping[str, str]:
 
 
 def _difference(pair: tuple[str, str]) -> int | None:
-    start, end = integer(pair[0]), integer(pair[1])
+    start, end = map(integer, pair)
     return None if start is None or end is None else end - start
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any
+from functools import reduce
+from typing import Annotated
 
 from billproof.model.record import Record
-from billproof.model.results import EarlierUpload, Sum, sums_by_project
+from billproof.model.results import EarlierUpload, sums_by_project
 from billproof.model.values import EXACT, cents, month_days, month_name
 from billproof.reading.decode import Spec
 from billproof.rules.checks.base import NUMBER, Check, Settled
-from billproof.rules.table_schema import TableSchema
 
 HUNDRED = Decimal(100)
 
@@ -21,15 +20,12 @@ class NotLess(Check):
 
     kind = "not_less"
     placeholders = ("found", "accepted", "destination")
+    reads_roles = ("day", "amount", "currency")
 
     class Parameters(Record):
         """By how many percent the total may fall."""
 
         percent: Annotated[str, Spec(pattern=NUMBER)]
-
-    @classmethod
-    def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return tuple(name for role in ("day", "amount", "currency") if (name := roles.get(role)))
 
     def at_end(self, settled: Settled) -> None:
         history, month, total = settled.history, settled.month.value, self.file.collector.amount
@@ -62,6 +58,8 @@ class ProjectsKept(Check):
     kind = "projects_kept"
     unit = "project"
     placeholders = ("project", "amount", "share", "when")
+    # Projects are counted by their amounts: without that column every project would seem lost.
+    reads_roles = ("amount",)
 
     class Parameters(Record):
         """The column of the project, and from which share of the total a project counts."""
@@ -69,47 +67,35 @@ class ProjectsKept(Check):
         column: str
         percent: Annotated[str, Spec(pattern=NUMBER)]
 
-    @classmethod
-    def columns(cls, parameters: Any, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        # Projects are counted beside their amounts: without that column every one would seem lost.
-        return tuple(name for name in (parameters.column, roles.get("amount")) if name)
-
     def at_end(self, settled: Settled) -> None:
         history = settled.history
-        uploads = [one for one in (history.last, history.before) if one is not None]
+        uploads = [upload for upload in (history.last, history.before) if upload is not None]
         if not uploads:
             self.not_applicable = f"{history.destination} has neither this month nor the month before yet"
             return
-        present = set(sums_by_project(self.file.collector.projects()))
-        told: set[str] = set()
+        known = set(sums_by_project(self.file.collector.projects()))
         for upload in uploads:
-            for project, found in sorted(_sizeable(upload, Decimal(self.parameters.percent)).items()):
-                if project not in present | told:
-                    told.add(project)
-                    self._lost(project, found, upload)
-
-    def _lost(self, project: str, found: Sum, upload: EarlierUpload) -> None:
-        self.fail_file(
-            column=self.parameters.column, value=project, key=project, project=project,
-            amount=f"{cents(found.amount):,f} {upload.currency}", share=_percent(found.amount, _whole(upload)).lstrip("+"),
-            when=f"{month_name(upload.month)} as it was accepted on {upload.finished[:10]}",
-        )  # fmt: skip
+            for project, amount in sorted(_sizeable(upload, Decimal(self.parameters.percent)).items()):
+                if project not in known:
+                    known.add(project)
+                    self.fail_file(
+                        column=self.column, value=project, key=project, project=project,
+                        amount=f"{cents(amount):,f} {upload.currency}", share=_percent(amount, _whole(upload)).lstrip("+"),
+                        when=f"{month_name(upload.month)} as it was accepted on {upload.finished[:10]}",
+                    )  # fmt: skip
 
 
-def _sizeable(upload: EarlierUpload, percent: Decimal) -> dict[str, Sum]:
-    """The projects that have at least so many percent of an upload's total."""
+def _sizeable(upload: EarlierUpload, percent: Decimal) -> dict[str, Decimal]:
+    """The amounts of the projects that have at least so many percent of an upload's total."""
     least = EXACT.divide(EXACT.multiply(_whole(upload), percent), HUNDRED)
-    return {project: found for project, found in upload.projects.items() if project and found.amount >= least > 0}
+    return {project: sums.amount for project, sums in upload.projects.items() if project and sums.amount >= least > 0}
 
 
 def _whole(upload: EarlierUpload) -> Decimal:
     """What shares are of: the total, or where credits eat it up, the charges alone."""
     if upload.amount > 0:
         return upload.amount
-    total = Decimal(0)
-    for found in upload.projects.values():
-        total = EXACT.add(total, max(found.amount, Decimal(0)))
-    return total
+    return reduce(EXACT.add, (max(sums.amount, Decimal(0)) for sums in upload.projects.values()), Decimal(0))
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:
