@@ -17,12 +17,14 @@ from unittest import mock
 from billproof.cli.dispatch import build_parser
 from billproof.cli.rule_pages import pages
 from billproof.config.file import ConfigFile
-from billproof.reading.decode import json_schema, parts
+from billproof.reading.decode import parts
 from billproof.rules.checks import KINDS
-from billproof.rules.compiled import FILE_NAME, compile_ruleset
+from billproof.rules.compiled import FILE_NAME
 from billproof.rules.files import DiagnosesFile, RuleFile, RuleSetFile
 from billproof.rules.loader import read_ruleset
+from tools.compile_rules import compile_ruleset
 from tools.completions import scripts
+from tools.json_schema import json_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -10,8 +10,9 @@ import pytest
 
 from billproof.model.errors import FileError
 from billproof.model.record import Record
-from billproof.reading.decode import Spec, json_schema, read
+from billproof.reading.decode import Spec, read
 from billproof.reading.yaml_tree import Node, parse_document
+from tools.json_schema import json_schema
 
 
 class Inner(Record):

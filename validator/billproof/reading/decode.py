@@ -1,4 +1,4 @@
-"""Records as the one description of a YAML file: read a tree into them, or write the JSON Schema that editors use.
+"""Records as the one description of a YAML file: a tree is read into them, and the JSON Schema is made from them.
 
 A field's type says what may stand there: str, int, bool, Literal, a tuple (a list), a Mapping, another shape, and any
 of them `| None`. `Annotated[type, Spec(…)]` says more: a pattern for text, a doc for the schema, a key that is no Python
@@ -11,7 +11,7 @@ import contextlib
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
@@ -62,7 +62,8 @@ def _part(name: str, hint: Any, required: bool) -> Part:
     return Part(name, spec.key or name, kind, required, spec)
 
 
-def _is_shape(kind: Any) -> bool:
+def is_shape(kind: Any) -> bool:
+    """Whether a type is a record, which stands for a YAML mapping."""
     return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
@@ -139,7 +140,7 @@ def _value(kind: Any, node: Node, path: str, errors: list[FileError], where: str
         return dict(zip(node.value, _all(arguments[1], list(node.value.values()), path, errors, where, pattern), strict=True))
     if kind is Node:
         return node
-    if _is_shape(kind):
+    if is_shape(kind):
         found = read(cast(type, kind), node, path, errors, where)
         if found is None:
             raise Invalid
@@ -150,7 +151,7 @@ def _value(kind: Any, node: Node, path: str, errors: list[FileError], where: str
 def _one_of_types(kinds: list[Any], node: Node, path: str, errors: list[FileError], where: str, pattern: str | None) -> Any:
     """The first type that fits the node's own kind (text, list, keys and values) reads it and names its errors."""
     for kind in kinds:
-        wants_mapping = _is_shape(kind) or typing.get_origin(kind) in (dict, Mapping)
+        wants_mapping = is_shape(kind) or typing.get_origin(kind) in (dict, Mapping)
         wants_list = typing.get_origin(kind) is tuple
         if wants_mapping == isinstance(node.value, dict) and wants_list == isinstance(node.value, list):
             if kind is int and not isinstance(node.value, int):
@@ -204,43 +205,3 @@ def _described(node: Node) -> str:
     if isinstance(node.value, dict):
         return "keys and values"
     return f"`{str(node.value)[:60]}`"
-
-
-def json_schema(shape: type) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a YAML mapping that `read` takes as `shape`."""
-    properties = {one.key: _schema_of(one.type, one.spec.pattern, one.spec.doc) for one in parts(shape)}
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": [one.key for one in parts(shape) if one.required],
-        "properties": properties,
-    }
-
-
-def _schema_of(kind: Any, pattern: str | None, doc: str = "") -> dict[str, Any]:
-    return {**({"description": doc} if doc else {}), **_bare_schema(kind, pattern)}
-
-
-def _bare_schema(kind: Any, pattern: str | None) -> dict[str, Any]:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        options = list(_options(arguments, pattern))
-        return options[0] if len(options) == 1 else {"anyOf": options}
-    if origin is typing.Literal:
-        return {"enum": list(arguments)}
-    if origin is tuple:
-        return {"type": "array", "items": _bare_schema(arguments[0], pattern)}
-    if origin in (dict, Mapping):
-        return {"type": "object", "additionalProperties": _bare_schema(arguments[1], pattern)}
-    if kind is Node:
-        return {"type": "object"}
-    if _is_shape(kind):
-        return json_schema(cast(type, kind))
-    if kind is str:
-        return {"type": "string", **({"pattern": f"^(?:{pattern})$"} if pattern else {})}
-    return {"type": {bool: "boolean", int: "integer"}[kind]}
-
-
-def _options(kinds: tuple[Any, ...], pattern: str | None) -> Iterator[dict[str, Any]]:
-    for kind in kinds:
-        yield {"type": "null"} if kind is type(None) else _bare_schema(kind, pattern)

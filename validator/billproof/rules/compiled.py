@@ -49,34 +49,9 @@ def kept(name: str, ruleset: RuleSet) -> Iterator[None]:
         del _KEPT[name]
 
 
-def compile_ruleset(ruleset: RuleSet) -> dict[str, Any]:
-    """A shipped set as JSON values; `read_compiled` is its inverse."""
-    folders = sorted({os.path.basename(os.path.dirname(rule.path)) for rule in ruleset.rules})
-    plain = ruleset._asdict()
-    # Most blockers are those of the whole set, the same for every rule: each stands here once.
-    blockers = list(dict.fromkeys(blocker for rule in ruleset.rules for blocker in rule.blocked_by))
-    plain["blockers"] = blockers
-    plain["rules"] = [
-        {**_plain_rule(rule), "blocked_by": [blockers.index(blocker) for blocker in rule.blocked_by]} for rule in ruleset.rules
-    ]
-    plain["schema"] = {"fields": ruleset.schema.fields, "descriptor": ruleset.schema.descriptor}
-    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-    return {"folders": folders, "table_schema": ruleset.table_schema, "sha256": _sha256(text), "ruleset": text}
-
-
-def _sha256(text: str) -> str:
+def text_digest(text: str) -> str:
+    """The digest of a text as the compiled file has it."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _plain_rule(rule: Rule) -> dict[str, Any]:
-    file = rule.file._asdict()
-    for key in ("examples", "node", "check", "blocked_by"):
-        del file[key]
-    return {
-        "file": file, "kind": rule.kind.kind, "parameters": rule.parameters._asdict(), "level": rule.level,
-        "shipped_level": rule.shipped_level, "off": rule.off,
-        "path": os.path.relpath(rule.path, shipped_folder("rules")).replace(os.sep, "/"),
-    }  # fmt: skip
 
 
 def read_compiled(name: str) -> RuleSet | None:
@@ -84,7 +59,7 @@ def read_compiled(name: str) -> RuleSet | None:
     try:
         with open(os.path.join(shipped_folder("rules"), FILE_NAME), "rb") as stream:
             found = json.loads(stream.read())
-        if found["sha256"] != _sha256(found["ruleset"]):
+        if found["sha256"] != text_digest(found["ruleset"]):
             return None
         plain = json.loads(found["ruleset"])
         if plain["name"] != name or plain["sha256"] != _sha256_now(found["folders"], found["table_schema"]):

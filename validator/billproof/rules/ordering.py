@@ -7,24 +7,13 @@ blocked by what the rows show. The rest is settled at the end of the file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
-from billproof.rules.checks.base import KNOWN_AT_HEADER, Check
+from billproof.rules.checks.base import KNOWN_AT_HEADER
 from billproof.rules.files import Blocker
+from billproof.rules.rule import Rule
 
 
-class Ranked(Protocol):
-    """What the order needs of a rule."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def kind(self) -> type[Check]: ...
-    @property
-    def blocked_by(self) -> tuple[Blocker, ...]: ...
-
-
-def evaluation_order(rules: Sequence[Ranked], at_header: bool) -> list[str]:
+def evaluation_order(rules: Sequence[Rule], at_header: bool) -> list[str]:
     """The ids of the rules with every blocker before what it blocks, for one of the two rounds."""
     by_id = {rule.id: rule for rule in rules}
     ordered: dict[str, None] = {}
@@ -33,7 +22,7 @@ def evaluation_order(rules: Sequence[Ranked], at_header: bool) -> list[str]:
     return list(ordered)
 
 
-def circles(rules: Sequence[Ranked]) -> list[str]:
+def circles(rules: Sequence[Rule]) -> list[str]:
     """Circles in `blocked_by`, as `A > B > A`."""
     by_id = {rule.id: rule for rule in rules}
     found: list[str] = []
@@ -45,7 +34,7 @@ def circles(rules: Sequence[Ranked]) -> list[str]:
 
 
 def _visit(
-    rule_id: str, by_id: Mapping[str, Ranked], at_header: bool, done: dict[str, None], above: tuple[str, ...], circles: list[str]
+    rule_id: str, by_id: Mapping[str, Rule], at_header: bool, done: dict[str, None], above: tuple[str, ...], circles: list[str]
 ) -> None:
     if rule_id in above:
         circles.append(" > ".join((*above[above.index(rule_id) :], rule_id)))
@@ -58,15 +47,15 @@ def _visit(
     done[rule_id] = None
 
 
-def acts_at_header(rule: Ranked, blocker: Blocker) -> bool:
+def acts_at_header(rule: Rule, blocker: Blocker) -> bool:
     """Whether a blocker does its work once the header is read: `rule`'s failure and what it blocks are known by then."""
     return _known_at_header(rule, blocker) and blocker.only is None and blocker.unless is None
 
 
-def _known_at_header(rule: Ranked, blocker: Blocker) -> bool:
+def _known_at_header(rule: Rule, blocker: Blocker) -> bool:
     return blocker.when in KNOWN_AT_HEADER or rule.kind.reads == "head"
 
 
-def _comes_before(rule: Ranked, blocker: Blocker, at_header: bool) -> bool:
+def _comes_before(rule: Rule, blocker: Blocker, at_header: bool) -> bool:
     """Whether `rule` must be evaluated before what it blocks, in the round at the header or in the one at the end."""
     return acts_at_header(rule, blocker) if at_header else not _known_at_header(rule, blocker)
