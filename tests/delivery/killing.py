@@ -185,7 +185,7 @@ def look(world: World, scenario: Scenario) -> int:
     kept = world.place.versions()
     assert all(data in kept for data in scenario.before), "a version from before is gone"
     found = contents(open_ledger(LEDGER))
-    assert found.faults == (), found.faults
+    assert found.errors == (), found.errors
     answered = {one.attempt for one in found.receipts.values()}
     return sum(1 for digest in found.attempts if digest not in answered)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from billproof.delivery.ledger.standing import Month
+from billproof.delivery.ledger.receipt import Month
 from billproof.delivery.ledger.store import open_ledger
 from tests.support import ROOT, run
 from tests.uploading import LEDGER, MONTH, World, export, sha256, verified

@@ -17,8 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billproof.delivery.ledger import receipt
-from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.standing import Month, Standing
+from billproof.delivery.ledger.receipt import Month, Receipt, Standing
 from billproof.delivery.ledger.store import Ledger, open_ledger
 from billproof.delivery.ledger.writer import LedgerWriter
 from billproof.delivery.shipment import Answer, Shipment, Status

@@ -1,28 +1,79 @@
-"""What the configured ledger knows of earlier uploads: every command hands `earlier_uploads` to the engine."""
+"""What the configured ledger knows of earlier uploads: every command hands `earlier_uploads` to the engine.
+
+What reads a ledger is loaded only if there is one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Container
+from functools import cache
 from typing import TYPE_CHECKING
 
-from billproof.model.results import History, Sourced
+from billproof.model.errors import BillproofError
+from billproof.model.results import EarlierUpload, History, Sourced
+from billproof.model.values import month_before
 
 if TYPE_CHECKING:
     from billproof.config.settings import Settings
+    from billproof.delivery.ledger.receipt import Standing
 
 
 def earlier_uploads(settings: Settings, organization: Sourced, month: Sourced) -> History:
-    """The earlier uploads of an organization and month; `lacking` says why nothing is known. The ledger is loaded only if
-    there is one.
-    """
+    """The earlier uploads of an organization and month; `lacking` says why nothing is known."""
     config = settings.config
     ledger = config.ledger() if config else None
     if config is None or ledger is None:
         how = "add `ledger:` to billproof.yaml" if config else "`billproof init`"
-        return History(lacking=f"no ledger is configured: {how}")
+        return History(lacking=f"no ledger of earlier uploads is configured: {how}")
     integration = config.integration_of(organization.value)
     destination = settings.to or (integration.to if integration else None)
     if destination is None or organization.value is None or month.value is None:
         return History(lacking="no destination is configured for its organization")
-    from billproof.delivery.ledger.history import look_back
+    try:
+        return _look_back(ledger, destination, organization.value, month.value, settings.before)
+    except BillproofError as error:
+        return History(destination, lacking=f"{error.message}. {error.help}".strip())
 
-    return look_back(ledger, destination, organization.value, month.value, settings.before)
+
+def _look_back(root: str, destination: str, organization: str, month: str, before: str | None) -> History:
+    """What the ledger knows, or knew before the upload whose receipt has the digest `before`. Raises LedgerError or NoLedger."""
+    from billproof.delivery.ledger.integrity import contents, known_before
+    from billproof.delivery.ledger.receipt import Month, replacement
+    from billproof.delivery.ledger.store import open_ledger
+
+    ledger = open_ledger(root)
+    error = _error(root, ledger.id, tuple(ledger.all_files()))
+    if error is not None:
+        return History(destination, lacking=error)
+    known = None if before is None else known_before(contents(ledger).receipts, before)
+    standing = _as_known(ledger.standing(Month(destination, organization, month)), known)
+    previous = _as_known(ledger.standing(Month(destination, organization, month_before(month))), known)
+    seen = {sha256: standing.replaced(sha256) for sha256 in standing.seen}
+    replaced = {sha256: replacement(*both) for sha256, both in seen.items() if both}
+    return History(destination, _upload(standing), _upload(previous), replaced=replaced)
+
+
+@cache
+def _error(root: str, id_: str, files: tuple[tuple[str, str], ...]) -> str | None:
+    """Why the ledger cannot be relied on: asked once for the same files, however many exports are checked."""
+    from billproof.delivery.ledger.integrity import prove
+    from billproof.delivery.ledger.store import Ledger, LedgerError
+
+    try:
+        prove(Ledger(root, id_))
+    except LedgerError as error:
+        return f"{error.message}. {error.help}"
+    return None
+
+
+def _as_known(standing: Standing, known: Container[str] | None) -> Standing:
+    return standing._replace(receipts=tuple(receipt for receipt in standing.receipts if known is None or receipt.sha256 in known))
+
+
+def _upload(standing: Standing) -> EarlierUpload | None:
+    last = standing.current
+    if last is None:
+        return None
+    return EarlierUpload(
+        last.destination, last.month, last.finished, last.file_sha256, last.amount, last.currency, last.days, last.projects
+    )

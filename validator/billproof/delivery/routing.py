@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings
 from billproof.delivery.destinations.directory import DirectoryDestination
-from billproof.delivery.ledger.history import date_of, replacement
-from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.standing import Month, Standing
+from billproof.delivery.ledger.receipt import Month, Receipt, Standing, date_of, replacement
 from billproof.delivery.ledger.store import Ledger
 from billproof.delivery.ledger.writer import Attest, LedgerWriter
 from billproof.delivery.shipment import Destination, Request, Shipment, UploadResult

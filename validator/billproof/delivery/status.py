@@ -16,8 +16,7 @@ from typing import Any
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings, parse_month
 from billproof.delivery.earlier import earlier_uploads
-from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.standing import Month, Standing
+from billproof.delivery.ledger.receipt import Month, Receipt, Standing
 from billproof.delivery.ledger.store import RESTORE, Ledger, LedgerError, NoLedger, open_ledger
 from billproof.delivery.month_state import MonthState, NewFile, decide
 from billproof.engine.pipeline import check_input, judged, prepare

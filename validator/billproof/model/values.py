@@ -92,6 +92,11 @@ def month_of(number: int) -> str:
     return day_of(number).isoformat()[:7]
 
 
+def month_before(month: str) -> str:
+    """The month before `2025-10`."""
+    return month_of(month_days(month).start - 1)
+
+
 def month_days(month: str) -> range:
     """The day numbers of a month (`2025-10`), first to last."""
     year, in_year = int(month[:4]), int(month[5:])

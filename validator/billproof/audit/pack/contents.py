@@ -12,8 +12,7 @@ from billproof.audit.signing.deviations import deviations_of_form
 from billproof.config.destinations import FILL_IN
 from billproof.config.file import Config
 from billproof.config.settings import Settings
-from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.standing import Standing
+from billproof.delivery.ledger.receipt import Receipt, Standing
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, file_name
 from billproof.rules.rule import RuleSet
 from billproof.rules.shipped import combined

@@ -18,8 +18,7 @@ from billproof.audit.signing.deviations import deviations_of_form
 from billproof.config.file import Config, Integration
 from billproof.config.settings import CLOCK
 from billproof.delivery.destinations.directory import DirectoryDestination
-from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.standing import Month, Standing
+from billproof.delivery.ledger.receipt import Month, Receipt, Standing
 from billproof.delivery.ledger.store import Ledger
 from billproof.delivery.routing import destination_of
 from billproof.delivery.shipment import Shipment

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from billproof.config.file import Config, ConfigFile, Integration, read_config
 from billproof.config.settings import Settings
 from billproof.config.waivers import Waiver
-from billproof.delivery.ledger.history import month_before
 from billproof.engine.outcomes import NO_INTEGRATION
 from billproof.model.results import EarlierUpload, History, Sourced, Sum
-from billproof.model.values import calendar_date
+from billproof.model.values import calendar_date, month_before
 from billproof.report.restore import used_config
 from billproof.rules.rule import RuleSet
 

@@ -13,8 +13,7 @@ from billproof.cli.output import say
 from billproof.cli.parser import add_parsers, config_option
 from billproof.config.file import Config
 from billproof.delivery.ledger.integrity import contents
-from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.standing import Month, month_of
+from billproof.delivery.ledger.receipt import Month, Receipt, month_of
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, LedgerError, open_ledger
 from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.verdict import Exit
@@ -135,12 +134,12 @@ def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
 
 
 def _verify(ledger: Ledger, key: str | None) -> int:
-    checked, faults, notes = verify(ledger, key)
-    for text in (*faults, *notes):
+    checked, errors, notes = verify(ledger, key)
+    for text in (*errors, *notes):
         say(shown(text, None))
-    word = "FAIL" if faults else "PASS"
-    say(f"{word}  {_count(checked, 'receipt')}, {_count(len(faults), 'error')}")
-    return Exit.FAIL if faults else Exit.PASS
+    word = "FAIL" if errors else "PASS"
+    say(f"{word}  {_count(checked, 'receipt')}, {_count(len(errors), 'error')}")
+    return Exit.FAIL if errors else Exit.PASS
 
 
 def _count(number: int, what: str) -> str:
@@ -148,15 +147,15 @@ def _count(number: int, what: str) -> str:
 
 
 def verify(ledger: Ledger, key: str | None = None) -> tuple[int, list[str], list[str]]:
-    """How many receipts there are; the faults: edited, removed or foreign ones, and, with the file of a public `key`, those
-    that were not signed with it; and notes: forks. Raises UsageError for a file that is no key.
+    """How many receipts there are; the ledger errors: receipts edited, missing, added from elsewhere or, with the file of a
+    public `key`, not signed by it; and notes: forks. Raises UsageError if the file is not a key.
     """
-    receipts, attempts, faults = contents(ledger)
+    receipts, attempts, broken = contents(ledger)
     misfits = list(_misfits(ledger, receipts, attempts))
-    faults = (*faults, *misfits, *_unanswered(ledger, receipts, attempts))
+    errors = [*broken, *misfits, *_unanswered(ledger, receipts, attempts)]
     if key is not None:
-        faults = (*faults, *_unsigned(ledger, {} if misfits else receipts, key))
-    return len(receipts), list(faults), list(_forks(receipts))
+        errors += _unsigned(ledger, {} if misfits else receipts, key)
+    return len(receipts), errors, list(_forks(receipts))
 
 
 def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterator[str]:

@@ -10,8 +10,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.standing import Month, month_of
+from billproof.delivery.ledger.receipt import Month, Receipt, month_of
 from billproof.delivery.ledger.store import RESOLVE, Ledger, LedgerError, attested_by, file_name
 from billproof.model.record import Record
 
@@ -21,29 +20,29 @@ class LedgerContents(Record):
 
     receipts: Mapping[str, Receipt]
     attempts: Mapping[str, Receipt]
-    faults: tuple[str, ...]
+    errors: tuple[str, ...]
 
 
 def contents(ledger: Ledger) -> LedgerContents:
     """Everything in a ledger, all of it read. Raises LedgerError if a folder cannot be listed."""
     receipts: dict[str, Receipt] = {}
     attempts: dict[str, Receipt] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     files = ledger.all_files()
     places = set(files)
     for folder, name in files:
         attested = attested_by(name)
         if attested is not None:
-            faults += _attestation_faults(os.path.join(folder, name), (folder, attested) in places)
+            errors += _attestation_errors(os.path.join(folder, name), (folder, attested) in places)
             continue
         try:
             receipt = ledger.read(folder, name)
         except LedgerError as error:
-            faults.append(error.message)
+            errors.append(error.message)
         else:
             (attempts if name.endswith(".begun") else receipts)[receipt.sha256] = receipt
-    faults += (*_missing(ledger, receipts, attempts), *_gaps(ledger, receipts, attempts))
-    return LedgerContents(receipts, attempts, tuple(faults))
+    errors += (*_missing(ledger, receipts, attempts), *_gaps(ledger, receipts, attempts))
+    return LedgerContents(receipts, attempts, tuple(errors))
 
 
 def known_before(receipts: Mapping[str, Receipt], sha256: str) -> set[str]:
@@ -64,10 +63,10 @@ def known_before(receipts: Mapping[str, Receipt], sha256: str) -> set[str]:
 
 def prove(ledger: Ledger) -> None:
     """Raises LedgerError, which names a file, if the ledger cannot be relied on."""
-    faults = contents(ledger).faults
-    if faults:
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise LedgerError(f"{faults[0]}{more}", RESOLVE)
+    errors = contents(ledger).errors
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise LedgerError(f"{errors[0]}{more}", RESOLVE)
 
 
 def _missing(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:
@@ -81,7 +80,7 @@ def _missing(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[
             yield f"{path}: its attempt {file_name(receipt.n, receipt.attempt, 'begun')} is missing: removed or edited"
 
 
-def _attestation_faults(path: str, has_receipt: bool) -> Iterator[str]:
+def _attestation_errors(path: str, has_receipt: bool) -> Iterator[str]:
     """What is wrong with the attestation of a receipt as a file; checking what it says needs a key."""
     if not has_receipt:
         yield f"{path}: attests a receipt that is missing: removed or edited"

@@ -16,7 +16,7 @@ from billproof.delivery.shipment import Answer, Request, Shipment, Status
 from billproof.model.errors import BillproofError
 from billproof.model.record import Record
 from billproof.model.results import FileResult, Sum, sums_by_project
-from billproof.model.values import decimal, money, shown
+from billproof.model.values import cents, decimal, money, shown
 
 SCHEMA = "billproof/receipt/v1"
 CUT_OFF = Answer("unknown", "the command ended before the destination responded", attempts=0)
@@ -52,6 +52,80 @@ class Receipt(Record):
     def holds(self) -> bool:
         """Whether the destination confirmed that it has the file."""
         return self.status in ("accepted", "already_there")
+
+
+class Month(Record):
+    """One month of one organization at one destination: what an upload replaces."""
+
+    destination: str
+    organization: str
+    month: str
+
+
+def month_of(receipt: Receipt) -> Month:
+    """The month that a receipt is about."""
+    return Month(receipt.destination, receipt.organization, receipt.month)
+
+
+class Standing(Record):
+    """What the ledger knows of a month: its receipts in order, an attempt that was cut off among them as `unknown`."""
+
+    receipts: tuple[Receipt, ...]
+
+    @property
+    def current(self) -> Receipt | None:
+        """The last upload that the destination had by its own word."""
+        return next((receipt for receipt in reversed(self.receipts) if receipt.holds), None)
+
+    @property
+    def doubtful(self) -> tuple[Receipt, ...]:
+        """Attempts since then whose outcome is unknown."""
+        after = self.receipts[self.receipts.index(self.current) + 1 :] if self.current else self.receipts
+        return tuple(receipt for receipt in after if receipt.status == "unknown")
+
+    def is_current(self, sha256: str) -> bool:
+        """Whether the destination certainly has these bytes."""
+        accepted = self.current is not None and self.current.file_sha256 == sha256
+        return accepted and all(receipt.file_sha256 == sha256 for receipt in self.doubtful)
+
+    def replaced(self, sha256: str) -> tuple[Receipt, Receipt] | None:
+        """If these bytes were superseded: the upload of these, and that of the others."""
+        arrived = self._arrived
+        mine = [receipt for receipt in arrived if receipt.file_sha256 == sha256]
+        if not mine:
+            return None
+        since = [receipt for receipt in arrived[arrived.index(mine[-1]) + 1 :] if receipt.file_sha256 != sha256]
+        return (mine[-1], since[-1]) if since else None
+
+    def follows(self, sha256: str) -> str:
+        """The digest of the last receipt that an upload of these bytes comes after: of one that the destination had, or of
+        other bytes that may have arrived.
+        """
+        before = (receipt for receipt in reversed(self._arrived) if receipt.holds or receipt.file_sha256 != sha256)
+        return next((receipt.sha256 for receipt in before), "")
+
+    @property
+    def seen(self) -> set[str]:
+        """Digests of every file that may have been at the destination."""
+        return {receipt.file_sha256 for receipt in self._arrived}
+
+    @property
+    def _arrived(self) -> list[Receipt]:
+        """The uploads that arrived, or may have."""
+        return [receipt for receipt in self.receipts if receipt.holds or receipt.status == "unknown"]
+
+
+def replacement(mine: Receipt, since: Receipt) -> str:
+    """That a file was uploaded and superseded by another since, with both dates and totals."""
+    had = "was accepted" if mine.holds else "was sent (outcome unknown)"
+    other = "was superseded" if since.holds else "may have been superseded (outcome unknown)"
+    text = f"{had} on {date_of(mine)} with {cents(mine.amount):,f} {mine.currency} and {other} on {date_of(since)}"
+    return f"{text} by {since.file_name} with {cents(since.amount):,f}; to upload it again: upload --resend"
+
+
+def date_of(receipt: Receipt) -> str:
+    """When the outcome of an upload was known, to the minute."""
+    return receipt.finished[:16].replace("T", " ")
 
 
 def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, request: Request) -> dict[str, Any]:

@@ -13,9 +13,8 @@ import os
 import re
 from urllib.parse import quote
 
-from billproof.delivery.ledger.receipt import Receipt, ReceiptError
+from billproof.delivery.ledger.receipt import Month, Receipt, ReceiptError, Standing, month_of
 from billproof.delivery.ledger.receipt import read as read_receipt
-from billproof.delivery.ledger.standing import Month, Standing, month_of
 from billproof.model.errors import BillproofError, Unreadable
 from billproof.reading.source import Missing, own_bytes
 
@@ -109,12 +108,12 @@ class Ledger:
             receipt = read_receipt(own_bytes(path, LARGEST_FILE), path)
         except (Unreadable, ReceiptError) as error:
             raise LedgerError(error.message, RESOLVE) from None
-        fault = self._fault(receipt, folder, name)
-        if fault:
-            raise LedgerError(f"{path}: {fault}", RESTORE)
+        text = self._misplaced(receipt, folder, name)
+        if text:
+            raise LedgerError(f"{path}: {text}", RESTORE)
         return receipt
 
-    def _fault(self, receipt: Receipt, folder: str, name: str) -> str | None:
+    def _misplaced(self, receipt: Receipt, folder: str, name: str) -> str | None:
         """What shows that a file is not as it was written."""
         if name not in (file_name(receipt.n, receipt.sha256, "json"), file_name(receipt.n, receipt.sha256, "begun")):
             return "was changed after it was written: its digest does not match its name"

@@ -9,14 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from billproof.delivery.ledger import receipt
-from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.standing import Month
+from billproof.delivery.ledger.receipt import Month, Receipt
 from billproof.delivery.ledger.store import ATTESTATION, BEGUN, MARKER, RECEIPT, SCHEMA, Ledger, file_name, names_in
 from billproof.delivery.shipment import Answer, Shipment
 from billproof.io import durable
 from billproof.io.locking import PATIENCE_SECONDS, Waiting, locked
 from billproof.model.errors import Unwritable, UsageError
-from billproof.model.record import Record
 from billproof.model.values import shown
 
 _ABOUT = """Receipts of billproof: what was uploaded, to which destination, and how the destination responded. Nothing here is
@@ -26,14 +24,6 @@ checks it.
 
 # Makes the attestation of a receipt whose file has that name.
 Attest = Callable[[Receipt, str], bytes] | None
-
-
-class Begun(Record):
-    """An upload that was begun: its document, and the digest of the file that says so."""
-
-    folder: str
-    sha256: str
-    document: Mapping[str, Any]
 
 
 class LedgerWriter:
@@ -60,11 +50,11 @@ class LedgerWriter:
             for name in names_in(folder, BEGUN):
                 attempt = self.ledger.read(folder, name)
                 if attempt.sha256 not in answered:
-                    settled.append(self.conclude(Begun(folder, attempt.sha256, attempt.document), receipt.CUT_OFF, now))
+                    settled.append(self.conclude(attempt, receipt.CUT_OFF, now))
         return settled
 
-    def begin(self, described: Mapping[str, Any], destination: str, shipment: Shipment, now: str) -> Begun:
-        """Records that an upload begins. Raises Unwritable: nothing may be sent then."""
+    def begin(self, described: Mapping[str, Any], destination: str, shipment: Shipment, now: str) -> Receipt:
+        """The attempt, which is on disk by then. Raises Unwritable: nothing may be sent then."""
         month = Month(destination, shipment.organization, shipment.month)
         folder = self.ledger.folder(month)
         numbers = [int(name.partition("-")[0]) for name in (*names_in(folder, RECEIPT), *names_in(folder, BEGUN))]
@@ -75,16 +65,15 @@ class LedgerWriter:
         except OSError as error:
             text = f"the ledger {self.ledger.root} cannot be written, so {shown(shipment.name)} was not sent"
             raise Unwritable(f"{text}: {error.strerror or error}") from None
-        fault = f"the start of the upload could not be recorded, so {shown(shipment.name)} was not sent"
-        written = self._write(folder, document, "begun", fault, "Fix the problem, and run the same command again.")
-        return Begun(folder, written.sha256, document)
+        text = f"the start of the upload could not be recorded, so {shown(shipment.name)} was not sent"
+        return self._write(document, "begun", text, "Fix the problem, and run the same command again.")
 
-    def conclude(self, begun: Begun, answer: Answer, now: str) -> Receipt:
+    def conclude(self, begun: Receipt, answer: Answer, now: str) -> Receipt:
         """Writes the receipt of an upload. Raises Unwritable, which says whether the file was sent; that the upload was begun
         is on disk even then.
         """
         document = receipt.concluded(begun.document, begun.sha256, answer, now)
-        written = self._write(begun.folder, document, "json", *_unrecorded(document["file"]["name"], answer))
+        written = self._write(document, "json", *_unrecorded(document["file"]["name"], answer))
         self._heads = sorted({written.sha256, *(digest for digest in self.heads() if digest not in written.previous)})
         if self._attest is not None:
             data = self._attest(written, file_name(written.n, written.sha256, "json"))
@@ -103,10 +92,10 @@ class LedgerWriter:
             self._heads = sorted(written.sha256 for written in receipts if written.sha256 not in named)
         return self._heads
 
-    def _write(self, folder: str, document: Mapping[str, Any], suffix: str, fault: str, help: str) -> Receipt:
+    def _write(self, document: Mapping[str, Any], suffix: str, text: str, help: str) -> Receipt:
         data = receipt.encoded(document)
         written = receipt.read(data, "receipt")
-        _put(os.path.join(folder, file_name(written.n, written.sha256, suffix)), data, fault, help)
+        _put(self.ledger.path(written, suffix), data, text, help)
         return written
 
 
@@ -130,11 +119,11 @@ def make_ledger(root: str) -> Ledger:
     return Ledger(root, str(marker["id"]))
 
 
-def _put(path: str, data: bytes, fault: str, help: str) -> None:
+def _put(path: str, data: bytes, text: str, help: str) -> None:
     try:
         durable.put_new(path, [data])
     except OSError as error:
-        raise Unwritable(f"{path}: {fault}: {error.strerror or error}", help) from None
+        raise Unwritable(f"{path}: {text}: {error.strerror or error}", help) from None
 
 
 def _unrecorded(name: str, answer: Answer) -> tuple[str, str]:
