@@ -106,7 +106,7 @@ integrations:
     def verify(self) -> None:
         """`billproof ledger verify` finds nothing, and every attempt has its receipt."""
         found = self.run("ledger", "verify")
-        assert (found.code, "0 faults" in found.out) == (0, True), found.out
+        assert (found.code, "0 errors" in found.out) == (0, True), found.out
         assert len(self.receipts()) == len(list(self.ledger.rglob("*.begun")))
 
 

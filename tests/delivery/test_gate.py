@@ -28,6 +28,7 @@ from billproof.engine.verdict import Exit, Pass
 from billproof.io.secrets import Secret
 from billproof.model.errors import BillproofError, Unwritable
 from billproof.model.results import Policy
+from billproof.reading.source import Copy
 from tests.support import run
 from tests.uploading import ACME, LEDGER, MONTH, World, export, sha256, verified
 
@@ -300,7 +301,7 @@ def test_a_ledger_that_cannot_be_written_after(world: World, monkeypatch: pytest
     assert len(world.files(".begun")) == 1
     code, out = verified()
     assert code == 1
-    assert "has no receipt: the command was cut off" in out
+    assert "has no receipt: the command was interrupted" in out
 
     assert world.upload("export.csv").code == 0
     assert world.statuses() == ["unknown", "already_there"]
@@ -396,8 +397,8 @@ def test_a_copy_that_changes_after_all_is_not_sent(world: World, monkeypatch: py
 
     def keep(*arguments: Any) -> Any:
         found = copied(*arguments)
-        assert isinstance(found[0], copies.Copied)
-        held.append(found[0].copy)
+        assert isinstance(found[0], Copy)
+        held.append(found[0])
         return found
 
     def spoil(*arguments: Any) -> Any:

@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from billproof.config.file import Config, read_config
-from billproof.delivery.tokens import token_of
+from billproof.delivery.routing import token_of
 from billproof.io.secrets import NoToken
 
 CONFIGURATION = """\

@@ -86,6 +86,11 @@ def used_placeholders(settings: DestinationSettings) -> set[str]:
     return {name for text in texts for name in holes(text)}
 
 
+def lacks_id(settings: DestinationSettings, integration: str | None) -> bool:
+    """Whether requests contain the integration's ID at the destination, and `integration` cannot be one."""
+    return "integration" in used_placeholders(settings) and (integration or FILL_IN) in (FILL_IN, ".", "..")
+
+
 def open_keys(settings: DestinationSettings) -> list[str]:
     """The keys that an upload over HTTP needs and that are not filled in yet."""
     given: dict[str, str | None] = {

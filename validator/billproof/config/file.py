@@ -17,6 +17,7 @@ from billproof.config.destinations import (
     DestinationSettings,
     Token,
     check_destinations,
+    lacks_id,
     open_keys,
     token_errors,
     used_placeholders,
@@ -65,10 +66,8 @@ class Config(Record):
 
     def configured(self) -> list[tuple[str, Sourced]]:
         """Every configured organization with its place, in order."""
-        return [
-            (integration.organization, Sourced(integration.organization, self.place(integration.line)))
-            for integration in self.file.integrations
-        ]
+        owners = self.file.integrations
+        return [(owner.organization, Sourced(owner.organization, self.place(owner.line))) for owner in owners]
 
     def integration_of_file(self, path: str) -> Integration | None:
         """The integration whose `files` folder contains the file."""
@@ -115,12 +114,13 @@ class Config(Record):
         if integration is None or name is None or name not in self.file.destinations:
             return Hindrance("no_destination", "no destination is configured for its integration") if integration else None
         settings = self.file.destinations[name]
-        if settings.kind == "directory":
-            return None
-        needs_id = "integration" in used_placeholders(settings)
-        if not open_keys(settings) and not (needs_id and integration.integration in (None, "", ".", "..", FILL_IN)):
+        if settings.kind == "directory" or not (open_keys(settings) or lacks_id(settings, integration.integration)):
             return None
         return Hindrance("fill_in", f"the destination {name} is not filled in: {self.shown_path} still says {FILL_IN}")
+
+    def destination_names(self) -> str:
+        """The names of the destinations, for messages."""
+        return ", ".join(self.file.destinations) or "none"
 
     def place(self, line: int) -> str:
         """A line of the configuration as `billproof.yaml:12`."""
@@ -166,8 +166,7 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
             if pattern or files.strip() in ("", "-"):
                 yield line, f"`files` is {files}; it must name a folder, not a pattern"
         if to is not None and to not in config.file.destinations:
-            known = ", ".join(config.file.destinations) or "none"
-            yield line, f"`to` is {to}, which is not one of the destinations: {known}"
+            yield line, f"`to` is {to}, which is not one of the destinations: {config.destination_names()}"
         if integration.token is not None:
             yield from ((line, text) for text in token_errors(integration.token))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
 from billproof.model.results import Policy, Sourced
-from billproof.model.values import calendar_date, decimal, instant, is_month
+from billproof.model.values import calendar_date, decimal, instant, is_month, month_before
 
 if TYPE_CHECKING:
     from billproof.config.file import Config
@@ -91,8 +91,7 @@ def parse_as_of(text: str) -> datetime:
 def parse_month(text: str, as_of: datetime, flag: str = "--month") -> Sourced:
     """What `flag` says: a month as 2025-10, or `last` for the one before that of `as_of`."""
     if text == "last":
-        before = as_of.date().replace(day=1) - timedelta(days=1)
-        return Sourced(before.isoformat()[:7], f"{flag} last")
+        return Sourced(month_before(as_of.date().isoformat()[:7]), f"{flag} last")
     if not is_month(text) or not FIRST_YEAR <= int(text[:4]) <= LAST_YEAR:
         raise UsageError(f"{flag} {text}: not a month", "Write it as 2025-10, or `last` for the last complete month.")
     return Sourced(text, flag)
@@ -111,20 +110,20 @@ def parse_total(text: str) -> Decimal:
 
 def parse_cap(text: str) -> int:
     """`--max-findings`: how many findings a rule keeps; the counts are true in any case."""
-    if not text.isascii() or not text.isdigit() or len(text) > 7 or not 1 <= int(text) <= 1_000_000:
-        raise UsageError(f"--max-findings {text}: expected a number from 1 to 1000000")
-    return int(text)
+    return _number(text, "--max-findings", 1_000_000)
 
 
 def parse_jobs(text: str) -> int:
     """`--jobs`: how many processes check files at once."""
-    if not text.isascii() or not text.isdigit() or len(text) > 2 or not 1 <= int(text) <= MAX_JOBS:
-        raise UsageError(f"--jobs {text}: expected a number from 1 to {MAX_JOBS}", "Use as many as the machine has cores.")
+    return _number(text, "--jobs", MAX_JOBS, "Use as many as the machine has cores.")
+
+
+def _number(text: str, flag: str, largest: int, help: str = "") -> int:
+    if not re.fullmatch(r"[0-9]+", text) or len(text) > len(str(largest)) or not 1 <= int(text) <= largest:
+        raise UsageError(f"{flag} {text}: expected a number from 1 to {largest}", help)
     return int(text)
 
 
 def policy_of(command: Literal["check", "upload"], name: str, fail_on: str) -> Policy:
     """The policy of a command."""
-    policy: Literal["check", "upload"] = "upload" if name == "upload" else "check"
-    level: Literal["error", "warning"] = "warning" if fail_on == "warning" else "error"
-    return Policy(command, policy, level)
+    return Policy(command, "upload" if name == "upload" else "check", "warning" if fail_on == "warning" else "error")

@@ -56,23 +56,22 @@ def check_waivers(config: Config, ruleset: RuleSet, today: date) -> None:
         raise ConfigurationError(errors)
 
 
-def _waiver_errors(waiver: Waiver, ruleset: RuleSet, today: date) -> list[str]:
+def _waiver_errors(waiver: Waiver, ruleset: RuleSet, today: date) -> Iterator[str]:
     rule = ruleset.rule(waiver.rule)
     if rule is None:
-        return [f"there is no rule {waiver.rule} to waive"]
-    errors = []
+        yield f"there is no rule {waiver.rule} to waive"
+        return
     if rule.shipped_level == "note":
-        errors.append(f"{rule.id} {rule.file.name} is a note, which never stops anything; no waiver is needed")
+        yield f"{rule.id} {rule.file.name} is a note, which never stops anything; no waiver is needed"
     if rule.shipped_level == "error" and not rule.file.waivable:
-        errors.append(f"{rule.id} {rule.file.name} cannot be waived: fix the file instead (billproof rules show {rule.id})")
+        yield f"{rule.id} {rule.file.name} cannot be waived: fix the file instead (billproof rules show {rule.id})"
     if "error" in (rule.shipped_level, rule.level):
         if waiver.month == "any":
-            errors.append(f"{rule.id} is an error, so its waiver must name one month, not any")
+            yield f"{rule.id} is an error, so its waiver must name one month, not any"
         if "ledger" in rule.file.needs and waiver.sha256 is None:
-            errors.append(f"{rule.id} counts as one violation however much is lost, so its waiver needs the file's `sha256`")
+            yield f"{rule.id} counts as one violation however much is lost, so its waiver needs the file's `sha256`"
         elif waiver.at_most is None and waiver.sha256 is None:
-            errors.append(f"{rule.id} is an error, so its waiver needs `at_most` or the file's `sha256`")
+            yield f"{rule.id} is an error, so its waiver needs `at_most` or the file's `sha256`"
     expires = calendar_date(waiver.expires)
     if expires is not None and expires > today + timedelta(days=WAIVER_DAYS):
-        errors.append(f"`expires` is more than {WAIVER_DAYS} days ahead")
-    return errors
+        yield f"`expires` is more than {WAIVER_DAYS} days ahead"

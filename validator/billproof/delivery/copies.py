@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from billproof.config.settings import Settings
@@ -11,18 +10,10 @@ from billproof.delivery.routing import Judged, Routes
 from billproof.delivery.shipment import UploadResult
 from billproof.engine.pipeline import checked, seen, unread
 from billproof.model.errors import Unreadable
-from billproof.model.record import Record
 from billproof.model.results import FileResult
 from billproof.reading.inputs import Input
 from billproof.reading.source import Copy, Source, private_copy
 from billproof.rules.rule import RuleSet
-
-
-class Copied(Record):
-    """A file to be checked, with a private copy of its bytes."""
-
-    input: Input
-    copy: Copy
 
 
 def checked_copies(
@@ -30,27 +21,33 @@ def checked_copies(
 ) -> list[UploadResult | FileResult | Judged]:
     """Every file that is wanted: what is uploaded already, what cannot be read, or the result of checking its copy.
 
-    The copies stay open until `held` is closed.
+    The copies stay open until `held` is closed. With `--jobs`, other processes read the files themselves: their result counts
+    if the bytes are the same.
     """
     items = _copied(settings, routes, held)
-    files = _checked([item for item in items if isinstance(item, Copied)], settings, ruleset)
-    judged: list[UploadResult | FileResult | Judged] = []
+    copies = {item.path: item for item in items if isinstance(item, Copy)}
+
+    def opened(path: str) -> AbstractContextManager[Source]:
+        return nullcontext(copies[path].source())
+
+    files = iter(checked([Input(path) for path in copies], settings, ruleset, earlier_uploads, opened))
+    results: list[UploadResult | FileResult | Judged] = []
     for item in items:
-        if not isinstance(item, Copied):
-            judged.append(item)
+        if not isinstance(item, Copy):
+            results.append(item)
             continue
-        file = files[item.input]
-        superseded = routes.superseded(item.copy)
+        file = _of_copy(next(files), item)
+        superseded = routes.superseded(item)
         if superseded is not None:
             file = file._replace(hindrance=superseded)
         if routes.is_wanted(file):
-            judged.append(Judged(file, item.copy))
-    return judged
+            results.append(Judged(file, item))
+    return results
 
 
-def _copied(settings: Settings, routes: Routes, held: ExitStack) -> list[UploadResult | FileResult | Copied]:
-    """Every file that is wanted: what is uploaded already, what cannot be read, or what is to be checked."""
-    items: list[UploadResult | FileResult | Copied] = []
+def _copied(settings: Settings, routes: Routes, held: ExitStack) -> list[UploadResult | FileResult | Copy]:
+    """Every file that is wanted: what is uploaded already, what cannot be read, or the copy that is to be checked."""
+    items: list[UploadResult | FileResult | Copy] = []
     wanted = [input for input in settings.inputs if routes.is_wanted_folder(input.path)]
     for number, input in enumerate(wanted, 1):
         if input.error is not None:
@@ -64,20 +61,8 @@ def _copied(settings: Settings, routes: Routes, held: ExitStack) -> list[UploadR
         current = routes.already_uploaded(copy)
         if current is not None:
             copy.stream.close()
-        items.append(current or Copied(input, copy))
+        items.append(current or copy)
     return items
-
-
-def _checked(copied: Sequence[Copied], settings: Settings, ruleset: RuleSet) -> dict[Input, FileResult]:
-    """The result of each copy. Other processes read the files themselves: their result counts if the bytes are the same."""
-    copies = {item.input.path: item.copy for item in copied}
-    wanted = [item.input for item in copied]
-
-    def opened(path: str) -> AbstractContextManager[Source]:
-        return nullcontext(copies[path].source())
-
-    files = checked(wanted, settings, ruleset, earlier_uploads, opened)
-    return {input: _of_copy(file, copies[input.path]) for input, file in zip(wanted, files, strict=True)}
 
 
 def _of_copy(file: FileResult, copy: Copy) -> FileResult:

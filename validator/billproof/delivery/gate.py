@@ -50,7 +50,4 @@ def upload(
 
 def _digest(body: BinaryIO) -> str:
     body.seek(0)
-    digest = hashlib.sha256()
-    while chunk := body.read(1 << 20):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return hashlib.file_digest(body, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -41,11 +41,11 @@ def decide(
     """The state of a month from its receipts, the new files of it and the time; `first` is the integration's first month."""
     current = standing.current
     if standing.doubtful and (current is None or not standing.is_current(current.file_sha256)):
-        text = f"due: the outcome of the upload on {_date(standing.doubtful[-1])} is unknown; run the upload again"
+        text = f"due: the outcome of the upload on {standing.doubtful[-1].finished[:10]} is unknown; run the upload again"
         return MonthState("not_known", True, text)
     if standing.receipts and standing.receipts[-1].status == "refused":
         last = standing.receipts[-1]
-        text = f"due: the upload on {_date(last)} was refused: {shown(last.document['answer']['text'])}"
+        text = f"due: the upload on {last.finished[:10]} was refused: {shown(last.document['answer']['text'])}"
         return MonthState("refused", True, text)
     if current is None:
         return _not_uploaded(month, as_of, first, new, folder)
@@ -83,7 +83,3 @@ def _new_files(new: Sequence[NewFile], what: str, folder: str | None) -> str:
 def _shortcoming(file: NewFile) -> str:
     because = ", ".join(HINDRANCES.get(code, code) for code in file.because)
     return f"{'fails' if file.verdict == 'fail' else 'is not ready to upload'}: {because or 'billproof check'}"
-
-
-def _date(receipt: Receipt) -> str:
-    return receipt.finished[:10]

@@ -19,7 +19,7 @@ from billproof.delivery.ledger import receipt
 from billproof.delivery.ledger.integrity import prove
 from billproof.delivery.ledger.store import Ledger, LedgerError, NoLedger, open_ledger
 from billproof.delivery.ledger.writer import LedgerWriter
-from billproof.delivery.routing import Addressed, Judged, Routes, Sealed, UploadOptions, destination_names
+from billproof.delivery.routing import Addressed, Judged, Routes, Sealed, UploadOptions
 from billproof.delivery.shipment import UploadResult, UploadStatus
 from billproof.engine.pipeline import Run, judged, prepare
 from billproof.engine.verdict import Exit, Pass, Word, two_of_a_month
@@ -29,9 +29,7 @@ from billproof.model.results import FileResult
 
 
 class Plan(Record):
-    """What will be done, in the order of the files: the results that are known already, and what is to be sent.
-    `run` is None if no file was checked.
-    """
+    """What is known already and what is to be sent, in the order of the files; `run` is None if no file was checked."""
 
     items: tuple[UploadResult | Sealed, ...]
     run: Run | None
@@ -123,11 +121,10 @@ def _config(settings: Settings, options: UploadOptions) -> Config:
     """The configuration, which an upload cannot do without. Raises UsageError."""
     config = settings.config
     if config is None:
-        raise UsageError(
-            "upload needs a billproof.yaml, which says where each organization's files go", "billproof init FILE creates one."
-        )
+        text = "upload needs a billproof.yaml, which says where each organization's files go"
+        raise UsageError(text, "billproof init FILE creates one.")
     if settings.to is not None and settings.to not in config.file.destinations:
-        raise UsageError(f"--to {settings.to}: no such destination", f"Destinations: {destination_names(config)}.")
+        raise UsageError(f"--to {settings.to}: no such destination", f"Destinations: {config.destination_names()}.")
     names = [integration.name for integration in config.file.integrations]
     if options.only is not None and options.only not in names:
         raise UsageError(f"--only {options.only}: no such integration", f"Integrations: {', '.join(names) or 'none'}.")

@@ -1,21 +1,23 @@
-"""Whose month a file is and where it goes: options, configuration and ledger put together.
+"""Whose month a file is, where it goes and with which secret: options, configuration and ledger put together.
 
 Nothing is checked or sent here. What the ledger alone decides is known before a file is checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings
 from billproof.delivery.destinations.directory import DirectoryDestination
+from billproof.delivery.destinations.pelanor import PRESETS
 from billproof.delivery.ledger.receipt import Month, Receipt, Standing, date_of, replacement
 from billproof.delivery.ledger.store import Ledger
 from billproof.delivery.ledger.writer import Attest, LedgerWriter
 from billproof.delivery.shipment import Destination, Request, Shipment, UploadResult
 from billproof.engine.verdict import Pass
-from billproof.io.secrets import NoToken, Secret
+from billproof.io.secrets import NoToken, Secret, from_environment, from_file
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
 from billproof.model.results import FileResult, Hindrance
@@ -65,14 +67,12 @@ class Routes:
         self._config = config
         self._settings = settings
         self._options = options
-        self._standings: dict[Month, Standing] = (
-            {month: ledger.standing(month) for month in ledger.months()} if ledger is not None else {}
-        )
+        self._standings = {month: ledger.standing(month) for month in ledger.months()} if ledger is not None else {}
 
     def is_wanted_folder(self, path: str) -> bool:
         """Whether `--only` allows a file from this path."""
-        holder = self._config.integration_of_file(path) if path != STANDARD_INPUT else None
-        return self._options.only is None or holder is None or holder.name == self._options.only
+        holder = self._holder(path)
+        return holder is None or self._options.only in (None, holder.name)
 
     def is_wanted(self, file: FileResult) -> bool:
         """Whether `--only` allows a file of this integration; a file of no known integration is never skipped."""
@@ -80,12 +80,7 @@ class Routes:
 
     def already_uploaded(self, copy: Copy) -> UploadResult | None:
         """The result for a file whose bytes are the current ones at the destination, which the ledger alone decides."""
-        if self._options.resend:
-            return None
-        for month, standing in self._standings.items():
-            integration = self._config.integration_of(month.organization)
-            if integration is None or not self._could_be(copy.path, month, integration):
-                continue
+        for month, standing, integration in self._possible(copy.path):
             current = standing.current
             if current is None or not standing.is_current(copy.sha256) or not self._is_expected(current):
                 continue
@@ -98,12 +93,9 @@ class Routes:
 
     def superseded(self, copy: Copy) -> Hindrance | None:
         """If these bytes were uploaded and superseded: when, and by what."""
-        if self._options.resend:
-            return None
-        for month, standing in self._standings.items():
-            integration = self._config.integration_of(month.organization)
+        for _, standing, _ in self._possible(copy.path):
             both = standing.replaced(copy.sha256)
-            if both is not None and integration is not None and self._could_be(copy.path, month, integration):
+            if both is not None:
                 return Hindrance("replaced", replacement(*both))
         return None
 
@@ -121,20 +113,26 @@ class Routes:
         expected = self._settings.expected_total
         return expected is None or cents(current.amount) == cents(expected)
 
-    def _could_be(self, path: str, month: Month, integration: Integration) -> bool:
-        """Whether options and configuration allow the file to be this month of this integration."""
-        settings = self._settings
-        holder = self._config.integration_of_file(path) if path != STANDARD_INPUT else None
-        return (
-            month.destination == (settings.to or integration.to)
-            and (holder is None or holder.organization == month.organization)
-            and (settings.organization is None or settings.organization.value == month.organization)
-            and (settings.month is None or settings.month.value == month.month)
-            and (self._options.only is None or self._options.only == integration.name)
-        )
+    def _possible(self, path: str) -> Iterator[tuple[Month, Standing, Integration]]:
+        """The uploaded months that options and configuration allow the file to be; none if it is to be sent again anyway."""
+        settings, holder = self._settings, self._holder(path)
+        for month, standing in self._standings.items() if not self._options.resend else ():
+            integration = self._config.integration_of(month.organization)
+            if (
+                integration is not None
+                and month.destination == (settings.to or integration.to)
+                and (holder is None or holder.organization == month.organization)
+                and (settings.organization is None or settings.organization.value == month.organization)
+                and (settings.month is None or settings.month.value == month.month)
+                and self._options.only in (None, integration.name)
+            ):
+                yield month, standing, integration
+
+    def _holder(self, path: str) -> Integration | None:
+        return self._config.integration_of_file(path) if path != STANDARD_INPUT else None
 
     def addressed(self, judged: Judged) -> Judged | Addressed:
-        """The file with its destination and request, if it is known whose month it is."""
+        """The file with its destination and request, if it is known whose month it is. Raises UsageError."""
         file, copy = judged
         integration = self._config.integration_of(file.organization.value)
         if integration is None or file.month.value is None:
@@ -148,7 +146,7 @@ class Routes:
         if to is None:
             raise UsageError(
                 f"no destination for {integration.name} ({self._config.place(integration.line)}); nothing was sent",
-                f"Use --to NAME, or add `to: NAME` to the integration. Destinations: {destination_names(self._config)}.",
+                f"Use --to NAME, or add `to: NAME` to the integration. Destinations: {self._config.destination_names()}.",
             )
         standing = self._standings.get(Month(to, integration.organization, file.month.value), Standing(()))
         shipment = Shipment(
@@ -172,11 +170,37 @@ class Routes:
                 f"the token of {integration.name} is for {integration.to} and is not sent to {destination.name}",
                 "Set `to:` of the integration, or use another configuration with --config.",
             )
-        from billproof.delivery.tokens import token_of
         from billproof.io.attempts import load_libraries
 
         load_libraries()
         return Sealed(addressed, proof, token_of(integration, self._config, environment), writer)
+
+
+def token_of(integration: Integration, config: Config, environment: Mapping[str, str] = os.environ) -> Secret:
+    """The secret of an integration, from where its `token` says. Raises NoToken, naming the variable or the file."""
+    token = integration.token
+    if token is None:
+        where = f"{config.place(integration.line)}  integration {integration.name}"
+        raise NoToken(f"{where} has no `token`", "Add where the secret comes from: token: {env: NAME_OF_A_VARIABLE}")
+    if token.file is not None:
+        secret = from_file(config.path.parent / token.file)
+    elif token.env is not None:
+        secret = from_environment(token.env, environment)
+    else:
+        parts = (from_environment(name or "", environment) for name in (token.id_env, token.secret_env))
+        secret = Secret(":".join(part.reveal() for part in parts))
+    _check_form(secret, integration, config)
+    return secret
+
+
+def _check_form(secret: Secret, integration: Integration, config: Config) -> None:
+    destination = config.file.destinations.get(integration.to or "")
+    first, _, second = secret.reveal().partition(":")
+    if destination is not None and destination.preset in PRESETS and not (first and second):
+        raise NoToken(
+            f"the token of integration {integration.name} does not have the form <Token ID>:<Token Secret>",
+            "Pelanor shows both when the token is created; join them with a colon, or use `id_env` and `secret_env`.",
+        )
 
 
 def destination_of(config: Config, name: str) -> Destination:
@@ -187,8 +211,3 @@ def destination_of(config: Config, name: str) -> Destination:
     from billproof.delivery.destinations.http import HttpDestination
 
     return HttpDestination(name, settings, config.file.integrations, config.shown_path)
-
-
-def destination_names(config: Config) -> str:
-    """The names of the configured destinations, for messages."""
-    return ", ".join(config.file.destinations) or "none"

@@ -53,9 +53,7 @@ class Request(Record):
 
 
 class Answer(Record):
-    """What the destination said, in words that may be shown and stored; `time` is its own clock, as it wrote it.
-    `retry_after` are the seconds that it asks to wait before the next request, if it named any.
-    """
+    """What the destination said, in words that may be shown and stored; `time` is its own clock, `retry_after` in seconds."""
 
     status: Status
     text: str
@@ -70,9 +68,7 @@ UploadStatus = Literal["accepted", "refused", "unknown", "already_there", "curre
 
 
 class UploadResult(Record):
-    """The outcome of an upload for one file. `verdict` is None for a file that was skipped unchecked; `waived` are the rules
-    that failed and were waived.
-    """
+    """The outcome for one file. `verdict` is None if it was skipped unchecked; `waived` are rules that failed."""
 
     path: str
     integration: str | None

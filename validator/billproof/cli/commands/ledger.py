@@ -16,6 +16,7 @@ from billproof.delivery.ledger.integrity import contents
 from billproof.delivery.ledger.receipt import Month, Receipt, month_of
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, LedgerError, open_ledger
 from billproof.delivery.ledger.writer import make_ledger
+from billproof.delivery.text import STATUSES
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
 from billproof.model.values import cents, is_month, shown
@@ -35,9 +36,6 @@ _ACTIONS = {
     "verify": "verify all digests and the receipt chain; "
     "exit code 1 if a receipt was edited, added from elsewhere, or is missing",
 }
-_WORDS = {
-    "accepted": "accepted", "already_there": "already present", "refused": "refused", "unknown": "outcome unknown",
-}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +108,7 @@ def listing(receipts: Sequence[Receipt]) -> Iterator[str]:
 def _line(one: Receipt, to: int = 0, of: int = 0) -> str:
     return (
         f"{shown(one.destination):<{to}}  {shown(one.organization):<{of}}  {one.month}  {one.n:04}  "
-        f"{one.finished[:16].replace('T', ' ')}  {_WORDS[one.status]:<15}  {cents(one.amount):>14,f} {shown(one.currency)}  "
+        f"{one.finished[:16].replace('T', ' ')}  {STATUSES[one.status]:<15}  {cents(one.amount):>14,f} {shown(one.currency)}  "
         f"sha256 {one.file_sha256[:12]}…"
     )
 

@@ -8,7 +8,7 @@ from billproof.cli.arguments import upload_settings
 from billproof.cli.output import painted, say, say_bytes
 from billproof.cli.parser import config_option
 from billproof.delivery.status import survey, wanted_months
-from billproof.delivery.status_text import render_status
+from billproof.delivery.text import render_status
 from billproof.report.render.json import render_json
 
 

@@ -15,7 +15,7 @@ from billproof.config import settings as config_settings
 from billproof.config.settings import policy_of
 from billproof.delivery.plan import carry_out, exit_code, planned
 from billproof.delivery.routing import UploadOptions
-from billproof.delivery.summary import headline, result_line
+from billproof.delivery.text import headline, result_line
 from billproof.model.values import rfc3339
 
 

@@ -122,5 +122,4 @@ def _is_whole(path: str, shipment: Shipment) -> bool:
 
 
 def _chunks(body: BinaryIO) -> Iterator[bytes]:
-    while chunk := body.read(CHUNK_BYTES):
-        yield chunk
+    return iter(lambda: body.read(CHUNK_BYTES), b"")

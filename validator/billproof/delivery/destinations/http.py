@@ -6,14 +6,15 @@ What each answer means is in `responses.py`, how it is sent in `io/attempts.py`.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from billproof.config.destinations import FILL_IN, DestinationSettings, open_keys, used_placeholders
+from billproof.config.destinations import DestinationSettings, lacks_id, open_keys
 from billproof.config.file import Integration
 from billproof.config.settings import clock
-from billproof.delivery.destinations.message import CHUNK_BYTES, Message, content_digest, message_of, request_of
+from billproof.delivery.destinations.message import Message, content_digest, message_of, request_of
 from billproof.delivery.destinations.pelanor import NotFilledIn
 from billproof.delivery.destinations.responses import BODY_BYTES, answer_of, result_of
 from billproof.delivery.shipment import Answer, Request, Shipment
@@ -28,13 +29,9 @@ class HttpDestination:
     needs_token = True
 
     def __init__(
-        self,
-        name: str,
-        settings: DestinationSettings,
-        integrations: Sequence[Integration] = (),
-        shown_path: str = "billproof.yaml",
-        patience: Patience = PATIENCE,
-    ) -> None:
+        self, name: str, settings: DestinationSettings, integrations: Sequence[Integration] = (),
+        shown_path: str = "billproof.yaml", patience: Patience = PATIENCE,
+    ) -> None:  # fmt: skip
         self.name = name
         self.settings = settings
         self.patience = patience
@@ -51,10 +48,8 @@ class HttpDestination:
         return False
 
     def send(self, shipment: Shipment, body: BinaryIO, token: Secret | None) -> Answer:
-        """Sends the bytes of `body` from its start, several times if need be.
-
-        Raises NotFilledIn, NoToken, or BillproofError if the bytes are not the shipment's or a library is missing: then
-        nothing was sent.
+        """Sends the bytes of `body` from its start, several times if need be. Raises NotFilledIn, NoToken, or BillproofError
+        if the bytes are not the shipment's or a library is missing: then nothing was sent.
         """
         message = self._message(shipment)
         if token is None:
@@ -80,35 +75,24 @@ class HttpDestination:
         return message_of(self.settings, shipment)
 
     def _gaps(self, shipment: Shipment) -> list[str]:
-        settings = self.settings
         gaps = []
-        keys = open_keys(settings)
+        keys = ", ".join(f"`{key}`" for key in open_keys(self.settings))
         if keys:
-            listed = ", ".join(f"`{key}`" for key in keys)
-            gaps.append(f"{self._place(settings.line)}  destination {self.name} is not filled in: {listed}")
-        if "integration" in used_placeholders(settings) and (shipment.integration or FILL_IN) in (FILL_IN, ".", ".."):
+            gaps.append(f"{self._shown_path}:{self.settings.line}  destination {self.name} is not filled in: {keys}")
+        if lacks_id(self.settings, shipment.integration):
             owner = self._integrations.get(shipment.organization)
-            place = self._place(owner.line) if owner else self._shown_path
-            named = f"integration {owner.name}" if owner else shipment.organization
-            gaps.append(f"{place}  {named} is not filled in: `integration`, its ID at {self.name}")
+            place = f":{owner.line}  integration {owner.name}" if owner else f"  {shipment.organization}"
+            gaps.append(f"{self._shown_path}{place} is not filled in: `integration`, its ID at {self.name}")
         return gaps
-
-    def _place(self, line: int) -> str:
-        return f"{self._shown_path}:{line}"
 
 
 def _verified(message: Message, shipment: Shipment, body: BinaryIO) -> str:
     """The Content-Digest of what will be sent. Raises BillproofError if the bytes are not those that passed."""
-    of_file, of_content = hashlib.sha256(), hashlib.sha256(message.before)
-    size = 0
     body.seek(0)
-    while chunk := body.read(CHUNK_BYTES):
-        of_file.update(chunk)
+    of_file, of_content = hashlib.file_digest(body, "sha256"), hashlib.sha256()  # type: ignore[arg-type]
+    if of_file.hexdigest() != shipment.sha256 or body.seek(0, os.SEEK_END) != shipment.size:
+        text = f"the bytes of {shipment.name} are not those that passed; nothing was sent"
+        raise BillproofError(text, "Run the command again.")
+    for chunk in message.content(body):
         of_content.update(chunk)
-        size += len(chunk)
-    of_content.update(message.after)
-    if of_file.hexdigest() != shipment.sha256 or size != shipment.size:
-        raise BillproofError(
-            f"the bytes of {shipment.name} are not those that passed; nothing was sent", "Run the command again."
-        )
     return content_digest(of_content.digest())

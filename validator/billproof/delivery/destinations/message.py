@@ -12,7 +12,7 @@ import shlex
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from billproof import __version__
 from billproof.config.destinations import PLACEHOLDERS, TOKEN, DestinationSettings, FormField, Token
@@ -26,9 +26,8 @@ _TOKEN = f"{{{TOKEN}}}"
 
 
 class Message(Record):
-    """A request as it will be sent; `before` and `after` are what a form puts around the file.
-
-    `headers` has everything but Content-Digest, which for a form is known only when the file is at hand.
+    """A request as it will be sent; `before` and `after` are what a form puts around the file. `headers` lack Content-Digest,
+    which for a form is known only when the file is at hand.
     """
 
     method: str
@@ -41,13 +40,10 @@ class Message(Record):
 
     def content(self, file: BinaryIO) -> Iterator[bytes]:
         """The body, with `file` read from its start."""
-        if self.before:
-            yield self.before
+        yield self.before
         file.seek(0)
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
-        if self.after:
-            yield self.after
+        yield from iter(lambda: file.read(CHUNK_BYTES), b"")
+        yield self.after
 
 
 def message_of(settings: DestinationSettings, shipment: Shipment) -> Message:
@@ -107,9 +103,8 @@ def _filled(text: str, shipment: Shipment) -> str:
 
 
 def _query(query: Mapping[str, str], shipment: Shipment) -> str:
-    pairs = (f"{quote(key, safe='')}={quote(_replaced(value, shipment, str), safe='')}" for key, value in query.items())
-    text = "&".join(pairs)
-    return f"?{text}" if text else ""
+    filled = {key: _replaced(value, shipment, str) for key, value in query.items()}
+    return f"?{urlencode(filled, safe='', quote_via=quote)}" if filled else ""
 
 
 def _replaced(text: str, shipment: Shipment, encoded: Callable[[str], str]) -> str:
@@ -132,10 +127,9 @@ def _curl(message: Message, headers: Mapping[str, str], shipment: Shipment, toke
     left_out = {"content-length"} | ({"content-type", "content-digest"} if message.field else set())
     open_headers = [f"{name}: {value}" for name, value in headers.items() if _TOKEN not in value and name.lower() not in left_out]
     path = shown(shipment.path or shipment.name, None)
-    if message.field is None:
-        body = f"--data-binary {shlex.quote('@' + path)}"
-    else:
-        body = "--form " + shlex.quote(f'{message.field}=@"{_escaped(path)}";type=text/csv')
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    form = f'{message.field}=@"{escaped}";type=text/csv'
+    body = f"--form {shlex.quote(form)}" if message.field else f"--data-binary {shlex.quote('@' + path)}"
     lines = [
         f"printf '%s\\n' {' '.join(_with_variable(header, token) for header in secret)} | curl --header @-",
         f"  --request {message.method} {shlex.quote(message.url)}",
@@ -143,10 +137,6 @@ def _curl(message: Message, headers: Mapping[str, str], shipment: Shipment, toke
         f"  {body}",
     ]
     return " \\\n".join(lines)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _with_variable(header: str, token: Token | None) -> str:

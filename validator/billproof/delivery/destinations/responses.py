@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
@@ -96,9 +96,10 @@ def _result(response: Response, settings: DestinationSettings, secret: Secret | 
     else:
         detail = _words(response, document)
     after = retry_after(response.headers, now) if again else None
+    date = response.headers.get("date")
     return AttemptResult(
         status, str(response.code), redact(detail[:_SEARCHED], secret)[:2000], again, after, response.code,
-        shown(redact(id, secret), 120) if id else None, _time(response.headers, secret),
+        shown(redact(id, secret), 120) if id else None, shown(redact(date, secret), 40) if date else None,
     )  # fmt: skip
 
 
@@ -168,8 +169,3 @@ def _at(document: Any, pointer: str) -> str | None:
     if isinstance(document, bool) or not isinstance(document, (str, int)):
         return None
     return _line(str(document)) or None
-
-
-def _time(headers: Mapping[str, str], secret: Secret | None) -> str | None:
-    date = headers.get("date")
-    return shown(redact(date, secret), 40) if date else None

@@ -98,9 +98,7 @@ class Standing(Record):
         return (mine[-1], since[-1]) if since else None
 
     def follows(self, sha256: str) -> str:
-        """The digest of the last receipt that an upload of these bytes comes after: of one that the destination had, or of
-        other bytes that may have arrived.
-        """
+        """The digest of the last receipt before an upload of these bytes: one that holds, or of other bytes that may have."""
         before = (receipt for receipt in reversed(self._arrived) if receipt.holds or receipt.file_sha256 != sha256)
         return next((receipt.sha256 for receipt in before), "")
 
