@@ -227,7 +227,7 @@ class Wrong(NamedTuple):
 WRONGS = [
     Wrong("token", 401, "401: Wrong token;"),
     Wrong("integration", 404, "404: Unknown integration;"),
-    Wrong("limit", 413, "413: Too large; A request may have up to 1,000 bytes."),
+    Wrong("limit", 413, "413: Too large; A request may be at most 1,000 bytes."),
     Wrong("organization", 422, "422: File refused; The file did not pass as 2025-10 of org-EXAMPLEother1; nothing was stored."),
     Wrong("server", None, "127.0.0.1 was not reached three times", 3),
 ]
