@@ -74,10 +74,8 @@ def read(shape: type[T], node: Node, path: str, errors: list[FileError], where: 
         errors.append(FileError(path, node.line, f"{found_there} {_described(node)}; expected keys and values"))
         return None
     known = {one.key: one for one in parts(cast(Any, shape))}
-    values: dict[str, Any] = {}
-    for name, value_there in (("line", node.line), ("node", node)):
-        if name in cast(Any, shape)._fields:
-            values[name] = value_there
+    places: dict[str, Any] = {"line": node.line, "node": node}
+    values = {name: place for name, place in places.items() if name in cast(Any, shape)._fields}
     sound = True
     for key, value in node.value.items():
         if key not in known:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from _thread import allocate_lock
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from billproof.model.record import Record
@@ -113,22 +113,15 @@ def _line_by_line(
     bad_bytes: bool,
 ) -> Batch:  # fmt: skip
     """The Batch of a block in which every line is one record."""
-    lines: Sequence[int] = range(first_line, first_line + len(rows))
-    unread: list[Unread] = []
-    blank: list[int] = []
-    last_is_row = True
-    line_count = len(rows)
-    widths = set(map(len, rows))
-    if widths != {width} and not (width is None and 0 not in widths):
-        blank = [line for line, row in zip(lines, rows, strict=True) if not row]
-        odd = [(line, len(row)) for line, row in zip(lines, rows, strict=True) if row and len(row) != width and width]
-        unread = [Unread(line, line, None, cells) for line, cells in odd]
-        last_is_row = not odd or odd[-1][0] != lines[-1]
-        kept = [(line, row) for line, row in zip(lines, rows, strict=True) if row and len(row) == (width or len(row))]
-        lines, rows = [line for line, _ in kept], [row for _, row in kept]
-    last_position = (len(rows) if last_is_row else len(rows) + len(unread)) - 1
+    numbered = list(enumerate(rows, first_line))
+    blank = [line for line, row in numbered if not row]
+    unread = [Unread(line, line, None, len(row)) for line, row in numbered if row and width and len(row) != width]
+    kept = [(line, row) for line, row in numbered if row and len(row) == (width or len(row))]
+    lines, kept_rows = [line for line, _ in kept], [row for _, row in kept]
+    last_is_row = not unread or unread[-1].line != numbered[-1][0]
+    last_position = (len(kept) if last_is_row else len(kept) + len(unread)) - 1
     return Batch(
-        text, first_line, line_count, delimiter, rows, lines, lines, unread, blank, quoted,
+        text, first_line, len(rows), delimiter, kept_rows, lines, lines, unread, blank, quoted,
         last_position if unfinished else None, unfinished, bad_bytes,
     )  # fmt: skip
 

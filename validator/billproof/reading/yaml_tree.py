@@ -90,15 +90,11 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             self.error("anchors and aliases (& and *) are not supported; repeat the value instead")
             return Node(None, self.line)
+        if getattr(event, "tag", None) is not None:
+            self.error(f"the tag {event.tag} is not supported; remove it")
         if isinstance(event, yaml.ScalarEvent):
-            if event.tag is not None:
-                self.error(f"the tag {event.tag} is not supported; remove it")
-            if event.style:
-                return Node(event.value, self.line, text=event.value)
-            return _plain(event.value, self.line)
+            return Node(event.value, self.line, text=event.value) if event.style else _plain(event.value, self.line)
         if isinstance(event, yaml.CollectionStartEvent):
-            if event.tag is not None:
-                self.error(f"the tag {event.tag} is not supported; remove it")
             return Node([] if isinstance(event, yaml.SequenceStartEvent) else {}, self.line)
         return None
 

@@ -85,7 +85,6 @@ class _Loader:
         self._diagnoses: tuple[DiagnosisRule, ...] = ()
         self._diagnoses_path = Path()
         self.paths: list[Path] = []
-        self._digests: list[str] = []
         self._schema: TableSchema | None = None
 
     def load(self, folder: Path) -> None:
@@ -131,7 +130,7 @@ class _Loader:
         path = folder / name if (folder / name).is_file() else shipped("schemas") / name
         self._schema = read_schema(path, shown_path(path), self.errors)
         if self._schema is not None:
-            self._digest(path)
+            self.paths.append(path)
 
     def _load_diagnoses(self, path: Path) -> None:
         found = self._read(path, DiagnosesFile)
@@ -157,12 +156,8 @@ class _Loader:
         node = read_document(path, shown_path(path), self.errors)
         if node is None:
             return None
-        self._digest(path)
-        return read(shape, node, shown_path(path), self.errors)
-
-    def _digest(self, path: Path) -> None:
         self.paths.append(path)
-        self._digests.append(digest_line(path))
+        return read(shape, node, shown_path(path), self.errors)
 
     def _error(self, path: Path, text: str, line: int = 1) -> None:
         self.errors.append(FileError(shown_path(path), line, text))
@@ -191,10 +186,9 @@ class _Loader:
         if self.errors:
             return None
         return RuleSet(
-            name=own.name, version=own.version, title=own.title, sha256=self._sha256(),
-            rules=rules, table_schema=self._first("table_schema"),
-            schema=self._schema,
-            roles=roles, currency=currency, exports=self._first("exports"), guide=self._first("guide"),
+            name=own.name, version=own.version, title=own.title, sha256=combined(map(digest_line, self.paths)),
+            rules=rules, table_schema=self._first("table_schema"), schema=self._schema, roles=roles, currency=currency,
+            exports=self._first("exports"), guide=self._first("guide"),
             proves=self._first("proves"), does_not_prove=self._first("does_not_prove"), diagnoses=self._diagnoses,
             weaker=weaker_than_shipped(self._sets, rules, shipped("rules") / DEFAULT_RULESET),
         )  # fmt: skip
@@ -202,9 +196,6 @@ class _Loader:
     def _first(self, attribute: str) -> Any:
         """The value of the outermost set that gives one."""
         return next((value for _, one in self._sets if (value := getattr(one, attribute))), ())
-
-    def _sha256(self) -> str:
-        return combined(self._digests)
 
     def _roles(self, schema: TableSchema) -> tuple[dict[str, str | None], str | None]:
         roles: dict[str, str | None] = {}
@@ -231,12 +222,8 @@ class _Loader:
         for folder, one in reversed(self._sets):
             for rule_id, change in one.rules.items():
                 if rule_id not in self._raw and rule_id not in self._unread:
-                    line = line_of(one.node, "rules", rule_id)
-                    self._error(
-                        folder / "ruleset.yaml",
-                        f"`rules` names {rule_id}, which is not in the rule sets that this one extends",
-                        line,
-                    )
+                    text = f"`rules` names {rule_id}, which is not in the rule sets that this one extends"
+                    self._error(folder / "ruleset.yaml", text, line_of(one.node, "rules", rule_id))
                 changes.setdefault(rule_id, []).append(change)
         return changes
 

@@ -196,8 +196,6 @@ class _OfRoles(_ByValue):
     raw = True
 
     class Parameters(Record):
-        """The roles of the columns."""
-
         roles: tuple[Role, ...]
 
     @classmethod

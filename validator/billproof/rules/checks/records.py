@@ -196,8 +196,6 @@ class ExportKind(Check):
     placeholders = ("kind", "evidence")
 
     class Parameters(Record):
-        """The kind of export that is an error."""
-
         export: Literal["activity", "legacy"]
 
     def start(self, parameters: Parameters) -> None:
