@@ -18,8 +18,7 @@ from urllib.parse import urlsplit
 from starlette.types import Receive, Scope, Send
 
 from billproof.io.secrets import Secret
-from billproof.sandbox.app import Sandbox
-from billproof.sandbox.checking import Checker
+from billproof.sandbox.app import Checker, Sandbox
 from billproof.sandbox.faults import Name, Plan
 from billproof.sandbox.server import listen, make_server, url_of
 from billproof.sandbox.store import Store

@@ -1,4 +1,8 @@
-"""The sandbox's application: who may do what, and the way of an upload. `openapi.json` says the same for programs."""
+"""The sandbox's application: who may do what, and the way of an upload. `openapi.json` says the same for programs.
+
+A file goes through the same engine as in `billproof check`: errors fail, unless a waiver of the configuration counts. Pelanor
+verifies format, required fields and organization; warnings are the business of whoever sends.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,21 +27,57 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from billproof.config.settings import parse_month
+from billproof.config.file import Config
+from billproof.config.settings import CLOCK, Settings, parse_month
+from billproof.config.waivers import check_waivers
+from billproof.delivery.earlier import earlier_uploads
+from billproof.engine.pipeline import check_input, judged
 from billproof.io.secrets import Secret
 from billproof.model.errors import UsageError
-from billproof.model.values import is_month, shown
+from billproof.model.results import Policy, Sourced
+from billproof.model.values import is_month, money, month_end, shown
+from billproof.reading.inputs import Input
+from billproof.reading.source import Source
+from billproof.report.build import build_report
+from billproof.rules.compiled import load_ruleset
+from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.sandbox.body import Body, SentFile, read_file
-from billproof.sandbox.checking import Checker
 from billproof.sandbox.faults import Fault, Faulty, Plan
 from billproof.sandbox.problems import Problem, on_error, on_http_exception, on_problem
-from billproof.sandbox.store import Integration, Keys, Store
+from billproof.sandbox.store import Checked, Integration, Keys, Store
 
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text("utf-8"))
 MAX_JSON = 64 * 1024
 _KEY = re.compile(r"[!-~](?:[ -~]{0,254})")
 
 Handler = Callable[[Request, Body], Awaitable[Response]]
+
+
+class Checker:
+    """The engine with the built-in rule set. Raises ConfigurationError for waivers that the rule set does not allow."""
+
+    def __init__(self, config: Config | None, now: datetime) -> None:
+        self._config = config
+        self._ruleset: RuleSet = load_ruleset(DEFAULT_RULESET)
+        if config:
+            check_waivers(config, self._ruleset, now.date())
+
+    def check(self, sent: SentFile, organization: str, month: str, now: datetime) -> Checked:
+        """The figures of a file that passes as this month of this organization. Raises Problem 422 with the report of others."""
+        settings = Settings(
+            policy=Policy(), ruleset=Sourced(DEFAULT_RULESET, "default"), as_of=now, as_of_source=CLOCK, now=now,
+            organization=Sourced(organization, "integration"), month=Sourced(month, "path"),
+            month_to_date=now < month_end(month), config=self._config, sources={"month_to_date": CLOCK},
+        )  # fmt: skip
+        source = Source(sent.stream, sent.name, sent.size)
+        file = check_input(Input(sent.name), settings, self._ruleset, earlier_uploads, lambda _: nullcontext(source))
+        run = judged(settings, self._ruleset, [file])
+        if run.verdict.word != "pass" or file.sha256 != sent.sha256:
+            detail = f"The file did not pass as {month} of {organization}; nothing was stored."
+            raise Problem(422, "file-refused", detail, report=build_report(run, now, now, {"BILLPROOF_NO_HOST": "1"}))
+        totals = file.totals
+        amount = money(totals.amount) if totals and totals.amount is not None else None
+        return Checked(sent.sha256, file.bytes, file.rows, amount, totals.currency if totals else None)
 
 
 class Sandbox:
@@ -140,14 +181,11 @@ class Sandbox:
             return JSONResponse(answer, 201)
 
     async def _replace(self, integration: Integration, month: str, sent: SentFile) -> dict[str, Any]:
-        """Checks the file and puts it in the month's place. Raises Problem 422 with the report if it did not pass."""
+        """Checks the file and puts it in the month's place. Raises Problem 422 if it did not pass."""
         now = self._clock()
         check = partial(self._checker.check, sent, integration.organization, month, now)
-        result = await run_sync(check, limiter=self._checking)
-        if result.file is None:
-            detail = f"The file did not pass as {month} of {integration.organization}; nothing was stored."
-            raise Problem(422, "file-refused", detail, report=result.report)
-        return self._store.put(integration, month, result.file, now).described()
+        checked = await run_sync(check, limiter=self._checking)
+        return self._store.put(integration, month, checked, now).described()
 
 
 def _month(text: str, now: datetime) -> str:

@@ -9,7 +9,7 @@ import re
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from billproof.config.destinations import FILL_IN
@@ -19,9 +19,8 @@ from billproof.engine.verdict import Exit
 from billproof.io.secrets import Secret
 from billproof.model.errors import UsageError
 from billproof.model.values import shown
-from billproof.sandbox.app import Sandbox
+from billproof.sandbox.app import Checker, Sandbox
 from billproof.sandbox.body import FIELD
-from billproof.sandbox.checking import Checker
 from billproof.sandbox.faults import NAMES, Fault, Plan
 from billproof.sandbox.problems import Problem
 from billproof.sandbox.server import is_loopback, listen, make_server, url_of
@@ -69,16 +68,14 @@ def _end(number: int, frame: Any) -> NoReturn:
     raise _Ended
 
 
-def _integrations(config: Config | None, given: list[str]) -> list[tuple[str, str]]:
+def _integrations(config: Config | None, given: list[str]) -> Iterator[tuple[str, str]]:
     """Ids and organizations: those of the configuration that have an id, and those of the command line."""
-    found = []
-    for one in config.file.integrations if config else ():
-        if one.integration is not None and FILL_IN not in (one.integration, one.organization):
-            found.append((one.integration, one.organization))
+    for integration in config.file.integrations if config else ():
+        if integration.integration is not None and FILL_IN not in (integration.integration, integration.organization):
+            yield integration.integration, integration.organization
     for text in given:
         id, _, organization = text.partition("=")
-        found.append((id, organization))
-    return found
+        yield id, organization
 
 
 def _add(store: Store, id: str, organization: str) -> None:
@@ -95,10 +92,9 @@ def _add(store: Store, id: str, organization: str) -> None:
 
 def _fault(text: str) -> Fault:
     name, colon, times = text.partition(":")
-    for known in NAMES:
-        if name == known:
-            return Fault(known, _whole(times, f"--fault {name}", 1, 1_000) if colon else 1)
-    raise UsageError(f"--fault {text}: unknown fault", f"Use one of {', '.join(NAMES)}; with a number: lost_answer:2")
+    if name not in NAMES:
+        raise UsageError(f"--fault {text}: unknown fault", f"Use one of {', '.join(NAMES)}; with a number: lost_answer:2")
+    return Fault(name, _whole(times, f"--fault {name}", 1, 1_000) if colon else 1)
 
 
 def _token(environment: Mapping[str, str]) -> tuple[Secret, str]:
