@@ -53,7 +53,7 @@ def read_report(path: str) -> LoadedReport:
 def parsed(data: bytes, path: str) -> tuple[Report, str]:
     """The report in `data`, which came from `path`, and the digest of its content. Raises NotAReport if it is not a report."""
     try:
-        document = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_float=_refuse, parse_constant=_refuse)
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=unique_keys, parse_float=_refuse, parse_constant=_refuse)
         if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise ValueError(f"its `schema` is not {SCHEMA}")
         return cast("Report", document), result_sha256(document)
@@ -77,7 +77,8 @@ def misfits(document: Mapping[str, Any]) -> Iterator[str]:
         yield shown(error.json_path)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, for `json.loads`. Raises ValueError for a duplicate key, which programs read differently."""
     tree = dict(pairs)
     if len(tree) < len(pairs):
         raise ValueError("a key appears twice in one object")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from billproof.config.file import Config, ConfigFile
 from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
@@ -37,15 +38,17 @@ if TYPE_CHECKING:
     )
     from billproof.rules.rule import RuleSet
 
+T = TypeVar("T")
+
 
 def settings_of(report: Report) -> Settings:
     """The settings of the run. Raises UsageError or ValueError for settings that no run accepts."""
-    given, run, policy = report["settings"], report["run"], report["policy"]
-    if policy["command"] == "upload" and policy["policy"] != "upload":
+    given, run, policy = report["settings"], report["run"], Policy(**report["policy"])
+    if policy.command == "upload" and policy.policy != "upload":
         raise UsageError("an upload judges as an upload")
     total, month = given["expect_total"]["value"], given["month"]["value"]
     settings = Settings(
-        policy=Policy(policy["command"], policy["policy"], policy["fail_on"]),
+        policy=policy,
         ruleset=Sourced(**given["ruleset"]),
         organization=None if given["organization"]["value"] is None else Sourced(**given["organization"]),
         month=None if month is None else parse_month(month, parse_as_of(run["as_of"]))._replace(source=given["month"]["source"]),
@@ -57,13 +60,9 @@ def settings_of(report: Report) -> Settings:
         max_findings=parse_cap(str(given["max_findings"]["value"])),
         second_opinion=given["second_opinion"]["value"],
         config=None if given["config"] is None else used_config(given["config"], ConfigFile(1)),
-        sources={
-            "month_to_date": given["month_to_date"]["source"], "expect_total": given["expect_total"]["source"],
-            "fail_on": given["fail_on"]["source"], "policy": given["policy"]["source"],
-            "max_findings": given["max_findings"]["source"], "second_opinion": given["second_opinion"]["source"],
-        },
+        sources={name: cast("Any", setting)["source"] for name, setting in given.items() if name != "config"},
         to=given["to"]["value"],
-    )  # fmt: skip
+    )
     refuse_later_than_the_clock(settings)
     return settings
 
@@ -76,23 +75,21 @@ def used_config(used: ReportConfig, file: ConfigFile) -> Config:
 def hindrance_of(file: ReportFile) -> Hindrance | None:
     """What blocks an upload and is not a rule; the schema limits its codes."""
     blocker = file.get("hindrance")
-    return blocker and Hindrance(cast("Any", blocker["code"]), blocker["text"])
+    return blocker and restored(Hindrance, blocker)
 
 
 def file_of(file: ReportFile, report: Report, ruleset: RuleSet) -> FileResult:
     """The result of a file; what a report does not contain, such as its earlier uploads, is left empty."""
     totals, second, cause = file["totals"], file.get("second_opinion"), file.get("diagnosis")
-    return FileResult(
-        path=file["path"], name=file["name"], bytes=file["bytes"], sha256=file["sha256"], parsed_bytes=file["bytes"],
-        complete=file["complete"], export=file["export"], header=tuple(file["header"]), rows=file["rows"],
-        unread_lines=file["unread_lines"], organization=Sourced(**file["organization"]), month=Sourced(**file["month"]),
-        totals=None if totals is None else _totals(totals, "amount" in ruleset.roles),
-        days=tuple(DayFacts(day["date"], day["state"], day["rows"], _amount(day["amount"])) for day in file["days"]),
-        outcomes=tuple(_outcome(outcome) for outcome in file["outcomes"]), error=_error(file, report),
-        integration=file["integration"], hindrance=hindrance_of(file), destination=file.get("destination"),
+    return restored(
+        FileResult, file, parsed_bytes=file["bytes"], header=tuple(file["header"]), error=_error(file, report),
+        organization=Sourced(**file["organization"]), month=Sourced(**file["month"]),
+        totals=totals and _totals(totals, "amount" in ruleset.roles),
+        days=tuple(restored(DayFacts, day, amount=_amount(day["amount"])) for day in file["days"]),
+        outcomes=tuple(map(_outcome, file["outcomes"])), hindrance=hindrance_of(file), last_upload=None, upload_before=None,
         second_opinion=second
         and SecondOpinion(second["tool"], second["valid"], tuple(second["errors"]), tuple(second["disagreements"])),
-        diagnosis=cause and Diagnosis(cause["id"], cause["cause"], cause["fix"], tuple(cause["rules"])),
+        diagnosis=cause and restored(Diagnosis, cause, rules=tuple(cause["rules"])),
     )  # fmt: skip
 
 
@@ -109,29 +106,28 @@ def _amount(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _group(group: ReportGroup) -> Group:
-    return Group(group["id"], group["name"], _amount(group["amount"]), group["rows"])
-
-
 def _totals(totals: ReportTotals, has_amounts: bool) -> Totals:
-    return Totals(
-        _amount(totals["amount"]), totals["currency"], totals["charged_rows"], totals["empty_days"], totals["days"],
-        totals["first_day"], totals["last_day"], tuple(map(_group, totals["by_project"])),
-        tuple(map(_group, totals["by_line_item"])), has_amounts,
+    return restored(
+        Totals, totals, amount=_amount(totals["amount"]), by_project=tuple(map(_group, totals["by_project"])),
+        by_line_item=tuple(map(_group, totals["by_line_item"])), has_amounts=has_amounts,
     )  # fmt: skip
+
+
+def _group(group: ReportGroup) -> Group:
+    return restored(Group, group, amount=_amount(group["amount"]))
 
 
 def _outcome(outcome: ReportOutcome) -> Outcome:
     waiver = outcome.get("waiver")
-    return Outcome(
-        outcome["rule"], outcome["name"], outcome["level"], outcome["state"], outcome["unit"], outcome["evaluated"],
-        outcome["violations"], outcome["left_out"], outcome.get("reason"), outcome.get("blocked_by"),
-        waiver and UsedWaiver(**waiver), tuple(map(_finding, outcome["findings"])),
-    )  # fmt: skip
+    findings = tuple(map(_finding, outcome["findings"]))
+    return restored(Outcome, outcome, waiver=waiver and UsedWaiver(**waiver), findings=findings)
 
 
 def _finding(finding: ReportFinding) -> Finding:
-    return Finding(
-        finding["line"], finding["end_line"], finding["column"], finding["column_number"], finding["value"],
-        finding["expected"], finding["message"], tuple(Place(**place) for place in finding["related"]), finding["key"],
-    )  # fmt: skip
+    return restored(Finding, finding, related=tuple(Place(**place) for place in finding["related"]))
+
+
+def restored(kind: type[T], entry: Mapping[str, Any], **values: Any) -> T:
+    """A record whose fields have these values, or else those of the same name in an entry of a report."""
+    fields = cast("Any", kind)._fields
+    return kind(**{name: entry[name] for name in fields if name in entry} | values)

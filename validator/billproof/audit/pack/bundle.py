@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import BinaryIO
 
 from billproof.io.durable import flush_folder
@@ -59,8 +60,10 @@ def _write(path: str, content: Content) -> str:
     """Writes a file; returns the digest of what was written."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     digest = hashlib.sha256()
+    source = io.BytesIO(content) if isinstance(content, bytes) else content
+    source.seek(0)
     with open(path, "xb") as stream:
-        for chunk in _chunks(content):
+        while chunk := source.read(CHUNK_BYTES):
             digest.update(chunk)
             stream.write(chunk)
         stream.flush()
@@ -69,22 +72,11 @@ def _write(path: str, content: Content) -> str:
     return digest.hexdigest()
 
 
-def _chunks(content: Content) -> Iterator[bytes]:
-    if isinstance(content, bytes):
-        yield content
-        return
-    content.seek(0)
-    while chunk := content.read(CHUNK_BYTES):
-        yield chunk
-
-
 def sums_of(digests: Mapping[str, str]) -> bytes:
     """`SHA256SUMS` from names and digests: one line each, sorted by name."""
-    return b"".join(_lines(digests.items()))
-
-
-def _lines(digests: Iterable[tuple[str, str]]) -> Iterator[bytes]:
-    for name, digest in sorted(digests):
+    lines = []
+    for name, digest in sorted(digests.items()):
         escaped = name.replace("\\", "\\\\").replace("\n", "\\n")
         # A backslash in front says that the name is escaped.
-        yield f"{chr(92) if escaped != name else ''}{digest}  {escaped}\n".encode("utf-8", "surrogateescape")
+        lines.append(f"{chr(92) if escaped != name else ''}{digest}  {escaped}\n")
+    return "".join(lines).encode("utf-8", "surrogateescape")

@@ -7,11 +7,10 @@ before its digest fits.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from billproof.audit.signing.attestation import attestation_path, file_statements
 from billproof.audit.signing.deviations import deviations_of_form
@@ -26,15 +25,14 @@ from billproof.model.errors import BillproofError, Unreadable
 from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.reading.inputs import NO_EXPORT, find_inputs
-from billproof.reading.source import STANDARD_INPUT, Copy, open_source, private_copy
-from billproof.report.build import SCHEMA, result_sha256
+from billproof.reading.source import STANDARD_INPUT, Copy, private_copy, small_file
 from billproof.report.render.json import render_json
-from billproof.report.report_file import misfits
+from billproof.report.report_file import NotAReport, misfits, read_report
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
 
-LARGEST_REPORT = 1 << 25
+LARGEST_ATTESTATION = 1 << 25
 
 
 class Refused(BillproofError):
@@ -145,25 +143,20 @@ def _reports(receipt: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
             names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".json"))
         except OSError:
             continue
-        for name in names:
-            path = os.path.join(folder, name)
-            data = _small(path)
-            report = None if data is None else _report(data, receipt)
-            if data is not None and report is not None:
-                yield Kept(path, data, report)
+        yield from filter(None, (_kept(os.path.join(folder, name), receipt) for name in names))
 
 
-def _report(data: bytes, receipt: Receipt) -> Report | None:
-    """The report of one file, if it fits a receipt and its bytes are exactly as billproof writes them."""
-    sha256 = receipt.document["result_sha256"]
+def _kept(path: str, receipt: Receipt) -> Kept | None:
+    """A file, if it is a report that fits a receipt, with exactly the bytes that billproof writes."""
     try:
-        document = json.loads(data)
-        if not isinstance(document, dict) or document.get("schema") != SCHEMA or document.get("result_sha256") != sha256:
+        report = read_report(path)
+        if not report.is_sealed or report.sha256_now != receipt.document["result_sha256"]:
             return None
-        written = render_json(document).encode("utf-8") == data and result_sha256(document) == sha256
+        document, data = report.document, render_json(report.document).encode("utf-8")
+        written = hashlib.sha256(data).hexdigest() == report.file_sha256
         fits = written and not list(misfits(document)) and len(document["files"]) == 1 and _was_run_for(document, receipt)
-        return cast("Report", document) if fits else None
-    except (ValueError, RecursionError):
+        return Kept(path, data, document) if fits else None
+    except (Unreadable, NotAReport, ValueError, RecursionError):
         return None
 
 
@@ -178,8 +171,11 @@ def _was_run_for(report: Mapping[str, Any], receipt: Receipt) -> bool:
 
 
 def find_attestation(path: str) -> bytes | None:
-    """The attestation next to a file, if there is one; not checked yet."""
-    return _small(attestation_path(path))
+    """The attestation next to a file, if there is one that can be read; not checked yet."""
+    try:
+        return small_file(attestation_path(path), LARGEST_ATTESTATION)
+    except Unreadable:
+        return None
 
 
 def attests(attestation: bytes, report: Mapping[str, Any], data: bytes) -> bool:
@@ -189,14 +185,3 @@ def attests(attestation: bytes, report: Mapping[str, Any], data: bytes) -> bool:
     (file,) = report["files"]
     statements = file_statements(report, file, "report.json", hashlib.sha256(data).hexdigest())
     return not deviations_of_form(attestation, statements)
-
-
-def _small(path: str) -> bytes | None:
-    """The bytes of a file that is not large, or None if it cannot be read."""
-    try:
-        if os.path.getsize(path) > LARGEST_REPORT:
-            return None
-        with open_source(path) as source:
-            return b"".join(source.blocks())
-    except (OSError, ValueError, Unreadable):
-        return None

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from billproof.audit.pack.bundle import write_bundles
-from billproof.audit.pack.contents import open_values
-from billproof.audit.pack.evidence import Evidence, gather
+from billproof.audit.pack.evidence import gather, open_values
 from billproof.audit.pack.find import Refused
+from billproof.audit.pack.readme import Manifest
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings, parse_month
 from billproof.delivery.ledger.integrity import prove
@@ -31,13 +31,10 @@ class NotPacked(BillproofError):
         self.refused = refused
 
     def lines(self) -> list[str]:
-        return [self.message, *(line for month, error in self.refused for line in _told(month, error))]
-
-
-def _told(month: str, error: BillproofError) -> Iterator[str]:
-    yield f"  {month}  {error.message}"
-    if error.help:
-        yield f"           {error.help}"
+        lines = [self.message]
+        for month, error in self.refused:
+            lines += [f"  {month}  {error.message}", *([f"           {error.help}"] if error.help else [])]
+        return lines
 
 
 def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> Iterator[str]:
@@ -65,10 +62,10 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
                 refused.append((month, error))
         if refused:
             raise NotPacked(refused, len(wanted))
-        folders = ["."] if len(packed) == 1 else [f"evidence-{integration.name}-{evidence.receipt.month}" for evidence in packed]
-        sums = write_bundles(output, {folder: evidence.files for folder, evidence in zip(folders, packed, strict=True)})
-    for folder, evidence, digest in zip(folders, packed, sums, strict=True):
-        yield from _summary(os.path.normpath(os.path.join(output, folder)), evidence, digest)
+        names = [f"evidence-{integration.name}-{manifest.receipt.month}" if len(packed) > 1 else "." for manifest, _ in packed]
+        sums = write_bundles(output, {name: files for name, (_, files) in zip(names, packed, strict=True)})
+    for name, (manifest, _), digest in zip(names, packed, sums, strict=True):
+        yield from _summary(os.path.normpath(os.path.join(output, name)), manifest, digest)
     if values:
         text = f"config/billproof.yaml is packed unchanged; make sure that none of these is a secret: {'; '.join(values)}"
         yield f"  config   {shown(text, None)}"
@@ -91,14 +88,14 @@ def _ledger(config: Config) -> Ledger:
     return open_ledger(root)
 
 
-def _summary(folder: str, evidence: Evidence, digest: str) -> Iterator[str]:
-    receipt = evidence.receipt
-    what = f"{evidence.manifest.integration}, {month_name(receipt.month)}: {len(evidence.files)} files and SHA256SUMS"
+def _summary(folder: str, manifest: Manifest, digest: str) -> Iterator[str]:
+    receipt = manifest.receipt
+    what = f"{manifest.integration}, {month_name(receipt.month)}: {len(manifest.files)} files and SHA256SUMS"
     yield f"PACKED  {shown(folder, None)}  {what}"
     yield (
         f"  upload   {cents(receipt.amount):,f} {shown(receipt.currency)}, accepted by {receipt.destination} on "
         f"{receipt.finished[:16].replace('T', ' ')}"
     )
-    yield f"  report   {evidence.manifest.provenance}"
-    yield f"  signed   {evidence.manifest.signature}"
+    yield f"  report   {manifest.provenance}"
+    yield f"  signed   {manifest.signature}"
     yield f"  digest   sha256 of SHA256SUMS: {digest}"

@@ -1,17 +1,25 @@
-"""`README.txt` of a pack: what the pack contains, what was proved, and how to check it with the system's own tools.
+"""What a pack contains, and its `README.txt`: what was proved, and how to check it with the system's own tools.
 
 Plain ASCII in short lines, readable anywhere; other letters are escaped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
+from typing import Any, Literal
 
-from billproof.audit.pack.manifest import Manifest
+from billproof.audit.signing.attestation import SUFFIX
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.model.record import Record
 from billproof.model.values import cents, month_name, shown
 
 _WIDTH = 96
+_PROVENANCE = {
+    "kept": "found in a file: its result_sha256, as_of, CI job and host are those of the receipt",
+    "same": "regenerated for this pack; its result is that of the upload (same result_sha256)",
+    "again": "regenerated for this pack; it agrees with the receipt, but is not the report written at the upload",
+}
 _ANSWERS = {"accepted": "accepted", "already_there": "already present", "refused": "refused", "unknown": "outcome unknown"}
 _OTHER_REPORT = (
     "That report.json is the report written at the upload. That report has the result_sha256 {}: it covered several files, used "
@@ -19,6 +27,53 @@ _OTHER_REPORT = (
 )
 _RECEIPTS = "a .begun file written before it and a .json receipt after it; receipt.json is a copy of the receipt of this upload"
 _UNCHECKED = "In-toto statements in DSSE envelopes (Ed25519); the signature was not checked when this was packed."
+
+
+class Manifest(Record):
+    """What a pack contains. `files` are all that `SHA256SUMS` names; `ledger` is the number of receipts in the ledger; `left_out`
+    means that the file next to the export does not attest this report; `verify_options` are what `billproof verify` needs in
+    addition to the report.
+    """
+
+    integration: str
+    export: str
+    receipt: Receipt
+    receipts: Sequence[Receipt]
+    report: Mapping[str, Any]
+    origin: Literal["kept", "same", "again"]
+    left_out: bool
+    ledger: int
+    files: Sequence[str]
+    verify_options: str
+
+    @property
+    def provenance(self) -> str:
+        """Where the report comes from."""
+        return _PROVENANCE[self.origin]
+
+    @property
+    def signature(self) -> str:
+        """Whether the pack has signatures; none was checked."""
+        if self.is_signed:
+            return f"not checked, because pack has no public key; in the pack: {self.verify}"
+        if self.left_out:
+            return "no: the file next to the export does not attest this report; add the report that it attests, and pack again"
+        return "no: the pack shows that these files belong together, not who made them"
+
+    @property
+    def verify(self) -> str:
+        """The command that repeats the check, in the pack."""
+        return "billproof verify report.json" + self.verify_options + (" --key public-key.pem" if self.is_signed else "")
+
+    @property
+    def signatures(self) -> list[str]:
+        """The names of the files with signatures."""
+        return [name for name in self.files if name.endswith(SUFFIX)]
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the pack has an attestation of the export and the report; its signature was not checked."""
+        return self.export + SUFFIX in self.files
 
 
 def render_readme(manifest: Manifest) -> bytes:
@@ -53,23 +108,15 @@ def _listing(manifest: Manifest) -> Iterator[str]:
         ("report.json", f"the report, with the outcome of every rule. It was {manifest.provenance}."),
         ("report.html", "the same report as a page to read"),
         ("ruleset/", f"the rules and the table schema: {ruleset['name']} {ruleset['version']}, sha256 {ruleset['sha256']}"),
-        (
-            "config/billproof.yaml",
-            "the configuration at the upload, with every waiver. It names where secrets are kept.",
-        ),
+        ("config/billproof.yaml", "the configuration at the upload, with every waiver. It names where secrets are kept."),
         (
             "SHA256SUMS",
             f"the SHA-256 digests of the {len(manifest.files)} other files. A file that it does not list does not belong here.",
         ),
     ]
     if manifest.is_signed:
-        rows.insert(
-            1,
-            (
-                f"{manifest.export}.intoto.jsonl",
-                f"the attestation: signed statements about the export and report.json. {_UNCHECKED}",
-            ),
-        )
+        text = f"the attestation: signed statements about the export and report.json. {_UNCHECKED}"
+        rows.insert(1, (manifest.export + SUFFIX, text))
     for name, text in rows:
         yield f"  {name}"
         yield from _text(text, "      ")

@@ -13,14 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from billproof.audit.signing.dsse import (
-    EnvelopeFault,
-    Signer,
-    lines_of,
-    opened,
-    read_signer,
-    sealed,
-)
+from billproof.audit.signing.dsse import EnvelopeFault, Signer, lines_of, opened, read_signer, sealed
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.io import durable
 from billproof.model.errors import Unreadable, Unwritable, UsageError

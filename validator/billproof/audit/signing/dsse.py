@@ -12,12 +12,13 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from billproof.model.errors import BillproofError, Unreadable, UsageError, how_to_install
 from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.reading.source import small_file
+from billproof.report.report_file import unique_keys
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_KEY_BYTES = 65_536
@@ -102,16 +103,9 @@ def lines_of(data: bytes) -> list[bytes]:
 def parsed(data: bytes) -> Any:
     """JSON that can be read in one way only. Raises EnvelopeFault for a duplicate key and for what is not JSON."""
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_object)
+        return json.loads(data.decode("utf-8"), object_pairs_hook=unique_keys)
     except (ValueError, RecursionError):
         raise EnvelopeFault("it is not JSON, or a key appears twice") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    tree = dict(pairs)
-    if len(tree) != len(pairs):
-        raise ValueError("a key twice")
-    return tree
 
 
 def _decoded(text: Any) -> bytes:
@@ -128,50 +122,56 @@ def _decoded(text: Any) -> bytes:
 def read_signer(path: str) -> Signer:
     """The private key in a PEM file. Raises UsageError, which never shows the file's content."""
     data = _pem(path, "--attest", "a private key", _MAKE)
+    name, help = f"--attest {shown(path)}", f"Make one with: {_MAKE}"
     if data.startswith(_PUBLIC):
-        raise UsageError(
-            f"--attest {shown(path)}: this is a public key; signing needs the private key", f"Make one with: {_MAKE}"
-        )
+        raise UsageError(f"{name}: this is a public key; signing needs the private key", help)
     if b" ENCRYPTED " in data.partition(b"\n")[0]:
-        text = f"--attest {shown(path)}: this key is protected by a password, which billproof cannot ask for"
+        text = f"{name}: this key is protected by a password, which billproof cannot ask for"
         raise UsageError(
             text, "Remove the password from a copy that only the signing job can read: openssl pkey -in KEY -out private.pem"
         )
     if not data.startswith(_PRIVATE):
-        raise UsageError(f"--attest {shown(path)}: this is not a private key in PEM (PKCS#8)", f"Make one with: {_MAKE}")
-    serialization, ed25519 = _cryptography("--attest")
-    try:
-        key = serialization.load_pem_private_key(data, password=None)
-    except Exception:
-        raise UsageError(f"--attest {shown(path)}: this private key is damaged", f"Make one with: {_MAKE}") from None
-    if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise UsageError(f"--attest {shown(path)}: this is not an Ed25519 key", f"Make one with: {_MAKE}")
-    public = _public_key(key.public_key(), serialization)
+        raise UsageError(f"{name}: this is not a private key in PEM (PKCS#8)", help)
+    key = _loaded(data, "private", name, help)
+    public = _public_key(key.public_key())
     return Signer(key.sign, public.keyid, public)
 
 
 def read_public_key(path: str) -> PublicKey:
     """The public key in a PEM file. Raises UsageError, which never shows the file's content."""
     data = _pem(path, "--key", "a public key", _PUBLISH)
+    name, help = f"--key {shown(path)}", f"The signer makes it with: {_PUBLISH}"
     if b"PRIVATE KEY" in data.partition(b"\n")[0]:
-        text = f"--key {shown(path)}: this is a private key, which only its owner should have; verifying needs the public key"
+        text = f"{name}: this is a private key, which only its owner should have; verifying needs the public key"
         raise UsageError(text, f"Its owner makes it with: {_PUBLISH}")
     if not data.startswith(_PUBLIC):
-        raise UsageError(f"--key {shown(path)}: this is not a public key in PEM", f"The signer makes it with: {_PUBLISH}")
-    serialization, ed25519 = _cryptography("--key")
+        raise UsageError(f"{name}: this is not a public key in PEM", help)
+    return _public_key(_loaded(data, "public", name, help))
+
+
+def _loaded(data: bytes, kind: Literal["private", "public"], name: str, help: str) -> Any:
+    """The Ed25519 key in a PEM file. Raises UsageError."""
     try:
-        key = serialization.load_pem_public_key(data)
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+    except ImportError:
+        text = f"{name.partition(' ')[0]} needs cryptography, which is not installed"
+        raise UsageError(text, how_to_install("attest")) from None
+    try:
+        private = kind == "private"
+        key = serialization.load_pem_private_key(data, None) if private else serialization.load_pem_public_key(data)
     except Exception:
-        raise UsageError(f"--key {shown(path)}: this public key is damaged", f"The signer makes it with: {_PUBLISH}") from None
-    if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise UsageError(f"--key {shown(path)}: this is not an Ed25519 key", f"The signer makes it with: {_PUBLISH}")
-    return _public_key(key, serialization)
+        raise UsageError(f"{name}: this {kind} key is damaged", help) from None
+    if not isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
+        raise UsageError(f"{name}: this is not an Ed25519 key", help)
+    return key
 
 
-def _public_key(key: Any, serialization: Any) -> PublicKey:
+def _public_key(key: Any) -> PublicKey:
     """The key with its ID: the SHA-256 digest of its DER, as printed by `openssl pkey -pubin -outform DER | sha256sum`."""
-    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return PublicKey(key.verify, hashlib.sha256(der).hexdigest())
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return PublicKey(key.verify, hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest())
 
 
 def _pem(path: str, flag: str, what: str, how: str) -> bytes:
@@ -187,12 +187,3 @@ def _pem(path: str, flag: str, what: str, how: str) -> bytes:
                 return data
             problem = f"{shown(path, None)}: contains more than one key"
     raise UsageError(f"{flag}: {problem}", f"It needs the path of {what}, made with: {how}")
-
-
-def _cryptography(flag: str) -> tuple[Any, Any]:
-    try:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ed25519
-    except ImportError:
-        raise UsageError(f"{flag} needs cryptography, which is not installed", how_to_install("attest")) from None
-    return serialization, ed25519

@@ -1,7 +1,8 @@
-"""A file of a report, checked again with the settings of the report; the result is compared with the report."""
+"""A report, decided and checked again: whether its verdict follows from its outcomes, and its outcomes from its files."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,20 +10,41 @@ from billproof.audit.verify.differences import Difference, differences
 from billproof.audit.verify.restore import history_of, settings_for
 from billproof.audit.verify.result import Step
 from billproof.config.file import Config
-from billproof.config.settings import Settings
+from billproof.config.settings import CLOCK, Settings
 from billproof.config.waivers import check_waivers
 from billproof.delivery.earlier import earlier_uploads
-from billproof.engine.pipeline import check_file, judged
+from billproof.engine.pipeline import Run, check_file, judged
 from billproof.model.errors import ConfigurationError, UsageError
 from billproof.model.results import FileResult, History
 from billproof.model.values import rfc3339, shown
-from billproof.reading.source import STANDARD_INPUT, Copy, Source
+from billproof.reading.source import STANDARD_INPUT, Copy
+from billproof.report.build import report_head
 from billproof.report.file_entry import file_entry
 from billproof.report.restore import hindrance_of
 from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import ReportFile
+    from billproof.model.report_v1 import Report, ReportFile
+
+
+def compare_verdict(document: Report, run: Run) -> Step:
+    """Whether the verdict, and all that the report says of the run as a whole, follows from its own outcomes."""
+    head = {key: value for key, value in document.items() if key not in ("files", "result_sha256", "run")}
+    problems = [difference.text for difference in differences(head, report_head(run))]
+    for file, verdict in zip(document["files"], run.verdict.files, strict=True):
+        if file["verdict"] != verdict.word:
+            problems.append(f"{shown(file['path'])}: the report says {file['verdict']}; its outcomes say {verdict.word}")
+    # Two names may be shown as one path, so the bytes count, too.
+    same = Counter((file["path"], file["sha256"]) for file in document["files"] if file["sha256"] is not None)
+    problems += [f"{shown(path)} appears {count} times in the report" for (path, _), count in same.items() if count > 1]
+    at = document["run"]
+    as_of, of_run = rfc3339(run.settings.as_of), at["started"] if run.settings.as_of_source == CLOCK else at["as_of"]
+    if not as_of == of_run == at["as_of"]:
+        problems.append(f"as_of: the run started at {at['started']} and checked as of {at['as_of']}; the settings say {as_of}")
+    count = sum(len(file["outcomes"]) for file in document["files"])
+    if problems:
+        return Step("report", "differs", f"its verdict does not follow from its {count} outcomes and settings", tuple(problems))
+    return Step("report", "same", f"valid; its verdict, {document['verdict'].upper()}, follows from its {count} outcomes")
 
 
 def check_again(
@@ -57,8 +79,7 @@ def check_again(
 
 
 def _checked(file: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History) -> FileResult:
-    copy.stream.seek(0)
-    source = Source(copy.stream, file["path"], copy.size)
+    source = copy._replace(path=file["path"]).source()
     result = check_file(source, settings, ruleset, (lambda *_: earlier) if settings.config else earlier_uploads)
     if settings.second_opinion:
         if copy.path == STANDARD_INPUT:

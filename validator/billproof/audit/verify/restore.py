@@ -10,17 +10,17 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billproof.config.file import Config, ConfigFile, Integration, read_config
+from billproof.config.file import Config, ConfigFile, Integration
 from billproof.config.settings import Settings
 from billproof.config.waivers import Waiver
 from billproof.engine.outcomes import NO_INTEGRATION
 from billproof.model.results import EarlierUpload, History, Sourced, Sum
 from billproof.model.values import calendar_date, month_before
-from billproof.report.restore import used_config
+from billproof.report.restore import restored
 from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import Report, ReportEarlierUpload, ReportFile, ReportOutcome
+    from billproof.model.report_v1 import ReportEarlierUpload, ReportFile, ReportOutcome
 
 
 def settings_for(settings: Settings, file: ReportFile, config: Config | None) -> Settings:
@@ -39,20 +39,14 @@ def settings_for(settings: Settings, file: ReportFile, config: Config | None) ->
     return settings._replace(config=config)
 
 
-def config_at(path: str, report: Report) -> Config | None:
-    """The configuration at `path`, if it is the one that the report names: under the path that the report has, and without its
-    folders and its ledger, which may be elsewhere now. Raises ConfigurationError if it is not valid.
-    """
-    config, used = read_config(path), report["settings"]["config"]
-    if used is None or config.sha256 != used["sha256"]:
-        return None
-    here = tuple(integration._replace(files=None) for integration in config.file.integrations)
-    return used_config(used, config.file._replace(integrations=here, ledger=None))
-
-
 def _reported_config(used: Config, file: ReportFile, today: date) -> Config:
     """As much of a configuration as the report says: the file's integration, and its waivers, used or not."""
-    waivers = [_waiver(outcome, file, used, today) for outcome in file["outcomes"] if _has_waiver(outcome)]
+    waivers = [
+        _waiver(outcome, file, used, today)
+        for outcome in file["outcomes"]
+        # A rule that failed has a reason only if its waiver did not apply.
+        if "waiver" in outcome or (outcome["state"] == "failed" and "reason" in outcome)
+    ]
     return used._replace(file=ConfigFile(1, integrations=_integrations(file, used), waivers=tuple(waivers)))
 
 
@@ -71,21 +65,15 @@ def _line(place: str, used: Config) -> int:
     return int(line) if path == used.shown_path and line.isascii() and line.isdigit() and len(line) < 8 else 1
 
 
-def _has_waiver(outcome: ReportOutcome) -> bool:
-    """Whether a waiver names the rule. A rule that failed has a reason only if its waiver did not apply."""
-    return "waiver" in outcome or (outcome["state"] == "failed" and "reason" in outcome)
-
-
 def _waiver(outcome: ReportOutcome, file: ReportFile, used: Config, today: date) -> Waiver:
     """A waiver for this file alone. Whether it applies is evaluated again."""
-    waiver = outcome.get("waiver", {})
-    restored = Waiver(
-        rule=outcome["rule"], organization=file["organization"]["value"] or "", month=file["month"]["value"] or "any",
-        reason=waiver.get("reason", ""), owner=waiver.get("owner", ""), expires=waiver.get("expires", today.isoformat()),
-        approved_by=waiver.get("approved_by"), reference=waiver.get("reference"), sha256=file["sha256"],
-        line=_line(waiver.get("at", ""), used),
+    waiver = outcome.get("waiver")
+    same = restored(
+        Waiver, waiver or {"reason": "", "owner": "", "expires": today.isoformat()}, rule=outcome["rule"],
+        organization=file["organization"]["value"] or "", month=file["month"]["value"] or "any", sha256=file["sha256"],
+        line=_line(waiver["at"] if waiver else "", used),
     )  # fmt: skip
-    return restored if waiver else _refused(restored, outcome["reason"], used)
+    return same if waiver else _refused(same, outcome["reason"], used)
 
 
 def _refused(waiver: Waiver, reason: str, used: Config) -> Waiver:
@@ -117,7 +105,7 @@ def history_of(file: ReportFile, ruleset: RuleSet) -> History:
 def _upload(upload: ReportEarlierUpload, month: str) -> EarlierUpload:
     days = {day["date"]: Sum(day["rows"], Decimal(day["amount"])) for day in upload["days"]}
     projects = {project["id"]: Sum(project["rows"], Decimal(project["amount"])) for project in upload["by_project"]}
-    return EarlierUpload(
-        upload["destination"], month, upload["finished"], upload["sha256"], Decimal(upload["amount"]), upload["currency"], days,
-        projects,
+    return restored(
+        EarlierUpload, upload, month=month, file_sha256=upload["sha256"], amount=Decimal(upload["amount"]), days=days,
+        projects=projects,
     )  # fmt: skip

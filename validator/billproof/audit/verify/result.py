@@ -26,6 +26,14 @@ class Step(Record):
     more: tuple[str, ...] = ()
 
 
+class Halted(Exception):
+    """Nothing can be checked beyond this step."""
+
+    def __init__(self, label: str, state: State, text: str, more: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.step = Step(label, state, text, more)
+
+
 class Signature(Record):
     """Whether the report has a valid signature by the given key, and a text that says so."""
 
@@ -33,14 +41,11 @@ class Signature(Record):
     text: str
 
 
-UNSIGNED = Signature(False, "none checked")
-
-
 class Verification(Record):
     """The result, step by step."""
 
     steps: tuple[Step, ...]
-    signature: Signature
+    signature: Signature = Signature(False, "none checked")
 
     @property
     def word(self) -> Word:

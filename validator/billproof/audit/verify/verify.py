@@ -7,18 +7,18 @@ ledger, the clock) is taken on the report's word, and the output says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
+from os.path import lexists
+from typing import TYPE_CHECKING
 
+from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
+from billproof.audit.signing.deviations import deviations
 from billproof.audit.signing.dsse import PublicKey
-from billproof.audit.verify.attested import attested, not_looked_at, signed_by
 from billproof.audit.verify.find import foreign, of_these_bytes, opened
-from billproof.audit.verify.prerequisites import other_config, other_rules, other_version, ruleset_of
-from billproof.audit.verify.rerun import check_again
-from billproof.audit.verify.restore import config_at
-from billproof.audit.verify.result import UNSIGNED, Step, Verification
-from billproof.audit.verify.unverified import unverified
-from billproof.audit.verify.verdict import compare_verdict
+from billproof.audit.verify.prerequisites import config_of, refuse_other_version, ruleset_of, unverified
+from billproof.audit.verify.rerun import check_again, compare_verdict
+from billproof.audit.verify.result import Halted, Signature, Step, Verification
 from billproof.config.file import Config
 from billproof.config.settings import Settings
 from billproof.engine.pipeline import judged
@@ -26,10 +26,15 @@ from billproof.model.errors import BillproofError, Unreadable, UsageError
 from billproof.model.record import Record
 from billproof.model.results import FileResult
 from billproof.model.values import shown
-from billproof.reading.source import private_copy
+from billproof.reading.source import private_copy, small_file
 from billproof.report.report_file import LoadedReport, misfits, read_report
 from billproof.report.restore import file_of, settings_of
 from billproof.rules.rule import RuleSet
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import ReportFile
+
+_ATTESTED = "attested"
 
 
 class Wanted(Record):
@@ -48,50 +53,38 @@ def verify(wanted: Wanted) -> Verification:
     """Repeats the check of a report. Raises Unreadable or NotAReport if the report cannot be read, UsageError or
     ConfigurationError if the named rule set or configuration is not valid.
     """
-    steps = tuple(_steps(read_report(wanted.report), wanted))
-    return Verification(*signed_by(wanted.key, steps)) if wanted.key else Verification(steps, UNSIGNED)
+    steps = []
+    try:
+        for step in _steps(read_report(wanted.report), wanted):
+            steps.append(step)
+    except Halted as halted:
+        steps.append(halted.step)
+    return _signed_by(wanted.key, steps) if wanted.key else Verification(tuple(steps))
 
 
 def _steps(report: LoadedReport, wanted: Wanted) -> Iterator[Step]:
     document = report.document
     if not report.is_sealed:
         yield Step("digest", "differs", "the report was changed: its result_sha256 is not the digest of its content")
-    elsewhere = other_version(document)
-    if elsewhere is not None:
-        yield elsewhere
-        return
-    faults = list(dict.fromkeys(misfits(document)))
+    refuse_other_version(document)
+    faults = tuple(dict.fromkeys(misfits(document)))
     if faults:
-        yield Step("report", "differs", "billproof does not write such a report; it does not match its schema at", tuple(faults))
-        return
+        raise Halted("report", "differs", "billproof does not write such a report; it does not match its schema at", faults)
     ruleset = ruleset_of(document, wanted.ruleset)
-    if ruleset is None:
-        yield other_rules(document, wanted.ruleset)
-        return
     try:
         settings = settings_of(document)
         files = [file_of(file, document, ruleset) for file in document["files"]]
-        verdict = compare_verdict(document, judged(settings, ruleset, files))
+        yield compare_verdict(document, judged(settings, ruleset, files))
     except (UsageError, ValueError, ArithmeticError) as error:
         text = error.message if isinstance(error, BillproofError) else "a value is out of range"
-        yield Step("report", "differs", f"a run cannot have these settings: {shown(text, None)}")
-        return
-    yield verdict
+        raise Halted("report", "differs", f"a run cannot have these settings: {shown(text, None)}") from None
     yield Step("rules", "same", f"{shown(ruleset.name)} {shown(ruleset.version)}, same digest as here: {ruleset.sha256}")
-    config = config_at(wanted.config, document) if wanted.config is not None else None
-    if wanted.config is not None and config is None:
-        yield other_config(wanted.config, document)
-        return
+    config = None if wanted.config is None else config_of(document, wanted.config)
     yield from _files(report, wanted, settings, ruleset, config, files)
 
 
 def _files(
-    report: LoadedReport,
-    wanted: Wanted,
-    settings: Settings,
-    ruleset: RuleSet,
-    config: Config | None,
-    results: Sequence[FileResult],
+    report: LoadedReport, wanted: Wanted, settings: Settings, ruleset: RuleSet, config: Config | None, results: list[FileResult]
 ) -> Iterator[Step]:
     """Checks every file of the report, or the named one; then says what is taken on the report's word."""
     files = mine = report.document["files"]
@@ -104,8 +97,7 @@ def _files(
             try:
                 named = held.enter_context(private_copy(wanted.file))
             except Unreadable as error:
-                yield Step("file", "unproved", shown(error.message, None))
-                return
+                raise Halted("file", "unproved", shown(error.message, None)) from None
             mine = of_these_bytes(named, files)
             if not mine:
                 yield foreign(named, files)
@@ -117,13 +109,34 @@ def _files(
                 others = [result for result, other in zip(results, files, strict=True) if other is not file]
                 yield check_again(file, item, settings, ruleset, config, others)
                 if wanted.key is not None:
-                    attestations.append(attested(file, item.path, report, wanted.key))
-                elif (beside := not_looked_at(item.path)) is not None:
-                    yield beside
+                    attestations.append(_attested(file, item.path, report, wanted.key))
+                elif lexists(beside := attestation_path(item.path)):
+                    yield Step(_ATTESTED, "same", f"not checked: {shown(beside)} exists; --key PUB checks it")
     # A named file has one attestation: that of any file of the report with the same bytes.
     yield from attestations if named is None else [step for step in attestations if step.state == "same"][:1] or attestations[:1]
     if 0 < len(mine) < len(files):
-        yield Step(
-            "scope", "same", f"{len(mine)} of {len(files)} files; the others, and the verdict on all of them, were not checked"
-        )
+        text = f"{len(mine)} of {len(files)} files; the others, and the verdict on all of them, were not checked"
+        yield Step("scope", "same", text)
     yield from unverified(mine, report.document, config is not None)
+
+
+def _attested(file: ReportFile, path: str, report: LoadedReport, key: PublicKey) -> Step:
+    """Whether the attestation of a file is signed by the key and says what follows from the report."""
+    beside = attestation_path(path)
+    try:
+        data = small_file(beside, MAX_BYTES)
+    except Unreadable as error:
+        return Step(_ATTESTED, "unproved", shown(error.message, None))
+    expected = file_statements(report.document, file, report.path, report.file_sha256)
+    faults = deviations(data, key, expected)
+    if faults:
+        return Step(_ATTESTED, "differs", f"{shown(beside)} is not this key's attestation of this report and file", tuple(faults))
+    return Step(_ATTESTED, "same", f"{shown(beside)} attests {expected[0]['predicate']['result']} for this file and this report")
+
+
+def _signed_by(key: PublicKey, steps: list[Step]) -> Verification:
+    """The result with whether all attestations are valid. If there was none to check, it is unproved."""
+    if not any(step.label == _ATTESTED for step in steps):
+        steps.append(Step(_ATTESTED, "unproved", "no attestation was checked"))
+    holds = all(step.state == "same" for step in steps if step.label == _ATTESTED)
+    return Verification(tuple(steps), Signature(holds, f"{'by' if holds else 'not shown to be by'} the key {key.keyid}"))
