@@ -19,8 +19,8 @@ from starlette.types import Receive, Scope, Send
 
 from billproof.io.secrets import Secret
 from billproof.sandbox.app import Checker, Sandbox
+from billproof.sandbox.command import listen, make_server, url_of
 from billproof.sandbox.faults import Name, Plan
-from billproof.sandbox.server import listen, make_server, url_of
 from billproof.sandbox.store import Store
 
 INTEGRATION = "int-EXAMPLE1"

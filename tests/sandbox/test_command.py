@@ -18,8 +18,7 @@ import pytest
 
 from billproof.config.file import read_config
 from billproof.config.settings import clock
-from billproof.sandbox.command import TOKEN
-from billproof.sandbox.server import CannotListen, is_loopback, listen, url_of
+from billproof.sandbox.command import TOKEN, CannotListen, is_loopback, listen, url_of
 from tests.sandbox.running import Running
 from tests.support import fixture, run
 

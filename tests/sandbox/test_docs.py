@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from billproof.sandbox.command import TOKEN
+from billproof.sandbox.command import TOKEN, listen
 from billproof.sandbox.faults import NAMES
-from billproof.sandbox.server import listen
 from tests.sandbox.test_command import served
 from tests.support import FIXTURES, ROOT
 from tests.test_docs import blocks, commands, first_upload, pattern, table

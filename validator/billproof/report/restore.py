@@ -27,15 +27,7 @@ from billproof.model.results import (
 )
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import (
-        Report,
-        ReportConfig,
-        ReportFile,
-        ReportFinding,
-        ReportGroup,
-        ReportOutcome,
-        ReportTotals,
-    )
+    from billproof.model.report_v1 import Report, ReportConfig, ReportFile, ReportGroup, ReportOutcome, ReportTotals
     from billproof.rules.rule import RuleSet
 
 T = TypeVar("T")
@@ -119,12 +111,11 @@ def _group(group: ReportGroup) -> Group:
 
 def _outcome(outcome: ReportOutcome) -> Outcome:
     waiver = outcome.get("waiver")
-    findings = tuple(map(_finding, outcome["findings"]))
+    findings = tuple(
+        restored(Finding, finding, related=tuple(Place(**place) for place in finding["related"]))
+        for finding in outcome["findings"]
+    )
     return restored(Outcome, outcome, waiver=waiver and UsedWaiver(**waiver), findings=findings)
-
-
-def _finding(finding: ReportFinding) -> Finding:
-    return restored(Finding, finding, related=tuple(Place(**place) for place in finding["related"]))
 
 
 def restored(kind: type[T], entry: Mapping[str, Any], **values: Any) -> T:

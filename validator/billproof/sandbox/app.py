@@ -34,6 +34,7 @@ from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import check_input, judged
 from billproof.io.secrets import Secret
 from billproof.model.errors import UsageError
+from billproof.model.record import Record
 from billproof.model.results import Policy, Sourced
 from billproof.model.values import is_month, money, month_end, shown
 from billproof.reading.inputs import Input
@@ -44,7 +45,7 @@ from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.sandbox.body import Body, SentFile, read_file
 from billproof.sandbox.faults import Fault, Faulty, Plan
 from billproof.sandbox.problems import Problem, on_error, on_http_exception, on_problem
-from billproof.sandbox.store import Checked, Integration, Keys, Store
+from billproof.sandbox.store import Checked, Integration, Store
 
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text("utf-8"))
 MAX_JSON = 64 * 1024
@@ -57,6 +58,8 @@ class Checker:
     """The engine with the built-in rule set. Raises ConfigurationError for waivers that the rule set does not allow."""
 
     def __init__(self, config: Config | None, now: datetime) -> None:
+        # One check at a time: the engine sets what holds for the whole process.
+        self.limiter = anyio.CapacityLimiter(1)
         self._config = config
         self._ruleset: RuleSet = load_ruleset(DEFAULT_RULESET)
         if config:
@@ -80,33 +83,27 @@ class Checker:
         return Checked(sent.sha256, file.bytes, file.rows, amount, totals.currency if totals else None)
 
 
-class Sandbox:
+class Sandbox(Record):
     """What the application holds. `limit` is the most that an upload's request may have, in bytes."""
 
-    def __init__(
-        self, store: Store, plan: Plan, checker: Checker, token: Secret, limit: int, clock: Callable[[], datetime]
-    ) -> None:
-        self._store = store
-        self._plan = plan
-        self._checker = checker
-        self._token = token
-        self._limit = limit
-        self._clock = clock
-        self._keys = Keys()
-        # One check at a time: the engine sets what holds for the whole process.
-        self._checking = anyio.CapacityLimiter(1)
+    store: Store
+    plan: Plan
+    checker: Checker
+    token: Secret
+    limit: int
+    clock: Callable[[], datetime]
 
     def application(self) -> Starlette:
         """The ASGI application."""
         one = "/v1/integrations/{integration}"
-        faulty = [Middleware(Faulty, plan=self._plan)]
+        faulty = [Middleware(Faulty, plan=self.plan)]
         faults = {"GET": self._faults, "PUT": self._set_faults, "DELETE": self._clear_faults}
         return Starlette(
             routes=[
                 Route("/openapi.json", self._document),
                 self._route("/v1/integrations", {"GET": self._list, "POST": self._create}),
                 self._route(f"{one}/months", {"GET": self._months}),
-                self._route(f"{one}/uploads/{{month}}", {"POST": self._upload}, self._limit, faulty),
+                self._route(f"{one}/uploads/{{month}}", {"POST": self._upload}, self.limit, faulty),
                 self._route("/sandbox/faults", faults),
             ],
             exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_error},
@@ -126,7 +123,7 @@ class Sandbox:
 
     def _authorise(self, request: Request) -> None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        right = secrets.compare_digest(given.strip().encode("utf-8"), self._token.reveal().encode("utf-8"))
+        right = secrets.compare_digest(given.strip().encode("utf-8"), self.token.reveal().encode("utf-8"))
         if scheme.lower() != "bearer" or not right:
             detail = "Send the token that the sandbox showed when it started: Authorization: Bearer <id>:<secret>"
             raise Problem(401, "wrong-token", detail, {"WWW-Authenticate": "Bearer"})
@@ -135,32 +132,32 @@ class Sandbox:
         return JSONResponse(DOCUMENT)
 
     async def _list(self, request: Request, body: Body) -> Response:
-        return JSONResponse({"integrations": [one._asdict() for one in self._store.integrations.values()]})
+        return JSONResponse({"integrations": [one._asdict() for one in self.store.integrations.values()]})
 
     async def _create(self, request: Request, body: Body) -> Response:
         wanted = await _read_json(request, body, "NewIntegration")
-        return JSONResponse(self._store.add(wanted["organization"])._asdict(), 201)
+        return JSONResponse(self.store.add(wanted["organization"])._asdict(), 201)
 
     async def _months(self, request: Request, body: Body) -> Response:
-        integration = self._store.integration(request.path_params["integration"])
-        months = [one.described() for one in self._store.months(integration)]
+        integration = self.store.integration(request.path_params["integration"])
+        months = [one.described() for one in self.store.months(integration)]
         return JSONResponse({"integration": integration.id, "organization": integration.organization, "months": months})
 
     async def _faults(self, request: Request, body: Body) -> Response:
-        return JSONResponse({"faults": [one._asdict() for one in self._plan.faults]})
+        return JSONResponse({"faults": [one._asdict() for one in self.plan.faults]})
 
     async def _set_faults(self, request: Request, body: Body) -> Response:
         wanted = await _read_json(request, body, "Faults")
-        self._plan.faults = [Fault(**one) for one in wanted["faults"]]
+        self.plan.faults = [Fault(**one) for one in wanted["faults"]]
         return await self._faults(request, body)
 
     async def _clear_faults(self, request: Request, body: Body) -> Response:
-        self._plan.faults = []
+        self.plan.faults = []
         return Response(status_code=204)
 
     async def _upload(self, request: Request, body: Body) -> Response:
-        integration = self._store.integration(request.path_params["integration"])
-        month = _month(request.path_params["month"], self._clock())
+        integration = self.store.integration(request.path_params["integration"])
+        month = _month(request.path_params["month"], self.clock())
         key = request.headers.get("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
             raise Problem(400, "key-malformed", "An Idempotency-Key must have 1 to 255 visible characters.")
@@ -168,24 +165,24 @@ class Sandbox:
         with sent.stream:
             body.verify()
             if key is None:
-                return JSONResponse(await self._replace(integration, month, sent), 201)
-            before = self._keys.begin(key, (integration.id, month, sent.sha256))
+                return JSONResponse(await self._put(integration, month, sent), 201)
+            before = self.store.keys.begin(key, (integration.id, month, sent.sha256))
             if before is not None:
                 return JSONResponse(before, 201, {"Idempotent-Replayed": "true"})
             try:
-                answer = await self._replace(integration, month, sent)
+                answer = await self._put(integration, month, sent)
             except BaseException:
-                self._keys.forget(key)
+                self.store.keys.forget(key)
                 raise
-            self._keys.finish(key, answer)
+            self.store.keys.finish(key, answer)
             return JSONResponse(answer, 201)
 
-    async def _replace(self, integration: Integration, month: str, sent: SentFile) -> dict[str, Any]:
+    async def _put(self, integration: Integration, month: str, sent: SentFile) -> dict[str, Any]:
         """Checks the file and puts it in the month's place. Raises Problem 422 if it did not pass."""
-        now = self._clock()
-        check = partial(self._checker.check, sent, integration.organization, month, now)
-        checked = await run_sync(check, limiter=self._checking)
-        return self._store.put(integration, month, checked, now).described()
+        now = self.clock()
+        check = partial(self.checker.check, sent, integration.organization, month, now)
+        checked = await run_sync(check, limiter=self.checker.limiter)
+        return self.store.put(integration, month, checked, now).described()
 
 
 def _month(text: str, now: datetime) -> str:

@@ -1,35 +1,62 @@
-"""`billproof sandbox`: options and configuration to a running server, and what its user needs to know."""
+"""`billproof sandbox`: options and configuration to a server by uvicorn, and what its user needs to know."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import ipaddress
 import math
 import os
 import re
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from billproof.config.destinations import FILL_IN
 from billproof.config.file import Config
 from billproof.config.settings import clock
 from billproof.engine.verdict import Exit
 from billproof.io.secrets import Secret
-from billproof.model.errors import UsageError
+from billproof.model.errors import BillproofError, UsageError
 from billproof.model.values import shown
 from billproof.sandbox.app import Checker, Sandbox
 from billproof.sandbox.body import FIELD
 from billproof.sandbox.faults import NAMES, Fault, Plan
 from billproof.sandbox.problems import Problem
-from billproof.sandbox.server import is_loopback, listen, make_server, url_of
 from billproof.sandbox.store import Store
 
 PATH = "/v1/integrations/{integration}/uploads/{month}"
 TOKEN = "BILLPROOF_SANDBOX_TOKEN"
+_LOG = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "loggers": {
+        "uvicorn.access": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "uvicorn.error": {"level": "CRITICAL"},
+    },
+}
 _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _TOKEN = re.compile(r"[!-9;-~]+:[!-~]+")
+
+
+class CannotListen(BillproofError):
+    """The address is taken, unknown, or not ours."""
+
+
+class _Protocol(H11Protocol):
+    """HTTP that shows the application its connection, so that a fault can cut it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
 
 
 class _Ended(Exception):
@@ -144,3 +171,52 @@ destinations:
     path: "{PATH}"
     file: {{form_field: {FIELD}}}
     id_at: /id"""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at an address; port 0 is any free one. Raises CannotListen."""
+    try:
+        # The protocol is named, or asyncio leaves Nagle's algorithm on, and every second answer waits for 40 ms.
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+    except (OSError, UnicodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise CannotListen(f"the sandbox cannot listen on {host}, port {port}: {reason}", "Try --port 0, any free one.") from None
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether only this machine reaches a socket."""
+    return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
+
+
+def make_server(application: ASGIApp, log: bool) -> uvicorn.Server:
+    """A server for `server.run([listener])`. `log`: a line for each request on standard error, without headers."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            application,
+            http=_Protocol,
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            server_header=False,
+            log_config=_LOG if log else None,
+            log_level=None if log else "critical",
+            access_log=log,
+            timeout_graceful_shutdown=1,
+        )
+    )

@@ -55,6 +55,39 @@ class Upload(Record):
         }  # fmt: skip
 
 
+class Keys:
+    """Idempotency keys: the same key with the same payload gets the answer of the first time.
+
+    Only uploads that were stored are remembered: one that failed changed nothing, so its key is free again.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[str, tuple[object, dict[str, Any] | None]] = {}
+
+    def begin(self, key: str, payload: object) -> dict[str, Any] | None:
+        """The answer of the first time, or None: go on. Raises Problem 422 for another payload, 409 while the first runs."""
+        if key not in self._answers:
+            self._answers[key] = (payload, None)
+            return None
+        first, answer = self._answers[key]
+        if first != payload:
+            raise Problem(422, "key-reused", "This Idempotency-Key was used before with another month or other bytes.")
+        if answer is None:
+            raise Problem(409, "in-progress", "The first request with this Idempotency-Key is still in progress.")
+        return answer
+
+    def finish(self, key: str, answer: dict[str, Any]) -> None:
+        """Remembers the answer; the oldest of many are forgotten."""
+        self._answers[key] = (self._answers[key][0], answer)
+        done = [one for one, (_, given) in self._answers.items() if given is not None]
+        for old in done[:-KEYS_KEPT]:
+            del self._answers[old]
+
+    def forget(self, key: str) -> None:
+        """The request failed: its key is free."""
+        self._answers.pop(key, None)
+
+
 class Store:
     """Integrations and their months; an upload takes `delay` seconds until it is visible."""
 
@@ -62,6 +95,7 @@ class Store:
         self._delay = delay
         self._uploads = 0
         self._months: dict[tuple[str, str], Upload] = {}
+        self.keys = Keys()
         self.integrations: dict[str, Integration] = {}
 
     def integration(self, id: str) -> Integration:
@@ -96,36 +130,3 @@ class Store:
     def months(self, integration: Integration) -> list[Upload]:
         """The current upload of each month, in the order of the months."""
         return sorted((one for one in self._months.values() if one.integration == integration), key=lambda one: one.month)
-
-
-class Keys:
-    """Idempotency keys: the same key with the same payload gets the answer of the first time.
-
-    Only uploads that were stored are remembered: one that failed changed nothing, so its key is free again.
-    """
-
-    def __init__(self) -> None:
-        self._answers: dict[str, tuple[object, dict[str, Any] | None]] = {}
-
-    def begin(self, key: str, payload: object) -> dict[str, Any] | None:
-        """The answer of the first time, or None: go on. Raises Problem 422 for another payload, 409 while the first runs."""
-        if key not in self._answers:
-            self._answers[key] = (payload, None)
-            return None
-        first, answer = self._answers[key]
-        if first != payload:
-            raise Problem(422, "key-reused", "This Idempotency-Key was used before with another month or other bytes.")
-        if answer is None:
-            raise Problem(409, "in-progress", "The first request with this Idempotency-Key is still in progress.")
-        return answer
-
-    def finish(self, key: str, answer: dict[str, Any]) -> None:
-        """Remembers the answer; the oldest of many are forgotten."""
-        self._answers[key] = (self._answers[key][0], answer)
-        done = [one for one, (_, given) in self._answers.items() if given is not None]
-        for old in done[:-KEYS_KEPT]:
-            del self._answers[old]
-
-    def forget(self, key: str) -> None:
-        """The request failed: its key is free."""
-        self._answers.pop(key, None)

@@ -11,7 +11,7 @@ import shlex
 from contextlib import ExitStack
 
 from billproof.audit.pack.bundle import Content
-from billproof.audit.pack.find import Refused, attests, find_attestation, find_export, find_report, find_upload
+from billproof.audit.pack.find import Refused, find_attestation, find_export, find_report, find_upload
 from billproof.audit.pack.readme import Manifest, render_readme
 from billproof.audit.pack.replay import replay
 from billproof.audit.signing.attestation import SUFFIX, receipt_statement
@@ -20,8 +20,7 @@ from billproof.config.destinations import FILL_IN
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings
 from billproof.delivery.ledger.integrity import contents
-from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.standing import Standing
+from billproof.delivery.ledger.receipt import Receipt, Standing
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, file_name
 from billproof.report.render import render
 from billproof.rules.rule import RuleSet
@@ -39,23 +38,22 @@ def gather(
     config = settings.config
     assert config is not None
     standing, receipt = find_upload(ledger, integration, month, settings.to or integration.to)
-    export = find_export(receipt, config, held)
-    again = replay(export.copy, receipt, settings)
-    kept = find_report(receipt, [os.path.dirname(export.found_at), ".", os.path.dirname(config.path)])
-    report = kept.report if kept else again.report
+    copy, found_at = find_export(receipt, config, held)
+    regenerated, same, ruleset = replay(copy, receipt, settings)
+    kept = find_report(receipt, [os.path.dirname(found_at), ".", os.path.dirname(config.path)])
+    report = kept.report if kept else regenerated
     data = kept.data if kept else render("json", report).encode("utf-8")
-    attestation = find_attestation(export.found_at)
-    fits = attestation is not None and attests(attestation, report, data)
+    attestation, fits = find_attestation(found_at, report, data)
     name = packed_name(receipt.file_name)
-    files: dict[str, Content] = {name: export.copy.stream}
+    files: dict[str, Content] = {name: copy.stream}
     if attestation is not None and fits:
         files[name + SUFFIX] = attestation
     files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
     files |= _receipts(ledger, standing, receipt)
-    files |= _ruleset_files(settings, again.ruleset)
+    files |= _ruleset_files(settings, ruleset)
     files["config/billproof.yaml"] = _proved(config.path, config.sha256)
     manifest = Manifest(
-        integration.name, name, receipt, standing.receipts, report, "kept" if kept else "same" if again.same else "again",
+        integration.name, name, receipt, standing.receipts, report, "kept" if kept else "same" if same else "again",
         attestation is not None and not fits, len(contents(ledger).receipts), tuple(sorted([*files, "README.txt"])),
         _verify_options(name, receipt, settings),
     )  # fmt: skip
@@ -93,19 +91,14 @@ def _receipts(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str,
             files[f"receipts/{begun}"] = _proved(os.path.join(os.path.dirname(ledger.path(receipt)), begun), receipt.attempt)
         attested = ledger.attestation(receipt)
         if attested is not None:
-            _hold_to_receipt(attested, receipt, ledger)
+            faults = deviations_of_form(attested, [receipt_statement(receipt, os.path.basename(ledger.path(receipt)))])
+            if faults:
+                raise Refused(
+                    f"{ledger.path(receipt, ATTESTATION)} is not an attestation of its receipt: {faults[0]}",
+                    "Restore it from a copy of the ledger; see billproof ledger verify --key.",
+                )
             files[f"receipts/{file_name(receipt.n, receipt.sha256, ATTESTATION)}"] = attested
     return files
-
-
-def _hold_to_receipt(attested: bytes, receipt: Receipt, ledger: Ledger) -> None:
-    """Raises Refused if the file next to a receipt is not its attestation."""
-    faults = deviations_of_form(attested, [receipt_statement(receipt, os.path.basename(ledger.path(receipt)))])
-    if faults:
-        raise Refused(
-            f"{ledger.path(receipt, ATTESTATION)} is not an attestation of its receipt: {faults[0]}",
-            "Restore it from a copy of the ledger; see billproof ledger verify --key.",
-        )
 
 
 def _ruleset_files(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:

@@ -62,15 +62,8 @@ def find_upload(ledger: Ledger, integration: Integration, month: str, to: str | 
     return standing, current
 
 
-class Export(Record):
-    """The bytes of an upload, and where they were found."""
-
-    copy: Copy
-    found_at: str
-
-
-def find_export(receipt: Receipt, config: Config, held: ExitStack) -> Export:
-    """The bytes that a receipt names; `held` closes them. Raises Refused, which names the digest and where to put them."""
+def find_export(receipt: Receipt, config: Config, held: ExitStack) -> tuple[Copy, str]:
+    """The bytes that a receipt names, and where they were; `held` closes them. Raises Refused, which says where to put them."""
     unread = []
     for path in _places(receipt, config):
         try:
@@ -85,7 +78,7 @@ def find_export(receipt: Receipt, config: Config, held: ExitStack) -> Export:
             if copy.sha256 == receipt.file_sha256:
                 same_name = shown(os.path.basename(path), None) == receipt.file_name
                 # Under another name, it is checked as the name that it has in the pack.
-                return Export(copy if same_name else copy._replace(path=receipt.file_name), path)
+                return copy if same_name else copy._replace(path=receipt.file_name), path
             copy.stream.close()
     integration = config.integration_of(receipt.organization)
     where = config.beside(integration.files) if integration and integration.files else "this folder"
@@ -109,12 +102,9 @@ def _places(receipt: Receipt, config: Config) -> Iterator[str]:
         yield receipt.file_name
     destination = destination_of(config, receipt.destination) if receipt.destination in config.file.destinations else None
     if isinstance(destination, DirectoryDestination):
-        yield from destination.holding(
-            Shipment(
-                receipt.organization, receipt.month, None, receipt.file_name, receipt.document["file"]["bytes"],
-                receipt.file_sha256,
-            )
-        )  # fmt: skip
+        size = receipt.document["file"]["bytes"]
+        sent = Shipment(receipt.organization, receipt.month, None, receipt.file_name, size, receipt.file_sha256)
+        yield from destination.holding(sent)
 
 
 class Kept(Record):
@@ -170,18 +160,14 @@ def _was_run_for(report: Mapping[str, Any], receipt: Receipt) -> bool:
     return same and run["started"] <= run["finished"] <= then["started"] and (not by_clock or run["started"] == run["as_of"])
 
 
-def find_attestation(path: str) -> bytes | None:
-    """The attestation next to a file, if there is one that can be read; not checked yet."""
-    try:
-        return small_file(attestation_path(path), LARGEST_ATTESTATION)
-    except Unreadable:
-        return None
-
-
-def attests(attestation: bytes, report: Mapping[str, Any], data: bytes) -> bool:
-    """Whether it has the form of an attestation and says what follows from exactly this report, which has these bytes, and its
-    file. Its signature is not checked.
+def find_attestation(path: str, report: Mapping[str, Any], data: bytes) -> tuple[bytes | None, bool]:
+    """What is in the place of a file's attestation, if it can be read, and whether it has the form of one and says what follows
+    from exactly this report, which has these bytes, and its file. Its signature is not checked.
     """
+    try:
+        attestation = small_file(attestation_path(path), LARGEST_ATTESTATION)
+    except Unreadable:
+        return None, False
     (file,) = report["files"]
     statements = file_statements(report, file, "report.json", hashlib.sha256(data).hexdigest())
-    return not deviations_of_form(attestation, statements)
+    return attestation, not deviations_of_form(attestation, statements)

@@ -17,7 +17,7 @@ from billproof.audit.pack.readme import Manifest
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings, parse_month
 from billproof.delivery.ledger.integrity import prove
-from billproof.delivery.ledger.store import Ledger, NoLedger, open_ledger
+from billproof.delivery.ledger.store import NoLedger, open_ledger
 from billproof.model.errors import BillproofError, UsageError
 from billproof.model.values import cents, month_name, shown
 
@@ -50,7 +50,11 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
         )
     integration = _integration(whose, config)
     wanted = list(dict.fromkeys(parse_month(month, settings.now, "pack").value or "" for month in months))
-    ledger = _ledger(config)
+    root = config.ledger()
+    if root is None:
+        text = "no ledger is configured, so it is unknown what was uploaded"
+        raise NoLedger(text, "Restore it, and add `ledger:` to billproof.yaml.")
+    ledger = open_ledger(root)
     prove(ledger)
     values = open_values(config)
     with ExitStack() as held:
@@ -77,15 +81,6 @@ def _integration(whose: str, config: Config) -> Integration:
             return integration
     known = ", ".join(f"{integration.name} ({integration.organization})" for integration in config.file.integrations) or "none"
     raise UsageError(f"pack {whose}: no such organization or integration in {config.shown_path}", f"Configured: {known}.")
-
-
-def _ledger(config: Config) -> Ledger:
-    root = config.ledger()
-    if root is None:
-        raise NoLedger(
-            "no ledger is configured, so it is unknown what was uploaded", "Restore it, and add `ledger:` to billproof.yaml."
-        )
-    return open_ledger(root)
 
 
 def _summary(folder: str, manifest: Manifest, digest: str) -> Iterator[str]:

@@ -11,14 +11,12 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from billproof.audit.pack.find import Refused
-from billproof.config.file import Config
 from billproof.config.settings import CLOCK, Settings, parse_as_of, policy_of
 from billproof.delivery.earlier import earlier_uploads
 from billproof.delivery.ledger import receipt as receipts
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.shipment import Request, Shipment
 from billproof.engine.pipeline import Run, check_input, judged, prepare
-from billproof.model.record import Record
 from billproof.model.results import Sourced
 from billproof.reading.inputs import Input
 from billproof.reading.source import Copy
@@ -32,16 +30,9 @@ if TYPE_CHECKING:
 _FOLLOWS = ("integration", "file", "totals", "waivers", "ruleset", "config", "as_of", "month_to_date")
 
 
-class Replay(Record):
-    """A regenerated report, with the rule set; `same` if its result is, to the last byte, that of the upload."""
-
-    report: Report
-    same: bool
-    ruleset: RuleSet
-
-
-def replay(copy: Copy, receipt: Receipt, settings: Settings) -> Replay:
-    """The report of an upload, regenerated from its bytes. Raises Refused if it is not a pass, or not what the receipt says.
+def replay(copy: Copy, receipt: Receipt, settings: Settings) -> tuple[Report, bool, RuleSet]:
+    """The report of an upload, regenerated from its bytes, whether its result is, to the last byte, that of the upload, and the
+    rule set. Raises Refused if it is not a pass, or not what the receipt says.
 
     Its `run` section comes from the receipt, so that packing the same upload always gives the same bytes.
     """
@@ -55,7 +46,7 @@ def replay(copy: Copy, receipt: Receipt, settings: Settings) -> Replay:
             break
     report["run"] |= {"ci": receipt.document["ci"], "host": receipt.document["host"]}
     _hold_to(receipt, run, report, copy)
-    return Replay(report, same, ruleset)
+    return report, same, ruleset
 
 
 def _as_then(receipt: Receipt, settings: Settings) -> Settings:
@@ -64,7 +55,13 @@ def _as_then(receipt: Receipt, settings: Settings) -> Settings:
     config, named = settings.config, settings.config.shown_path
     then, to_date = receipt.document["config"], bool(receipt.document["month_to_date"])
     if config.sha256 != then["sha256"]:
-        raise _other_config(config, receipt)
+        commit, name = receipt.document["ci"].get("commit"), then["path"].rpartition("/")[2]
+        raise Refused(
+            f"{named} is not the configuration of that upload (sha256 {then['sha256'][:12]}… at the upload, "
+            f"{config.sha256[:12]}… now)",
+            f"Put the one of the upload next to it and name that: git show {commit or 'COMMIT'}:./{name} > then.yaml; "
+            "billproof pack … --config then.yaml",
+        )
     config = config._replace(shown_path=then["path"])
     integration = config.integration_of(receipt.organization)
     ruleset = settings.ruleset
@@ -75,17 +72,6 @@ def _as_then(receipt: Receipt, settings: Settings) -> Settings:
         sources={**settings.sources, "month_to_date": "--month-to-date" if to_date else "default"},
         to=None if integration is not None and integration.to == receipt.destination else receipt.destination,
     )  # fmt: skip
-
-
-def _other_config(config: Config, receipt: Receipt) -> Refused:
-    then = receipt.document["config"]
-    commit, name = receipt.document["ci"].get("commit"), then["path"].rpartition("/")[2]
-    return Refused(
-        f"{config.shown_path} is not the configuration of that upload (sha256 {then['sha256'][:12]}… at the upload, "
-        f"{config.sha256[:12]}… now)",
-        f"Put the one of the upload next to it and name that: git show {commit or 'COMMIT'}:./{name} > then.yaml; "
-        "billproof pack … --config then.yaml",
-    )
 
 
 def _ruleset_then(receipt: Receipt, settings: Settings) -> RuleSet:

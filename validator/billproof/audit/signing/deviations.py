@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -72,14 +72,11 @@ def _departures(found: Statement, expected: Statement) -> Iterator[str]:
     if not isinstance(found["predicate"], dict):
         yield "it has no predicate"
         return
-    for key in sorted(found["predicate"].keys() | expected["predicate"].keys()):
-        if _said(found["predicate"], key) != _said(expected["predicate"], key):
+    # As bytes, because 1 equals True in Python.
+    here, there = ({key: canonical(value) for key, value in side["predicate"].items()} for side in (found, expected))
+    for key in sorted(here.keys() | there.keys()):
+        if here.get(key) != there.get(key):
             yield f"{key} is not the expected value"
-
-
-def _said(predicate: Mapping[str, Any], key: str) -> bytes | None:
-    """The value of a key of a predicate, as bytes, because 1 equals True in Python; None if it has no such key."""
-    return canonical(predicate[key]) if key in predicate else None
 
 
 def _digests(subjects: Any) -> list[Any] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from billproof.model.record import Record
 from billproof.model.values import shown
+
+Place = tuple[str | int, ...]
 
 _NOTHING = object()
 
@@ -31,30 +33,22 @@ def differences(reported: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator
         yield Difference(rule, f"{words}: the report says {_value(here)}; now it is {_value(there)}")
 
 
-def _walk(here: Any, there: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
+def _walk(here: Any, there: Any, place: Place) -> Iterator[tuple[Place, Any, Any]]:
+    if isinstance(here, list) and isinstance(there, list):
+        if place == ("outcomes",):
+            if [outcome["rule"] for outcome in here] != sorted({outcome["rule"] for outcome in here}):
+                yield place, "outcomes in another order, or twice", "one outcome per rule, in order"
+            here, there = ({outcome["rule"]: outcome for outcome in side} for side in (here, there))
+        else:
+            here, there = dict(enumerate(here)), dict(enumerate(there))
     if isinstance(here, Mapping) and isinstance(there, Mapping):
         if len(place) == 2 and place[0] == "outcomes" and here["state"] != there["state"]:
             # All else about a rule follows from its state.
             here, there = {"state": here["state"]}, {"state": there["state"]}
         for key in dict.fromkeys((*here, *there)):
             yield from _walk(here.get(key, _NOTHING), there.get(key, _NOTHING), (*place, key))
-    elif isinstance(here, list) and isinstance(there, list):
-        yield from _walk_lists(here, there, place)
     elif type(here) is not type(there) or here != there:
         yield place, here, there
-
-
-def _walk_lists(
-    here: Sequence[Any], there: Sequence[Any], place: tuple[str | int, ...]
-) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
-    if place == ("outcomes",):
-        if [outcome["rule"] for outcome in here] != sorted({outcome["rule"] for outcome in here}):
-            yield place, "outcomes in another order, or twice", "one outcome per rule, in order"
-        yield from _walk({outcome["rule"]: outcome for outcome in here}, {outcome["rule"]: outcome for outcome in there}, place)
-        return
-    for number in range(max(len(here), len(there))):
-        mine, other = (side[number] if number < len(side) else _NOTHING for side in (here, there))
-        yield from _walk(mine, other, (*place, number))
 
 
 def _value(value: Any) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from billproof.audit.verify.result import Step
+from billproof.audit.verify.result import Halted, Step
 from billproof.model.errors import Unreadable
 from billproof.model.values import shown
 from billproof.reading.source import Copy, private_copy
@@ -17,47 +17,40 @@ if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportFile
 
 
-def opened(file: ReportFile, named: Copy | None, report: LoadedReport) -> Iterator[Step | Copy]:
-    """Whether the file is the one that the report covers; if so, also the file, while it is open."""
+@contextmanager
+def opened(file: ReportFile, named: Copy | None, report: LoadedReport) -> Iterator[Copy]:
+    """The file that the report covers. Raises Halted if the file that was named, or found, is not that one."""
     if file["sha256"] is None:
-        yield Step("file", "unproved", f"{shown(file['path'])} could not be read in that run, so there is nothing to compare")
-        return
+        text = f"{shown(file['path'])} could not be read in that run, so there is nothing to compare"
+        raise Halted("file", "unproved", text)
     with ExitStack() as held:
         try:
-            found = named or _look_for(file, report.path)
-            copy = held.enter_context(private_copy(found)) if isinstance(found, str) else found
+            copy = named or held.enter_context(private_copy(_look_for(file, report.path)))
         except Unreadable as error:
-            copy = Step("file", "unproved", shown(error.message, None))
-        if isinstance(copy, Step):
-            yield copy
-        elif (copy.sha256, copy.size) != (file["sha256"], file["bytes"]):
+            raise Halted("file", "unproved", shown(error.message, None)) from None
+        if (copy.sha256, copy.size) != (file["sha256"], file["bytes"]):
             more = (f"{file['bytes']:,} bytes, sha256 {file['sha256']}",)
             text = f"{shown(copy.path)} has {copy.size:,} bytes, sha256 {copy.sha256}; the report says"
-            yield Step("file", "differs", text, more)
-        else:
-            yield Step("file", "same", f"{shown(copy.path)}: {copy.size:,} bytes, same sha256 as in the report")
-            yield copy
+            raise Halted("file", "differs", text, more)
+        yield copy
 
 
-def _look_for(file: ReportFile, report: str) -> str | Step:
+def _look_for(file: ReportFile, report: str) -> str:
     """The path of a file of the report `report`, if the user named none: next to the report, else the report's path for it, in
     the working folder. The first that exists is taken, whatever it contains. A path outside these two folders is never opened.
+    Raises Halted.
     """
     beside = os.path.dirname(report)
-    roots = [os.path.realpath(root) for root in (os.curdir, beside or os.curdir)]
+    roots = tuple(os.path.join(os.path.realpath(root), "") for root in (os.curdir, beside or os.curdir))
     for path in (os.path.join(beside, file["path"]), os.path.join(beside, file["name"]), file["path"]):
-        if not any(_is_in(os.path.realpath(path), root) for root in roots) or not os.path.isfile(path):
+        if not os.path.realpath(path).startswith(roots) or not os.path.isfile(path):
             continue
         size = os.path.getsize(path)
         if size == file["bytes"]:
             return path
-        return Step("file", "differs", f"{shown(path)} has {size:,} bytes; the report says {file['bytes']:,}")
+        raise Halted("file", "differs", f"{shown(path)} has {size:,} bytes; the report says {file['bytes']:,}")
     text = f"{shown(file['path'])} was not found. Say where it is:"
-    return Step("file", "unproved", text, (f"billproof verify {shown(report, None)} FILE",))
-
-
-def _is_in(path: str, root: str) -> bool:
-    return path.startswith(os.path.join(root, ""))
+    raise Halted("file", "unproved", text, (f"billproof verify {shown(report, None)} FILE",))
 
 
 def of_these_bytes(named: Copy, files: Sequence[ReportFile]) -> list[ReportFile]:

@@ -63,7 +63,10 @@ def check_again(
         if given.config is not None:
             check_waivers(given.config, ruleset, max(given.as_of, given.now).date())
         result = _checked(file, copy, given, ruleset, earlier)
-        result = _on_its_word(result, file, given, config)
+        hindrance = hindrance_of(file)
+        if given.config is not None and (config is None or (hindrance is not None and hindrance.code == "replaced")):
+            # On the report's word: the configuration is not at hand, or the ledger says it.
+            result = result._replace(hindrance=hindrance)
     except ConfigurationError as error:
         problems = tuple(shown(str(problem)) for problem in error.errors)
         return Step("re-run", "differs", "billproof would not have accepted its waivers", problems)
@@ -88,14 +91,6 @@ def _checked(file: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet,
 
         result = result._replace(second_opinion=second_opinion(result._replace(path=copy.path), ruleset))
     return result
-
-
-def _on_its_word(result: FileResult, file: ReportFile, settings: Settings, config: Config | None) -> FileResult:
-    """The file with what blocks an upload, as the report says, where the configuration is not at hand or the ledger says it."""
-    hindrance = hindrance_of(file)
-    if settings.config is None or (config is not None and (hindrance is None or hindrance.code != "replaced")):
-        return result
-    return result._replace(hindrance=hindrance)
 
 
 def _compared(file: ReportFile, differing: Sequence[Difference], settings: Settings) -> Step:

@@ -102,16 +102,17 @@ def _files(
             if not mine:
                 yield foreign(named, files)
         for file in mine:
-            for item in opened(file, named, report):
-                if isinstance(item, Step):
-                    yield item
-                    continue
-                others = [result for result, other in zip(results, files, strict=True) if other is not file]
-                yield check_again(file, item, settings, ruleset, config, others)
-                if wanted.key is not None:
-                    attestations.append(_attested(file, item.path, report, wanted.key))
-                elif lexists(beside := attestation_path(item.path)):
-                    yield Step(_ATTESTED, "same", f"not checked: {shown(beside)} exists; --key PUB checks it")
+            try:
+                with opened(file, named, report) as copy:
+                    yield Step("file", "same", f"{shown(copy.path)}: {copy.size:,} bytes, same sha256 as in the report")
+                    others = [result for result, other in zip(results, files, strict=True) if other is not file]
+                    yield check_again(file, copy, settings, ruleset, config, others)
+                    if wanted.key is not None:
+                        attestations.append(_attested(file, copy.path, report, wanted.key))
+                    elif lexists(beside := attestation_path(copy.path)):
+                        yield Step(_ATTESTED, "same", f"not checked: {shown(beside)} exists; --key PUB checks it")
+            except Halted as halted:
+                yield halted.step
     # A named file has one attestation: that of any file of the report with the same bytes.
     yield from attestations if named is None else [step for step in attestations if step.state == "same"][:1] or attestations[:1]
     if 0 < len(mine) < len(files):
