@@ -17,12 +17,12 @@ def diagnose(
 
     `kind` is what the file is instead, `organization` the id in it that is not the expected one.
     """
-    failed = {one.rule for one in file.outcomes if one.state == "failed"}
-    for one in diagnoses:
-        if failed and any(_fits(when, failed, file, known_columns) for when in one.when):
+    failed = {outcome.rule for outcome in file.outcomes if outcome.state == "failed"}
+    for cause in diagnoses:
+        if failed and any(_fits(when, failed, file, known_columns) for when in cause.when):
             texts = _texts(file, kind, organization)
-            rules = tuple(rule for rule in one.rules if rule in failed)
-            return Diagnosis(one.id, one.cause.format_map(texts).strip(), one.fix.format_map(texts).rstrip(), rules)
+            rules = tuple(rule for rule in cause.rules if rule in failed)
+            return Diagnosis(cause.id, cause.cause.format_map(texts).strip(), cause.fix.format_map(texts).rstrip(), rules)
     return None
 
 
@@ -35,7 +35,7 @@ def _fits(when: Condition, failed: set[str], file: FileResult, known_columns: Se
         and (not when.any or not failed.isdisjoint(when.any))
         and failed.isdisjoint(when.none)
         and (at_least is None or len(failed.intersection(at_least.of)) >= at_least.number)
-        and (not when.every_row or any(_in_every_row(one, file) for one in when.every_row))
+        and (not when.every_row or any(_in_every_row(rule, file) for rule in when.every_row))
         and when.export in (None, file.export)
         and when.span_days in (None, span)
         and when.no_row_in_month in (None, not any(day.date.startswith(file.month.value or "?") for day in present))
@@ -53,7 +53,7 @@ def _texts(file: FileResult, kind: str, organization: str) -> dict[str, str]:
     month = file.month.value
     days = month_days(month) if month else range(0)
     present = [day.date for day in file.days if day.rows]
-    inside = [one for one in present if month and one.startswith(month)]
+    inside = [day for day in present if month and day.startswith(month)]
     return {
         "file": shown(file.name),
         "month": month or "the month",

@@ -31,8 +31,8 @@ class Engine:
             when = tuple(rule.file.when) if isinstance(rule.file.when, Mapping) else ()
             check = rule.kind(rule.id, rule.file.scope, rule.parameters, file)
             self._works[rule.id] = Work(rule, check, tuple(dict.fromkeys((*columns, *when))))
-        self._header_order = [self._works[one] for one in evaluation_order(ruleset.rules, at_header=True)]
-        self._order = [self._works[one] for one in evaluation_order(ruleset.rules, at_header=False)]
+        self._header_order = [self._works[rule_id] for rule_id in evaluation_order(ruleset.rules, at_header=True)]
+        self._order = [self._works[rule_id] for rule_id in evaluation_order(ruleset.rules, at_header=False)]
         amount, currency, day = roles.get("amount"), roles.get("currency"), roles.get("day")
         self._money_columns = {name for name in (amount, currency) if name}
         self._day_column = day
@@ -142,13 +142,13 @@ class Engine:
             return base.charged()
         assert not isinstance(when, str)
         key = tuple(when.items())
-        found = views.get(key)
-        if found is None:
-            found = base
+        view = views.get(key)
+        if view is None:
+            view = base
             for name, how in when.items():
-                found = found.filled(name, how == "filled")
-            views[key] = found
-        return found
+                view = view.filled(name, how == "filled")
+            views[key] = view
+        return view
 
     def _excluded(self, work: Work, batch: Batch, rows_only: bool) -> set[int]:
         """Positions on which other rules' faults leave this rule nothing to say."""
@@ -161,11 +161,11 @@ class Engine:
             for name, positions in bad.items():
                 if blocker.columns and name not in blocker.columns:
                     continue
-                found = {one for one in positions if one < rows} if rows_only else positions
+                places = {position for position in positions if position < rows} if rows_only else positions
                 if blocker.when == "last_record" and work.rule.kind.reads_cells:
-                    found = {one for one in found if one >= rows}
-                if found:
-                    excluded |= found
+                    places = {position for position in places if position >= rows}
+                if places:
+                    excluded |= places
                     work.left_out_by = work.left_out_by or blocker.rule
         return excluded
 
@@ -184,8 +184,8 @@ class Engine:
         """Which rule speaks of the records that gave no row."""
         rows = len(batch.rows)
         for blocker in work.row_blockers:
-            found = self._works[blocker.rule].check.bad.get(None, ())
-            if any(position >= rows for position in found):
+            unread = self._works[blocker.rule].check.bad.get(None, ())
+            if any(position >= rows for position in unread):
                 work.left_out_by = work.left_out_by or blocker.rule
 
     def _collect(self, base: View) -> None:
@@ -211,5 +211,5 @@ class Engine:
 def _charged_by(rule: Rule, file: FileContext) -> tuple[str, ...]:
     """The times, if the rule asks which rows are charged: under another name a time would look like a charge."""
     if rule.file.when == "charged" or rule.kind.reads_charged:
-        return tuple(one.name for one in file.schema.fields if one.role == "time" and one.required)
+        return tuple(field.name for field in file.schema.fields if field.role == "time" and field.required)
     return ()

@@ -38,5 +38,5 @@ def infer_organization(counts: Mapping[str, int], configured: Iterable[tuple[str
             best, most = sourced, counts[organization]
     if best is not None:
         return best
-    named = [one for one in counts if one]
+    named = [organization for organization in counts if organization]
     return Sourced(named[0] if len(named) == 1 else None, INFERRED)

@@ -92,13 +92,12 @@ class _End(Record):
         """The setting without which the rule cannot run; or the fault that keeps it from being inferred."""
         needs = work.rule.file.needs
         if "month" in needs and self.settled.month.value is None:
+            day = self.file.roles.get("day")
             suspects = [self.works[blocker.rule] for blocker in work.rule.blocked_by]
-            suspects += [
-                one for one in self.works.values() if one.rule.kind.refuses_values and self.file.roles.get("day") in one.columns
-            ]
-            for one in suspects:
-                if one.check.violations:
-                    work.blocked_by = one.rule.id
+            suspects += [other for other in self.works.values() if other.rule.kind.refuses_values and day in other.columns]
+            for other in suspects:
+                if other.check.violations:
+                    work.blocked_by = other.rule.id
                     return None
             return "the month is unknown; set --month YYYY-MM"
         if "organization" in needs and self.settled.expected_organization is None:
@@ -117,24 +116,24 @@ class _End(Record):
         rule, check = work.rule, work.check
         waiver: UsedWaiver | None = None
         if state == "failed":
-            signed = self.waive(rule, check.violations)
-            if isinstance(signed, UsedWaiver):
-                state, waiver = "waived", signed
+            waived = self.waive(rule, check.violations)
+            if isinstance(waived, UsedWaiver):
+                state, waiver = "waived", waived
             else:
-                reason = signed
+                reason = waived
         if rule.off is not None and state != "crashed":
             state, reason = "off", f"disabled by {rule.off.owner}: {rule.off.reason}"
-        told = state in ("failed", "waived")
-        looked = state in ("passed", "failed", "waived")
+        has_findings = state in ("failed", "waived")
+        has_run = state in ("passed", "failed", "waived")
         return Outcome(
             rule=rule.id, name=rule.file.name, level=rule.level, state=state, unit=rule.unit,
-            evaluated=self._evaluated(work) if looked else 0,
-            violations=check.violations if told else 0,
+            evaluated=self._evaluated(work) if has_run else 0,
+            violations=check.violations if has_findings else 0,
             left_out=check.left_out if state not in ("off", "not_applicable", "not_run") else 0,
             reason=shown(reason, None) if reason else None,
             blocked_by=work.blocked_by if state == "blocked" else None,
             waiver=waiver,
-            findings=tuple(self._finding(rule, spot) for spot in check.spots) if told else (),
+            findings=tuple(self._finding(rule, spot) for spot in check.spots) if has_findings else (),
         )  # fmt: skip
 
     def _finding(self, rule: Rule, spot: Spot) -> Finding:
@@ -157,6 +156,6 @@ class _End(Record):
             value=None if spot.value is None else shown(spot.value),
             expected=shown(rule.file.expected.format_map(texts), None) if rule.file.expected else None,
             message=shown(rule.file.message.format_map(texts), None),
-            related=tuple(Place(one.line, one.column) for one in spot.related),
+            related=tuple(Place(place.line, place.column) for place in spot.related),
             key=spot.key,
         )  # fmt: skip

@@ -68,8 +68,8 @@ def prepare(settings: Settings) -> RuleSet:
 
 def judged(settings: Settings, ruleset: RuleSet, files: Iterable[FileResult]) -> Run:
     """The run over files that were checked, with its verdict."""
-    found = tuple(files)
-    return Run(settings, ruleset, found, judge(duty(ruleset), found, settings.policy))
+    results = tuple(files)
+    return Run(settings, ruleset, results, judge(duty(ruleset), results, settings.policy))
 
 
 def duty(ruleset: RuleSet) -> RuleSetDuty:
@@ -84,22 +84,22 @@ def duty(ruleset: RuleSet) -> RuleSetDuty:
 
 
 def checked(
-    found: Sequence[Input], settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source
+    inputs: Sequence[Input], settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source
 ) -> list[FileResult]:
     """The result of each file, in their order. With `--jobs`, other processes read the paths; what only this one has, such as
     standard input, is `opened` here.
     """
-    elsewhere = [one for one in found if one.error is None and one.path != STANDARD_INPUT]
+    elsewhere = [file for file in inputs if file.error is None and file.path != STANDARD_INPUT]
     there: dict[Input, FileResult] = {}
     if settings.jobs > 1 and len(elsewhere) > 1:
         from billproof.engine.workers import side_by_side
 
         work = partial(check_input, settings=settings._replace(watch=None), ruleset=ruleset, earlier=earlier)
-        results = side_by_side(work, elsewhere, settings.jobs, _lost, _ended(settings.watch, len(found)))
+        results = side_by_side(work, elsewhere, settings.jobs, _lost, _ended(settings.watch, len(inputs)))
         there = dict(zip(elsewhere, results, strict=True))
     return [
-        there[one] if one in there else check_input(one, settings, ruleset, earlier, opened, seen(settings, number, len(found)))
-        for number, one in enumerate(found, 1)
+        there.get(file) or check_input(file, settings, ruleset, earlier, opened, seen(settings, number, len(inputs)))
+        for number, file in enumerate(inputs, 1)
     ]
 
 
@@ -114,22 +114,22 @@ def _ended(watch: Watch | None, count: int) -> Callable[[int], None] | None:
 
 
 def check_input(
-    one: Input, settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source, seen: Seen | None = None
+    file: Input, settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source, seen: Seen | None = None
 ) -> FileResult:
     """The result of one file; one that cannot be read has an `error`."""
-    if one.error is not None:
-        return unread(one.path, f"{one.path}: {one.error}")
+    if file.error is not None:
+        return unread(file.path, f"{file.path}: {file.error}")
     try:
-        with opened(one.path) as source:
+        with opened(file.path) as source:
             source.seen = seen
-            found = check_file(source, settings, ruleset, earlier)
+            result = check_file(source, settings, ruleset, earlier)
     except Unreadable as error:
-        return unread(one.path, error.message, error.help)
+        return unread(file.path, error.message, error.help)
     if settings.second_opinion:
         from billproof.engine.second_opinion import second_opinion
 
-        found = found._replace(second_opinion=second_opinion(found, ruleset))
-    return found
+        result = result._replace(second_opinion=second_opinion(result, ruleset))
+    return result
 
 
 def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Earlier) -> FileResult:
@@ -160,9 +160,9 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Ea
         hindrance=_hindrance(source.sha256, integration, history, settings),
     )  # fmt: skip
     kind = head.kind or context.export.label
-    other = next((one for one, _ in context.collector.organizations.most_common() if one != organization.value), "")
-    found = diagnose(result, ruleset.diagnoses, kind, other, ruleset.schema.names())
-    return result._replace(diagnosis=found)
+    by_rows = context.collector.organizations.most_common()
+    other = next((id_ for id_, _ in by_rows if id_ != organization.value), "")
+    return result._replace(diagnosis=diagnose(result, ruleset.diagnoses, kind, other, ruleset.schema.names()))
 
 
 def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet, allowed: Collection[str]) -> FileContext:
@@ -218,10 +218,10 @@ def _days(collector: Collector, month: str | None, settings: Settings) -> tuple[
     return tuple(facts)
 
 
-def _lost(one: Input, how: str) -> FileResult:
+def _lost(file: Input, how: str) -> FileResult:
     """The result for a file that ended two processes which checked it."""
     help = "Did it run out of memory? Run the same command with fewer --jobs." if how.endswith("signal 9") else ""
-    return unread(one.path, f"{one.path}: two processes ended while they checked it; the second {how}", help)
+    return unread(file.path, f"{file.path}: two processes ended while they checked it; the second {how}", help)
 
 
 def unread(path: str, error: str, help: str = "") -> FileResult:

@@ -37,11 +37,11 @@ def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
         # Under a plain name: frictionless unpacks what is called .gz or .zip.
         copy = Path(folder, "export.csv")
         copy.write_bytes(data)
-        found = _errors(frictionless, copy, ruleset)
-    errors = [_described(one) for one in found]
+        raw_errors = _errors(frictionless, copy, ruleset)
+    errors = [_described(error) for error in raw_errors]
     if hashlib.sha256(data).hexdigest() != file.sha256:
         errors.append("the file changed between the two readings")
-    return SecondOpinion(tool, not errors, tuple(errors[:MAX_ERRORS]), tuple(_disagreements(file, found, tool))[:MAX_ERRORS])
+    return SecondOpinion(tool, not errors, tuple(errors[:MAX_ERRORS]), tuple(_disagreements(file, raw_errors, tool))[:MAX_ERRORS])
 
 
 def _errors(frictionless: Any, path: Path, ruleset: RuleSet) -> list[Any]:
@@ -68,9 +68,9 @@ def _described(error: Any) -> str:
 
 def _disagreements(file: FileResult, errors: Sequence[Any], tool: str) -> Iterator[str]:
     """What only one of the two finds. Its rows are counted as lines, which they are unless a cell contains a line feed."""
-    failed = [one for one in file.outcomes if one.state == "failed" and one.level == "error"]
-    lines = {line for one in failed for finding in one.findings for line in _lines(finding)}
-    whole_file = any(finding.line in (None, 1) for one in failed for finding in one.findings)
+    failed = [outcome for outcome in file.outcomes if outcome.state == "failed" and outcome.level == "error"]
+    lines = {line for outcome in failed for finding in outcome.findings for line in _lines(finding)}
+    whole_file = any(finding.line in (None, 1) for outcome in failed for finding in outcome.findings)
     for error in errors:
         row = getattr(error, "row_number", None)
         if not failed:
@@ -78,7 +78,7 @@ def _disagreements(file: FileResult, errors: Sequence[Any], tool: str) -> Iterat
         elif row is not None and row not in lines and not whole_file:
             yield f"{tool} finds {_described(error)}, where no rule of level error failed"
     if failed and not errors:
-        named = ", ".join(f"{one.rule} {one.name}" for one in failed)
+        named = ", ".join(f"{outcome.rule} {outcome.name}" for outcome in failed)
         yield f"{tool} finds no errors; here failed {named}, which it does not check"
 
 

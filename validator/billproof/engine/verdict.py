@@ -85,13 +85,13 @@ def judge(ruleset: RuleSetDuty, files: Sequence[FileResult], policy: Policy) -> 
     if not files:
         reason = Reason("nothing_to_check", "no file was found, so nothing was checked")
         return Verdict("unproved", (reason,), (), ())
-    verdicts = tuple(_judge_file(ruleset, one, policy) for one in _apart(files))
-    word = max((one.word for one in verdicts), key=_SEVERITY.__getitem__)
+    verdicts = tuple(_judge_file(ruleset, file, policy) for file in _apart(files))
+    word = max((verdict.word for verdict in verdicts), key=_SEVERITY.__getitem__)
     passes = tuple(
-        Pass(_SEAL, one.sha256) if verdict.word == "pass" and not verdict.because and one.sha256 else None
-        for one, verdict in zip(files, verdicts, strict=True)
+        Pass(_SEAL, file.sha256) if verdict.word == "pass" and not verdict.because and file.sha256 else None
+        for file, verdict in zip(files, verdicts, strict=True)
     )
-    return Verdict(word, tuple(reason for one in verdicts for reason in one.reasons), verdicts, passes)
+    return Verdict(word, tuple(reason for verdict in verdicts for reason in verdict.reasons), verdicts, passes)
 
 
 def two_of_a_month(month: str, integration: str, one: str, other: str) -> str:
@@ -102,15 +102,15 @@ def two_of_a_month(month: str, integration: str, one: str, other: str) -> str:
 def _apart(files: Sequence[FileResult]) -> Iterator[FileResult]:
     """The files; one that is of the same month as another has that as its hindrance."""
     of_month: dict[tuple[str | None, str | None], list[int]] = {}
-    for number, one in enumerate(files):
-        of_month.setdefault((one.integration, one.month.value), []).append(number)
-    for number, one in enumerate(files):
-        other = next((each for each in of_month[one.integration, one.month.value] if each != number), None)
-        if other is None or one.integration is None or one.month.value is None:
-            yield one
+    for number, file in enumerate(files):
+        of_month.setdefault((file.integration, file.month.value), []).append(number)
+    for number, file in enumerate(files):
+        other = next((place for place in of_month[file.integration, file.month.value] if place != number), None)
+        if other is None or file.integration is None or file.month.value is None:
+            yield file
             continue
-        text = two_of_a_month(one.month.value, one.integration, one.path, files[other].path)
-        yield one._replace(hindrance=Hindrance("two_files", text))
+        text = two_of_a_month(file.month.value, file.integration, file.path, files[other].path)
+        yield file._replace(hindrance=Hindrance("two_files", text))
 
 
 def _judge_file(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> FileVerdict:
@@ -134,9 +134,9 @@ def _unproved(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterato
         _weaker_rules, _second_opinion, _unbound,
     )  # fmt: skip
     for line in lines:
-        found = list(line(ruleset, file, policy))
-        if found:
-            yield from found
+        reasons = list(line(ruleset, file, policy))
+        if reasons:
+            yield from reasons
             return
 
 
@@ -154,37 +154,37 @@ def _unread(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[
 
 def _outcomes_incomplete(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
     wanted = sorted(rule.id for rule in ruleset.rules)
-    if sorted(one.rule for one in file.outcomes) != wanted:
+    if sorted(outcome.rule for outcome in file.outcomes) != wanted:
         yield Reason("outcomes_incomplete", "not every rule has exactly one outcome", file.path)
 
 
 def _crashed(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
-    for one in file.outcomes:
-        if one.state == "crashed":
-            yield _reason("crashed", one, file, f"crashed: {one.reason}")
+    for outcome in file.outcomes:
+        if outcome.state == "crashed":
+            yield _reason("crashed", outcome, file, f"crashed: {outcome.reason}")
 
 
 def _wrongly_blocked(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
-    failed = {one.rule for one in file.outcomes if one.state == "failed" and one.level == "error"}
-    for one in file.outcomes:
-        if one.state == "blocked" and one.blocked_by not in failed:
-            cause = f"because of {one.blocked_by}, which has not failed" if one.blocked_by else "for an unknown reason"
-            yield _reason("blocked", one, file, f"was skipped {cause}")
+    failed = {outcome.rule for outcome in file.outcomes if outcome.state == "failed" and outcome.level == "error"}
+    for outcome in file.outcomes:
+        if outcome.state == "blocked" and outcome.blocked_by not in failed:
+            cause = f"because of {outcome.blocked_by}, which has not failed" if outcome.blocked_by else "for an unknown reason"
+            yield _reason("blocked", outcome, file, f"was skipped {cause}")
 
 
 def _empty_pass(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
-    for one in file.outcomes:
-        if one.state == "passed" and (one.evaluated < 1 or one.left_out > 0):
-            yield _reason("empty_pass", one, file, "passed without checking everything")
+    for outcome in file.outcomes:
+        if outcome.state == "passed" and (outcome.evaluated < 1 or outcome.left_out > 0):
+            yield _reason("empty_pass", outcome, file, "passed without checking everything")
 
 
 def _not_run(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
     optional = {rule.id for rule in ruleset.rules if rule.optional_in_check}
-    for one in file.outcomes:
-        if one.state == "not_run" and (one.rule not in optional or policy.policy == "upload"):
-            yield _reason("not_run", one, file, f"was not run: {one.reason}")
-        elif one.state == "off" and policy.policy == "upload":
-            yield _reason("off", one, file, f"is {one.reason}")
+    for outcome in file.outcomes:
+        if outcome.state == "not_run" and (outcome.rule not in optional or policy.policy == "upload"):
+            yield _reason("not_run", outcome, file, f"was not run: {outcome.reason}")
+        elif outcome.state == "off" and policy.policy == "upload":
+            yield _reason("off", outcome, file, f"is {outcome.reason}")
 
 
 def _second_opinion(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
@@ -198,9 +198,9 @@ def _core_unsaid(ruleset: RuleSetDuty, file: FileResult) -> Iterator[Reason]:
     if file.totals is not None and file.totals.has_amounts and file.totals.amount is None:
         yield Reason("total_unknown", "no rule failed, but the charges could not be added up", file.path)
     core = {rule.id for rule in ruleset.rules if rule.core}
-    for one in file.outcomes:
-        if one.state == "not_applicable" and one.rule in core:
-            yield _reason("core_not_applicable", one, file, f"was not applicable: {one.reason}")
+    for outcome in file.outcomes:
+        if outcome.state == "not_applicable" and outcome.rule in core:
+            yield _reason("core_not_applicable", outcome, file, f"was not applicable: {outcome.reason}")
 
 
 def _weaker_rules(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
@@ -226,10 +226,10 @@ def _failed(file: FileResult, policy: Policy) -> Iterator[Reason]:
     if file.hindrance is not None and file.hindrance.code == "replaced" and policy.policy == "upload":
         yield Reason("replaced", file.hindrance.text, file.path)
     warnings_fail = policy.fail_on == "warning" or policy.policy == "upload"
-    for one in file.outcomes:
-        if one.state == "failed" and (one.level == "error" or (one.level == "warning" and warnings_fail)):
-            text = one.findings[0].message if one.findings else "failed"
-            yield _reason("failed", one, file, text)
+    for outcome in file.outcomes:
+        if outcome.state == "failed" and (outcome.level == "error" or (outcome.level == "warning" and warnings_fail)):
+            text = outcome.findings[0].message if outcome.findings else "failed"
+            yield _reason("failed", outcome, file, text)
 
 
 def _not_ready(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[str]:
@@ -237,11 +237,11 @@ def _not_ready(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterat
     if file.error is not None or not file.complete:
         yield "unreadable"
         return
-    failed = {one.rule for one in _errors(file)}
-    for one in file.outcomes:
-        hinders = one.state in ("not_run", "off", "crashed") or (one.state == "failed" and one.level != "note")
-        if hinders or (one.state == "blocked" and one.blocked_by not in failed):
-            yield one.rule
+    failed = {outcome.rule for outcome in _errors(file)}
+    for outcome in file.outcomes:
+        hinders = outcome.state in ("not_run", "off", "crashed") or (outcome.state == "failed" and outcome.level != "note")
+        if hinders or (outcome.state == "blocked" and outcome.blocked_by not in failed):
+            yield outcome.rule
     if ruleset.weaker:
         yield "weaker_rules"
     if file.month.source == "inferred" and _coverage_waived(ruleset, file):
@@ -253,12 +253,12 @@ def _not_ready(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterat
 
 
 def _errors(file: FileResult) -> list[Outcome]:
-    return [one for one in file.outcomes if one.state == "failed" and one.level == "error"]
+    return [outcome for outcome in file.outcomes if outcome.state == "failed" and outcome.level == "error"]
 
 
 def _coverage_waived(ruleset: RuleSetDuty, file: FileResult) -> bool:
     covering = {rule.id for rule in ruleset.rules if rule.covers_month}
-    return any(one.state == "waived" and one.rule in covering for one in file.outcomes)
+    return any(outcome.state == "waived" and outcome.rule in covering for outcome in file.outcomes)
 
 
 def _reason(code: str, outcome: Outcome, file: FileResult, text: str) -> Reason:
