@@ -28,7 +28,7 @@ from billproof.report.render.escaping import fenced
 
 COMMANDS = {"check": ("check",), "upload": ("upload",), "upload --dry-run": ("upload", "--dry-run")}
 VERDICTS: Mapping[int, str] = {Exit.PASS: "pass", Exit.FAIL: "fail", Exit.NOT_SENT: "pass"}
-NOTES_BYTES = 100_000  # beside a report of at most 900,000: GitHub shows no summary of more than 1 MiB
+NOTES_BYTES = 100_000  # in addition to a report of at most 900,000: GitHub shows no summary of more than 1 MiB
 
 
 class Notes(io.StringIO):
@@ -44,7 +44,7 @@ class Notes(io.StringIO):
 
 
 def act(environment: Mapping[str, str]) -> int:
-    """Runs billproof once, tells the job what came of it, and gives its exit code."""
+    """Runs billproof once, reports the result to the job, and returns its exit code."""
     folder = Path(tempfile.mkdtemp(prefix="billproof-", dir=environment["RUNNER_TEMP"]))
     before = receipts()
     with contextlib.redirect_stderr(Notes(sys.stderr)) as notes:
@@ -104,7 +104,7 @@ def arguments(environment: Mapping[str, str]) -> list[str]:
 
 
 def lines(text: str) -> list[str]:
-    """A list as an input holds it: one per line, blanks around it do not count."""
+    """The items of an input, one per line, without spaces around them."""
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
@@ -125,14 +125,14 @@ def refuse_another_ledger(folder: str) -> None:
 
 
 def report_of(folder: Path) -> dict[str, Any] | None:
-    """The report of this run, if anything was judged."""
+    """The report of this run, if anything was checked."""
     path = folder / "report.json"
     found: dict[str, Any] | None = json.loads(path.read_bytes()) if path.exists() else None
     return found
 
 
 def receipts() -> set[tuple[str, str]]:
-    """Folder and name of every receipt; none if there is no ledger to be relied on, of which billproof speaks itself."""
+    """Folder and name of every receipt; none if the ledger cannot be read, which billproof itself reports."""
     with contextlib.suppress(BillproofError):
         root = configured_ledger()
         return set(open_ledger(root).files()) if root else set()
@@ -150,7 +150,7 @@ def retry_after(new: set[tuple[str, str]]) -> str:
 
 
 def summarize(path: str, folder: Path, said: str) -> None:
-    """Adds the report to the job's summary, and what was said besides: above all what became of an upload."""
+    """Adds the report and all other messages to the job's summary, above all the outcome of an upload."""
     report = folder / "summary.md"
     parts = [report.read_text("utf-8")] if report.exists() else []
     if said:
@@ -161,7 +161,7 @@ def summarize(path: str, folder: Path, said: str) -> None:
 
 
 def put_out(path: str, outputs: Mapping[str, str]) -> None:
-    """Sets the step's outputs; no value can hold the line that ends it."""
+    """Sets the step's outputs; no value can contain the line that ends it."""
     with open(path, "a", encoding="utf-8", newline="\n") as stream:
         for name, value in outputs.items():
             end = secrets.token_hex(16)

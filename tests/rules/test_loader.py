@@ -200,8 +200,8 @@ RULE_FAULTS = [
     ("a placeholder that is not closed", {"message": '"{value is not ours"'}, 8, "`message`:"),
     ("a missing blocker", {"blocked_by": "[{rule: OC999, when: always, reach: file}]"}, 11, "`blocked_by` names OC999"),
     ("a way in which it never fails", {"blocked_by": "[{rule: OC104, when: every_row, reach: file}]"}, 11, "never fails"),
-    ("a version that YAML reads as a number", {"since": "1.0"}, 5, '`since` is 1.0, which is not always text'),
-    ("a name that YAML reads as a boolean", {"name": "no"}, 2, '`name` is no, which is not always text'),
+    ("a version that YAML reads as a number", {"since": "1.0"}, 5, '`since` is 1.0, which YAML may not read as text'),
+    ("a name that YAML reads as a boolean", {"name": "no"}, 2, '`name` is no, which YAML may not read as text'),
     ("an id of another form", {"id": "my101"}, 1, "`id` is `my101`; expected text that matches"),
 ]  # fmt: skip
 

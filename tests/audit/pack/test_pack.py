@@ -447,7 +447,7 @@ def test_other_rules_are_refused(project: Path) -> None:
     own.mkdir()
     (own / "ruleset.yaml").write_text("name: own\nversion: 1.0.0\ntitle: Own\nextends: openai-cost\n")
     err = refused("research", "2025-10", "--ruleset", "own")
-    assert "the rule set is not the one of that upload (openai-cost 0.2.0" in err
+    assert "the rule set is not the one used for that upload (openai-cost 0.2.0" in err
     assert "git checkout v" in err
 
 
@@ -481,7 +481,7 @@ def test_a_receipt_that_the_file_does_not_bear_out_is_refused(project: Path) -> 
         path.with_name(f"0001-{attempt[:12]}{path.suffix}").write_bytes(data)
         path.unlink()
     assert run("ledger", "verify")[0] == 0
-    assert "does not give what its receipt says: totals" in refused()
+    assert "the file differs from its receipt in: totals" in refused()
 
 
 # --- signed ---

@@ -201,7 +201,7 @@ def test_the_message_names_project_share_and_month(world: World) -> None:
     world.send(export(projects=projects(p1="99", p2="1.005")))
     found = checked(world, export("1000"))
     assert message(found, "OC602") == (
-        "project proj_EXAMPLE2 has no charges; it had 1.01 USD, 1.00% of October 2025 as it was accepted on 2026-01-05"
+        "project proj_EXAMPLE2 has no charges; it had 1.01 USD, 1.00% of October 2025 as accepted on 2026-01-05"
     )
     assert found.places("OC602") == ["-:project_id"]
     assert found.code == 0, "a warning"
@@ -212,7 +212,7 @@ def test_the_month_before_counts_too(world: World) -> None:
     found = checked(world, export("1000"))
     assert found.outcome("OC601")["state"] == "not_applicable"
     assert message(found, "OC602") == (
-        "project proj_EXAMPLE2 has no charges; it had 50.00 USD, 50.00% of September 2025 as it was accepted on 2026-01-05"
+        "project proj_EXAMPLE2 has no charges; it had 50.00 USD, 50.00% of September 2025 as accepted on 2026-01-05"
     )
 
 
@@ -222,8 +222,8 @@ def test_a_project_is_told_once_and_by_the_month_itself_first(world: World) -> N
     world.send(export(projects=projects(p1="90", p2="10")))
     texts = [one["message"] for one in checked(world, export("1000")).outcome("OC602")["findings"]]
     assert texts == [
-        "project proj_EXAMPLE2 has no charges; it had 10.00 USD, 10.00% of October 2025 as it was accepted on 2026-01-05",
-        "project proj_EXAMPLE3 has no charges; it had 30.00 USD, 30.00% of September 2025 as it was accepted on 2026-01-05",
+        "project proj_EXAMPLE2 has no charges; it had 10.00 USD, 10.00% of October 2025 as accepted on 2026-01-05",
+        "project proj_EXAMPLE3 has no charges; it had 30.00 USD, 30.00% of September 2025 as accepted on 2026-01-05",
     ]
 
 

@@ -1,6 +1,6 @@
 """One line of a terminal that says how far the reading is: drawn again and again, then wiped. Loaded after a second only.
 
-Nothing but text, spaces and carriage returns is written: every terminal understands them, and a colour is no news. The cursor
+Nothing but text, spaces and carriage returns is written: every terminal understands them, and colour would add nothing. The cursor
 rests at the beginning of the line, so that what a terminal does to the line when it is resized is overwritten, too.
 """
 
@@ -18,7 +18,7 @@ NAME_COLUMNS = 12
 
 
 class Line:
-    """The last line of a terminal. A terminal that is gone is no error: nobody sees the line then."""
+    """The last line of a terminal. A terminal that is gone is not an error: the line would not be seen."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -24,7 +24,7 @@ def earlier_uploads(settings: Settings, organization: Sourced, month: Sourced) -
     ledger = config.ledger() if config else None
     if config is None or ledger is None:
         how = "add `ledger:` to billproof.yaml" if config else "`billproof init`"
-        return History(lacking=f"no ledger of earlier uploads is configured: {how}")
+        return History(lacking=f"no ledger is configured: {how}")
     integration = config.integration_of(organization.value)
     destination = settings.to or (integration.to if integration else None)
     if destination is None or organization.value is None or month.value is None:

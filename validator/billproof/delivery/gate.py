@@ -43,7 +43,7 @@ def upload(
         writer.conclude(begun, INTERRUPTED, clock())
         if isinstance(error, SystemExit):
             # A library that ends the program must not decide its exit code.
-            raise RuntimeError("sending ended the program") from error
+            raise RuntimeError("a library ended the program while sending") from error
         raise
     return writer.conclude(begun, answer, clock())
 

@@ -142,4 +142,5 @@ def _headline(status: Tree) -> str:
     due = sum(month["due"] for month in months) + sum(len(row["unplaced"]) for row in status["integrations"])
     if any(row["unread"] for row in status["integrations"]):
         return f"UNPROVED  some files could not be read, {when}"
-    return f"DUE  {due} of {len(months)} months, {when}" if due else f"NOTHING DUE  {len(months)} months, {when}"
+    count = f"{len(months)} month{'s' * (len(months) != 1)}, {when}"
+    return f"DUE  {due} of {count}" if due else f"NOTHING DUE  {count}"

@@ -119,7 +119,7 @@ class _Again(Exception):
     """The attempt failed in a way that another one may fix."""
 
     def __init__(self, after: float | None) -> None:
-        super().__init__("another attempt may do")
+        super().__init__("another attempt may succeed")
         self.after = after
 
 
@@ -181,7 +181,7 @@ def _attempt(client: httpx2.Client, request: HttpRequest, patience: Patience) ->
             return Failure(deadline.text or "the connection ended before a complete HTTP response")
         except Exception as error:
             # Whatever broke, bytes may have left: the outcome is unknown.
-            return Failure(deadline.text or f"the request broke ({type(error).__name__})")
+            return Failure(deadline.text or f"the request failed ({type(error).__name__})")
 
 
 def _response(response: httpx2.Response, largest: int, sent: bool) -> Response:

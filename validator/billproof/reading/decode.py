@@ -127,7 +127,8 @@ def _value(kind: Any, node: Node, path: str, errors: list[FileError], where: str
         if node.value in arguments and not isinstance(node.value, bool):
             return node.value
         allowed = ", ".join(str(one) for one in arguments)
-        return _refuse(node, path, errors, f"{where} is {_described(node)}; expected one of {allowed}")
+        expected = f"one of {allowed}" if len(arguments) > 1 else allowed
+        return _refuse(node, path, errors, f"{where} is {_described(node)}; expected {expected}")
     if origin is tuple:
         if not isinstance(node.value, list):
             return _refuse(node, path, errors, f"{where} is {_described(node)}; expected a list")
@@ -174,7 +175,7 @@ def _scalar(kind: Any, node: Node, path: str, errors: list[FileError], where: st
     if kind is str:
         if node.ambiguous or isinstance(node.value, int):
             text = str(node.value).lower() if isinstance(node.value, bool) else node.value
-            return _refuse(node, path, errors, f'{where} is {text}, which is not always text in YAML; put it in quotes: "{text}"')
+            return _refuse(node, path, errors, f'{where} is {text}, which YAML may not read as text; put it in quotes: "{text}"')
         if not isinstance(node.value, str):
             return _refuse(node, path, errors, f"{where} is {_described(node)}; expected text")
         if pattern == FILLED and not node.value.strip():

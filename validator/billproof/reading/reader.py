@@ -107,7 +107,7 @@ class Reader:
             if not walker.incomplete or self._final:
                 break
             if len(self._text) > MAX_RECORD:
-                raise Unreadable(f"{self._path}: the header goes on for more than {MAX_RECORD // 2**20} MiB")
+                raise Unreadable(f"{self._path}: the header is longer than {MAX_RECORD // 2**20} MiB")
             wanted = 2 * len(self._text)
             while len(self._text) < wanted and not self._final:
                 self._append_block()
@@ -141,7 +141,7 @@ class Reader:
                 return
             block = self._next_block()
             if len(carry) > MAX_RECORD:
-                raise Unreadable(f"{self._path}: line {line}: a row goes on for more than {MAX_RECORD // 2**20} MiB")
+                raise Unreadable(f"{self._path}: line {line}: a row is longer than {MAX_RECORD // 2**20} MiB")
             # A row that goes on and on is read in ever larger pieces, or each piece would parse all of it once more.
             while len(block) < len(carry) and not self._final:
                 block += self._next_block()

@@ -185,7 +185,7 @@ def small_file(path: str, limit: int) -> bytes:
         for block in source.blocks():
             parts.append(block)
             if source.size > limit:
-                raise Unreadable(f"{path}: is larger than {limit:,} bytes; no file of its kind is")
+                raise Unreadable(f"{path}: is larger than {limit:,} bytes, too large for a file of its kind")
     return b"".join(parts)
 
 

@@ -37,7 +37,7 @@ def settings_of(report: Report) -> Settings:
     """The settings of the run. Raises UsageError or ValueError for settings that no run accepts."""
     given, run, policy = report["settings"], report["run"], Policy(**report["policy"])
     if policy.command == "upload" and policy.policy != "upload":
-        raise UsageError("an upload judges as an upload")
+        raise UsageError("an upload always uses the upload policy")
     total, month = given["expect_total"]["value"], given["month"]["value"]
     settings = Settings(
         policy=policy,

@@ -130,7 +130,7 @@ def _proved(manifest: Manifest) -> Iterator[str]:
         f"It was checked again as of {receipt.as_of}, with the rule set, the configuration and the earlier uploads of that time. "
         "It passes the upload policy, with the same total, days, projects and waivers as in the receipt.",
         f"The ledger, where all receipts are kept, had {manifest.ledger} receipt{'s' * (manifest.ledger != 1)}. None was "
-        "modified, and none that another one names is missing.",
+        "modified, and no receipt that another one names is missing.",
     ):
         yield from _item(text)
     for waiver in receipt.document["waivers"]:

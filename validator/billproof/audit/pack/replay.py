@@ -59,7 +59,7 @@ def _as_then(receipt: Receipt, settings: Settings) -> Settings:
         raise Refused(
             f"{named} is not the configuration of that upload (sha256 {then['sha256'][:12]}… at the upload, "
             f"{config.sha256[:12]}… now)",
-            f"Put the one of the upload next to it and name that: git show {commit or 'COMMIT'}:./{name} > then.yaml; "
+            f"Put the configuration used for the upload next to it: git show {commit or 'COMMIT'}:./{name} > then.yaml; "
             "billproof pack … --config then.yaml",
         )
     config = config._replace(shown_path=then["path"])
@@ -80,7 +80,7 @@ def _ruleset_then(receipt: Receipt, settings: Settings) -> RuleSet:
     if ruleset.sha256 != then["sha256"]:
         version = receipt.document["tool"]["version"]
         raise Refused(
-            f"the rule set is not the one of that upload ({then['name']} {then['version']}, sha256 {then['sha256'][:12]}… "
+            f"the rule set is not the one used for that upload ({then['name']} {then['version']}, sha256 {then['sha256'][:12]}… "
             f"at the upload; {ruleset.name} {ruleset.version}, {ruleset.sha256[:12]}… now)",
             f"Pack with billproof {version}, in a copy of its repository: git checkout v{version} && pip install . "
             "If the upload used your own rule set, name it: --ruleset DIR",
@@ -118,4 +118,4 @@ def _hold_to(receipt: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) 
     unlike = [key for key in _FOLLOWS if described[key] != receipt.document.get(key)]
     unlike += [key for key in ("organization", "month") if getattr(file, key).value != getattr(receipt, key)]
     if unlike:
-        raise Refused(f"checked again, the file does not give what its receipt says: {', '.join(unlike)}")
+        raise Refused(f"checked again, the file differs from its receipt in: {', '.join(unlike)}")

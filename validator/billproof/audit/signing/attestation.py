@@ -132,10 +132,10 @@ def prepared(key: str, reports: Sequence[str], paths: Sequence[str]) -> Signer:
         raise UsageError(text, "Add --output json=report.json, and keep the file: the signature covers it.")
     if os.path.exists(reports[0]) and not os.path.isfile(reports[0]):
         raise UsageError(
-            f"--attest needs a report that can be kept, and {reports[0]} is not a file", "Write the report to a file."
+            f"--attest needs a report in a file, and {reports[0]} is not a file", "Write the report to a file."
         )
     if "-" in paths:
-        raise UsageError("--attest writes next to the file, and standard input has no place on disk", "Name the file.")
+        raise UsageError("--attest writes next to the file, but standard input is not a file", "Name the file.")
     return signer
 
 

@@ -63,7 +63,7 @@ def config_of(document: Report, path: str) -> Config:
 def unverified(files: Sequence[ReportFile], document: Report, has_config: bool) -> Iterator[Step]:
     """One step for each, which says whether the configuration of the run was used (`has_config`) or the report's own word."""
     waivers = [_waived(outcome) for file in files for outcome in file["outcomes"] if "waiver" in outcome]
-    whence = "as in the configuration" if has_config else "as the report says"
+    whence = "as in the configuration" if has_config else "according to the report"
     yield Step("waivers", "same", f"{len(waivers)} used, {whence}:" if waivers else "none used", tuple(waivers))
     config = document["settings"]["config"]
     if config is not None:
@@ -71,10 +71,10 @@ def unverified(files: Sequence[ReportFile], document: Report, has_config: bool) 
         if has_config:
             yield Step("config", "same", f"{path}, same digest as in the report: {sha256}")
         else:
-            text = f"{path} was not checked: organization, integration, waivers and `upload` are as the report says"
+            text = f"{path} was not checked: organization, integration, waivers and `upload` are taken from the report"
             yield Step("config", "same", text, (f"--config FILE checks it; {sha256}",))
     if any("destination" in file for file in files):
-        yield Step("ledger", "same", "not checked: earlier uploads are as the report says (billproof ledger show)")
+        yield Step("ledger", "same", "not checked: earlier uploads are taken from the report (billproof ledger show)")
 
 
 def _waived(outcome: ReportOutcome) -> str:

@@ -57,7 +57,7 @@ def check_again(
         given, earlier = settings_for(settings, file, config), history_of(file, ruleset)
     except (ValueError, ArithmeticError):
         return Step(
-            "re-run", "differs", "no configuration or ledger can have given what the report says of waivers and earlier uploads"
+            "re-run", "differs", "no configuration or ledger can lead to the waivers and earlier uploads in this report"
         )
     try:
         if given.config is not None:

@@ -92,9 +92,9 @@ def history_of(file: ReportFile, ruleset: RuleSet) -> History:
     """What the report says of earlier uploads."""
     asking = {rule.id for rule in ruleset.rules if "ledger" in rule.file.needs}
     unset = (outcome for outcome in file["outcomes"] if outcome["rule"] in asking and outcome["state"] == "not_run")
-    reason, month = next((outcome.get("reason", "it is not said") for outcome in unset), None), file["month"]["value"]
+    reason, month = next((outcome.get("reason", "the report gives no reason") for outcome in unset), None), file["month"]["value"]
     if reason is not None or month is None:
-        return History(lacking=reason or "the month is not known")
+        return History(lacking=reason or "the month is unknown")
     last, before = file.get("last_upload"), file.get("upload_before")
     return History(
         file.get("destination"), _upload(last, month) if last else None,

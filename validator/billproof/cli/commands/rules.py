@@ -12,7 +12,7 @@ from billproof.cli.arguments import config_of, ruleset_of
 from billproof.cli.output import say
 from billproof.cli.parser import add_parsers, config_option, ruleset_option
 from billproof.cli.rule_examples import Command, failed_examples
-from billproof.cli.rule_pages import page, write_pages
+from billproof.cli.rule_pages import MARK, page, write_pages
 from billproof.config import settings as config_settings
 from billproof.config.file import Config
 from billproof.config.waivers import check_waivers
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     rule = ruleset.rule(options.id.upper())
     if rule is None:
         raise UsageError(f"{ruleset.name} has no rule {options.id}", "See billproof rules list")
-    say(_shown(page(rule, ruleset).split("\n")))
+    say(_shown(page(rule, ruleset).removesuffix(f"\n{MARK}\n").split("\n")))
     return Exit.PASS
 
 

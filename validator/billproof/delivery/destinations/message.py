@@ -92,7 +92,7 @@ def request_of(message: Message, shipment: Shipment, token: Token | None) -> Req
         headers["Content-Digest"] = content_digest(bytes.fromhex(shipment.sha256))
     else:
         body |= {"kind": "form", "field": message.field, "boundary": message.boundary, "file": shipment.name}
-        headers["Content-Digest"] = "of the whole form, as it is sent"
+        headers["Content-Digest"] = "of the whole form, exactly as sent"
     headers = dict(sorted(headers.items()))
     description = {"method": message.method, "url": message.url, "headers": headers, "body": body}
     return Request(description, _curl(message, headers, shipment, token))

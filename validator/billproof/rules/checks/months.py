@@ -112,7 +112,7 @@ class MonthOver(_OfDays):
 
     def at_end(self, settled: Settled) -> None:
         if self.file.month_to_date:
-            self.not_applicable = "a month to date was asked for"
+            self.not_applicable = "a month to date was requested"
             return
         month = settled.month.value
         assert month is not None

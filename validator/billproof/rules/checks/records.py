@@ -204,7 +204,7 @@ class ExportKind(Check):
     def at_header(self) -> None:
         found = self.file.export
         if found.export == "no_usage":
-            self.not_applicable = "columns of times alone are of no kind of export"
+            self.not_applicable = "time columns alone do not show the kind of export"
         elif found.export == self._export:
             self.fail_file(self.file.head.header_line, kind=found.label, evidence=", ".join(found.evidence))
 

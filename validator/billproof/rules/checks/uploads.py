@@ -81,7 +81,7 @@ class ProjectsKept(Check):
                     self.fail_file(
                         column=self.column, value=project, key=project, project=project,
                         amount=f"{cents(amount):,f} {upload.currency}", share=_percent(amount, _whole(upload)).lstrip("+"),
-                        when=f"{month_name(upload.month)} as it was accepted on {upload.finished[:10]}",
+                        when=f"{month_name(upload.month)} as accepted on {upload.finished[:10]}",
                     )  # fmt: skip
 
 
