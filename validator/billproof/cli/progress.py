@@ -1,6 +1,6 @@
 """One line of a terminal that says how far the reading is: drawn again and again, then wiped. Loaded after a second only.
 
-Nothing but text, spaces and carriage returns is written: every terminal understands them, and colour would add nothing. The cursor
+Nothing but text, spaces and carriage returns is written: every terminal understands them. The cursor
 rests at the beginning of the line, so that what a terminal does to the line when it is resized is overwritten, too.
 """
 

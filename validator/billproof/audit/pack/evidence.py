@@ -79,7 +79,7 @@ def _verify_options(name: str, receipt: Receipt, settings: Settings) -> str:
 def _receipts(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str, Content]:
     """Every attempt for the month, unmodified from the ledger, with receipts and attestations.
 
-    Raises Refused for a file that is not an attestation of its receipt or cannot be read, LedgerError for a file that is not a ledger's.
+    Raises Refused for an attestation that is invalid or cannot be read, LedgerError for a file that is not a ledger's.
     """
     files: dict[str, Content] = {"receipt.json": _proved(ledger.path(current), current.sha256)}
     for receipt in standing.receipts:
