@@ -58,7 +58,7 @@ def act(environment: Mapping[str, str]) -> int:
     put_out(environment["GITHUB_OUTPUT"], {
         "verdict": "nothing-new" if nothing_new else VERDICTS.get(code, "unproved"),
         "report": str(folder / "report.json") if report else "",
-        "sha256": "\n".join(f"{one['sha256']}  {one['path']}" for one in (report or {"files": []})["files"] if one["sha256"]),
+        "sha256": "\n".join(f"{file['sha256']}  {file['path']}" for file in (report or {"files": []})["files"] if file["sha256"]),
         "retry-after": retry_after(receipts() - before) if code == Exit.NOT_SENT else "",
     })  # fmt: skip
     return code
@@ -95,12 +95,12 @@ def arguments(environment: Mapping[str, str]) -> list[str]:
             "files: -: a job has no standard input", "Name exports or folders, one per line. For a file of that name, write ./-"
         )
     outputs = lines(environment.get("BILLPROOF_OUTPUT", ""))
-    for one in outputs:
+    for output in outputs:
         with contextlib.suppress(OSError):  # what cannot be made cannot be written either, and billproof says so
-            os.makedirs(os.path.dirname(one.partition("=")[2]) or ".", exist_ok=True)
+            os.makedirs(os.path.dirname(output.partition("=")[2]) or ".", exist_ok=True)
     words = [*COMMANDS[command], *([f"--policy={policy}"] if policy and command == "check" else [])]
     # A path that begins with a dash is none of billproof's options.
-    return [*words, *(f"--output={one}" for one in outputs), *(f"./{one}" if one.startswith("-") else one for one in files)]
+    return [*words, *(f"--output={word}" for word in outputs), *(f"./{word}" if word.startswith("-") else word for word in files)]
 
 
 def lines(text: str) -> list[str]:
@@ -120,15 +120,15 @@ def refuse_another_ledger(folder: str) -> None:
         return
     ledger = configured_ledger()
     if ledger is None or os.path.realpath(ledger) != os.path.realpath(folder):
-        found = f"is at {ledger}" if ledger else "is not configured"
-        raise UsageError(f"ledger: {folder}: in billproof.yaml the ledger {found}", "Write the same folder in both places.")
+        place = f"is at {ledger}" if ledger else "is not configured"
+        raise UsageError(f"ledger: {folder}: in billproof.yaml the ledger {place}", "Write the same folder in both places.")
 
 
 def report_of(folder: Path) -> dict[str, Any] | None:
     """The report of this run, if anything was checked."""
     path = folder / "report.json"
-    found: dict[str, Any] | None = json.loads(path.read_bytes()) if path.exists() else None
-    return found
+    report: dict[str, Any] | None = json.loads(path.read_bytes()) if path.exists() else None
+    return report
 
 
 def receipts() -> set[tuple[str, str]]:
@@ -141,10 +141,10 @@ def receipts() -> set[tuple[str, str]]:
 
 def retry_after(new: set[tuple[str, str]]) -> str:
     """The latest instant for which a destination asked in these receipts; empty if none did."""
-    found = [json.loads(Path(*place).read_bytes()) for place in new]
+    documents = [json.loads(Path(*place).read_bytes()) for place in new]
     instants = [
-        rfc3339(datetime.fromisoformat(one["finished"]) + timedelta(seconds=one["answer"]["retry_after"]))
-        for one in found if one["answer"]["retry_after"]
+        rfc3339(datetime.fromisoformat(receipt["finished"]) + timedelta(seconds=receipt["answer"]["retry_after"]))
+        for receipt in documents if receipt["answer"]["retry_after"]
     ]  # fmt: skip
     return max(instants, default="")
 

@@ -31,15 +31,15 @@ class Match:
     @property
     def times_ours(self) -> list[float]:
         """Their time over ours, in each round."""
-        return [one.seconds / other.seconds for one, other in zip(self.theirs, self.ours, strict=True)]
+        return [theirs.seconds / ours.seconds for theirs, ours in zip(self.theirs, self.ours, strict=True)]
 
     @property
     def seconds(self) -> float:
         """The median of their times."""
-        return median(one.seconds for one in self.theirs)
+        return median(run.seconds for run in self.theirs)
 
 
-def contest(bench: Bench, largest: int, told: Callable[[Match], None]) -> list[Match]:
+def contest(bench: Bench, largest: int, report: Callable[[Match], None]) -> list[Match]:
     """Every peer on every size up to the largest; each match is told when it is over."""
     matches: list[Match] = []
     for rows, good in ((SMALL, True), (MONTH, True), (LARGE, True), (LARGE, False), (HUGE, True), (ENORMOUS, True)):
@@ -50,13 +50,13 @@ def contest(bench: Bench, largest: int, told: Callable[[Match], None]) -> list[M
             if not match.why_not:
                 play(match, bench, peer)
             matches.append(match)
-            told(match)
+            report(match)
     return matches
 
 
 def hopeless(matches: list[Match], peer: Peer, rows: int) -> str:
     """Why a peer is not tried on so many rows: it was stopped on fewer, or needed so long that it would be."""
-    smaller = [one for one in matches if one.tool == peer.name and one.good and one.rows < rows]
+    smaller = [match for match in matches if match.tool == peer.name and match.good and match.rows < rows]
     if not smaller:
         return ""
     last = smaller[-1]

@@ -126,15 +126,15 @@ FAULTS = SPREADSHEETS | DAYS | COLUMNS | BYTES | ROWS | OTHERS
 @cache
 def good_cases() -> tuple[Case, ...]:
     """Exports with nothing wrong: whoever finds something here raises a false alarm."""
-    found = cases()
-    return tuple(Case(name, name.removeprefix("good-"), csv_of(found[name])) for name in GOOD)
+    folders = cases()
+    return tuple(Case(name, name.removeprefix("good-"), csv_of(folders[name])) for name in GOOD)
 
 
 @cache
 def faulty_cases() -> tuple[Case, ...]:
     """Damaged exports, those of `fixtures/` and some more."""
-    found = cases()
-    kept = (Case(name, place.what, csv_of(found[name]), *place[1:]) for name, place in FAULTS.items())
+    folders = cases()
+    kept = (Case(name, place.what, csv_of(folders[name]), *place[1:]) for name, place in FAULTS.items())
     return (*kept, *more_cases())
 
 

@@ -40,7 +40,8 @@ def detection(bench: Bench, quick: bool = False) -> dict[str, Any]:
             answers[peer.name] = partial(ask_peer, bench, peer.script, paths)
     with ThreadPoolExecutor(cpu_count()) as pool:
         asked = {name: pool.submit(ask) for name, ask in answers.items()}
-        given = {name: dict(zip((case.name for case, _ in paths), one.result(), strict=True)) for name, one in asked.items()}
+        names = [case.name for case, _ in paths]
+        given = {name: dict(zip(names, answer.result(), strict=True)) for name, answer in asked.items()}
     lines = {
         name: [line(case, {tool: answers[case.name] for tool, answers in given.items()}) for case in some]
         for name, some in parts.items()
@@ -58,7 +59,7 @@ def written(folder: Path, case: Case) -> Path:
 
 def line(case: Case, answers: dict[str, Answer]) -> dict[str, Any]:
     """One line of the table."""
-    seen = {tool: {"saw": saw(case, one), "exit": one.exit_code, "total": one.total} for tool, one in answers.items()}
+    seen = {tool: {"saw": saw(case, answer), "exit": answer.exit_code, "total": answer.total} for tool, answer in answers.items()}
     return {
         "name": case.name,
         "what": case.what,
@@ -102,13 +103,13 @@ def ask_ours(bench: Bench, case: Case, path: Path) -> Answer:
     settings = ("--month", case.month, "--organization", case.organization, "--as-of", AS_OF)
     code, out = run(billproof, "check", str(path), "--format", "json", *settings)
     file = json.loads(out)["files"][0]
-    found = [
-        (one["line"] - 1 if one["line"] and one["line"] > 1 else None, one["column"])
+    places = [
+        (finding["line"] - 1 if finding["line"] and finding["line"] > 1 else None, finding["column"])
         for outcome in file["outcomes"]
         if outcome["state"] == "failed" and outcome["level"] != "note"
-        for one in outcome["findings"]
+        for finding in outcome["findings"]
     ]
-    return Answer(found, code, (file.get("totals") or {}).get("amount") or "")
+    return Answer(places, code, (file.get("totals") or {}).get("amount") or "")
 
 
 def exact_total(case: Case) -> str:
@@ -130,8 +131,8 @@ def run(*command: str) -> tuple[int, str]:
 def tally(table: Sequence[dict[str, Any]], tool: str) -> dict[str, int]:
     """How often a tool saw each way, and how often it ended with another code than 0."""
     seen = [line["seen"][tool] for line in table]
-    counts = {way: sum(one["saw"] == way for one in seen) for way in (CELL, ROW, SEEN, ABORTED, MISSED)}
-    return counts | {"stopped": sum(one["exit"] != 0 for one in seen)}
+    counts = {way: sum(sight["saw"] == way for sight in seen) for way in (CELL, ROW, SEEN, ABORTED, MISSED)}
+    return counts | {"stopped": sum(sight["exit"] != 0 for sight in seen)}
 
 
 def exact_totals(table: Sequence[dict[str, Any]], tool: str) -> int:

@@ -129,10 +129,10 @@ def month(bench: Bench, file: str, at_rows: str, processes: list[Process]) -> tu
 def many(bench: Bench, rows: int) -> tuple[list[Process], list[Goal]]:
     """24 months of 20 organizations, with one job and with one for each core."""
     cores = os.cpu_count() or 1
-    one = bench.check("one job", bench.many(rows))
-    side = replace(one, name=f"--jobs {cores}", command=(*one.command, "--jobs", str(cores)))
+    alone = bench.check("one job", bench.many(rows))
+    side = replace(alone, name=f"--jobs {cores}", command=(*alone.command, "--jobs", str(cores)))
     text = f"480 files of {rows:,} rows: times as fast with --jobs {cores}"
-    return [one, side], [Goal(text, one.name, side.name, 0.75 * cores, at_least=True, needed=LESS_BETWEEN)]
+    return [alone, side], [Goal(text, alone.name, side.name, 0.75 * cores, at_least=True, needed=LESS_BETWEEN)]
 
 
 # What it would take, where a goal is missed; shown only then.
@@ -146,9 +146,9 @@ ONE_READING = "one reading of the bytes for the copy and the check, and fewer mo
 def figures(samples: Samples) -> str:
     """A line for each process: median, fastest and slowest time, and the median of the peak memory."""
     lines = [f"{'process':<20} {'seconds':>8} {'lowest':>8} {'highest':>8} {'MiB':>6}"]
-    for name, found in samples.items():
-        times = [one.seconds for one in found]
-        memory = median(one.memory for one in found)
+    for name, runs in samples.items():
+        times = [run.seconds for run in runs]
+        memory = median(run.memory for run in runs)
         lines.append(f"{name:<20} {median(times):>8.3f} {min(times):>8.3f} {max(times):>8.3f} {memory:>6.1f}")
     return "\n".join(lines)
 
@@ -156,8 +156,8 @@ def figures(samples: Samples) -> str:
 def verdicts(readings: Sequence[Reading]) -> str:
     """A line for each goal: what was wanted, the median of the ratios with the lowest and highest, and whether it is met."""
     lines = [f"{'goal':<62} {'wanted':>14} {'measured':>8} {'(rounds)':>15}"]
-    for one in readings:
-        spread = f"({one.lowest:.2f}-{one.highest:.2f})"
-        met = "met" if one.is_met else "NOT MET"
-        lines.append(f"{one.goal.text:<62} {one.wanted:>14} {one.ratio:>7.2f}x {spread:>15}  {met}")
+    for reading in readings:
+        spread = f"({reading.lowest:.2f}-{reading.highest:.2f})"
+        met = "met" if reading.is_met else "NOT MET"
+        lines.append(f"{reading.goal.text:<62} {reading.wanted:>14} {reading.ratio:>7.2f}x {spread:>15}  {met}")
     return "\n".join(lines)

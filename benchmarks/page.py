@@ -27,75 +27,76 @@ Found = dict[str, Any]
 Rows = Iterable[Sequence[str]]
 
 
-def write_pages(found: Found, draw: Callable[[], object]) -> None:
+def write_pages(figures: Found, draw: Callable[[], object]) -> None:
     """The page, its plots, and the figures of the decision."""
-    PAGE.write_text(page(found), "utf-8")
-    DECISION.write_text(with_figures(DECISION.read_text("utf-8"), decision(found)), "utf-8")
+    PAGE.write_text(page(figures), "utf-8")
+    DECISION.write_text(with_figures(DECISION.read_text("utf-8"), decision(figures)), "utf-8")
     draw()
 
 
-def page(found: Found) -> str:
+def page(figures: Found) -> str:
     """docs/benchmarks.md as text."""
     words = Template(Path(__file__).with_name("page.md").read_text("utf-8"))
     return words.substitute(
-        about=about(found),
-        goals=goals(found["goals"]),
-        missed=missed(found["goals"]),
-        contest=contest(found),
-        generations=generations(found),
-        cases=len(found["detection"]["faulty"]),
-        tally=tallies(found["detection"]),
-        detection=detections(found["detection"]),
+        about=about(figures),
+        goals=goals(figures["goals"]),
+        missed=missed(figures["goals"]),
+        contest=contest(figures),
+        generations=generations(figures),
+        cases=len(figures["detection"]["faulty"]),
+        tally=tallies(figures["detection"]),
+        detection=detections(figures["detection"]),
         seconds_limit=SECONDS_LIMIT,
         memory_limit=MEMORY_LIMIT // 1024,
-        minutes=found["minutes"],
+        minutes=figures["minutes"],
     )
 
 
-def about(found: Found) -> str:
+def about(figures: Found) -> str:
     """When, where, and what of which version."""
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    before, after = found["load_before"], found["load_after"]
+    versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
+    before, after = figures["load_before"], figures["load_after"]
     lines = [
-        f"Measured {found['date']} on {found['machine']}, Python {found['python']}.",
+        f"Measured {figures['date']} on {figures['machine']}, Python {figures['python']}.",
         f"Load average {before:.1f} before, {after:.1f} after (the measuring itself makes about two).",
         f"Versions: {versions}.",
     ]
     if before > 1:
         lines.append("**The machine was busy with other work: times are too long, and the ratios rough.**")
-    if found["largest"] < 5_000_000:
-        lines.append(f"**No files over {found['largest']:,} rows were measured this time.**")
+    if figures["largest"] < 5_000_000:
+        lines.append(f"**No files over {figures['largest']:,} rows were measured this time.**")
     return "\n".join(lines)
 
 
-def goals(found: Sequence[Found]) -> str:
+def goals(entries: Sequence[Found]) -> str:
     """The table of the goals."""
     rows = [
         (
-            one["text"],
-            f"{one['first']:g}x" if one["first"] else "",
-            one["wanted"],
-            f"{one['ratio']:.2f}x ({one['lowest']:.2f}–{one['highest']:.2f}, {one['rounds']} rounds)",
-            "yes" if one["met"] else "**no**",
+            entry["text"],
+            f"{entry['first']:g}x" if entry["first"] else "",
+            entry["wanted"],
+            f"{entry['ratio']:.2f}x ({entry['lowest']:.2f}–{entry['highest']:.2f}, {entry['rounds']} rounds)",
+            "yes" if entry["met"] else "**no**",
         )
-        for one in found
+        for entry in entries
     ]
     return table(("goal", "at first", "wanted", "measured", "met"), rows)
 
 
-def missed(found: Sequence[Found]) -> str:
+def missed(entries: Sequence[Found]) -> str:
     """What is missed, by how much, and what it would take."""
-    lines = [f"- {one['text']}: missed by {one['missed_by']:.0%}. Needed: {one['needed']}." for one in found if not one["met"]]
+    failed = [entry for entry in entries if not entry["met"]]
+    lines = [f"- {entry['text']}: missed by {entry['missed_by']:.0%}. Needed: {entry['needed']}." for entry in failed]
     return "\n".join(["Missed:", "", *lines]) if lines else "All are met."
 
 
-def contest(found: Found) -> str:
+def contest(figures: Found) -> str:
     """The table of the peers: a line for each, a column for each size."""
-    sizes = list(dict.fromkeys((one["rows"], one["good"]) for one in found["matches"]))
+    sizes = list(dict.fromkeys((match["rows"], match["good"]) for match in figures["matches"]))
     titles = [f"{rows:,} rows{'' if good else ', every amount bad'}" for rows, good in sizes]
-    tools = dict.fromkeys(one["tool"] for one in found["matches"])
-    cells = {(one["tool"], one["rows"], one["good"]): match_cell(one) for one in found["matches"]}
-    lines = [("**billproof**", *(ours_cell(found, *size) for size in sizes))]
+    tools = dict.fromkeys(match["tool"] for match in figures["matches"])
+    cells = {(match["tool"], match["rows"], match["good"]): match_cell(match) for match in figures["matches"]}
+    lines = [("**billproof**", *(ours_cell(figures, *size) for size in sizes))]
     lines += [(tool, *(cells[(tool, *size)] for size in sizes)) for tool in tools]
     return table(("tool", *titles), lines)
 
@@ -110,41 +111,41 @@ def match_cell(match: Found) -> str:
     return f"{seconds:.2f} s · {memory:.0f} MiB · {median(ratios):.2f}x{spread}"
 
 
-def ours_cell(found: Found, rows: int, good: bool) -> str:
+def ours_cell(figures: Found, rows: int, good: bool) -> str:
     """The median of all of our runs on a size."""
-    runs = [run for one in found["matches"] if (one["rows"], one["good"]) == (rows, good) for run in one["ours"]]
+    runs = [run for match in figures["matches"] if (match["rows"], match["good"]) == (rows, good) for run in match["ours"]]
     if not runs:
         return "not measured"
     seconds, memory = medians(runs)
     return f"{seconds:.2f} s · {memory:.0f} MiB"
 
 
-def generations(found: Found) -> str:
+def generations(figures: Found) -> str:
     """Our time on each generation of the header."""
-    at_large = found["processes"].get(str(LARGE), {})
+    at_large = figures["processes"].get(str(LARGE), {})
     names = {"check of H1": "H1", "check of H2": "H2", "check of H3": "H3", "check": "H4"}
-    told = [f"{short} {at_large[name]['seconds']:.2f}" for name, short in names.items() if name in at_large]
-    return ", ".join(told) or "not measured"
+    cells = [f"{short} {at_large[name]['seconds']:.2f}" for name, short in names.items() if name in at_large]
+    return ", ".join(cells) or "not measured"
 
 
-def tallies(found: Found) -> str:
+def tallies(figures: Found) -> str:
     """How often each tool saw what."""
     rows = []
-    for tool in found["tools"]:
-        counts, false_alarms = tally(found["faulty"], tool), tally(found["good"], tool)
-        alarms = len(found["good"]) - false_alarms[MISSED]
+    for tool in figures["tools"]:
+        counts, false_alarms = tally(figures["faulty"], tool), tally(figures["good"], tool)
+        alarms = len(figures["good"]) - false_alarms[MISSED]
         sights = [str(counts[way]) for way in (CELL, ROW, SEEN, ABORTED, MISSED)]
-        exact = f"{exact_totals(found['good'], tool)} of {len(found['good'])}"
+        exact = f"{exact_totals(figures['good'], tool)} of {len(figures['good'])}"
         rows.append((tool, *sights, str(counts["stopped"]), str(alarms), exact))
     columns = ("tool", "cell", "row", "seen", "breaks", "not seen", "exit not 0", "false alarms", "exact totals")
     return table(columns, rows)
 
 
-def detections(found: Found) -> str:
+def detections(figures: Found) -> str:
     """A line for each damaged export, a column for each tool."""
-    lines = [(line["what"], *(sight(line["seen"][tool]) for tool in found["tools"])) for line in found["faulty"]]
-    lines += [(f"*{line['what']}*", *(sight(line["seen"][tool]) for tool in found["tools"])) for line in found["silent"]]
-    return table(("damage", *found["tools"]), lines)
+    lines = [(line["what"], *(sight(line["seen"][tool]) for tool in figures["tools"])) for line in figures["faulty"]]
+    lines += [(f"*{line['what']}*", *(sight(line["seen"][tool]) for tool in figures["tools"])) for line in figures["silent"]]
+    return table(("damage", *figures["tools"]), lines)
 
 
 def sight(seen: Found) -> str:
@@ -153,16 +154,16 @@ def sight(seen: Found) -> str:
     return f"{word}, exit 0" if seen["exit"] == 0 and seen["saw"] != MISSED else word
 
 
-def decision(found: Found) -> str:
+def decision(figures: Found) -> str:
     """What the screen would gain on a clean file, end to end."""
     lines = []
-    for one in found["matches"]:
-        if one["tool"] == SCREEN and one["good"]:
-            lines.append(gain(one))
-    starts, size = found["starts"], found["installed_mib"]
+    for match in figures["matches"]:
+        if match["tool"] == SCREEN and match["good"]:
+            lines.append(gain(match))
+    starts, size = figures["starts"], figures["installed_mib"]
     none, loaded = starts["pass"]["seconds"], starts["import duckdb"]["seconds"]
     text = (
-        f"Measured {found['date']} on {found['machine']}; duckdb {found['versions']['duckdb']}. Loading it takes "
+        f"Measured {figures['date']} on {figures['machine']}; duckdb {figures['versions']['duckdb']}. Loading it takes "
         f"{loaded - none:.2f} s beside {none:.3f} s of a bare interpreter; installed it is {size:.0f} MiB."
     )
     return f"{text}\n\n{table(('clean file', 'billproof check', 'one query', 'gain'), lines)}"
@@ -181,7 +182,7 @@ def gain(match: Found) -> tuple[str, ...]:
 def with_figures(text: str, figures: str) -> str:
     """A page with what stands between its marks put anew."""
     marks = r"(<!-- figures -->\n).*?(<!-- end of figures -->)"
-    changed, count = re.subn(marks, lambda found: f"{found[1]}\n{figures}\n\n{found[2]}", text, flags=re.DOTALL)
+    changed, count = re.subn(marks, lambda mark: f"{mark[1]}\n{figures}\n\n{mark[2]}", text, flags=re.DOTALL)
     if count != 1:
         raise ValueError("the page has no place for the figures")
     return changed
@@ -189,12 +190,12 @@ def with_figures(text: str, figures: str) -> str:
 
 def medians(runs: Sequence[Found]) -> tuple[float, float]:
     """Time and memory."""
-    return median(one["seconds"] for one in runs), median(one["memory"] for one in runs)
+    return median(run["seconds"] for run in runs), median(run["memory"] for run in runs)
 
 
 def ratios_of(match: Found) -> list[float]:
     """Their time over ours, round by round."""
-    return [one["seconds"] / other["seconds"] for one, other in zip(match["theirs"], match["ours"], strict=True)]
+    return [theirs["seconds"] / ours["seconds"] for theirs, ours in zip(match["theirs"], match["ours"], strict=True)]
 
 
 def table(titles: Sequence[str], rows: Rows) -> str:

@@ -29,18 +29,18 @@ UNITS = {"seconds": "seconds, whole process", "memory": "peak memory, MiB"}
 def main(figures: str) -> None:
     """Three pictures beside the page."""
     path = Path(figures)
-    found = json.loads(path.read_text("utf-8"))
+    results = json.loads(path.read_text("utf-8"))
     images = path.parent / "images"
-    lines(found, "seconds", images / "benchmark-time.svg")
-    lines(found, "memory", images / "benchmark-memory.svg")
-    bars(found["detection"], images / "benchmark-detection.svg")
+    lines(results, "seconds", images / "benchmark-time.svg")
+    lines(results, "memory", images / "benchmark-memory.svg")
+    bars(results["detection"], images / "benchmark-detection.svg")
 
 
-def lines(found: dict[str, Any], quantity: str, target: Path) -> None:
+def lines(figures: dict[str, Any], quantity: str, target: Path) -> None:
     """A line for each tool, over the number of rows; both axes logarithmic."""
     points: dict[str, dict[int, float]] = {}
     ours: dict[int, list[float]] = {}
-    for match in found["matches"]:
+    for match in figures["matches"]:
         if match["good"] and not match["why_not"]:
             points.setdefault(match["tool"], {})[match["rows"]] = median(run[quantity] for run in match["theirs"])
             ours.setdefault(match["rows"], []).extend(run[quantity] for run in match["ours"])
@@ -54,22 +54,23 @@ def lines(found: dict[str, Any], quantity: str, target: Path) -> None:
     axes.set_xticks(list(middle), [f"{rows:,}" for rows in middle])
     axes.xaxis.set_minor_locator(mpl.ticker.NullLocator())
     axes.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    order = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda one: -one[0].get_ydata()[-1])
+    order = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda entry: -entry[0].get_ydata()[-1])
     axes.legend(*zip(*order, strict=True), loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     save(figure, target)
 
 
-def bars(found: dict[str, Any], target: Path) -> None:
+def bars(cases: dict[str, Any], target: Path) -> None:
     """A bar for each tool: how it saw the damaged exports."""
-    tools = found["tools"][::-1]
+    tools = cases["tools"][::-1]
     figure, axes = plt.subplots(figsize=(9.5, 0.42 * len(tools) + 1.4))
     left = [0] * len(tools)
     for sight, word, color in SIGHTS:
-        counts = [sum(line["seen"][tool]["saw"] == sight for line in found["faulty"]) for tool in tools]
+        counts = [sum(line["seen"][tool]["saw"] == sight for line in cases["faulty"]) for tool in tools]
         drawn = axes.barh(tools, counts, left=left, color=color, label=word, edgecolor="white")
         ink = "white" if sight in ("row+col", "missed") else "#1f2937"
-        axes.bar_label(drawn, labels=[str(one) if one > 1 else "" for one in counts], label_type="center", color=ink, fontsize=9)
-        left = [one + more for one, more in zip(left, counts, strict=True)]
+        labels = [str(count) if count > 1 else "" for count in counts]
+        axes.bar_label(drawn, labels=labels, label_type="center", color=ink, fontsize=9)
+        left = [count + more for count, more in zip(left, counts, strict=True)]
     axes.set_xlabel("damaged exports")
     axes.grid(axis="y", visible=False)
     axes.margins(x=0)

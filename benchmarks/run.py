@@ -49,20 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if bench.peers_python is None:
             parser.error("the peers are not installed; run make bench")
-        found = about(bench, options.up_to) | measured(bench, options.up_to)
-    found |= {"minutes": round((time.monotonic() - started) / 60, 1), "load_after": os.getloadavg()[0]}
-    FIGURES.write_text(laid_out(found) + "\n", "utf-8")
-    write_pages(found, plots_with(PEERS_PYTHON))
+        results = about(bench, options.up_to) | measured(bench, options.up_to)
+    results |= {"minutes": round((time.monotonic() - started) / 60, 1), "load_after": os.getloadavg()[0]}
+    FIGURES.write_text(laid_out(results) + "\n", "utf-8")
+    write_pages(results, plots_with(PEERS_PYTHON))
     return 0
 
 
 def laid_out(value: Any, depth: int = 0) -> str:
     """JSON with a line for each goal, match and case."""
     if isinstance(value, dict) and depth < 2:
-        parts = [f"{json.dumps(name)}: {laid_out(one, depth + 1)}" for name, one in value.items()]
+        parts = [f"{json.dumps(name)}: {laid_out(item, depth + 1)}" for name, item in value.items()]
         return "{\n" + ",\n".join(parts) + "\n}"
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "[\n" + ",\n".join(json.dumps(one, ensure_ascii=False) for one in value) + "\n]"
+        return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in value) + "\n]"
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -72,11 +72,11 @@ def quick(bench: Bench) -> None:
         processes, goals = plan(bench, rows)
         samples = side_by_side(processes, count, bench.folder)
         print(
-            f"\n{rows:,} rows, {count} rounds\n{figures(samples)}\n\n{verdicts([read(one, samples) for one in goals])}",
+            f"\n{rows:,} rows, {count} rounds\n{figures(samples)}\n\n{verdicts([read(goal, samples) for goal in goals])}",
             flush=True,
         )
-    found = detection(bench, quick=True)
-    print("\ndetection: " + "; ".join(f"{tool} {tally(found['faulty'], tool)}" for tool in found["tools"]))
+    detected = detection(bench, quick=True)
+    print("\ndetection: " + "; ".join(f"{tool} {tally(detected['faulty'], tool)}" for tool in detected["tools"]))
 
 
 def measured(bench: Bench, largest: int) -> dict[str, Any]:
@@ -88,26 +88,26 @@ def measured(bench: Bench, largest: int) -> dict[str, Any]:
             continue
         some, goals = plan(bench, rows)
         samples = side_by_side(some, count, bench.folder)
-        readings += [read(one, samples) for one in goals]
+        readings += [read(goal, samples) for goal in goals]
         processes[str(rows)] = summary(samples)
         print(f"\n{rows:,} rows, {count} rounds\n{figures(samples)}", flush=True)
     for rows, count in ROUNDS_OF_MANY.items():
         if 480 * rows <= largest:
             some, goals = many(bench, rows)
             samples = side_by_side(some, count, bench.folder)
-            readings += [read(one, samples) for one in goals]
+            readings += [read(goal, samples) for goal in goals]
             processes[f"480 x {rows}"] = summary(samples)
             print(f"\n480 files of {rows:,} rows, {count} rounds\n{figures(samples)}", flush=True)
     print(f"\n{verdicts(readings)}", flush=True)
     starts = side_by_side(imports(bench), 5, bench.folder)
-    found = detection(bench)
+    detected = detection(bench)
     return {
-        "goals": [described(one) for one in readings],
+        "goals": [described(reading) for reading in readings],
         "processes": processes,
         "starts": summary(starts),
         "installed_mib": installed(bench, "duckdb"),
-        "detection": found,
-        "matches": [asdict(one) for one in contest(bench, largest, told)],
+        "detection": detected,
+        "matches": [asdict(match) for match in contest(bench, largest, report)],
     }
 
 
@@ -121,12 +121,12 @@ def described(reading: Reading) -> dict[str, Any]:
 def summary(samples: Samples) -> dict[str, dict[str, float]]:
     """Median time and memory of each process."""
     return {
-        name: {"seconds": median(one.seconds for one in some), "memory": median(one.memory for one in some)}
+        name: {"seconds": median(run.seconds for run in some), "memory": median(run.memory for run in some)}
         for name, some in samples.items()
     }
 
 
-def told(match: Match) -> None:
+def report(match: Match) -> None:
     """A line on the terminal."""
     said = match.why_not or f"{match.seconds:.3f} s, {median(match.times_ours):.2f} times ours"
     print(f"{match.rows:,} {'good' if match.good else 'bad'} rows, {match.tool}: {said}", flush=True)

@@ -262,7 +262,7 @@ def test_a_pattern_that_fits_no_file_does_not_pass(either: Repository) -> None:
     assert "billproof-check does not apply to this repository" in done.stdout
 
 
-def test_a_warning_stops_the_commit_until_somebody_signs_for_it(repository: Repository) -> None:
+def test_a_warning_stops_the_commit_until_it_is_waived(repository: Repository) -> None:
     repository.hooks(CHECK)
     repository.put(GOOD_NAME, fixture("some-without-project").read_bytes())
     done = repository.all_files()

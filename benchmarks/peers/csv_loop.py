@@ -30,7 +30,7 @@ from job import (
     run,
 )
 
-is_time, is_formula = (re.compile(one).fullmatch for one in (TIME, FORMULA))
+is_time, is_formula = (re.compile(pattern).fullmatch for pattern in (TIME, FORMULA))
 has_control = re.compile(f"{CONTROL}|[\ud800-\udfff]").search  # and bytes that are not UTF-8
 forms_of = cache(iso_forms)
 
@@ -41,11 +41,11 @@ def check(job: Job) -> Result:
         reader = csv.reader(file, strict=True)
         header = next(reader, [])
         problems = list(header_findings(header))
-        if any(one.rule == "missing-column" for one in problems):
+        if any(problem.rule == "missing-column" for problem in problems):
             return Result(problems, "")
         loop = Loop(header, job)
-        found = first_few(loop.over(reader))
-    return Result(problems + found, f"{loop.total:f}")
+        findings = first_few(loop.over(reader))
+    return Result(problems + findings, f"{loop.total:f}")
 
 
 def rows_of(reader: Iterator[list[str]]) -> Iterator[list[str] | csv.Error]:
@@ -85,7 +85,8 @@ class Loop:
                 yield Finding("ragged-row", row)
                 continue
             if has_control("".join(cells)):
-                yield from (Finding("control-character", row, self.header[n]) for n, one in enumerate(cells) if has_control(one))
+                bad = (name for name, cell in zip(self.header, cells, strict=False) if has_control(cell))
+                yield from (Finding("control-character", row, name) for name in bad)
             for at, name in unpadded:
                 if cells[at] != cells[at].strip():
                     yield Finding("padded-cell", row, name)

@@ -42,11 +42,11 @@ STRUCTURE = "SELECT line, column_name, error_type FROM reject_errors ORDER BY li
 def check(job: Job) -> Result:
     """One query. Out of order days are not seen: an aggregate knows no order."""
     header, problems = read_header(job.file)
-    if any(one.rule in UNREADABLE for one in problems):
+    if any(problem.rule in UNREADABLE for problem in problems):
         return Result(problems, "")
     connection = duckdb.connect()
     counts, total = ask(connection, header, job)
-    problems += [Finding(rule, None, column) for (rule, column), found in counts.items() if found]
+    problems += [Finding(rule, None, column) for (rule, column), count in counts.items() if count]
     return Result(problems + broken_lines(connection), total)
 
 

@@ -14,7 +14,7 @@ UNSORTED = ("days-unsorted", "start_time")
 def check(job: Job) -> Result:
     """Two queries for a clean file."""
     header, problems = read_header(job.file)
-    if any(one.rule in UNREADABLE for one in problems):
+    if any(problem.rule in UNREADABLE for problem in problems):
         return Result(problems, "")
     connection = duckdb.connect()
     counts, total = ask(connection, header, job)
@@ -23,13 +23,13 @@ def check(job: Job) -> Result:
     numbered = f"(SELECT *, row_number() OVER () AS row, lag(start_time) OVER () AS before FROM {table(job.file, header)})"
     counts[UNSORTED] = connection.execute(f"SELECT count(*) FROM {numbered} WHERE {UNSORTED_ROW}").fetchall()[0][0]
     by_row = row_rules(header, job) | rules_on_neighbours(header)
-    for (rule, column), found in counts.items():
-        if found and (rule, column) in by_row:
+    for (rule, column), count in counts.items():
+        if count and (rule, column) in by_row:
             query = f"SELECT row FROM {numbered} WHERE {by_row[rule, column]} ORDER BY row LIMIT {AT_MOST}"
             if rule in ("duplicate-row", "empty-day-conflict"):
                 query = f"SELECT row FROM {numbered} QUALIFY {by_row[rule, column]} ORDER BY row LIMIT {AT_MOST}"
             problems += [Finding(rule, row, column) for (row,) in duckdb.connect().execute(query).fetchall()]
-        elif found:
+        elif count:
             problems.append(Finding(rule, None, column))
     return Result(problems, total)
 

@@ -35,7 +35,7 @@ from job import (
     run,
 )
 
-is_time, is_formula = (re.compile(one).fullmatch for one in (TIME, FORMULA))
+is_time, is_formula = (re.compile(pattern).fullmatch for pattern in (TIME, FORMULA))
 has_control = re.compile(CONTROL).search
 forms_of = cache(iso_forms)
 
@@ -62,8 +62,8 @@ class ExportRules(frictionless.Check):  # type: ignore[misc]
 
     def validate_start(self) -> Iterator[Any]:
         problems = list(header_findings(self.resource.labels))
-        self.is_complete = not any(one.rule == "missing-column" for one in problems)
-        yield from (errors.TableError(note=f"{one.rule} {one.column}") for one in problems)
+        self.is_complete = not any(problem.rule == "missing-column" for problem in problems)
+        yield from (errors.TableError(note=f"{problem.rule} {problem.column}") for problem in problems)
 
     def validate_row(self, row: Any) -> Iterator[Any]:
         if len(row.cells) != len(row.field_names) or not self.is_complete:

@@ -37,8 +37,8 @@ def validate(file: str, checks: Sequence[Any] = ()) -> list[Finding]:
             detector=frictionless.Detector(sample_size=1),
         )
         report = resource.validate(frictionless.Checklist(checks=list(checks)))
-    found = [error for task in report.tasks for error in task.errors] + list(report.errors)
-    return first_few(finding(one) for one in found)
+    failures = [error for task in report.tasks for error in task.errors] + list(report.errors)
+    return first_few(finding(error) for error in failures)
 
 
 def finding(error: Any) -> Finding:

@@ -36,7 +36,7 @@ def check(job: Job) -> Result:
     """The whole file as a data frame, and one validation that tells the rows."""
     frame = read(job.file)
     problems = list(header_findings(header_of(frame)))
-    if any(one.rule == "missing-column" for one in problems):
+    if any(problem.rule == "missing-column" for problem in problems):
         return Result(problems, "")
     header = list(frame.columns)
     add_helpers(frame)

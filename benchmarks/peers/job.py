@@ -76,15 +76,15 @@ def run(check: Callable[[Job], Result]) -> None:
     words = sys.argv[1:]
     if len(words) == 3:
         sys.exit(answer(check, *words))
-    for one in range(0, len(words), 3):
-        print(json.dumps({"exit": guarded(check, *words[one : one + 3])}))
+    for start in range(0, len(words), 3):
+        print(json.dumps({"exit": guarded(check, *words[start : start + 3])}))
 
 
 def answer(check: Callable[[Job], Result], file: str, month: str, organization: str) -> int:
     """Prints what is found in a file; gives the exit code."""
     findings, total = check(Job(file, days_of(month), organization))
-    for one in findings:
-        print(json.dumps(one._asdict()))
+    for finding in findings:
+        print(json.dumps(finding._asdict()))
     with open(file, "rb") as data:
         digest = hashlib.file_digest(data, "sha256").hexdigest()
     print(json.dumps({"sha256": digest, "total": total}))
@@ -144,8 +144,8 @@ def first_few(findings: Iterable[Finding]) -> list[Finding]:
     """At most AT_MOST of each rule."""
     counts: dict[str, int] = {}
     kept = []
-    for one in findings:
-        counts[one.rule] = counts.get(one.rule, 0) + 1
-        if counts[one.rule] <= AT_MOST:
-            kept.append(one)
+    for finding in findings:
+        counts[finding.rule] = counts.get(finding.rule, 0) + 1
+        if counts[finding.rule] <= AT_MOST:
+            kept.append(finding)
     return kept

@@ -12,7 +12,7 @@ def check(job: Job) -> Result:
     """The whole file as a data frame, and one validation."""
     frame = read(job.file)
     problems = list(header_findings(header_of(frame)))
-    if any(one.rule == "missing-column" for one in problems):
+    if any(problem.rule == "missing-column" for problem in problems):
         return Result(problems, "")
     charged = is_charged(frame)
     masks = row_masks(frame, charged, job) | set_masks(frame, charged)

@@ -23,7 +23,7 @@ def check(job: Job) -> Result:
     try:
         pa.DataFrameSchema(columns, checks=checks).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as errors:
-        problems += first_few(finding(one, on_file) for one in errors.failure_cases.iter_rows(named=True))
+        problems += first_few(finding(case, on_file) for case in errors.failure_cases.iter_rows(named=True))
     return Result(problems, frame.select(total()).item() or "")
 
 

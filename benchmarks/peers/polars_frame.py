@@ -38,15 +38,15 @@ def check(job: Job) -> Result:
         (by_day.n_unique() < (~charged).sum()).alias("empty day twice"),
         total().alias("total"),
     )
-    found = counts.collect(engine="streaming").row(0, named=True)
-    wanted = {name: rule for n, (name, rule) in enumerate(rules.items()) if found[f"row {n}"]}
-    if found["duplicate"] or found["conflict"] or found["empty day twice"]:
+    values = counts.collect(engine="streaming").row(0, named=True)
+    wanted = {name: rule for n, (name, rule) in enumerate(rules.items()) if values[f"row {n}"]}
+    if values["duplicate"] or values["conflict"] or values["empty day twice"]:
         wanted |= set_rules(header)
     for (rule, column), broken in wanted.items():
         rows = frame.filter(broken).select(ROW).head(AT_MOST).collect(engine="streaming").to_series()
         problems += [Finding(rule, row, column) for row in rows]
-    problems += [Finding(rule, None, column) for n, (rule, column) in enumerate(on_file) if found[f"file {n}"]]
-    return Result(problems, found["total"] or "")
+    problems += [Finding(rule, None, column) for n, (rule, column) in enumerate(on_file) if values[f"file {n}"]]
+    return Result(problems, values["total"] or "")
 
 
 if __name__ == "__main__":

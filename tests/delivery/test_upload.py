@@ -98,7 +98,7 @@ def test_bytes_that_were_replaced_since_are_refused(world: World, monkeypatch: p
             "--resend",
             NOT_SENT,
         ]
-        assert "waivers:" not in found.out, "nobody can sign for it"
+        assert "waivers:" not in found.out, "no waiver applies to it"
         assert world.everything() == before
 
 
@@ -135,7 +135,7 @@ def test_resend_of_what_was_replaced(world: World) -> None:
 
 
 def test_resend_is_judged_like_everything(world: World) -> None:
-    """Less than before is less than before: somebody has to sign for it."""
+    """Less than before is less than before: it needs a waiver."""
     for total in ("100", "102"):
         world.send(export(total))
     found = world.upload(world.put(export("100")), "--resend")
@@ -563,7 +563,7 @@ def test_a_waived_error_stands_in_the_receipt(world: World) -> None:
     assert len(one["totals"]["days"]) == 28
 
 
-def test_a_month_that_shrinks_can_be_signed_for(world: World) -> None:
+def test_a_month_that_shrinks_can_be_waived(world: World) -> None:
     world.send(export("100"))
     name = world.put(export("90"))
     found = world.upload(name)

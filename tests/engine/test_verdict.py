@@ -127,7 +127,7 @@ def opinion(valid: bool) -> Change:
     return of_file(second_opinion=SecondOpinion("frictionless 5", valid, errors, ()))
 
 
-def month_guessed_and_days_signed_for(before: Situation) -> Situation:
+def month_guessed_and_days_waived(before: Situation) -> Situation:
     return before.with_file(month=Sourced("2025-10", "inferred")).with_outcome("AA012", "waived", violations=1, waiver=WAIVER)
 
 
@@ -158,7 +158,7 @@ LINES = (
     Line(9, "off", outcome("AA009", "off", reason="switched off"), "pass", "unproved", "off"),
     Line(10, "weaker rules", weaker, "pass", "unproved", "weaker_rules"),
     Line(11, "second opinion differs", opinion(valid=False), "unproved", "unproved", "second_opinion"),
-    Line(12, "month guessed, missing days signed for", month_guessed_and_days_signed_for, "pass", "unproved", "month_inferred"),
+    Line(12, "month guessed, missing days waived", month_guessed_and_days_waived, "pass", "unproved", "month_inferred"),
     Line(12, "no integration", of_file(integration=None), "pass", "unproved", "no_integration"),
     Line(13, "an error", outcome("AA013", "failed", **FAILED), "fail", "fail", "failed"),
     Line(15, "a warning", outcome("AA014", "failed", **FAILED), "pass", "fail", "failed"),
@@ -277,7 +277,7 @@ def test_line_11_an_error_that_only_we_find_is_no_disagreement(policy: Policy) -
     assert both.judged(policy).word == "fail"
 
 
-def test_line_12_a_month_that_was_given_may_have_its_missing_days_signed_for() -> None:
+def test_line_12_a_month_that_was_given_may_have_its_missing_days_waived() -> None:
     signed = outcome("AA012", "waived", violations=1, waiver=WAIVER)(GOOD)
     assert signed.judged(UPLOAD).word == "pass"
     assert signed.judged(UPLOAD).passes[0] is not None

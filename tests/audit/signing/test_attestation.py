@@ -141,13 +141,13 @@ def test_a_warning_is_a_warning_unless_it_fails(
     assert (predicate["result"], predicate["warnedTests"], predicate["failedTests"]) == (result, warned, failed)
 
 
-def test_what_was_signed_for_is_a_warning_and_the_configuration_is_named(
+def test_what_is_waived_is_a_warning_and_the_configuration_is_named(
     tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_still(monkeypatch, "2025-12-02T10:00:00Z")
     path = put(tmp_path, whole_file("negative"))
-    signed_for = '{rule: OC207, organization: org-EXAMPLEacme01, month: any, reason: r, owner: o, expires: "2026-06-30"}'
-    config = make_ready(tmp_path, f"waivers:\n  - {signed_for}\n")
+    waiver = '{rule: OC207, organization: org-EXAMPLEacme01, month: any, reason: r, owner: o, expires: "2026-06-30"}'
+    config = make_ready(tmp_path, f"waivers:\n  - {waiver}\n")
     found = signed(keys, path, "--config", str(config), "--policy", "upload")
     assert found.code == 0, found.err
     predicate = found.test_result["predicate"]

@@ -133,7 +133,7 @@ def test_the_file_may_have_another_name_and_the_run_may_have_read_standard_input
 
 
 def rich(folder: Path) -> Report:
-    """The report of a file that got smaller, which somebody signed for, and in which a project of September is gone."""
+    """The report of a file that got smaller, which is waived, and in which a project of September is gone."""
     september, october = (
         export(month="2025-09", projects={OTHER: "60", PROJECT: "50"}),
         export(projects={OTHER: "50", PROJECT: "50"}),

@@ -80,7 +80,7 @@ def test_what_is_said_above_is_not_repeated() -> None:
     assert in_one_line(f"Why {words['why']} See {' '.join(words['refs'])}") in in_one_line(found.out)
 
 
-def test_what_somebody_signed_for_is_not_explained(tmp_path: Path) -> None:
+def test_what_is_waived_is_not_explained(tmp_path: Path) -> None:
     config = make_ready(
         tmp_path,
         'waivers: [{rule: OC304, organization: org-EXAMPLEacme01, month: "2025-10", at_most: 3, reason: known, owner: billing, '

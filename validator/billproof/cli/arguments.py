@@ -53,5 +53,5 @@ def ruleset_of(options: argparse.Namespace, config: Config | None) -> Sourced:
 
 
 def _options(options: argparse.Namespace) -> Options:
-    found = {name: value for name, value in vars(options).items() if name in Options._fields}
-    return Options(**{**found, "files": tuple(found.get("files", ()))})
+    given = {name: value for name, value in vars(options).items() if name in Options._fields}
+    return Options(**{**given, "files": tuple(given.get("files", ()))})

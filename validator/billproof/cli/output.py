@@ -25,19 +25,19 @@ PAUSE_SECONDS = 0.1
 
 def wanted_outputs(wanted: Sequence[str]) -> list[tuple[str, str]]:
     """`--output` as formats and paths."""
-    found: list[tuple[str, str]] = []
-    for one in wanted:
-        format_, equals, path = one.partition("=")
+    outputs: list[tuple[str, str]] = []
+    for text in wanted:
+        format_, equals, path = text.partition("=")
         if not equals or not path or format_ not in FORMATS:
-            raise UsageError(f"--output {one}: expected FORMAT=PATH", f"Formats: {', '.join(FORMATS)}")
+            raise UsageError(f"--output {text}: expected FORMAT=PATH", f"Formats: {', '.join(FORMATS)}")
         if os.path.realpath(path).lower().endswith(".csv"):
-            raise UsageError(f"--output {one}: a report is not a CSV file", "Choose a name that does not end in .csv.")
+            raise UsageError(f"--output {text}: a report is not a CSV file", "Choose a name that does not end in .csv.")
         if is_near(os.path.basename(path)):
-            raise UsageError(f"--output {one}: a later run would read it as a configuration", "Use a name such as report.json.")
-        if any(os.path.realpath(path) == os.path.realpath(other) for _, other in found):
-            raise UsageError(f"--output {one}: two reports in the same file")
-        found.append((format_, path))
-    return found
+            raise UsageError(f"--output {text}: a later run would read it as a configuration", "Use a name such as report.json.")
+        if any(os.path.realpath(path) == os.path.realpath(other) for _, other in outputs):
+            raise UsageError(f"--output {text}: two reports in the same file")
+        outputs.append((format_, path))
+    return outputs
 
 
 def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, key: str | None = None) -> None:
@@ -46,7 +46,7 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, 
     """
     if not outputs:
         return
-    read = [one.path for one in settings.inputs if one.path != "-"]
+    read = [file.path for file in settings.inputs if file.path != "-"]
     wanted = [(f"--output {format_}={path}", path) for format_, path in outputs]
     if key is not None:
         from billproof.audit.signing.attestation import attestation_path
@@ -55,15 +55,15 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, 
         read.append(key)
     if settings.config:
         read.append(str(settings.config.path))
-        tokens = (one.token.file for one in settings.config.file.integrations if one.token)
-        read += [settings.config.beside(one) for one in tokens if one]
+        tokens = (integration.token.file for integration in settings.config.file.integrations if integration.token)
+        read += [settings.config.beside(file) for file in tokens if file]
     folder = settings.ruleset.value or ""
     if os.path.isdir(folder) and not is_shipped(folder):
         read += [os.path.join(folder, name) for name in os.listdir(folder)]
-    taken = {found for path in read if (found := _identity(path)) is not None}
-    taken |= {found for stream in (0, 1) if (found := _identity(stream)) is not None}
+    taken = {identity for path in read if (identity := _identity(path)) is not None}
+    taken |= {identity for stream in (0, 1) if (identity := _identity(stream)) is not None}
     for what, path in wanted:
-        if any(os.path.realpath(path).startswith(os.path.join(os.path.realpath(one), "")) for one in _kept(settings)):
+        if any(os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), "")) for folder in _kept(settings)):
             raise UsageError(f"{what}: a ledger or a folder of uploads must contain nothing else", "Write it elsewhere.")
         if _identity(path) in taken:
             raise UsageError(f"{what}: this would overwrite a file that this run uses")
@@ -75,11 +75,12 @@ def refuse_folder(path: str, settings: Settings) -> None:
     """A folder that will be made must not be there or be empty, and lie where nothing else is looked for. Raises UsageError."""
     taken = _kept(settings)
     if settings.config:
-        taken += [settings.config.beside(one.files) for one in settings.config.file.integrations if one.files]
+        exports = (integration.files for integration in settings.config.file.integrations)
+        taken += [settings.config.beside(files) for files in exports if files]
     inside = os.path.join(os.path.realpath(path), "")
-    for one in taken:
-        if inside.startswith(os.path.join(os.path.realpath(one), "")):
-            text = f"--output {path}: is inside {one}, and a ledger or a folder of exports or uploads must contain nothing else"
+    for kept in taken:
+        if inside.startswith(os.path.join(os.path.realpath(kept), "")):
+            text = f"--output {path}: is inside {kept}, and a ledger or a folder of exports or uploads must contain nothing else"
             raise UsageError(text, f"Name a folder outside of it, such as ../{os.path.basename(os.path.abspath(path))}")
     there = os.path.abspath(path)
     try:
@@ -95,7 +96,8 @@ def _kept(settings: Settings) -> list[str]:
     config = settings.config
     if config is None:
         return []
-    folders = [config.beside(one.path) for one in config.file.destinations.values() if one.kind == "directory" and one.path]
+    archives = (destination.path for destination in config.file.destinations.values() if destination.kind == "directory")
+    folders = [config.beside(path) for path in archives if path]
     ledger = config.ledger()
     return folders if ledger is None else [*folders, ledger]
 
@@ -103,10 +105,10 @@ def _kept(settings: Settings) -> list[str]:
 def _identity(path: str | int) -> tuple[int, int] | None:
     """Device and number of a regular file, whatever name leads to it."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
 def write(path: str, text: str) -> None:

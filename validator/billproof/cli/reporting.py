@@ -29,7 +29,7 @@ def signer_of(key: str | None, outputs: Sequence[tuple[str, str]], settings: Set
     from billproof.audit.signing.attestation import prepared
 
     reports = [path for format_, path in outputs if format_ == "json"]
-    return prepared(key, reports, [one.path for one in settings.inputs])
+    return prepared(key, reports, [file.path for file in settings.inputs])
 
 
 def reported(

@@ -43,47 +43,47 @@ def failed_examples(ruleset: RuleSet, name: str, command: Command) -> tuple[int,
     return count, failed
 
 
-def _example_fault(rule: Rule, one: Example, passes: bool, ruleset: str, folder: Path, command: Command) -> str | None:
-    outcome = run_example(one, rule, ruleset, folder, command)
+def _example_fault(rule: Rule, example: Example, passes: bool, ruleset: str, folder: Path, command: Command) -> str | None:
+    outcome = run_example(example, rule, ruleset, folder, command)
     wanted = "passed" if passes else "failed"
     if outcome["state"] != wanted:
         because = outcome.get("blocked_by") or outcome.get("reason") or ""
         return f"is {outcome['state']} {because}".strip() + f", expected {wanted}"
-    found = [f"{finding['line'] or '-'}:{finding['column'] or '-'}" for finding in outcome["findings"]]
-    if not passes and found != list(one.at):
-        return f"found at {', '.join(found)}, expected at {', '.join(one.at)}"
+    places = [f"{finding['line'] or '-'}:{finding['column'] or '-'}" for finding in outcome["findings"]]
+    if not passes and places != list(example.at):
+        return f"found at {', '.join(places)}, expected at {', '.join(example.at)}"
     return None
 
 
-def run_example(one: Example, rule: Rule, ruleset: str, folder: Path, command: Command) -> dict[str, Any]:
+def run_example(example: Example, rule: Rule, ruleset: str, folder: Path, command: Command) -> dict[str, Any]:
     """The outcome of a rule on one of its examples, from the JSON report of `billproof check`."""
-    path, report = folder / one.name, folder / "report.json"
-    if one.csv_file is not None:
-        shutil.copyfile(Path(rule.path).parent / one.csv_file, path)
+    path, report = folder / example.name, folder / "report.json"
+    if example.csv_file is not None:
+        shutil.copyfile(Path(rule.path).parent / example.csv_file, path)
     else:
-        path.write_bytes((one.csv or "").encode("utf-8"))
+        path.write_bytes((example.csv or "").encode("utf-8"))
     report.unlink(missing_ok=True)
     config = folder / "billproof.yaml"
-    config.write_text(EXAMPLE_CONFIG if one.before else "version: 1\n", "utf-8")
-    common = ["--config", str(config), *one.args, *([] if "--as-of" in one.args else ["--as-of", EXAMPLE_AS_OF])]
-    told = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    config.write_text(EXAMPLE_CONFIG if example.before else "version: 1\n", "utf-8")
+    common = ["--config", str(config), *example.args, *([] if "--as-of" in example.args else ["--as-of", EXAMPLE_AS_OF])]
+    output = io.TextIOWrapper(io.BytesIO(), "utf-8")
     try:
-        with contextlib.redirect_stdout(told):
-            _upload_before(one, rule, folder, common, command)
+        with contextlib.redirect_stdout(output):
+            _upload_before(example, rule, folder, common, command)
             command(["check", str(path), "--ruleset", ruleset, "--quiet", "--output", f"json={report}", *common])
     except BillproofError as error:
         return {"state": "refused", "reason": error.message, "findings": []}
     outcomes = json.loads(report.read_text("utf-8"))["files"][0]["outcomes"]
-    found: dict[str, Any] = next(found for found in outcomes if found["rule"] == rule.id)
-    return found
+    outcome: dict[str, Any] = next(outcome for outcome in outcomes if outcome["rule"] == rule.id)
+    return outcome
 
 
-def _upload_before(one: Example, rule: Rule, folder: Path, common: list[str], command: Command) -> None:
+def _upload_before(example: Example, rule: Rule, folder: Path, common: list[str], command: Command) -> None:
     """Uploads what an example says was there before, to a folder, with a ledger of its own. Raises UsageError."""
-    if not one.before:
+    if not example.before:
         return
     shutil.rmtree(folder / "before", ignore_errors=True)
     command(["ledger", "init", "--config", str(folder / "billproof.yaml")])
-    for name in one.before:
+    for name in example.before:
         if command(["upload", str(Path(rule.path).parent / name), *common]) != Exit.PASS:
             raise UsageError(f"{name} could not be uploaded")

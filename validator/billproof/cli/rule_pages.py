@@ -28,16 +28,16 @@ def page(rule: Rule, ruleset: RuleSet) -> str:
         "", "## Message", "", f"    {file.message}", "", "## Why", "", *_wrapped(file.why), "", "## What to do", "",
         *_wrapped(file.fix), "",
     ]  # fmt: skip
-    blockers = [found for blocker in rule.blocked_by if (found := ruleset.rule(blocker.rule))]
+    blockers = [blocking for blocker in rule.blocked_by if (blocking := ruleset.rule(blocker.rule))]
     if blockers:
         named = ", ".join(dict.fromkeys(f"{blocker.id} {blocker.file.name}" for blocker in blockers))
         lines += ["## Skipped when", "", *_wrapped(f"Any of these rules has failed: {named}."), ""]
     lines += ["## Examples", ""]
     for title, examples in (("Passes", file.examples.passing), ("Fails", file.examples.failing)):
-        for one in examples:
-            lines += _example(title, one, rule)
+        for example in examples:
+            lines += _example(title, example, rule)
     if file.refs:
-        lines += ["## References", "", *(f"- {one}" for one in file.refs), ""]
+        lines += ["## References", "", *(f"- {reference}" for reference in file.refs), ""]
     return "\n".join([*lines, MARK, ""])
 
 
@@ -46,19 +46,19 @@ def _wrapped(text: str) -> list[str]:
     return [part for line in text.strip().splitlines() for part in (wrapper.wrap(line) or [""])]
 
 
-def _example(title: str, one: Example, rule: Rule) -> Iterator[str]:
-    arguments = f" with `{' '.join(one.args)}`" if one.args else ""
-    named = f", file name `{one.name}`" if one.name != "data.csv" else ""
-    places = f" at {', '.join(f'`{place}`' for place in one.at)}" if one.at else ""
-    if one.before:
-        yield f"Uploaded before: {', '.join(one.before)} (next to the rule file)."
+def _example(title: str, example: Example, rule: Rule) -> Iterator[str]:
+    arguments = f" with `{' '.join(example.args)}`" if example.args else ""
+    named = f", file name `{example.name}`" if example.name != "data.csv" else ""
+    places = f" at {', '.join(f'`{place}`' for place in example.at)}" if example.at else ""
+    if example.before:
+        yield f"Uploaded before: {', '.join(example.before)} (next to the rule file)."
         yield ""
     yield f"{title}{places}{arguments}{named}:"
     yield ""
-    if one.csv is not None:
-        yield from textwrap.indent(one.csv.rstrip("\n"), "    ").splitlines()
+    if example.csv is not None:
+        yield from textwrap.indent(example.csv.rstrip("\n"), "    ").splitlines()
     else:
-        yield f"    {one.csv_file} (next to the rule file)"
+        yield f"    {example.csv_file} (next to the rule file)"
     yield ""
 
 

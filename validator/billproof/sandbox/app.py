@@ -95,15 +95,15 @@ class Sandbox(Record):
 
     def application(self) -> Starlette:
         """The ASGI application."""
-        one = "/v1/integrations/{integration}"
+        integration = "/v1/integrations/{integration}"
         faulty = [Middleware(Faulty, plan=self.plan)]
         faults = {"GET": self._faults, "PUT": self._set_faults, "DELETE": self._clear_faults}
         return Starlette(
             routes=[
                 Route("/openapi.json", self._document),
                 self._route("/v1/integrations", {"GET": self._list, "POST": self._create}),
-                self._route(f"{one}/months", {"GET": self._months}),
-                self._route(f"{one}/uploads/{{month}}", {"POST": self._upload}, self.limit, faulty),
+                self._route(f"{integration}/months", {"GET": self._months}),
+                self._route(f"{integration}/uploads/{{month}}", {"POST": self._upload}, self.limit, faulty),
                 self._route("/sandbox/faults", faults),
             ],
             exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_error},
@@ -132,7 +132,7 @@ class Sandbox(Record):
         return JSONResponse(DOCUMENT)
 
     async def _list(self, request: Request, body: Body) -> Response:
-        return JSONResponse({"integrations": [one._asdict() for one in self.store.integrations.values()]})
+        return JSONResponse({"integrations": [integration._asdict() for integration in self.store.integrations.values()]})
 
     async def _create(self, request: Request, body: Body) -> Response:
         wanted = await _read_json(request, body, "NewIntegration")
@@ -140,15 +140,15 @@ class Sandbox(Record):
 
     async def _months(self, request: Request, body: Body) -> Response:
         integration = self.store.integration(request.path_params["integration"])
-        months = [one.described() for one in self.store.months(integration)]
+        months = [upload.described() for upload in self.store.months(integration)]
         return JSONResponse({"integration": integration.id, "organization": integration.organization, "months": months})
 
     async def _faults(self, request: Request, body: Body) -> Response:
-        return JSONResponse({"faults": [one._asdict() for one in self.plan.faults]})
+        return JSONResponse({"faults": [fault._asdict() for fault in self.plan.faults]})
 
     async def _set_faults(self, request: Request, body: Body) -> Response:
         wanted = await _read_json(request, body, "Faults")
-        self.plan.faults = [Fault(**one) for one in wanted["faults"]]
+        self.plan.faults = [Fault(**fault) for fault in wanted["faults"]]
         return await self._faults(request, body)
 
     async def _clear_faults(self, request: Request, body: Body) -> Response:

@@ -51,8 +51,8 @@ class Body:
         self._size += len(data)
         if self._size > self._limit:
             raise self._too_large()
-        for one in self._hashes.values():
-            one.update(data)
+        for digest in self._hashes.values():
+            digest.update(data)
         return message
 
     def verify(self) -> None:
@@ -66,8 +66,8 @@ class Body:
 
 
 def _digests(fields: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    for one in filter(None, (part.strip() for part in ",".join(fields).split(","))):
-        match = _DIGEST.fullmatch(one)
+    for field in filter(None, (part.strip() for part in ",".join(fields).split(","))):
+        match = _DIGEST.fullmatch(field)
         if match is None:
             raise Problem(400, "digest-malformed", "Write Content-Digest as sha-256=:<base64>:")
         yield match[1], base64.b64decode(match[2])

@@ -68,7 +68,7 @@ def serve(options: argparse.Namespace, config: Config | None, say: Callable[[str
     store = Store(_seconds(options.delay, "--delay"))
     for id, organization in _integrations(config, options.integration):
         _add(store, id, organization)
-    plan = Plan(_fault(one) for one in options.fault)
+    plan = Plan(_fault(text) for text in options.fault)
     token, shown_token = _token(os.environ)
     limit = _whole(options.max_bytes, "--max-bytes", 1, 2**40)
     sandbox = Sandbox(store, plan, Checker(config, clock()), token, limit, clock)
@@ -153,7 +153,8 @@ def _whole(text: str, option: str, least: int, most: int) -> int:
 
 def _welcome(url: str, token: str, store: Store, delay: str) -> str:
     none = f'none yet: POST {url}/v1/integrations with {{"organization": "org-..."}}'
-    integrations = "\n               ".join(f"{one.id}  {one.organization}" for one in store.integrations.values()) or none
+    lines = (f"{integration.id}  {integration.organization}" for integration in store.integrations.values())
+    integrations = "\n               ".join(lines) or none
     return f"""\
 The sandbox listens on {url} (its API: {url}/openapi.json).
 Its paths and responses are its own, and say nothing about Pelanor's API.

@@ -79,7 +79,7 @@ class Keys:
     def finish(self, key: str, answer: dict[str, Any]) -> None:
         """Remembers the answer; the oldest of many are forgotten."""
         self._answers[key] = (self._answers[key][0], answer)
-        done = [one for one, (_, given) in self._answers.items() if given is not None]
+        done = [key for key, (_, given) in self._answers.items() if given is not None]
         for old in done[:-KEYS_KEPT]:
             del self._answers[old]
 
@@ -100,14 +100,14 @@ class Store:
 
     def integration(self, id: str) -> Integration:
         """The integration of an id. Raises Problem 404."""
-        found = self.integrations.get(id)
-        if found is None:
+        integration = self.integrations.get(id)
+        if integration is None:
             raise Problem(404, "unknown-integration", "No integration has this ID.")
-        return found
+        return integration
 
     def add(self, organization: str, id: str | None = None) -> Integration:
         """A new integration. Raises Problem 409 if the organization or the id has one."""
-        taken = next((one for one in self.integrations.values() if organization == one.organization or id == one.id), None)
+        taken = next((old for old in self.integrations.values() if organization == old.organization or id == old.id), None)
         if taken is not None:
             raise Problem(409, "integration-exists", f"{taken.id} is the integration of {taken.organization}.")
         number = len(self.integrations) + 1
@@ -129,4 +129,5 @@ class Store:
 
     def months(self, integration: Integration) -> list[Upload]:
         """The current upload of each month, in the order of the months."""
-        return sorted((one for one in self._months.values() if one.integration == integration), key=lambda one: one.month)
+        uploads = (upload for upload in self._months.values() if upload.integration == integration)
+        return sorted(uploads, key=lambda upload: upload.month)

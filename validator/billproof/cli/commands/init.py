@@ -65,11 +65,11 @@ def run(options: argparse.Namespace) -> int:
     return Exit.PASS
 
 
-def _folder(found: FileResult) -> str | None:
+def _folder(export: FileResult) -> str | None:
     """The folder of the export, from here, if it has one of its own."""
-    relative = os.path.relpath(os.path.dirname(os.path.abspath(found.path)) or ".")
+    relative = os.path.relpath(os.path.dirname(os.path.abspath(export.path)) or ".")
     # A name that is not UTF-8 cannot be written into the configuration.
-    readable = not any("\ud800" <= one <= "\udfff" for one in relative)
+    readable = not any("\ud800" <= letter <= "\udfff" for letter in relative)
     return None if relative.startswith("..") or not readable else relative.replace(os.sep, "/") + "/"
 
 

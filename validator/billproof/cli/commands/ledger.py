@@ -97,19 +97,19 @@ def listing(receipts: Sequence[Receipt]) -> Iterator[str]:
     if not receipts:
         yield "no uploads yet"
         return
-    to = max(len("destination"), *(len(shown(one.destination)) for one in receipts))
-    of = max(len("organization"), *(len(shown(one.organization)) for one in receipts))
+    to = max(len("destination"), *(len(shown(receipt.destination)) for receipt in receipts))
+    of = max(len("organization"), *(len(shown(receipt.organization)) for receipt in receipts))
     titles = f"{'destination':<{to}}  {'organization':<{of}}  month    no.   finished (UTC)    result                   amount"
     yield f"{titles}      file"
-    for one in receipts:
-        yield _line(one, to, of)
+    for receipt in receipts:
+        yield _line(receipt, to, of)
 
 
-def _line(one: Receipt, to: int = 0, of: int = 0) -> str:
+def _line(receipt: Receipt, to: int = 0, of: int = 0) -> str:
     return (
-        f"{shown(one.destination):<{to}}  {shown(one.organization):<{of}}  {one.month}  {one.n:04}  "
-        f"{one.finished[:16].replace('T', ' ')}  {STATUSES[one.status]:<15}  {cents(one.amount):>14,f} {shown(one.currency)}  "
-        f"sha256 {one.file_sha256[:12]}…"
+        f"{shown(receipt.destination):<{to}}  {shown(receipt.organization):<{of}}  {receipt.month}  {receipt.n:04}  "
+        f"{receipt.finished[:16].replace('T', ' ')}  {STATUSES[receipt.status]:<15}  "
+        f"{cents(receipt.amount):>14,f} {shown(receipt.currency)}  sha256 {receipt.file_sha256[:12]}…"
     )
 
 
@@ -118,17 +118,18 @@ def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
     months = _months(ledger, organization, month)
     if not months:
         raise UsageError(f"the ledger has no receipt for {month} of {organization}", "See billproof ledger list")
-    for one in months:
-        standing = ledger.standing(one)
-        for each in standing.receipts:
-            answer = each.document["answer"]
-            yield _line(each) + ("   current" if standing.is_current(each.file_sha256) and each == standing.current else "")
+    for key in months:
+        standing = ledger.standing(key)
+        for receipt in standing.receipts:
+            answer = receipt.document["answer"]
+            is_current = standing.is_current(receipt.file_sha256) and receipt == standing.current
+            yield _line(receipt) + ("   current" if is_current else "")
             yield shown(f"    {answer['text']}" + (f"; id {answer['id']}" if answer["id"] else ""), None)
-            for waiver in each.document["waivers"]:
+            for waiver in receipt.document["waivers"]:
                 text = f"    {waiver['rule']} waived by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
                 yield shown(text, None)
-            held = f"{_count(len(each.days), 'day')}, {_count(len(each.projects), 'project')}"
-            yield shown(f"    {each.file_name}, {held}; {ledger.path(each)}", None)
+            held = f"{_count(len(receipt.days), 'day')}, {_count(len(receipt.projects), 'project')}"
+            yield shown(f"    {receipt.file_name}, {held}; {ledger.path(receipt)}", None)
 
 
 def _verify(ledger: Ledger, key: str | None) -> int:
@@ -156,24 +157,24 @@ def verify(ledger: Ledger, key: str | None = None) -> tuple[int, list[str], list
     return len(receipts), errors, list(_forks(receipts))
 
 
-def _unsigned(ledger: Ledger, found: Mapping[str, Receipt], path: str) -> Iterator[str]:
+def _unsigned(ledger: Ledger, receipts: Mapping[str, Receipt], path: str) -> Iterator[str]:
     """Receipts without an attestation of the key, and attestations that are not of their receipts."""
     from billproof.audit.signing.attestation import receipt_statement
     from billproof.audit.signing.deviations import deviations
     from billproof.audit.signing.dsse import read_public_key
 
     key = read_public_key(path)
-    for one in found.values():
-        beside = ledger.path(one, ATTESTATION)
+    for receipt in receipts.values():
+        beside = ledger.path(receipt, ATTESTATION)
         try:
-            data = ledger.attestation(one)
+            data = ledger.attestation(receipt)
         except LedgerError as error:
             yield error.message
             continue
         if data is None:
             yield f"{beside}: missing, so the receipt is unsigned"
             continue
-        for text in deviations(data, key, [receipt_statement(one, os.path.basename(ledger.path(one)))]):
+        for text in deviations(data, key, [receipt_statement(receipt, os.path.basename(ledger.path(receipt)))]):
             yield f"{beside}: {text}"
 
 
@@ -189,22 +190,22 @@ def _misfits(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[
                 yield f"{ledger.path(receipt, suffix)}: does not match the schema of receipts at {error.json_path}"
 
 
-def _unanswered(ledger: Ledger, found: Mapping[str, Receipt], begun: Mapping[str, Receipt]) -> Iterator[str]:
+def _unanswered(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:
     """Attempts without a receipt."""
-    answered = {one.attempt for one in found.values()}
-    for digest, one in begun.items():
+    answered = {receipt.attempt for receipt in receipts.values()}
+    for digest, attempt in attempts.items():
         if digest not in answered:
             yield (
-                f"{ledger.path(one, 'begun')}: has no receipt: the command was interrupted, or the receipt was removed. "
+                f"{ledger.path(attempt, 'begun')}: has no receipt: the command was interrupted, or the receipt was removed. "
                 "The next upload records its outcome as unknown"
             )
 
 
-def _forks(found: Mapping[str, Receipt]) -> Iterator[str]:
+def _forks(receipts: Mapping[str, Receipt]) -> Iterator[str]:
     """Numbers that two machines gave to different uploads."""
     attempts: dict[tuple[Month, int], set[str | None]] = {}
-    for one in found.values():
-        attempts.setdefault((month_of(one), one.n), set()).add(one.attempt)
+    for receipt in receipts.values():
+        attempts.setdefault((month_of(receipt), receipt.n), set()).add(receipt.attempt)
     for (month, n), same in sorted(attempts.items()):
         if len(same) > 1:
             yield f"fork: {' '.join(month)} has {len(same)} uploads with number {n}, from different machines; all are kept"

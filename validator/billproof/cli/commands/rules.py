@@ -95,16 +95,16 @@ def kinds() -> Iterator[str]:
     """The kinds of check with their parameters and the placeholders of their messages."""
     for name, kind in sorted(KINDS.items()):
         yield f"{name}: {(kind.__doc__ or '').splitlines()[0]}"
-        for one in parts(kind.Parameters):
-            yield f"    {one.key}{'' if one.required else ' (optional)'}: {_type(one.type)}"
+        for parameter in parts(kind.Parameters):
+            yield f"    {parameter.key}{'' if parameter.required else ' (optional)'}: {_type(parameter.type)}"
         if kind.placeholders:
-            yield f"    message may use: {', '.join('{' + one + '}' for one in kind.placeholders)}"
+            yield f"    message may use: {', '.join('{' + name + '}' for name in kind.placeholders)}"
         if kind.raises:
             yield f"    ways to fail: {', '.join(kind.raises)}"
 
 
-def _type(found: Any) -> str:
-    return str(found).replace("typing.", "").replace("<class '", "").replace("'>", "")
+def _type(type_: Any) -> str:
+    return str(type_).replace("typing.", "").replace("<class '", "").replace("'>", "")
 
 
 def _test(ruleset: RuleSet, name: str, config: Config | None, command: Command) -> int:
@@ -117,9 +117,9 @@ def _test(ruleset: RuleSet, name: str, config: Config | None, command: Command) 
     for text in red:
         say(shown(text, None))
     off = [rule.id for rule in ruleset.rules if rule.off is not None]
-    told = f"; disabled: {', '.join(off)}" if off else ""
+    disabled = f"; disabled: {', '.join(off)}" if off else ""
     sound = f"; {config.shown_path} is valid" if config is not None else ""
-    text = f"{count} examples of {len(ruleset.rules) - len(off)} rules of {ruleset.name}: {len(red)} failed{told}{sound}"
+    text = f"{count} examples of {len(ruleset.rules) - len(off)} rules of {ruleset.name}: {len(red)} failed{disabled}{sound}"
     say(shown(text, None))
     return Exit.FAIL if red else Exit.PASS
 
@@ -131,6 +131,6 @@ def _schema_faults(ruleset: RuleSet) -> Iterator[str]:
     schema = json.loads((shipped("schemas") / "rule.schema.json").read_text("utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
     for rule in ruleset.rules:
-        found = yaml.safe_load(Path(rule.path).read_text("utf-8"))
-        for error in validator.iter_errors(found):
+        document = yaml.safe_load(Path(rule.path).read_text("utf-8"))
+        for error in validator.iter_errors(document):
             yield f"{Path(rule.path).name}: {error.json_path}: {error.message}"

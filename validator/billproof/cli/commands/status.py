@@ -30,9 +30,9 @@ def run(options: argparse.Namespace) -> int:
     """Prints the months; gives 1 if something is due."""
     settings = upload_settings(options, options.as_of)
     months = wanted_months(options.month, options.first, options.last, settings.as_of)
-    found = survey(settings, months)
+    document = survey(settings, months)
     if options.format == "json":
-        say_bytes(render_json(found).encode("utf-8"))
+        say_bytes(render_json(document).encode("utf-8"))
     else:
-        say(painted(render_status(found)), end="")
-    return int(found["exit_code"])
+        say(painted(render_status(document)), end="")
+    return int(document["exit_code"])
