@@ -193,7 +193,7 @@ RULE_FAULTS = [
     ("an unknown parameter", {"check": "{kind: has_charges, column: project_id}"}, 7, "unknown key `column`"),
     ("a missing parameter", {"check": "{kind: one_of, column: project_id}"}, 7, "the key `values` is missing"),
     ("an unknown column", {"check": "{kind: one_of, column: project, values: [a]}"}, 7, "no column `project`"),
-    ("an unknown role", {"check": "{kind: day_coverage, role: date, period: month}"}, 7, "`role` is `date`; expected one of day"),
+    ("an unknown role", {"check": "{kind: day_coverage, role: date, period: month}"}, 7, "`role` is `date`; expected day"),
     ("an unknown column in when", {"when": "{project: filled}"}, 11, "no column `project`"),
     ("an unknown placeholder", {"message": '"{found} is not ours"'}, 8, "`message` has the unknown placeholder {found}"),
     ("a placeholder with a format", {"message": '"{value!r} is not ours"'}, 8, "`message` has the unknown placeholder {value}"),

@@ -26,7 +26,7 @@ from billproof.reading.totals import Collector
 from billproof.reading.view import Columns
 from billproof.rules.checks.base import FileContext, Settled
 from billproof.rules.compiled import load_ruleset
-from billproof.rules.exports import recognise
+from billproof.rules.exports import recognize
 from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSe
     day = schema.field(roles.get("day") or "")
     return FileContext(
         name=source.name, head=head, columns=columns, schema=schema, roles=roles,
-        export=recognise(head.header, ruleset.exports, schema),
+        export=recognize(head.header, ruleset.exports, schema),
         collector=Collector(roles, columns.index, day.type if day else "integer"),
         as_of=settings.as_of, month_to_date=settings.month_to_date, expected_total=settings.expected_total,
         max_findings=settings.max_findings,

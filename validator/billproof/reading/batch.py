@@ -26,7 +26,7 @@ class Batch:
     """The records of one block. Positions count rows first (0 … len(rows) - 1), then `unread` records.
 
     `rows` have as many cells as the header; `lines` and `end_lines` are their first and last physical lines.
-    `quoted_cells` are what stood in quotation marks, None if marks stand where no cell begins or ends.
+    `quoted_cells` are the texts in quotation marks, None if a mark does not begin or end a cell.
     `last_position` is that of the file's last record if its line is `unfinished`.
     """
 
@@ -59,15 +59,15 @@ class Batch:
 
     @cached_property
     def columns(self) -> list[tuple[str, ...]]:
-        """The rows' cells by column, as they stand in the file."""
+        """The rows' cells by column, exactly as in the file."""
         return list(zip(*self.rows, strict=True))
 
     def joined(self, index: int) -> str:
-        """A column's cells in one text, with a line feed between two: shows quickly that a character stands in none."""
-        found = self._joined.get(index)
-        if found is None:
-            found = self._joined[index] = "\n".join(self.columns[index]) if self.rows else ""
-        return found
+        """A column's cells in one text, with a line feed between two: shows quickly that no cell contains a character."""
+        text = self._joined.get(index)
+        if text is None:
+            text = self._joined[index] = "\n".join(self.columns[index]) if self.rows else ""
+        return text
 
     def has_width(self, width: int | None) -> bool:
         """Whether every row has so many cells."""
@@ -91,37 +91,37 @@ class Batch:
 
     @cached_property
     def cells_with_delimiter(self) -> int:
-        """How many cells hold the delimiter."""
+        """How many cells contain the delimiter."""
         return self._cells_in(self._with_delimiter)
 
     @cached_property
     def _with_delimiter(self) -> dict[int, set[str]]:
-        """The values that hold the delimiter, by column."""
+        """The values that contain the delimiter, by column."""
         indexes = [index for index in range(len(self.columns)) if self.delimiter in self.joined(index)]
         return {index: {value for value in set(self.columns[index]) if self.delimiter in value} for index in indexes}
 
     def _cells_in(self, values_by_column: dict[int, set[str]]) -> int:
-        """How many cells hold one of the values."""
+        """How many cells have one of the values."""
         return sum(sum(map(values.__contains__, self.columns[index])) for index, values in values_by_column.items())
 
     @cached_property
     def has_controls(self) -> bool:
-        """Whether there may be control characters other than line ends; never False if there is one."""
+        """Whether there may be control characters other than line endings; never False if there is one."""
         data = self.text.encode("utf-8", "surrogateescape") if self._data is None else self._data
         return len(data.translate(None, _CONTROL_BYTES)) != len(data) or (not self.text.isascii() and b"\xc2" in data)
 
     @property
     def plain(self) -> bool:
-        """Whether a blank in an ASCII cell can only be a space: every record is one line and there are no controls."""
+        """Whether white space in an ASCII cell can only be spaces: every record is one line and there are no controls."""
         return self.quoted_cells is not None and not self.has_controls
 
     @cached_property
     def text_lines(self) -> list[str]:
-        """The physical lines of the block with their line ends."""
+        """The physical lines of the block with their line endings."""
         return split_lines(self.text)
 
     def raw_record(self, position: int) -> str:
-        """The text of a row as it stands in the file."""
+        """The text of a row exactly as in the file."""
         return self.text_of(self.lines[position], self.end_lines[position])
 
     def text_of(self, line: int, end_line: int) -> str:
@@ -130,5 +130,5 @@ class Batch:
 
 
 def split_lines(text: str) -> list[str]:
-    """The physical lines of a text, each with its line end: LF, CR LF or CR, and nothing else."""
+    """The physical lines of a text, each with its line ending: LF, CR LF or CR, and nothing else."""
     return list(io.StringIO(text, newline=""))

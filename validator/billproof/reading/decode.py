@@ -1,8 +1,8 @@
 """Records as the one description of a YAML file: a tree is read into them, and the JSON Schema is made from them.
 
-A field's type says what may stand there: str, int, bool, Literal, a tuple (a list), a Mapping, another shape, and any
-of them `| None`. `Annotated[type, Spec(…)]` says more: a pattern for text, a doc for the schema, a key that is no Python
-name. The fields `line` and `node` do not stand in the file: they get the place, or the tree itself.
+A field's type says which values are allowed: str, int, bool, Literal, a tuple (a list), a Mapping, another shape, and any
+of them `| None`. `Annotated[type, Spec(…)]` says more: a pattern for text, a doc for the schema, a key that is not a Python
+name. The fields `line` and `node` are not in the file: they get the line, or the tree itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Invalid(Exception):
 
 
 class Spec(Record):
-    """What the annotation of a field may ask beside its type. What stands in a `secret` one is never shown in a error."""
+    """What an annotation requires of a field in addition to its type. The value of a `secret` field is never in an error."""
 
     pattern: str | None = None
     doc: str = ""
@@ -73,7 +73,7 @@ def read(shape: type[T], node: Node, path: str, errors: list[FileError], where: 
         found_there = f"{where} is" if where else "this is"
         errors.append(FileError(path, node.line, f"{found_there} {_described(node)}; expected keys and values"))
         return None
-    known = {one.key: one for one in parts(cast(Any, shape))}
+    known = {part.key: part for part in parts(cast(Any, shape))}
     places: dict[str, Any] = {"line": node.line, "node": node}
     values = {name: place for name, place in places.items() if name in cast(Any, shape)._fields}
     sound = True
@@ -86,26 +86,26 @@ def read(shape: type[T], node: Node, path: str, errors: list[FileError], where: 
             errors.append(FileError(path, value.line, f"unknown key `{key}`{hint}"))
             sound = False
             continue
-        one = known[key]
-        found: list[FileError] = []
+        part = known[key]
+        own_errors: list[FileError] = []
         try:
-            values[one.name] = _value(one.type, value, path, found, f"`{key}`", one.spec.pattern)
+            values[part.name] = _value(part.type, value, path, own_errors, f"`{key}`", part.spec.pattern)
         except Invalid:
             sound = False
-        errors += _without_values(one, value, path, f"`{key}`") if one.spec.secret and found else found
-    for one in known.values():
-        if one.required and one.key not in node.value:
-            errors.append(FileError(path, node.line, f"the key `{one.key}` is missing"))
+        errors += _without_values(part, value, path, f"`{key}`") if part.spec.secret and own_errors else own_errors
+    for part in known.values():
+        if part.required and part.key not in node.value:
+            errors.append(FileError(path, node.line, f"the key `{part.key}` is missing"))
             sound = False
     return shape(**values) if sound else None
 
 
-def _without_values(one: Part, node: Node, path: str, where: str) -> list[FileError]:
-    """The errors of a part that may hold a secret: found again in a tree that holds no values."""
-    found: list[FileError] = []
+def _without_values(part: Part, node: Node, path: str, where: str) -> list[FileError]:
+    """The errors of a part that may contain a secret: found again in a tree without values."""
+    masked_errors: list[FileError] = []
     with contextlib.suppress(Invalid):
-        _value(one.type, _masked(node), path, found, where, one.spec.pattern)
-    return found or [FileError(path, node.line, f"{where} does not have the documented form")]
+        _value(part.type, _masked(node), path, masked_errors, where, part.spec.pattern)
+    return masked_errors or [FileError(path, node.line, f"{where} does not have the documented form")]
 
 
 def _masked(node: Node) -> Node:
@@ -119,14 +119,14 @@ def _masked(node: Node) -> Node:
 def _value(kind: Any, node: Node, path: str, errors: list[FileError], where: str, pattern: str | None) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        inner = [one for one in arguments if one is not type(None)]
+        inner = [option for option in arguments if option is not type(None)]
         if node.value is None and len(inner) < len(arguments):
             return None
         return _one_of_types(inner, node, path, errors, where, pattern)
     if origin is typing.Literal:
         if node.value in arguments and not isinstance(node.value, bool):
             return node.value
-        allowed = ", ".join(str(one) for one in arguments)
+        allowed = ", ".join(str(word) for word in arguments)
         expected = f"one of {allowed}" if len(arguments) > 1 else allowed
         return _refuse(node, path, errors, f"{where} is {_described(node)}; expected {expected}")
     if origin is tuple:
@@ -140,10 +140,10 @@ def _value(kind: Any, node: Node, path: str, errors: list[FileError], where: str
     if kind is Node:
         return node
     if is_shape(kind):
-        found = read(cast(type, kind), node, path, errors, where)
-        if found is None:
+        record = read(cast(type, kind), node, path, errors, where)
+        if record is None:
             raise Invalid
-        return found
+        return record
     return _scalar(kind, node, path, errors, where, pattern)
 
 

@@ -15,7 +15,7 @@ NO_EXPORT = "this folder contains no file whose name ends in .csv"
 
 
 class Input(Record):
-    """A path to check, or the reason why a name leads to none."""
+    """A path to check, or the reason why a name leads to no file."""
 
     path: str
     error: str | None = None
@@ -23,15 +23,15 @@ class Input(Record):
 
 def find_inputs(names: Iterable[str]) -> list[Input]:
     """The files behind `names`, in their order, each once; folders are searched for *.csv, hidden entries left out."""
-    found: list[Input] = []
+    inputs: list[Input] = []
     seen: set[str] = set()
     for name in names:
-        for one in _expand(name):
-            real = one.path if one.path == STANDARD_INPUT else os.path.realpath(one.path)
+        for entry in _expand(name):
+            real = entry.path if entry.path == STANDARD_INPUT else os.path.realpath(entry.path)
             if real not in seen:
                 seen.add(real)
-                found.append(one)
-    return found
+                inputs.append(entry)
+    return inputs
 
 
 def _expand(name: str) -> Iterator[Input]:
@@ -61,7 +61,7 @@ def _absent(name: str) -> Iterator[Input]:
 
 
 def _closed_folders(pattern: str) -> Iterator[Input]:
-    """Folders that the pattern leads through and that may not be listed: what they hold would be passed over."""
+    """Folders that the pattern leads through and that cannot be listed, so that their files would be skipped."""
     import glob
 
     above = os.path.dirname(pattern)
@@ -74,21 +74,21 @@ def _closed_folders(pattern: str) -> Iterator[Input]:
 
 def _folder(folder: str) -> Iterator[Input]:
     unreadable: list[OSError] = []
-    found = []
+    paths = []
     walked: set[str] = set()
     for parent, folders, files in os.walk(folder, onerror=unreadable.append, followlinks=True):
-        # Links are followed, each folder once: a link may lead back to where it stands.
+        # Links are followed, each folder once: a link may lead back to a folder above it.
         if os.path.realpath(parent) in walked:
             folders.clear()
             continue
         walked.add(os.path.realpath(parent))
-        folders[:] = sorted(one for one in folders if not one.startswith("."))
-        found += [os.path.join(parent, one) for one in files if one.lower().endswith(".csv") and not one.startswith(".")]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths += [os.path.join(parent, name) for name in files if name.lower().endswith(".csv") and not name.startswith(".")]
     for error in unreadable:
         yield Input(_slashes(str(error.filename)), f"cannot be read: {error.strerror}")
-    if not found and not unreadable:
+    if not paths and not unreadable:
         yield Input(_slashes(folder), NO_EXPORT)
-    for path in sorted(found):
+    for path in sorted(paths):
         yield Input(_slashes(path))
 
 

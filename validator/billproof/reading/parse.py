@@ -88,7 +88,7 @@ def parse_block(
         rows = list(csv.reader(lines, strict=True, delimiter=delimiter))
     except csv.Error:
         rows = []
-    # Lines without their line ends are good enough where every record is one line; else the walk sees them whole.
+    # Without line endings the lines suffice if every record is one line; otherwise the walk reads them in full.
     if len(rows) == len(lines):
         numbers = range(first_line, first_line + len(rows))
         last = len(rows) - 1 if unfinished else None
@@ -162,15 +162,15 @@ def _walk(text: str, first_line: int, delimiter: str, width: int | None, final: 
 
 
 def raw_cells(record: str, delimiter: str) -> list[str]:
-    """The cells of one record as they stand in the file, with their quotation marks."""
-    one = re.escape(delimiter)
+    """The cells of one record exactly as in the file, with their quotation marks."""
+    escaped = re.escape(delimiter)
     cells = []
     position = 0
-    pattern = re.compile(rf'("(?:[^"]|"")*"|[^{one}\r\n]*)({one}|\r\n|\r|\n|\Z)')
-    while found := pattern.match(record, position):
-        cells.append(found.group(1))
-        position = found.end()
-        if found.group(2) != delimiter:
+    pattern = re.compile(rf'("(?:[^"]|"")*"|[^{escaped}\r\n]*)({escaped}|\r\n|\r|\n|\Z)')
+    while cell := pattern.match(record, position):
+        cells.append(cell.group(1))
+        position = cell.end()
+        if cell.group(2) != delimiter:
             break
     return cells
 
@@ -181,7 +181,7 @@ def stray_quote(record: str, delimiter: str) -> str | None:
 
 
 def _quoted_cells(text: str, delimiter: str) -> list[str] | None:
-    """What stands between quotation marks, if every mark opens or closes a cell; None if one stands elsewhere."""
+    """The texts between quotation marks, if every mark opens or closes a cell; otherwise None."""
     if '"' not in text:
         return []
     parts = text.split('"')

@@ -77,12 +77,12 @@ class Reader:
             return head
         self._text, self._bad_bytes = _decode(block.removeprefix(BYTE_ORDER_MARK))
         if not self._skip_blank_lines():
-            found = "it has only empty lines" if len(self._before_header) else "it has no bytes"
-            return head._replace(empty=found)
+            reason = "it has only empty lines" if len(self._before_header) else "it has no bytes"
+            return head._replace(empty=reason)
         return self._parse_header(head)
 
     def _skip_blank_lines(self) -> bool:
-        """Passes over blank lines before the header; False if there is nothing else."""
+        """Skips blank lines before the header; False if there is nothing else."""
         blanks = 0
         while True:
             rest = self._text.lstrip("\r\n")
@@ -135,14 +135,14 @@ class Reader:
             batch, carry = parse_block(text, line, head.delimiter, width, self._final, bad, data, known)
             if batch.line_count:
                 line += batch.line_count
-                self.unread_lines += sum(one.end_line - one.line + 1 for one in batch.unread)
+                self.unread_lines += sum(record.end_line - record.line + 1 for record in batch.unread)
                 yield batch
             if self._final:
                 return
             block = self._next_block()
             if len(carry) > MAX_RECORD:
                 raise Unreadable(f"{self._path}: line {line}: a row is longer than {MAX_RECORD // 2**20} MiB")
-            # A row that goes on and on is read in ever larger pieces, or each piece would parse all of it once more.
+            # A row that never ends is read in ever larger pieces; otherwise each piece would parse all of it again.
             while len(block) < len(carry) and not self._final:
                 block += self._next_block()
             more, more_bad = _decode(block)
@@ -157,7 +157,7 @@ class Reader:
         )  # fmt: skip
 
     def _without_rows(self) -> Iterator[Batch]:
-        """Drains a file that cannot be parsed, so that its digest is of the whole; blank lines are still lines."""
+        """Drains a file that cannot be parsed, so that its digest covers the whole file; blank lines are still lines."""
         blanks = self._before_header
         if blanks:
             yield Batch("", 1, len(blanks), ",", [], (), (), blank_lines=blanks)
@@ -166,7 +166,7 @@ class Reader:
 
 
 def _decode(block: bytes) -> tuple[str, bool]:
-    """Text, and whether a byte was no UTF-8; such a byte stays in its own cell as a lone surrogate."""
+    """Text, and whether a byte was not UTF-8; such a byte stays in its own cell as a lone surrogate."""
     try:
         return block.decode("utf-8"), False
     except UnicodeDecodeError:
@@ -174,7 +174,7 @@ def _decode(block: bytes) -> tuple[str, bool]:
 
 
 def _first_line(text: str) -> str:
-    """The first physical line of a text, with its line end."""
+    """The first physical line of a text, with its line ending."""
     return split_lines(text[: text.find("\n") + 1] or text)[0]
 
 

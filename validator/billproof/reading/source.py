@@ -22,16 +22,16 @@ MAX_LINE_BYTES = 32 * 1024 * 1024
 COPY_IN_MEMORY_BYTES = 8 * 1024 * 1024
 STANDARD_INPUT = "-"
 
-# Path, bytes read so far, bytes in all where they are known: told after each block.
+# Path, bytes read so far, the total if it is known: reported after each block.
 Seen = Callable[[str, int, int | None], None]
 
 
 class Missing(Unreadable):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 class Source:
-    """The bytes of one file. `size` and `sha256` speak of what was handed out so far; `complete` once the end was met."""
+    """The bytes of one file. `size` and `sha256` cover the bytes read so far; `complete` is True once the end was reached."""
 
     def __init__(self, stream: BinaryIO, path: str, size_on_disk: int | None) -> None:
         self.path = path
@@ -49,7 +49,7 @@ class Source:
         return self._hash.hexdigest()
 
     def blocks(self) -> Iterator[bytes]:
-        """The file in blocks that end at a line end (LF, or CR where there is no LF).
+        """The file in blocks that end with a line ending (LF, or CR where there is no LF).
 
         Raises Unreadable if the disk fails, a line is longer than 32 MiB, or the file grew or shrank meanwhile.
         """
@@ -103,7 +103,7 @@ class Source:
 
 
 class Copy(Record):
-    """A file's bytes where nobody else can change them: what is checked here is what is sent from here."""
+    """A file's bytes where no one else can change them: the bytes that are checked are the bytes that are sent."""
 
     path: str
     sha256: str
@@ -136,17 +136,17 @@ def _on_disk(stream: BinaryIO) -> BinaryIO:
     """The same bytes in a file without a name."""
     import tempfile
 
-    found = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - the copy closes it
+    file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - the copy closes it
     stream.seek(0)
     while chunk := stream.read(BLOCK_BYTES):
-        found.write(chunk)
+        file.write(chunk)
     stream.close()
-    return found
+    return file
 
 
 def own_bytes(path: str, limit: int) -> bytes:
-    """The bytes of a file of our own, which is small and no link. Raises Unreadable, Missing if there is none; a pipe or device
-    is never waited for.
+    """The bytes of a file of our own, which is small and not a link; never waits for a pipe or device. Raises Unreadable, or
+    Missing if it does not exist.
     """
     # Windows knows neither; a link is seen by `lstat` there.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -192,9 +192,9 @@ def small_file(path: str, limit: int) -> bytes:
 @contextmanager
 def _open_file(path: str) -> Iterator[Source]:
     try:
-        found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):
-            what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
             raise Unreadable(f"{path}: is {what}, not a file", "For a pipe use `-`, which reads standard input.")
         with open(path, "rb", buffering=0) as stream:
             yield Source(stream, path, os.fstat(stream.fileno()).st_size)

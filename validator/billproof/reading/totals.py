@@ -58,19 +58,19 @@ class Collector:
 
     def day(self, value: str) -> int | None:
         """The day number of a cell of the role `day`: UTC days of a Unix time, or the date itself."""
-        found = self._day_cache.get(value)
-        if found is None:
+        day = self._day_cache.get(value)
+        if day is None:
             if self._dated:
                 date = calendar_date(value)
-                found = None if date is None else day_number(date)
+                day = None if date is None else day_number(date)
             else:
                 seconds = integer(value)
-                found = None if seconds is None else seconds // DAY_SECONDS
-            if found is not None and not 0 <= found <= LAST_DAY:
-                found = None
+                day = None if seconds is None else seconds // DAY_SECONDS
+            if day is not None and not 0 <= day <= LAST_DAY:
+                day = None
             if len(self._day_cache) < 10_000:
-                self._day_cache[value] = found
-        return found
+                self._day_cache[value] = day
+        return day
 
     @staticmethod
     def has_ended(day: int, as_of: datetime) -> bool:
@@ -138,8 +138,8 @@ class Collector:
                 self._group_rows[role].update({cells[0]: len(cells)} if len(distinct) == 1 else cells)
         project, name = self._roles.get("project"), self._roles.get("project_name")
         if project and name and charged.distinct(project) - self._project_names.keys():
-            found = zip(reversed(charged.column(project)), reversed(charged.column(name)), strict=True)
-            self._project_names = {**dict(found), **self._project_names}
+            names = zip(reversed(charged.column(project)), reversed(charged.column(name)), strict=True)
+            self._project_names = {**dict(names), **self._project_names}
 
     def _add(self, charged: View, amounts: list[Decimal], badly_dated: set[int]) -> None:
         if not all(amounts):
@@ -177,9 +177,9 @@ class Collector:
         return self._total if self.usable else None
 
     def totals(self) -> Totals:
-        """The control totals as they stand in the report."""
+        """The control totals, as in the report."""
         days = sorted(self.days)
-        currencies = {one.upper() for one in self._currencies}
+        currencies = {code.upper() for code in self._currencies}
         currency = self._currency or (currencies.pop() or None if len(currencies) == 1 else None)
         return Totals(
             amount=self.amount,
@@ -198,20 +198,20 @@ class Collector:
     def projects(self) -> tuple[Group, ...]:
         """Every project with charges, by id."""
         rows, sums = self._group_rows["project"], self._sums["project"]
-        return tuple(self._group(one, self._project_names.get(one), sums.get(one, _ZERO), rows[one]) for one in sorted(rows))
+        return tuple(self._group(id_, self._project_names.get(id_), sums.get(id_, _ZERO), rows[id_]) for id_ in sorted(rows))
 
     def _top(self, role: str, names: Mapping[str, str]) -> tuple[Group, ...]:
         """The groups with the largest amounts, and one `other` for the rest."""
         rows = self._group_rows[role]
         sums: Mapping[str, Decimal] = self._sums[role] if self.usable else {}
         # Charges without a project always have their own line, so that `other (N)` counts projects only.
-        ordered = sorted(rows, key=lambda one: (one != "", -sums.get(one, _ZERO), one))
-        shown_first = sorted(ordered[:TOP_GROUPS], key=lambda one: (-sums.get(one, _ZERO), one))
-        top = [self._group(one, names.get(one), sums.get(one, _ZERO), rows[one]) for one in shown_first]
+        ordered = sorted(rows, key=lambda id_: (id_ != "", -sums.get(id_, _ZERO), id_))
+        shown_first = sorted(ordered[:TOP_GROUPS], key=lambda id_: (-sums.get(id_, _ZERO), id_))
+        top = [self._group(id_, names.get(id_), sums.get(id_, _ZERO), rows[id_]) for id_ in shown_first]
         rest = ordered[TOP_GROUPS:]
         if rest:
-            amount = reduce(EXACT.add, (sums.get(one, _ZERO) for one in rest), _ZERO)
-            top.append(self._group(f"other ({len(rest):,})", None, amount, sum(rows[one] for one in rest)))
+            amount = reduce(EXACT.add, (sums.get(id_, _ZERO) for id_ in rest), _ZERO)
+            top.append(self._group(f"other ({len(rest):,})", None, amount, sum(rows[id_] for id_ in rest)))
         return tuple(top)
 
     def _group(self, id_: str, name: str | None, amount: Decimal, rows: int) -> Group:
@@ -219,7 +219,7 @@ class Collector:
 
 
 def _counted(view: View, name: str) -> Mapping[str, int]:
-    """How often each value stands in a column; most columns of a batch hold one value only."""
+    """How often each value occurs in a column; most columns of a batch have only one value."""
     if not len(view):
         return {}
     distinct = view.distinct(name)

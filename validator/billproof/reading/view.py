@@ -20,7 +20,7 @@ _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 
 
 class Columns:
-    """The columns of one file: where each stands, and which values of it are known to need no stripping."""
+    """The columns of one file: their positions, and the values that are known to need no stripping."""
 
     def __init__(
         self, header: Sequence[str], time_columns: Collection[str], measures: Collection[str], likely_filled: str | None
@@ -30,7 +30,7 @@ class Columns:
         for position, name in enumerate(header):
             self.index.setdefault(name, position)
         self.other_than_time = [position for position, name in enumerate(header) if name not in time_columns]
-        # Nearly every value of a measure is another one, so that its distinct values are slow to tell.
+        # Nearly every value of a measure is different, so finding its distinct values is slow.
         self.measures = {position for position, name in enumerate(header) if name in measures}
         likely = self.index.get(likely_filled or "")
         if likely in self.other_than_time:
@@ -58,11 +58,11 @@ class View:
         return len(self.positions)
 
     def raw(self, name: str) -> Sequence[str]:
-        """A column's cells as they stand in the file."""
+        """A column's cells exactly as in the file."""
         return self._raw_at(self.columns.index[name])
 
     def column(self, name: str) -> Sequence[str]:
-        """A column's cells without the blanks around them."""
+        """A column's cells without the white space around them."""
         return self._at(self.columns.index[name])
 
     def distinct(self, name: str) -> set[str]:
@@ -76,7 +76,7 @@ class View:
         return self.batch.joined(index) if self._whole and cells is self._raw[index] else "\n".join(cells)
 
     def has_blank(self, name: str) -> bool:
-        """Whether a cell of a column is blank."""
+        """Whether a cell of a column is empty."""
         index = self.columns.index[name]
         cells = self._at(index)
         return "" in self._distinct[index] if index in self._distinct else not all(cells)
@@ -99,7 +99,7 @@ class View:
         return self.batch.end_lines[self.positions[row]]
 
     def cells(self, row: int) -> Sequence[str]:
-        """The cells of a row as they stand in the file."""
+        """The cells of a row exactly as in the file."""
         return self.batch.rows[self.positions[row]]
 
     def only(self, rows: Collection[int]) -> View:
@@ -115,7 +115,7 @@ class View:
         return self.only([row for row, position in enumerate(self.positions) if position not in positions])
 
     def readable(self, *names: str) -> View:
-        """The rows in which no cell of these columns is spoilt by another fault."""
+        """The rows in which no cell of these columns was refused by another rule."""
         if not self.bad_cells:
             return self
         bad: set[int] = set().union(*(self.bad_cells.get(name, ()) for name in names))
@@ -146,7 +146,7 @@ class View:
             start = end
 
     def filled(self, name: str, filled: bool = True) -> View:
-        """The rows in which the cell of a column is filled (or blank)."""
+        """The rows in which the cell of a column is filled (or empty)."""
         column = self.column(name)
         if filled and all(column):
             return self
@@ -155,34 +155,34 @@ class View:
         return self.only([row for row, cell in enumerate(column) if bool(cell) is filled])
 
     def _raw_at(self, index: int) -> Sequence[str]:
-        found = self._raw.get(index)
-        if found is None:
+        raw = self._raw.get(index)
+        if raw is None:
             cells = self.batch.columns[index] if self.batch.rows else ()
-            found = cells if self._whole else [cells[position] for position in self.positions]
-            self._raw[index] = found
-        return found
+            raw = cells if self._whole else [cells[position] for position in self.positions]
+            self._raw[index] = raw
+        return raw
 
     def _distinct_at(self, index: int) -> set[str]:
-        found = self._distinct.get(index)
-        if found is None:
-            found = self._distinct[index] = set(self._at(index))
-        return found
+        distinct = self._distinct.get(index)
+        if distinct is None:
+            distinct = self._distinct[index] = set(self._at(index))
+        return distinct
 
     def _at(self, index: int) -> Sequence[str]:
-        found = self._stripped.get(index)
-        if found is None:
+        stripped = self._stripped.get(index)
+        if stripped is None:
             raw = self._raw_at(index)
-            found = raw if index in self.columns.measures and self._has_no_blanks(index) else self._strip(index, raw)
-            self._stripped[index] = found
-        return found
+            stripped = raw if index in self.columns.measures and self._has_no_blanks(index) else self._strip(index, raw)
+            self._stripped[index] = stripped
+        return stripped
 
     def _has_no_blanks(self, index: int) -> bool:
-        """Whether it is plain to see that no cell of a column has a blank."""
+        """Whether a quick look shows that no cell of a column has white space."""
         joined = self.batch.joined(index)
         return " " not in joined and joined.isascii() and self.batch.plain
 
     def _strip(self, index: int, raw: Sequence[str]) -> Sequence[str]:
-        """The cells without the blanks around them: the same object if there are none."""
+        """The cells without the white space around them: the same object if there are none."""
         distinct = set(raw)
         known = self.columns.unpadded.setdefault(index, {""})
         new = distinct - known

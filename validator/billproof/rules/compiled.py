@@ -30,10 +30,10 @@ _KEPT: dict[str, RuleSet] = {}
 
 
 def load_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
-    """The set of that name or folder, to be run; the shipped one without its examples. Raises ConfigurationError."""
-    found = _KEPT.get(name) or read_compiled(name)
-    if found is not None:
-        return found
+    """The rule set of that name or folder, ready to run; the built-in one without its examples. Raises ConfigurationError."""
+    ruleset = _KEPT.get(name) or read_compiled(name)
+    if ruleset is not None:
+        return ruleset
     from billproof.rules.loader import read_ruleset
 
     return read_ruleset(name)
@@ -55,14 +55,14 @@ def text_digest(text: str) -> str:
 
 
 def read_compiled(name: str) -> RuleSet | None:
-    """The shipped set `name` from the compiled file; None if there is none, or it does not agree with the YAML files."""
+    """The built-in set `name` from the compiled file; None if there is no such file or it does not match the YAML files."""
     try:
         with open(os.path.join(shipped_folder("rules"), FILE_NAME), "rb") as stream:
-            found = json.loads(stream.read())
-        if found["sha256"] != text_digest(found["ruleset"]):
+            compiled = json.loads(stream.read())
+        if compiled["sha256"] != text_digest(compiled["ruleset"]):
             return None
-        plain = json.loads(found["ruleset"])
-        if plain["name"] != name or plain["sha256"] != _sha256_now(found["folders"], found["table_schema"]):
+        plain = json.loads(compiled["ruleset"])
+        if plain["name"] != name or plain["sha256"] != _sha256_now(compiled["folders"], compiled["table_schema"]):
             return None
         return _ruleset(plain)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
@@ -78,15 +78,15 @@ def _sha256_now(folders: Iterable[str], table_schema: str) -> str:
 
 def _ruleset(plain: dict[str, Any]) -> RuleSet:
     schema = plain["schema"]
-    blockers = [_blocker(*one) for one in plain.pop("blockers")]
+    blockers = [_blocker(*blocker) for blocker in plain.pop("blockers")]
     fields = {
         **plain,
-        "rules": tuple(_rule(one, blockers) for one in plain["rules"]),
-        "schema": TableSchema(tuple(Field(*one) for one in schema["fields"]), schema["descriptor"]),
-        "exports": tuple(_export(*one) for one in plain["exports"]),
-        "diagnoses": tuple(_diagnosis(*one) for one in plain["diagnoses"]),
+        "rules": tuple(_rule(rule, blockers) for rule in plain["rules"]),
+        "schema": TableSchema(tuple(Field(*field) for field in schema["fields"]), schema["descriptor"]),
+        "exports": tuple(_export(*export) for export in plain["exports"]),
+        "diagnoses": tuple(_diagnosis(*diagnosis) for diagnosis in plain["diagnoses"]),
     }
-    fields["proves"] = tuple(Claim(one[0], tuple(one[1]), *one[2:]) for one in plain["proves"])
+    fields["proves"] = tuple(Claim(claim[0], tuple(claim[1]), *claim[2:]) for claim in plain["proves"])
     for key in ("guide", "does_not_prove", "weaker"):
         fields[key] = tuple(plain[key])
     return RuleSet(**fields)
@@ -116,7 +116,7 @@ def _export(export: Any, labels: dict[str, list[str]], without: list[str], only_
 
 
 def _diagnosis(id_: str, when: list[Any], cause: str, fix: str, rules: list[str], line: int) -> DiagnosisRule:
-    return DiagnosisRule(id_, tuple(_condition(*one) for one in when), cause, fix, tuple(rules), line)
+    return DiagnosisRule(id_, tuple(_condition(*condition) for condition in when), cause, fix, tuple(rules), line)
 
 
 def _condition(all_: Any, any_: Any, none: Any, at_least: Any, every_row: Any, *rest: Any) -> Condition:

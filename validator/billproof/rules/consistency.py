@@ -67,15 +67,15 @@ class Consistency:
             known = _COMMON_PLACEHOLDERS | set(kind.placeholders)
             self._check_template(path, line_of(file.node, "message"), "message", file.message, known)
             self._check_template(path, line_of(file.node, "expected"), "expected", file.expected or "", known)
-        for one in (*file.examples.passing, *file.examples.failing):
-            if (one.csv is None) == (one.csv_file is None):
-                self._error(path, one.line, "an example needs either `csv` or `csv_file`")
+        for example in (*file.examples.passing, *file.examples.failing):
+            if (example.csv is None) == (example.csv_file is None):
+                self._error(path, example.line, "an example needs either `csv` or `csv_file`")
 
     def _check_patterns(self, file: RuleFile, path: Path, parameters: Any, groups: tuple[str, ...]) -> None:
         for key in ("pattern", "also"):
             try:
-                found = re.compile(getattr(parameters, key, None) or "")
-                lacking = [group for group in groups if key == "pattern" and group not in found.groupindex]
+                compiled = re.compile(getattr(parameters, key, None) or "")
+                lacking = [group for group in groups if key == "pattern" and group not in compiled.groupindex]
                 if lacking:
                     self._error(path, line_of(file.check, key), f"`{key}` needs a group named {' and one named '.join(lacking)}")
             except re.error as error:
@@ -99,13 +99,13 @@ class Consistency:
         for rule in rules:
             path = Path(rule.path)
             for blocker in rule.blocked_by:
-                found = by_id.get(blocker.rule)
-                if found is None:
+                blocking = by_id.get(blocker.rule)
+                if blocking is None:
                     if blocker.rule not in self._unread:
                         self._error(path, blocker.line, f"`blocked_by` names {blocker.rule}, which is not in this rule set")
-                elif blocker.when != "always" and blocker.when not in found.kind.raises:
+                elif blocker.when != "always" and blocker.when not in blocking.kind.raises:
                     self._error(path, blocker.line, f"`blocked_by`: {blocker.rule} never fails with `{blocker.when}`")
-                elif blocker.reach != "file" and found.file.waivable:
+                elif blocker.reach != "file" and blocking.file.waivable:
                     text = f"`blocked_by`: {blocker.rule} can be waived, so it can only block a whole file"
                     self._error(path, blocker.line, text)
         for circle in circles(rules):
@@ -115,15 +115,15 @@ class Consistency:
     def check_diagnoses(self, rules: Sequence[Rule], diagnoses: Sequence[DiagnosisRule], path: Path) -> None:
         """Rules and placeholders that the diagnoses name."""
         known = {rule.id for rule in rules} | set(self._unread)
-        for one in diagnoses:
-            named = [*one.rules]
-            for when in one.when:
+        for diagnosis in diagnoses:
+            named = [*diagnosis.rules]
+            for when in diagnosis.when:
                 named += [*when.all, *when.any, *when.none, *when.every_row, *(when.at_least.of if when.at_least else ())]
             for rule_id in dict.fromkeys(named):
                 if rule_id not in known:
-                    self._error(path, one.line, f"diagnosis {one.id} names {rule_id}, which is not in this rule set")
-            for key, text in (("cause", one.cause), ("fix", one.fix)):
-                self._check_template(path, one.line, key, text, _DIAGNOSIS_PLACEHOLDERS)
+                    self._error(path, diagnosis.line, f"diagnosis {diagnosis.id} names {rule_id}, which is not in this rule set")
+            for key, text in (("cause", diagnosis.cause), ("fix", diagnosis.fix)):
+                self._check_template(path, diagnosis.line, key, text, _DIAGNOSIS_PLACEHOLDERS)
 
 
 def weaker_than_shipped(sets: Sequence[tuple[Path, RuleSetFile]], rules: Sequence[Rule], shipped_set: Path) -> tuple[str, ...]:
@@ -132,10 +132,10 @@ def weaker_than_shipped(sets: Sequence[tuple[Path, RuleSetFile]], rules: Sequenc
     if position is None:
         return (f"the rule set does not include all rules of {shipped_set.name}",)
     reasons = []
-    for _, one in sets[:position]:
-        for key, value in (("Table Schema", one.table_schema), ("roles", one.roles), ("exports", one.exports)):
+    for _, outer in sets[:position]:
+        for key, value in (("Table Schema", outer.table_schema), ("roles", outer.roles), ("exports", outer.exports)):
             if value:
-                reasons.append(f"{one.name} replaces the built-in {key}")
+                reasons.append(f"{outer.name} replaces the built-in {key}")
     reasons += [f"{rule.id} {rule.file.name} is disabled" for rule in rules if rule.off]
     reasons += [
         f"{rule.id} {rule.file.name} is lowered from {rule.shipped_level} to {rule.level}"

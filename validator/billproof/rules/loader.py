@@ -40,10 +40,10 @@ def read_ruleset(name: str = DEFAULT_RULESET) -> RuleSet:
     """The rule set of that name or folder, with the sets that it extends. Raises ConfigurationError with every error."""
     loader = _Loader()
     loader.load(find_ruleset(name))
-    found = loader.result()
-    if loader.errors or found is None:
+    ruleset = loader.result()
+    if loader.errors or ruleset is None:
         raise ConfigurationError(loader.errors)
-    return found
+    return ruleset
 
 
 def require_example_files(ruleset: RuleSet) -> None:
@@ -93,7 +93,7 @@ class _Loader:
         own = self._read(path, RuleSetFile) or self._rest_of(path)
         if own is None:
             return
-        if any(folder.resolve() == one.resolve() for one, _ in self._sets):
+        if any(folder.resolve() == earlier.resolve() for earlier, _ in self._sets):
             self._error(path, "the rule set extends itself", line_of(own.node, "extends"))
             return
         position = len(self._sets)
@@ -110,8 +110,8 @@ class _Loader:
                 self._error(path, f"extends {own.extends}: no such rule set", line_of(own.node, "extends"))
         if own.table_schema:
             self._load_schema(folder, own.table_schema)
-        common = tuple(one for _, base in reversed(self._sets[position:]) for one in base.blocked_by)
-        for path in sorted(one for one in folder.iterdir() if one.suffix in (".yaml", ".yml")):
+        common = tuple(blocker for _, base in reversed(self._sets[position:]) for blocker in base.blocked_by)
+        for path in sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")):
             if path.name == "diagnoses.yaml":
                 self._load_diagnoses(path)
             elif path.name != "ruleset.yaml":
@@ -133,24 +133,24 @@ class _Loader:
             self.paths.append(path)
 
     def _load_diagnoses(self, path: Path) -> None:
-        found = self._read(path, DiagnosesFile)
-        if found is not None:
-            self._diagnoses = (*found.diagnoses, *self._diagnoses)
+        file = self._read(path, DiagnosesFile)
+        if file is not None:
+            self._diagnoses = (*file.diagnoses, *self._diagnoses)
             self._diagnoses_path = path
 
     def _load_rule(self, path: Path, common: tuple[Blocker, ...]) -> None:
-        found = self._read(path, RuleFile)
-        if found is None:
+        rule = self._read(path, RuleFile)
+        if rule is None:
             self._unread.add(path.name.split("-")[0])
             return
-        if path.name != f"{found.id}-{found.name}.yaml":
-            line = line_of(found.node, "id")
-            self._error(path, f"the file must be named after its id and name: {found.id}-{found.name}.yaml", line)
-        if found.id in self._raw:
-            taken = shown_path(self._raw[found.id].path)
-            self._error(path, f"the id {found.id} is already used by {taken}", line_of(found.node, "id"))
+        if path.name != f"{rule.id}-{rule.name}.yaml":
+            line = line_of(rule.node, "id")
+            self._error(path, f"the file must be named after its id and name: {rule.id}-{rule.name}.yaml", line)
+        if rule.id in self._raw:
+            taken = shown_path(self._raw[rule.id].path)
+            self._error(path, f"the id {rule.id} is already used by {taken}", line_of(rule.node, "id"))
             return
-        self._raw[found.id] = _Raw(found, path, common)
+        self._raw[rule.id] = _Raw(rule, path, common)
 
     def _read(self, path: Path, shape: type[Any]) -> Any:
         node = read_document(path, shown_path(path), self.errors)
@@ -195,15 +195,15 @@ class _Loader:
 
     def _first(self, attribute: str) -> Any:
         """The value of the outermost set that gives one."""
-        return next((value for _, one in self._sets if (value := getattr(one, attribute))), ())
+        return next((value for _, own in self._sets if (value := getattr(own, attribute))), ())
 
     def _roles(self, schema: TableSchema) -> tuple[dict[str, str | None], str | None]:
         roles: dict[str, str | None] = {}
         currency = None
-        for folder, one in reversed(self._sets):
+        for folder, own in reversed(self._sets):
             path = folder / "ruleset.yaml"
-            for role, value in one.roles.items():
-                line = line_of(one.node, "roles", role)
+            for role, value in own.roles.items():
+                line = line_of(own.node, "roles", role)
                 if role not in ROLE_NAMES:
                     self._error(path, f"unknown role `{role}`; expected one of {', '.join(ROLE_NAMES)}", line)
                 elif isinstance(value, Constant):
@@ -219,11 +219,11 @@ class _Loader:
     def _changes(self) -> dict[str, list[RuleChange]]:
         """What each set changes in the rules of the sets that it extends, base first."""
         changes: dict[str, list[RuleChange]] = {}
-        for folder, one in reversed(self._sets):
-            for rule_id, change in one.rules.items():
+        for folder, own in reversed(self._sets):
+            for rule_id, change in own.rules.items():
                 if rule_id not in self._raw and rule_id not in self._unread:
                     text = f"`rules` names {rule_id}, which is not in the rule sets that this one extends"
-                    self._error(folder / "ruleset.yaml", text, line_of(one.node, "rules", rule_id))
+                    self._error(folder / "ruleset.yaml", text, line_of(own.node, "rules", rule_id))
                 changes.setdefault(rule_id, []).append(change)
         return changes
 

@@ -25,12 +25,12 @@ def evaluation_order(rules: Sequence[Rule], at_header: bool) -> list[str]:
 def circles(rules: Sequence[Rule]) -> list[str]:
     """Circles in `blocked_by`, as `A > B > A`."""
     by_id = {rule.id: rule for rule in rules}
-    found: list[str] = []
+    circular: list[str] = []
     for at_header in (True, False):
         done: dict[str, None] = {}
         for rule in rules:
-            _visit(rule.id, by_id, at_header, done, (), found)
-    return found
+            _visit(rule.id, by_id, at_header, done, (), circular)
+    return circular
 
 
 def _visit(

@@ -26,7 +26,7 @@ def shipped_folder(name: str) -> str:
 
 
 def is_shipped(ruleset: str) -> bool:
-    """Whether a rule set of that name is shipped. Such a name never means a folder; `./NAME` does."""
+    """Whether a rule set of that name is built in. Such a name never means a folder; `./NAME` does."""
     plain = bool(ruleset) and ruleset.replace("-", "").isalnum()
     return plain and os.path.isfile(os.path.join(shipped_folder("rules"), ruleset, "ruleset.yaml"))
 

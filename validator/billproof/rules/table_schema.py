@@ -79,24 +79,24 @@ def _schema(descriptor: Any, text: str, path: str, errors: list[FileError]) -> T
     for keyword, only in (("fieldsMatch", "partial"), ("missingValues", [""])):
         if descriptor.get(keyword) != only:
             errors.append(FileError(path, _line(text, keyword), f"`{keyword}` must be {json.dumps(only)}"))
-    fields = [_field(one, text, path, errors) for one in descriptor["fields"]]
-    names = [one.name for one in fields if one]
+    fields = [_field(field, text, path, errors) for field in descriptor["fields"]]
+    names = [field.name for field in fields if field]
     for name in sorted({name for name in names if names.count(name) > 1}):
         errors.append(FileError(path, _line(text, name), f"the field {name} is described twice"))
-    return TableSchema(tuple(one for one in fields if one), descriptor)
+    return TableSchema(tuple(field for field in fields if field), descriptor)
 
 
-def _field(one: Any, text: str, path: str, errors: list[FileError]) -> Field | None:
-    if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+def _field(field: Any, text: str, path: str, errors: list[FileError]) -> Field | None:
+    if not isinstance(field, dict) or not isinstance(field.get("name"), str):
         errors.append(FileError(path, 1, "a field has no name"))
         return None
-    name = one["name"]
+    name = field["name"]
     line = _line(text, name)
-    _refuse_unknown(one, FIELD_KEYWORDS, text, path, errors)
-    own = one.get("x-billproof")
-    if one.get("type") not in TYPES:
+    _refuse_unknown(field, FIELD_KEYWORDS, text, path, errors)
+    own = field.get("x-billproof")
+    if field.get("type") not in TYPES:
         errors.append(FileError(path, line, f"field {name}: type must be one of {', '.join(TYPES)}"))
-    if one.get("constraints", {"required": True}) != {"required": True}:
+    if field.get("constraints", {"required": True}) != {"required": True}:
         errors.append(FileError(path, line, f"field {name}: the only constraint allowed is required: true; rules check the rest"))
     if not isinstance(own, dict) or set(own) != set(OWN_KEYWORDS):
         errors.append(FileError(path, line, f"field {name}: x-billproof needs {', '.join(OWN_KEYWORDS)}"))
@@ -105,13 +105,13 @@ def _field(one: Any, text: str, path: str, errors: list[FileError]) -> Field | N
         if own[keyword] not in allowed:
             errors.append(FileError(path, line, f"field {name}: {keyword} must be one of {', '.join(allowed)}"))
     return Field(
-        name, str(one.get("type")), cast(Role, own["role"]), own["column"] == "required", str(own["cell"]),
-        str(one.get("title", name)), str(one.get("description", "")),
+        name, str(field.get("type")), cast(Role, own["role"]), own["column"] == "required", str(own["cell"]),
+        str(field.get("title", name)), str(field.get("description", "")),
     )  # fmt: skip
 
 
-def _refuse_unknown(found: dict[str, Any], known: tuple[str, ...], text: str, path: str, errors: list[FileError]) -> None:
-    for keyword in found:
+def _refuse_unknown(keywords: dict[str, Any], known: tuple[str, ...], text: str, path: str, errors: list[FileError]) -> None:
+    for keyword in keywords:
         if keyword not in known:
             known_text = ", ".join(known)
             errors.append(FileError(path, _line(text, keyword), f"`{keyword}` is not supported; supported are {known_text}"))
@@ -124,7 +124,7 @@ def _line(text: str, quoted: str) -> int:
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         raise ValueError("a key appears twice in one object")
-    return found
+    return unique

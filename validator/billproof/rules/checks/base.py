@@ -19,7 +19,7 @@ from billproof.model.values import BLANKS
 from billproof.reading.batch import Batch
 from billproof.reading.reader import Head
 from billproof.reading.view import Columns, View
-from billproof.rules.exports import Recognised
+from billproof.rules.exports import Recognized
 from billproof.rules.table_schema import TableSchema
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ KNOWN_AT_HEADER = frozenset({"whole_file", "no_header", "header_broken", "four_c
 
 
 class FileContext(Record):
-    """What a check may know about the file besides its rows, before the first of them is read."""
+    """What a check can know about the file, apart from its rows, before the first of them is read."""
 
     name: str
     head: Head
     columns: Columns
     schema: TableSchema
     roles: Mapping[str, str | None]
-    export: Recognised
+    export: Recognized
     collector: Collector
     as_of: datetime
     month_to_date: bool
@@ -82,13 +82,13 @@ class Check:
     reads_roles: ClassVar[tuple[str, ...]] = ()
     # Groups that its parameter `pattern` must have.
     pattern_groups: ClassVar[tuple[str, ...]] = ()
-    # Whether what its columns hold is never shown.
+    # Whether the values of its columns are never shown.
     keeps_private: ClassVar[bool] = False
-    # Whether it looks into cells, so that a last record without a line end is read like any other if it is whole.
+    # Whether it reads cells, so that a complete last record without a line ending is read like any other.
     reads_cells: ClassVar[bool] = True
     # Whether it must know which rows are charged, and so needs the columns of the times.
     reads_charged: ClassVar[bool] = False
-    # Whether a cell that it fails has no usable value: an amount that cannot be summed, a day that is none.
+    # Whether a cell that it fails has no usable value: an amount that cannot be summed, a day that does not exist.
     refuses_values: ClassVar[bool] = False
 
     class Parameters(Record):
@@ -132,16 +132,16 @@ class Check:
         """Sets up what is remembered from batch to batch."""
 
     def at_header(self) -> None:
-        """Looks at the header and the first bytes."""
+        """Checks the header and the first bytes."""
 
     def on_batch(self, batch: Batch) -> None:
-        """Looks at lines or records."""
+        """Checks lines or records."""
 
     def on_rows(self, view: View) -> None:
-        """Looks at rows by column."""
+        """Checks rows by column."""
 
     def at_end(self, settled: Settled) -> None:
-        """Looks at the file as a whole, once month and organization are settled."""
+        """Checks the file as a whole, once month and organization are known."""
 
     def fail_file(
         self, line: int | None = None, column: str | None = None, circumstance: Circumstance | None = None,
@@ -206,7 +206,7 @@ class Check:
 
     @cached_property
     def _grouping(self) -> list[int | None]:
-        """Where the day and every id and group column stands in the file, if it does."""
+        """The positions of the day and of every id and group column; None for a column that the file lacks."""
         day = self.file.roles.get("day")
         names = ([day] if day else []) + list(self.file.schema.names("id", "group"))
         return [self.file.columns.index.get(name) for name in names]

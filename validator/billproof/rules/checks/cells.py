@@ -177,7 +177,7 @@ class Filled(Check):
 
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return parameters.columns or tuple(one.name for one in schema.fields if one.cell == parameters.cells)
+        return parameters.columns or tuple(field.name for field in schema.fields if field.cell == parameters.cells)
 
     def on_rows(self, view: View) -> None:
         for name in self.names:
@@ -191,7 +191,7 @@ class Filled(Check):
 
 
 class _OfRoles(_ByValue):
-    """A check of the cells as they stand, in all columns of some roles."""
+    """A check of the unstripped cells in all columns of some roles."""
 
     raw = True
 

@@ -187,7 +187,7 @@ class UniqueRows(Check):
 
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return tuple(one.name for one in schema.fields if one.role not in parameters.but_roles)
+        return tuple(field.name for field in schema.fields if field.role not in parameters.but_roles)
 
     def start(self, parameters: Parameters) -> None:
         self._but = {field.name for field in self.file.schema.fields if field.role in parameters.but_roles}
@@ -240,12 +240,12 @@ class UniqueRows(Check):
     def _doubles(self, new: list[int], rows: range) -> list[int]:
         """The rows that are like an earlier one."""
         seen = set(self._seen)
-        found = []
+        doubles = []
         for row, hashed in zip(rows, new, strict=True):
             if hashed in seen:
-                found.append(row)
+                doubles.append(row)
             seen.add(hashed)
-        return found
+        return doubles
 
 
 class PersonalData(Check):
@@ -264,9 +264,9 @@ class PersonalData(Check):
 
     def on_rows(self, view: View) -> None:
         view = view.readable(self.column)
-        found = {value for value in view.distinct(self.column) if "@" in value or "＠" in value}
-        if found:
-            self._rows += len(bad_rows(view.column(self.column), found))
+        addresses = {value for value in view.distinct(self.column) if "@" in value or "＠" in value}
+        if addresses:
+            self._rows += len(bad_rows(view.column(self.column), addresses))
 
     def at_end(self, settled: Settled) -> None:
         if self._rows:

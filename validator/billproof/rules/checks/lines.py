@@ -23,9 +23,9 @@ class FileKind(Check):
     placeholders = ("kind",)
 
     def at_header(self) -> None:
-        found = self.file.head.kind
-        if found:
-            self.fail_file(kind=found)
+        kind = self.file.head.kind
+        if kind:
+            self.fail_file(kind=kind)
 
 
 class HasRows(Check):
@@ -115,8 +115,8 @@ class LineEnds(Check):
     def on_batch(self, batch: Batch) -> None:
         if "\r" not in batch.text:
             return
-        found = batch.text.count("\r")
-        self.violations += found
+        count = batch.text.count("\r")
+        self.violations += count
         if self._first is None:
             lines = batch.text_lines
             at = next(number for number, line in enumerate(lines) if line.endswith(("\r", "\r\n")))
@@ -163,7 +163,7 @@ class LastLine(Check):
 
 
 def _fail_cells(check: Check, batch: Batch, pattern: str, describe: Callable[[str], dict[str, str]]) -> None:
-    """Every cell in which the pattern is found; a record without cells is one fault on its line."""
+    """Fails every cell in which the pattern is found; a record without cells is one violation on its line."""
     for position, row in enumerate(batch.rows):
         for index, cell in enumerate(row):
             if re.search(pattern, cell):
@@ -192,13 +192,13 @@ def _cut_in_a_character(batch: Batch) -> bool:
 
 
 def _hex(cell: str) -> str:
-    found = re.findall(_BAD_BYTE, cell)
-    return " ".join(f"{ord(one) - 0xDC00:02X}" for one in found[:4])
+    bad = re.findall(_BAD_BYTE, cell)
+    return " ".join(f"{ord(byte) - 0xDC00:02X}" for byte in bad[:4])
 
 
 def _character(cell: str) -> dict[str, str]:
-    found = re.search(_CONTROL, cell)
-    code = ord(found.group()) if found else 0
+    match = re.search(_CONTROL, cell)
+    code = ord(match.group()) if match else 0
     import unicodedata
 
     name = _NAMES.get(code) or unicodedata.name(chr(code), "control character")

@@ -86,7 +86,7 @@ class DayCoverage(_OfDays):
     def at_end(self, settled: Settled) -> None:
         assert settled.month.value is not None
         days = self.file.collector.days
-        # A day before one that has rows had ended, too, whatever the clock says.
+        # A day before one that has rows has also ended, whatever the clock says.
         last = max(days, default=0)
         month = month_days(settled.month.value)
         ended = [day for day in month if self.file.collector.has_ended(day, self.file.as_of) or day < last]
@@ -194,8 +194,8 @@ class FileName(_OfDays):
         pattern: str
 
     def start(self, parameters: Parameters) -> None:
-        found = re.fullmatch(parameters.pattern, self.file.name)
-        dates = [calendar_date(found[group]) for group in ("first", "last")] if found else [None]
+        match = re.fullmatch(parameters.pattern, self.file.name)
+        dates = [calendar_date(match[group]) for group in ("first", "last")] if match else [None]
         self._named = [day_number(date) for date in dates if date]
         if None in dates:
             self.not_applicable = "the name has no dates"
@@ -204,9 +204,9 @@ class FileName(_OfDays):
         days = self.file.collector.days
         if self.not_applicable or not days:
             return
-        found = [min(days), max(days)]
-        if self._named != found:
-            named_first, named_last, first_day, last_day = (day_of(day).isoformat() for day in (*self._named, *found))
+        covered = [min(days), max(days)]
+        if self._named != covered:
+            named_first, named_last, first_day, last_day = (day_of(day).isoformat() for day in (*self._named, *covered))
             self.fail_file(named_first=named_first, named_last=named_last, first_day=first_day, last_day=last_day)
 
 

@@ -22,9 +22,9 @@ class Delimiter(Check):
     placeholders = ("delimiter",)
 
     def at_header(self) -> None:
-        found = self.file.head.delimiter
-        if found != ",":
-            self.fail_file(line=1, delimiter=DELIMITERS[found])
+        delimiter = self.file.head.delimiter
+        if delimiter != ",":
+            self.fail_file(line=1, delimiter=DELIMITERS[delimiter])
 
 
 class Quotes(Check):
@@ -44,9 +44,9 @@ class Quotes(Check):
             self.fail_file(head.header_line, circumstance="header_broken", problem=head.header_problem, end_line=end)
 
     def on_batch(self, batch: Batch) -> None:
-        for position, one in enumerate(batch.unread, len(batch.rows)):
-            if one.problem and position not in self.excluded:
-                _fail_record(self, position, one, {"problem": one.problem, "end_line": str(one.end_line)})
+        for position, record in enumerate(batch.unread, len(batch.rows)):
+            if record.problem and position not in self.excluded:
+                _fail_record(self, position, record, {"problem": record.problem, "end_line": str(record.end_line)})
 
 
 class RowWidth(Check):
@@ -59,9 +59,9 @@ class RowWidth(Check):
 
     def on_batch(self, batch: Batch) -> None:
         columns = str(len(self.file.head.header))
-        for position, one in enumerate(batch.unread, len(batch.rows)):
-            if not one.problem and position not in self.excluded:
-                _fail_record(self, position, one, {"cells": str(one.cells), "columns": columns})
+        for position, record in enumerate(batch.unread, len(batch.rows)):
+            if not record.problem and position not in self.excluded:
+                _fail_record(self, position, record, {"cells": str(record.cells), "columns": columns})
 
 
 class MinimalQuoting(Check):
@@ -179,8 +179,8 @@ class ColumnOrder(Check):
 
     def at_header(self) -> None:
         wanted = self.file.schema.required
-        found = [name for name in self.file.head.header if name in wanted]
-        for expected, name in zip((one for one in wanted if one in found), found, strict=False):
+        present = [name for name in self.file.head.header if name in wanted]
+        for expected, name in zip((name for name in wanted if name in present), present, strict=False):
             if name != expected:
                 at = wanted.index(name)
                 after = f"after {wanted[at - 1]}" if at else "first"
@@ -202,11 +202,11 @@ class ExportKind(Check):
         self._export = parameters.export
 
     def at_header(self) -> None:
-        found = self.file.export
-        if found.export == "no_usage":
+        recognized = self.file.export
+        if recognized.export == "no_usage":
             self.not_applicable = "time columns alone do not show the kind of export"
-        elif found.export == self._export:
-            self.fail_file(self.file.head.header_line, kind=found.label, evidence=", ".join(found.evidence))
+        elif recognized.export == self._export:
+            self.fail_file(self.file.head.header_line, kind=recognized.label, evidence=", ".join(recognized.evidence))
 
 
 def _fail_record(check: Check, position: int, record: Unread, details: dict[str, str]) -> None:

@@ -119,11 +119,11 @@ class SameInstant(Check):
                 self.fail_rows(readable, rows, text_name, partial(_expected_instant, times))
 
 
-def _pairs(view: View, one: str, other: str) -> set[tuple[str, str]]:
-    """The different pairs of cells of two columns: in nearly every batch of a good file, one."""
-    if len(view.distinct(one)) == 1 == len(view.distinct(other)):
-        return {(view.column(one)[0], view.column(other)[0])}
-    return set(zip(view.column(one), view.column(other), strict=True))
+def _pairs(view: View, first: str, second: str) -> set[tuple[str, str]]:
+    """The different pairs of cells of two columns: one pair in nearly every batch of a good file."""
+    if len(view.distinct(first)) == 1 == len(view.distinct(second)):
+        return {(view.column(first)[0], view.column(second)[0])}
+    return set(zip(view.column(first), view.column(second), strict=True))
 
 
 def _same(text: str, time: str) -> bool:
