@@ -307,7 +307,7 @@ def test_a_report_has_to_be_kept(tmp_path: Path, keys: Keys) -> None:
 
 
 def test_standard_input_has_no_place_for_an_attestation(tmp_path: Path, keys: Keys) -> None:
-    assert "standard input has no place" in refused(tmp_path, "-", *with_report(tmp_path, keys.private))
+    assert "standard input is not a file" in refused(tmp_path, "-", *with_report(tmp_path, keys.private))
 
 
 def test_nothing_that_is_used_is_written_over(tmp_path: Path, keys: Keys) -> None:

@@ -83,7 +83,7 @@ def _shown(lines: Iterable[str]) -> str:
 
 
 def listing(ruleset: RuleSet) -> Iterator[str]:
-    """A line for each rule: id, name, level, and what a pass says."""
+    """A line for each rule: id, name, level, and what a pass means."""
     yield f"{ruleset.name} {ruleset.version}: {ruleset.title}"
     width = max(len(rule.file.name) for rule in ruleset.rules)
     for rule in ruleset.rules:
@@ -113,15 +113,15 @@ def _test(ruleset: RuleSet, name: str, config: Config | None, command: Command) 
         check_waivers(config, ruleset, config_settings.clock().date())
     faults = list(_schema_faults(ruleset))
     count, failed = failed_examples(ruleset, name, command)
-    red = [*faults, *failed]
-    for text in red:
+    failures = [*faults, *failed]
+    for text in failures:
         say(shown(text, None))
     off = [rule.id for rule in ruleset.rules if rule.off is not None]
     disabled = f"; disabled: {', '.join(off)}" if off else ""
     sound = f"; {config.shown_path} is valid" if config is not None else ""
-    text = f"{count} examples of {len(ruleset.rules) - len(off)} rules of {ruleset.name}: {len(red)} failed{disabled}{sound}"
+    text = f"{count} examples of {len(ruleset.rules) - len(off)} rules of {ruleset.name}: {len(failures)} failed{disabled}{sound}"
     say(shown(text, None))
-    return Exit.FAIL if red else Exit.PASS
+    return Exit.FAIL if failures else Exit.PASS
 
 
 def _schema_faults(ruleset: RuleSet) -> Iterator[str]:

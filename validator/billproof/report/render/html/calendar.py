@@ -161,7 +161,7 @@ def _day_numbers() -> Iterator[Element]:
 
 
 def _exactly(days: Sequence[ReportDay], currency: str | None) -> Element:
-    """Every day with its exact amount, folded: for reconciling, and for anyone who cannot see the chart."""
+    """The exact amount per day, folded: for reconciling, and for anyone who cannot see the chart."""
     lines = [
         element(
             "tr", element("th", day["date"], scope="row"), element("td", day_state(day).word),
