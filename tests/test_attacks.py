@@ -57,7 +57,7 @@ def test_a_report_never_replaces_an_export_through_a_link(project: Path, argumen
     (project / "report.json").hardlink_to(export)
     code, _, err = run("check", *arguments, "--output", "json=report.json")
     assert code == 2
-    assert "write over" in err
+    assert "would overwrite" in err
     assert export.read_bytes() == GOOD
 
 
