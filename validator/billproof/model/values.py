@@ -28,10 +28,10 @@ BLANKS = (
     "\u2800\u3164\uffa0"
 )
 
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
-_ISO_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INTEGER_DIGITS = 18
 # Compiled when they are first needed: a start costs as much as the patterns that it compiles.
+_ISO_INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _DECIMAL = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?"
 _MONTH = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
 _E_MAIL = r"[^\s,;/\\@＠﹫]+\s?(?:[@＠﹫]|%40)\s?[^\s,;/\\]+"
@@ -43,7 +43,8 @@ _UNSHOWABLE = (
 
 def integer(text: str) -> int | None:
     """`text` as a whole number in ASCII digits, or None. `1_0`, `１２`, ` 7` and `+7` are none."""
-    return int(text) if _INTEGER.fullmatch(text) else None
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= _INTEGER_DIGITS else None
 
 
 def decimal(text: str) -> Decimal | None:
@@ -53,7 +54,7 @@ def decimal(text: str) -> Decimal | None:
 
 def instant(text: str) -> datetime | None:
     """RFC 3339 text (`2025-10-01T00:00:00`, an offset or none, which means UTC) as an instant in UTC, or None."""
-    if not _ISO_INSTANT.fullmatch(text):
+    if not re.fullmatch(_ISO_INSTANT, text):
         return None
     try:
         moment = datetime.fromisoformat(text)
@@ -64,7 +65,7 @@ def instant(text: str) -> datetime | None:
 
 def calendar_date(text: str) -> date | None:
     """`2025-10-01` as a date, or None."""
-    if not _DATE.fullmatch(text):
+    if not re.fullmatch(_DATE, text):
         return None
     try:
         return date.fromisoformat(text)
