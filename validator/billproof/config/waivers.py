@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from billproof.model.errors import ConfigurationError, FileError
 from billproof.model.record import Record
+from billproof.model.results import UsedWaiver
 from billproof.model.values import calendar_date, is_month
 from billproof.reading.decode import FILLED, Spec
 from billproof.rules.files import RULE_ID
-from billproof.rules.rule import RuleSet
+from billproof.rules.rule import Rule, RuleSet
 
 if TYPE_CHECKING:
     from billproof.config.file import Config
+    from billproof.config.settings import Settings
+    from billproof.rules.checks.base import Settled
 
+# The waiver that covers so many violations of a rule; or why the one that names it does not; None if none does.
+Waive = Callable[[Rule, int], UsedWaiver | str | None]
 WAIVER_DAYS = 400
 
 
@@ -75,3 +80,33 @@ def _waiver_errors(waiver: Waiver, ruleset: RuleSet, today: date) -> Iterator[st
     expires = calendar_date(waiver.expires)
     if expires is not None and expires > today + timedelta(days=WAIVER_DAYS):
         yield f"`expires` is more than {WAIVER_DAYS} days ahead"
+
+
+def waiver_for(sha256: str, settled: Settled, settings: Settings, config: Config) -> Waive:
+    """Finds the waiver that covers a failed rule of this file; for one that does not apply, says why."""
+    today = max(settings.as_of, settings.now).date()
+    organization, month = settled.organization.value, settled.month.value
+
+    def waive(rule: Rule, violations: int) -> UsedWaiver | str | None:
+        refused: str | None = None
+        for waiver in config.file.waivers:
+            if waiver.rule != rule.id or waiver.organization != organization or waiver.month not in (month, "any"):
+                continue
+            place, refusal = config.place(waiver.line), _refusal(waiver, violations, sha256, today)
+            if refusal is None:
+                return UsedWaiver(waiver.reason, waiver.owner, waiver.expires, place, waiver.approved_by, waiver.reference)
+            refused = f"the waiver at {place} does not apply: {refusal}"
+        return refused
+
+    return waive
+
+
+def _refusal(waiver: Waiver, violations: int, sha256: str, today: date) -> str | None:
+    expires = calendar_date(waiver.expires)
+    if expires is None or expires < today:
+        return f"it expired on {waiver.expires}"
+    if waiver.at_most is not None and violations > waiver.at_most:
+        return f"it covers at most {waiver.at_most:,}, and there are {violations:,}"
+    if waiver.sha256 is not None and waiver.sha256 != sha256:
+        return "it covers another file (sha256)"
+    return None

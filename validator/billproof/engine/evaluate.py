@@ -7,8 +7,9 @@ because of what another rule found is counted as left out, and a rule that left 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from billproof.engine.outcomes import Waive, outcomes
+from billproof.engine.outcomes import outcomes
 from billproof.engine.work import Work
 from billproof.model.results import Outcome
 from billproof.reading.batch import Batch
@@ -17,6 +18,9 @@ from billproof.reading.view import View
 from billproof.rules.checks.base import FileContext, Settled
 from billproof.rules.ordering import acts_at_header, evaluation_order
 from billproof.rules.rule import Rule, RuleSet
+
+if TYPE_CHECKING:
+    from billproof.config.waivers import Waive
 
 
 class Engine:
@@ -203,7 +207,7 @@ class Engine:
             self._file.collector.usable = False
         self._file.collector.take(base, unusable, badly_dated, self._row_key)
 
-    def outcomes(self, settled: Settled, waive: Waive) -> tuple[Outcome, ...]:
+    def outcomes(self, settled: Settled, waive: Waive | None) -> tuple[Outcome, ...]:
         """One outcome per rule, by id."""
         return outcomes(self._order, self._file, settled, waive)
 

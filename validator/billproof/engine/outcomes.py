@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from billproof.engine.work import Work
 from billproof.model.record import Record
@@ -12,14 +13,14 @@ from billproof.rules.checks.base import KNOWN_AT_HEADER, FileContext, Settled
 from billproof.rules.files import Blocker
 from billproof.rules.rule import Rule
 
-# The waiver that covers so many violations of a rule; or why the one that names it does not; None if none does.
-Waive = Callable[[Rule, int], UsedWaiver | str | None]
+if TYPE_CHECKING:
+    from billproof.config.waivers import Waive
 
 # The reason where a configuration has integrations, but none of the file's organization. `verify` compares reports with it.
 NO_INTEGRATION = "the configuration has no integration for this organization; add one, or set --organization ID"
 
 
-def outcomes(works: Sequence[Work], file: FileContext, settled: Settled, waive: Waive) -> tuple[Outcome, ...]:
+def outcomes(works: Sequence[Work], file: FileContext, settled: Settled, waive: Waive | None) -> tuple[Outcome, ...]:
     """One outcome per rule, by id. The `works` come in an order in which each follows its blockers."""
     private = {name for work in works if work.rule.kind.keeps_private for name in work.columns}
     end = _End({work.rule.id: work for work in sorted(works, key=lambda work: work.rule.id)}, file, settled, waive, private)
@@ -34,7 +35,7 @@ class _End(Record):
     works: Mapping[str, Work]
     file: FileContext
     settled: Settled
-    waive: Waive
+    waive: Waive | None
     private: set[str]
 
     def settle(self, work: Work) -> None:
@@ -116,7 +117,7 @@ class _End(Record):
         rule, check = work.rule, work.check
         waiver: UsedWaiver | None = None
         if state == "failed":
-            waived = self.waive(rule, check.violations)
+            waived = self.waive(rule, check.violations) if self.waive else None
             if isinstance(waived, UsedWaiver):
                 state, waiver = "waived", waived
             else:

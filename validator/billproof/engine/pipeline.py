@@ -13,7 +13,6 @@ from billproof.engine.diagnosis import diagnose
 from billproof.engine.evaluate import Engine
 from billproof.engine.inference import INFERRED, infer_month, infer_organization
 from billproof.engine.verdict import Verdict, judge
-from billproof.engine.waivers import waiver_for
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
 from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced
@@ -145,7 +144,12 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Ea
     month = settings.month or infer_month(context.collector.days, settings.as_of)
     settled = Settled(month, organization, earlier(settings, organization, month))
     integration = settings.config.integration_of(organization.value) if settings.config else None
-    outcomes = engine.outcomes(settled, waiver_for(source.sha256, settled, settings))
+    waive = None
+    if settings.config:
+        from billproof.config.waivers import waiver_for
+
+        waive = waiver_for(source.sha256, settled, settings, settings.config)
+    outcomes = engine.outcomes(settled, waive)
     head, history = reader.head, settled.history
     inexact = None if context.collector.exact else f"{source.path}: the amounts cannot be summed exactly in 200 digits"
     result = FileResult(
