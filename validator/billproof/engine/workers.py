@@ -130,6 +130,7 @@ def _submitted(executor: ProcessPoolExecutor, task: Any) -> Future[bytes | None]
 # What follows runs in the other processes.
 
 _work: Callable[[Any], Any]
+_is_working = False
 
 
 def _begin(work: Callable[[Any], Any]) -> None:
@@ -138,20 +139,32 @@ def _begin(work: Callable[[Any], Any]) -> None:
     _work = work
     gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Once and for all: a signal that is pending while its handler changes would be lost, and the parent wait for ever.
+    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
+def _leave(number: int, frame: object) -> None:
+    """Ends the process at SIGTERM. Work in progress first removes its temporary files."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if _is_working:
+        sys.exit(1)
+    os._exit(1)
+
+
 def _answer(task: Any) -> bytes | None:
-    """The pickled result, or None if the work raised. A task that is terminated removes its temporary files."""
+    """The pickled result, or None if the work raised."""
+    global _is_working
     try:
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
-        return pickle.dumps(_work(task))
+        _is_working = True
+        try:
+            return pickle.dumps(_work(task))
+        except Exception:
+            return None
+        finally:
+            _is_working = False
     except SystemExit:
         os._exit(1)
-    except Exception:
-        return None
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _leave_with_parent() -> None:
