@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 import billproof
+from billproof.report.report_file import parsed
 from tests.support import AS_OF, FIXTURES, ROOT, make_ready, run
 from tests.uploading import ACME, export
 
@@ -258,6 +259,23 @@ def test_json_that_is_not_a_report_or_was_changed_is_refused() -> None:
     ]:  # fmt: skip
         with pytest.raises(billproof.UsageError, match=text):
             billproof.merge([wrong])
+
+
+def test_a_level_that_is_not_that_of_the_rule_set_is_refused() -> None:
+    """A failed error that is called a note stops nothing."""
+    report = billproof.check(BAD, as_of=AS_OF).as_dict()
+    for outcome in report["files"][0]["outcomes"]:
+        outcome["level"] = "note"
+    _, report["result_sha256"] = parsed(json.dumps(report).encode(), "a report")
+    with pytest.raises(billproof.UsageError, match=r"the level of \w+ is not that of the rule set"):
+        billproof.merge([report])
+
+
+@pytest.mark.parametrize("name", ["\0", "a\0.csv", "\ud800.csv"])
+def test_a_name_that_no_file_can_have_is_unproved(name: str) -> None:
+    report = billproof.check([name], as_of=AS_OF)
+    assert (report.verdict, report.exit_code) == ("unproved", 3)
+    assert "no file can have this name" in report.render("text")
 
 
 # --- a guest in another program ---

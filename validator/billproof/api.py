@@ -144,6 +144,10 @@ def merge(reports: Iterable[Report | Mapping[str, Any] | str]) -> Report:
     if ruleset.sha256 != first["ruleset"]["sha256"]:
         raise UsageError(f"the rule set {ruleset.name} has changed since", "Check the files again.")
     files = [file_of(file, document, ruleset) for document in documents for file in document["files"]]
+    levels = {rule.id: rule.level for rule in ruleset.rules}
+    for outcome in (outcome for file in files for outcome in file.outcomes):
+        if outcome.level != levels.get(outcome.rule):
+            raise UsageError(f"a report to merge was changed: the level of {outcome.rule} is not that of the rule set")
     run = pipeline.judged(settings, ruleset, files)
     entries = [{**entry, "verdict": verdict.word} for entry, verdict in zip(entries, run.verdict.files, strict=True)]
     finished = max(document["run"]["finished"] for document in documents)

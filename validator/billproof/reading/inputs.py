@@ -27,7 +27,10 @@ def find_inputs(names: Iterable[str]) -> list[Input]:
     seen: set[str] = set()
     for name in names:
         for entry in _expand(name):
-            real = entry.path if entry.path == STANDARD_INPUT else os.path.realpath(entry.path)
+            try:
+                real = entry.path if entry.path == STANDARD_INPUT else os.path.realpath(entry.path)
+            except ValueError:  # a NUL or half a surrogate pair
+                real, entry = entry.path, Input(entry.path, "no file can have this name")
             if real not in seen:
                 seen.add(real)
                 inputs.append(entry)
