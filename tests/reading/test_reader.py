@@ -12,7 +12,7 @@ import pytest
 
 from billproof.reading import source
 from billproof.reading.batch import Batch
-from billproof.reading.parse import FIELD_LIMIT, raw_cells
+from billproof.reading.parse import FIELD_LIMIT, limited_cells, raw_cells
 from billproof.reading.reader import Reader
 from billproof.reading.source import Source
 from fixtures import damage
@@ -30,6 +30,13 @@ def _any_block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 any_block = pytest.mark.usefixtures("_any_block")
+
+
+@pytest.fixture(autouse=True)
+def _limited() -> Iterator[None]:
+    """As in a check. Other programs in this process, such as frictionless, change csv's limit for all."""
+    with limited_cells():
+        yield
 
 
 def read(data: bytes) -> tuple[Reader, list[Batch]]:
