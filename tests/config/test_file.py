@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -157,6 +158,72 @@ def test_the_search_ends_at_home(project: Path, monkeypatch: pytest.MonkeyPatch)
     configure(ONE, project)
     assert organization_of(check(GOOD)) == (ACME, "inferred")
     configure(ONE, home)
+    assert organization_of(check(GOOD)) == (ACME, "../billproof.yaml:3")
+
+
+@pytest.mark.parametrize("start", [".", "work/here"])
+def test_outside_home_and_any_repository_only_the_working_folder_is_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    """Whoever can write to a shared folder above could otherwise say where the token goes."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    work = tmp_path / "shared" / start
+    work.mkdir(parents=True)
+    monkeypatch.chdir(work)
+    configure(ONE, tmp_path)
+    (tmp_path / "billproof.yml").write_text("version: 1\n")
+    assert organization_of(check(GOOD)) == (ACME, "inferred")
+    configure(ONE)
+    assert organization_of(check(GOOD)) == (ACME, "billproof.yaml:3")
+
+
+@pytest.mark.parametrize("spelling", ["{home}", "{home}/", "{link}", "{link}//", "{home}/work/..", "{home}/./"])
+def test_home_is_home_however_it_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
+    home, link = tmp_path / "home", tmp_path / "link"
+    (home / "work").mkdir(parents=True)
+    link.symlink_to(home)
+    monkeypatch.setenv("HOME", spelling.format(home=home, link=link))
+    monkeypatch.chdir(home / "work")
+    configure(ONE, tmp_path)
+    assert organization_of(check(GOOD)) == (ACME, "inferred")
+    configure(ONE, home)
+    assert organization_of(check(GOOD)) == (ACME, "../billproof.yaml:3")
+
+
+@pytest.mark.parametrize("home", ["/", "//", "/.", "", ".", "..", None])
+def test_a_home_that_is_none_widens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str | None) -> None:
+    if home is None:
+        monkeypatch.delenv("HOME")
+    else:
+        monkeypatch.setenv("HOME", home)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    configure(ONE, tmp_path)
+    assert organization_of(check(GOOD)) == (ACME, "inferred")
+
+
+def test_a_worktree_is_a_repository_of_its_own(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its `.git` is a file."""
+    configure(ONE)
+    (project / "tree" / "deep").mkdir(parents=True)
+    (project / "tree" / ".git").write_text("gitdir: ../.git/worktrees/tree\n")
+    monkeypatch.chdir(project / "tree" / "deep")
+    assert organization_of(check(GOOD)) == (ACME, "inferred")
+    configure(ONE, project / "tree")
+    assert organization_of(check(GOOD)) == (ACME, "../billproof.yaml:3")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_a_configuration_of_another_account_is_used_only_if_it_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever plants a configuration may plant a `.git` beside it."""
+    path = configure(ONE)
+    (project / "work").mkdir()
+    os.chown(path, 12_345, 12_345)
+    monkeypatch.chdir(project / "work")
+    (fault,) = faults(str(GOOD))
+    assert fault.startswith("../billproof.yaml:1  belongs to another account")
+    assert organization_of(check(GOOD, "--config", "../billproof.yaml")) == (ACME, "../billproof.yaml:3")
+    os.chown(project / "work", 12_345, 12_345)
     assert organization_of(check(GOOD)) == (ACME, "../billproof.yaml:3")
 
 

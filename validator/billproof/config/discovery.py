@@ -1,4 +1,4 @@
-"""Where `billproof.yaml` is: found upwards from where the command runs. A nearly right name is an error."""
+"""Where `billproof.yaml` is: found upwards from where the command runs, within the repository or home."""
 
 from __future__ import annotations
 
@@ -16,26 +16,54 @@ _MISSPELLED = {"bilproof", "billprof", "billproo", "billpoof", "billporof", "bil
 
 
 def find_config(start: str) -> str | None:
-    """`billproof.yaml` in `start` or above it, up to the repository's root or home. Raises on near names."""
-    home = os.path.expanduser("~")
-    folder = start
-    while True:
+    """`billproof.yaml` in `start` or above it, up to the repository's root or home; outside both, in `start` only.
+
+    Raises ConfigurationError for a near name, and for a configuration above `start` that belongs to another account.
+    """
+    for folder in _searched(start):
         try:
             names = sorted(os.listdir(folder))
         except OSError:
             # A folder that cannot be listed may still contain a configuration that can be read.
-            names = [name for name in (FILE_NAME, ".git") if os.path.exists(os.path.join(folder, name))]
+            names = [FILE_NAME] if os.path.lexists(os.path.join(folder, FILE_NAME)) else []
         near = [os.path.join(folder, name) for name in names if name != FILE_NAME and is_near(name)]
         near = [path for path in near if os.path.isfile(path)]
         if near:
             text = f"billproof reads only {FILE_NAME}; rename this file, or it would be silently ignored"
             raise ConfigurationError([FileError(relative(path), 1, text) for path in near])
         if FILE_NAME in names:
-            return os.path.join(folder, FILE_NAME)
-        above = os.path.dirname(folder)
-        if ".git" in names or folder in (home, above):
-            return None
-        folder = above
+            path = os.path.join(folder, FILE_NAME)
+            if folder != start and os.lstat(path).st_uid not in _trusted_accounts(start):
+                text = "belongs to another account, so it is not used from a folder below; if it is yours, name it with --config"
+                raise ConfigurationError([FileError(relative(path), 1, text)])
+            return path
+    return None
+
+
+def _searched(start: str) -> list[str]:
+    """The folders from `start` up to the repository's root or home, whichever is nearer; outside both, `start` alone."""
+    folders = [start]
+    while not os.path.lexists(os.path.join(folders[-1], ".git")) and not _is_home(folders[-1]):
+        above = os.path.dirname(folders[-1])
+        if above == folders[-1]:
+            return [start]
+        folders.append(above)
+    return folders
+
+
+def _is_home(folder: str) -> bool:
+    """Whether a folder is home, however HOME is spelled. The root of the disk, which every folder is in, is nobody's home."""
+    home = os.path.expanduser("~")
+    real = os.path.realpath(home)
+    try:
+        return os.path.isabs(home) and real != os.path.dirname(real) and os.path.samefile(folder, real)
+    except OSError:
+        return False
+
+
+def _trusted_accounts(start: str) -> set[int]:
+    """Who may have written a configuration above `start`: its owner, whoever runs this, and root."""
+    return {0, os.stat(start).st_uid, *([os.geteuid()] if hasattr(os, "geteuid") else [])}
 
 
 def is_near(name: str) -> bool:
