@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import decimal
 import gc
@@ -22,8 +23,8 @@ from typing import Any
 import pytest
 
 import billproof
-from billproof.report.report_file import parsed
-from tests.support import AS_OF, FIXTURES, ROOT, make_ready, run
+from billproof.report.report_file import misfits, parsed
+from tests.support import AS_OF, FIXTURES, ROOT, fixture, make_ready, run
 from tests.uploading import ACME, export
 
 DEMO = FIXTURES / "demo"
@@ -171,6 +172,18 @@ def test_what_cannot_be_read_is_unproved_and_raises_nothing(tmp_path: Path) -> N
         ({"jobs": 0}, "--jobs 0: expected a number from 1 to 60"),
         ({"policy": "strict"}, "policy is check or upload"),
         ({"ruleset": "none-such"}, "--ruleset none-such: no such rule set"),
+        ({"month": 202510}, "month: expected text, not int"),
+        ({"organization": ["org-EXAMPLE1"]}, "organization: expected text, not list"),
+        ({"month_to_date": "yes"}, "month_to_date: expected True or False, not str"),
+        ({"second_opinion": 1}, "second_opinion: expected True or False, not int"),
+        ({"as_of": 1764547200}, "as_of: expected text, a date or a datetime, not int"),
+        ({"expect_total": ["1"]}, "expect_total: expected text or a number, not list"),
+        ({"max_findings": 1.5}, "max_findings: expected a number, not float"),
+        ({"jobs": [2]}, "jobs: expected a number, not list"),
+        ({"policy": ["upload"]}, "policy: expected text, not list"),
+        ({"fail_on": {}}, "fail_on: expected text, not dict"),
+        ({"ruleset": 5}, "ruleset: expected a path, not int"),
+        ({"config": b"billproof.yaml"}, "config: expected a path, not bytes"),
     ],
 )
 def test_an_option_that_is_not_valid_is_a_usage_error(arguments: dict[str, Any], text: str) -> None:
@@ -185,6 +198,18 @@ def test_further_uses_that_are_refused() -> None:
         billproof.check_bytes("export.csv", io.StringIO("text"))  # type: ignore[arg-type]
     with pytest.raises(billproof.UsageError, match="accepts one file only"):
         billproof.check(DEMO, expect_total="1")
+    for files in (5, None, [5], b"export.csv", [b"export.csv"]):
+        with pytest.raises(billproof.UsageError, match="files: expected "):
+            billproof.check(files)  # type: ignore[arg-type]
+    with pytest.raises(billproof.UsageError, match="name: expected a path, not NoneType"):
+        billproof.check_bytes(None, b"")  # type: ignore[arg-type]
+    for data in ("text", None, 5):
+        with pytest.raises(billproof.UsageError, match="data: expected bytes or a binary file object, not"):
+            billproof.check_bytes("export.csv", data)  # type: ignore[arg-type]
+    alone: list[Any] = [5, None, "{}", {}, billproof.check(GOOD)]
+    for reports in alone:
+        with pytest.raises(billproof.UsageError, match="merge needs a list of reports, not"):
+            billproof.merge(reports)
     with pytest.raises(billproof.UsageError, match="pdf: not a format"):
         billproof.check(GOOD).render("pdf")
     with pytest.raises(TypeError):
@@ -212,10 +237,13 @@ def test_two_files_of_a_month_are_judged_again(tmp_path: Path) -> None:
     names = [month_of(tmp_path, total="100"), month_of(tmp_path, total="90"), month_of(tmp_path, month="2025-07")]
     reports = [billproof.check(name, as_of=AS_OF, config=config) for name in names]
     whole = billproof.check(names, as_of=AS_OF, config=config)
-    for merged in (billproof.merge(reports), billproof.merge([reports[0], reports[1].as_dict(), reports[2].json])):
-        assert outside_run(merged.as_dict()) == outside_run(whole.as_dict())
-        assert merged.files == whole.files
-        assert "two_files" in merged.as_dict()["upload"]["because"]
+    merged = billproof.merge(reports)
+    assert outside_run(merged.as_dict()) == outside_run(whole.as_dict())
+    assert merged.files == whole.files
+    assert "two_files" in merged.as_dict()["upload"]["because"]
+    told = billproof.merge([reports[0], reports[1].as_dict(), reports[2].json])
+    assert told.files == whole.files
+    assert told.as_dict()["upload"]["because"] == [*whole.as_dict()["upload"]["because"], "merged"]
     assert all("two_files" not in report.as_dict()["upload"]["because"] for report in reports)
 
 
@@ -224,7 +252,7 @@ def test_under_the_policy_of_an_upload_both_files_of_a_month_are_unproved(tmp_pa
     names = [month_of(tmp_path, total="100"), month_of(tmp_path, total="90")]
     reports = [billproof.check(name, month="2025-06", as_of=AS_OF, config=config, policy="upload") for name in names]
     whole = billproof.check(names, month="2025-06", as_of=AS_OF, config=config, policy="upload")
-    merged = billproof.merge(report.as_dict() for report in reports)
+    merged = billproof.merge(report for report in reports)
     assert outside_run(merged.as_dict()) == outside_run(whole.as_dict())
     assert [file.verdict for file in merged.files] == ["unproved", "unproved"]
 
@@ -232,7 +260,88 @@ def test_under_the_policy_of_an_upload_both_files_of_a_month_are_unproved(tmp_pa
 @pytest.mark.parametrize("fixture", ["demo", "zero-bytes", "none"])
 def test_a_merge_of_one_report_is_that_report(fixture: str) -> None:
     report = billproof.check(FIXTURES / fixture, as_of=AS_OF)
-    assert billproof.merge([report]) == billproof.merge([report.json]) == report
+    assert billproof.merge([report]) == report
+    told = billproof.merge([report.json])
+    assert (told.verdict, told.files) == (report.verdict, report.files)
+
+
+@pytest.fixture
+def good_and_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[billproof.Report, billproof.Report]:
+    """The reports on a good export and on one with a missing day, as an upload would judge them."""
+    monkeypatch.chdir(tmp_path)
+    config = make_ready(tmp_path)
+    text = fixture("good-h1").read_text("utf-8")
+    Path("good.csv").write_text(text, "utf-8")
+    Path("bad.csv").write_text("".join(line for line in text.splitlines(True) if not line.startswith("1760486400")), "utf-8")
+    good, bad = (
+        billproof.check(name, month="2025-10", as_of=AS_OF, config=config, policy="upload") for name in ("good.csv", "bad.csv")
+    )
+    assert (good.verdict, good.ready, bad.verdict, bad.ready) == ("pass", True, "fail", False)
+    return good, bad
+
+
+def forged(good: billproof.Report, bad: billproof.Report) -> dict[str, Any]:
+    """The report on the bad export, with the results of the good one under its digest; sealed again."""
+    document = bad.as_dict()
+    of_bad = {key: document["files"][0][key] for key in ("path", "name", "bytes", "sha256")}
+    document["files"] = [good.as_dict()["files"][0] | of_bad]
+    _, document["result_sha256"] = parsed(json.dumps(document).encode(), "a report")
+    return document
+
+
+def test_what_is_merged_from_json_is_never_ready(good_and_bad: tuple[billproof.Report, billproof.Report]) -> None:
+    good, bad = good_and_bad
+    document = forged(good, bad)
+    edited = bad._replace(verdict="pass", ready=True, files=good.files, json=json.dumps(document))
+    again = billproof.merge([good.json])
+    told: list[Any] = [document, json.dumps(document), edited, good.json, good.as_dict(), again, again.json, *copies(good)]
+    for given in told:
+        merged = billproof.merge([given])
+        assert (merged.verdict, merged.exit_code, merged.ready) == ("unproved", 3, False)
+        assert merged.as_dict()["upload"]["because"] == ["merged"]
+        assert merged.as_dict()["does_not_prove"][-1].endswith("this report rests on their word.")
+        assert "rests on their word" in merged.render("html")
+        assert not list(misfits(merged.as_dict()))
+    assert billproof.merge([bad.json]).verdict == "fail"
+
+
+def copies(report: billproof.Report) -> list[billproof.Report]:
+    """The same report as it comes out of another process, or of a program that edits it."""
+    return [pickle.loads(pickle.dumps(report)), copy.deepcopy(report), report._replace(json=str(report.json))]
+
+
+def test_one_report_in_json_among_judged_ones_keeps_all_from_being_ready(tmp_path: Path) -> None:
+    config = make_ready(tmp_path)
+    names = [month_of(tmp_path, month="2025-06"), month_of(tmp_path, month="2025-07")]
+    good, other = (billproof.check(name, as_of=AS_OF, config=config, policy="upload") for name in names)
+    assert billproof.merge([good, other]).ready
+    merged = billproof.merge([good, other.json])
+    assert [file.verdict for file in merged.files] == ["pass", "unproved"]
+    assert merged.as_dict()["upload"] == {"ready": False, "because": ["merged"]}
+
+
+def test_without_the_policy_of_an_upload_merged_json_passes_and_is_not_ready() -> None:
+    report = billproof.check(GOOD, as_of=AS_OF)
+    merged = billproof.merge([report.json])
+    assert (merged.verdict, merged.exit_code, merged.ready) == ("pass", 0, False)
+    assert "only the word of a merged report" in merged.render("text")
+    assert len(merged.as_dict()["does_not_prove"]) == len(report.as_dict()["does_not_prove"]) + 1
+
+
+def test_a_merged_report_can_be_verified(good_and_bad: tuple[billproof.Report, billproof.Report]) -> None:
+    good, bad = good_and_bad
+    for given, code in ((good.json, 0), (forged(good, bad), 1)):
+        Path("report.json").write_text(billproof.merge([given]).json, "utf-8")
+        for more in ((), ("--config", "billproof.yaml")):
+            assert run("verify", "report.json", *more)[0] == code
+
+
+def test_a_report_whose_settings_no_run_has_is_refused() -> None:
+    report = billproof.check(GOOD, as_of=AS_OF).as_dict()
+    report["settings"]["as_of"]["value"] = "2025-02-31T00:00:00Z"
+    _, report["result_sha256"] = parsed(json.dumps(report).encode(), "a report")
+    with pytest.raises(billproof.UsageError):
+        billproof.merge([report])
 
 
 def test_reports_that_do_not_belong_together_are_not_merged() -> None:

@@ -23,9 +23,9 @@ from billproof.engine import pipeline
 from billproof.engine.verdict import Word
 from billproof.model.errors import ConfigurationError, UsageError
 from billproof.model.record import Record
-from billproof.model.results import FORMATS, DayFacts, Diagnosis, Outcome, Totals
+from billproof.model.results import FORMATS, HINDRANCES, DayFacts, Diagnosis, Outcome, Totals
 from billproof.reading.inputs import Input
-from billproof.reading.source import STANDARD_INPUT, Source, open_source
+from billproof.reading.source import STANDARD_INPUT, ForeignStream, Source, open_source
 from billproof.report.build import assembled, build_report
 from billproof.report.restore import file_of
 from billproof.report.restore import settings_of as settings_in
@@ -78,6 +78,13 @@ class Report(Record):
         return render(format, cast("ReportV1", self.as_dict()))
 
 
+class _Judged(str):
+    """The JSON of a report that this process judged. What is read, pickled or edited is plain text, and proves nothing."""
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+
 class CheckOptions(TypedDict, total=False):
     """The long options of `billproof check`, with `_` for `-`. Without `config` no configuration is used."""
 
@@ -93,6 +100,16 @@ class CheckOptions(TypedDict, total=False):
     max_findings: int | None
 
 
+# What each option may be, and how an error says it.
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("organization", "month", "policy", "fail_on"), ((str,), "text")),
+    **dict.fromkeys(("month_to_date", "second_opinion"), ((bool,), "True or False")),
+    **dict.fromkeys(("max_findings", "jobs"), ((int, str), "a number")),
+    "expect_total": ((str, Decimal, int, float), "text or a number"),
+    "as_of": ((str, date), "text, a date or a datetime"),
+}
+
+
 def check(
     files: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, second_opinion: bool = False, jobs: int = 1,
     **options: Unpack[CheckOptions],
@@ -103,10 +120,12 @@ def check(
     Raises UsageError or ConfigurationError for options, a configuration or a rule set that is not valid. A file that cannot
     be read raises nothing: it is unproved.
     """
-    names = [os.fspath(file) for file in ([files] if isinstance(files, str | os.PathLike) else files)]
+    if not isinstance(files, str | os.PathLike | Iterable):
+        raise UsageError(f"files: expected paths, not {type(files).__name__}")
+    names = [_path("files", file) for file in ([files] if isinstance(files, str | os.PathLike) else files)]
     if STANDARD_INPUT in names:
         raise UsageError("-: standard input is for the command only", "Use check_bytes.")
-    settings = _settings(options, files=tuple(names), second_opinion=second_opinion, jobs=str(jobs))
+    settings = _settings(options, files=tuple(names), second_opinion=second_opinion, jobs=jobs)
     return _checked(settings)
 
 
@@ -114,8 +133,11 @@ def check_bytes(name: str, data: bytes | BinaryIO, **options: Unpack[CheckOption
     """Checks one export given as bytes, or as a binary file object that is read to its end; `name` is its path in the report.
     Options and errors are those of `check`.
     """
-    stream = _Stream(io.BytesIO(data) if isinstance(data, bytes) else data)
+    if not isinstance(data, bytes) and not callable(getattr(data, "read", None)):
+        raise UsageError(f"data: expected bytes or a binary file object, not {type(data).__name__}")
+    stream = ForeignStream(io.BytesIO(data) if isinstance(data, bytes) else data)
     size = len(data) if isinstance(data, bytes) else None
+    name = _path("name", name)
     settings = _settings(options, files=(STANDARD_INPUT,))._replace(inputs=(Input(name),))
     return _checked(settings, lambda _: nullcontext(Source(cast(BinaryIO, stream), name, size)))
 
@@ -123,8 +145,11 @@ def check_bytes(name: str, data: bytes | BinaryIO, **options: Unpack[CheckOption
 def merge(reports: Iterable[Report | Mapping[str, Any] | str]) -> Report:
     """One report on the files of all, judged again: two files of one month are not ready. Reports may be given as JSON.
 
-    Raises UsageError if a report is not valid, or if they differ in version, rule set or settings.
+    Only a `Report` as this process made it is proof. What comes from JSON, or from a `Report` that was pickled or edited, is
+    never ready to upload. Raises UsageError if a report is not valid, or if they differ in version, rule set or settings.
     """
+    if isinstance(reports, str | Mapping | Report) or not isinstance(reports, Iterable):
+        raise UsageError(f"merge needs a list of reports, not {type(reports).__name__}")
     documents = [_document(report) for report in reports]
     if not documents:
         raise UsageError("merge needs at least one report")
@@ -138,7 +163,10 @@ def merge(reports: Iterable[Report | Mapping[str, Any] | str]) -> Report:
     twice = Counter((file["path"], file["sha256"]) for file in entries).most_common(1)
     if twice and twice[0][1] > 1:
         raise UsageError(f"{twice[0][0][0]} is in the reports {twice[0][1]} times", "Merge each file once.")
-    settings = settings_in(first)
+    try:
+        settings = settings_in(first)
+    except ValueError:
+        raise UsageError("a report to merge was changed: no run can have its settings") from None
     refuse_total_of_several(settings, len(entries))
     ruleset = load_ruleset(settings.ruleset.value or "")
     if ruleset.sha256 != first["ruleset"]["sha256"]:
@@ -156,17 +184,30 @@ def merge(reports: Iterable[Report | Mapping[str, Any] | str]) -> Report:
 
 def _settings(options: CheckOptions, **more: Any) -> Settings:
     """The settings of a check. Raises UsageError, ConfigurationError, and TypeError for an option that does not exist."""
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in {**options, **more}.items() if value is not None}
+    for name, (types, words) in _TYPES.items():
+        if name in given and not isinstance(given[name], types):
+            raise UsageError(f"{name}: expected {words}, not {type(given[name]).__name__}")
     policy, fail_on, path = given.get("policy", "check"), given.get("fail_on", "error"), given.pop("config", None)
     if policy not in ("check", "upload") or fail_on not in ("error", "warning"):
         raise UsageError("policy is check or upload, fail_on is error or warning", f"They were {policy!r} and {fail_on!r}.")
-    for name in ("as_of", "expect_total", "max_findings", "ruleset"):
+    if "ruleset" in given:
+        given["ruleset"] = _path("ruleset", given["ruleset"])
+    for name in ("as_of", "expect_total", "max_findings", "jobs"):
         if name in given:
             given[name] = given[name].isoformat() if isinstance(given[name], date) else str(given[name])
     if path is not None:
         from billproof.config.file import read_config
-    config = None if path is None else read_config(os.fspath(path))
-    return settings_of(Options(**given, **more), policy_of("check", policy, fail_on), config)
+    config = None if path is None else read_config(_path("config", path))
+    return settings_of(Options(**given), policy_of("check", policy, fail_on), config)
+
+
+def _path(name: str, value: object) -> str:
+    """A path as text. Raises UsageError for what is not a path."""
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(path, str):
+        raise UsageError(f"{name}: expected a path, not {type(value).__name__}")
+    return path
 
 
 def _checked(settings: Settings, opened: pipeline.Opened = open_source) -> Report:
@@ -186,38 +227,24 @@ def _report(document: ReportV1, ruleset: RuleSet) -> Report:
         files.append(
             CheckedFile(file.path, file.sha256, entry["verdict"], organization, month, file.integration, *results, error)
         )
-    ready = document["upload"]["ready"]
-    return Report(document["verdict"], document["exit_code"], ready, tuple(files), json.dumps(document, ensure_ascii=False))
+    text = _Judged(json.dumps(document, ensure_ascii=False))
+    return Report(document["verdict"], document["exit_code"], document["upload"]["ready"], tuple(files), text)
 
 
 def _document(report: Report | Mapping[str, Any] | str) -> ReportV1:
-    """A report as a document. Raises UsageError for JSON that is not a report, or was changed."""
+    """A report as a document, its files marked unless this process judged them. Raises UsageError for JSON that is not a
+    report, or was changed.
+    """
     if isinstance(report, Report):
-        return cast("ReportV1", report.as_dict())
-    from billproof.report.report_file import NotAReport, misfits, parsed
+        if type(report.json) is _Judged:
+            return cast("ReportV1", report.as_dict())
+        report = report.json
+    from billproof.report.report_file import NotAReport, unchanged
 
     try:
-        text = report if isinstance(report, str) else json.dumps(report)
-        document, digest = parsed(text.encode(), "a report to merge")
-    except (NotAReport, TypeError, ValueError) as error:
+        document = unchanged(report if isinstance(report, str) else json.dumps(report), "a report to merge")
+    except (NotAReport, TypeError, ValueError, RecursionError) as error:
         raise UsageError(str(error)) from None
-    places = list(misfits(document))
-    if places or document["result_sha256"] != digest:
-        raise UsageError(f"a report to merge was changed: {', '.join(places) or 'its digest does not match'}")
+    for file in document["files"]:
+        file["hindrance"] = {"code": "merged", "text": HINDRANCES["merged"]}
     return document
-
-
-class _Stream:
-    """A binary file object whose errors, whatever they are, are those of a file that cannot be read."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def read(self, size: int) -> bytes:
-        try:
-            data = self._stream.read(size)
-        except Exception as error:
-            raise OSError(type(error).__name__) from error
-        if not isinstance(data, bytes):
-            raise UsageError(f"{type(data).__name__} was read, not bytes", "Open the file in binary mode.")
-        return data

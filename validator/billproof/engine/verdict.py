@@ -121,7 +121,7 @@ def _judge_file(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> FileV
     failed = list(_failed(file, policy))
     if failed:
         return FileVerdict("fail", tuple(failed), because)
-    unsaid = list(_core_unsaid(ruleset, file))
+    unsaid = list(_core_unsaid(ruleset, file, policy))
     if unsaid:
         return FileVerdict("unproved", tuple(unsaid), because)
     return FileVerdict("pass", (), because)
@@ -193,8 +193,10 @@ def _second_opinion(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> I
         yield Reason("second_opinion", text, file.path)
 
 
-def _core_unsaid(ruleset: RuleSetDuty, file: FileResult) -> Iterator[Reason]:
-    """Line 18: a core rule that did not apply proves nothing; nor does an unknown total."""
+def _core_unsaid(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
+    """Line 18: a core rule that did not apply proves nothing; nor does an unknown total, nor for an upload a report's word."""
+    if file.hindrance is not None and file.hindrance.code == "merged" and policy.policy == "upload":
+        yield Reason("merged", file.hindrance.text, file.path)
     if file.totals is not None and file.totals.has_amounts and file.totals.amount is None:
         yield Reason("total_unknown", "no rule failed, but the charges could not be added up", file.path)
     core = {rule.id for rule in ruleset.rules if rule.core}
@@ -217,7 +219,7 @@ def _unbound(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator
         yield Reason("month_inferred", "the month was read from the rows and a missing day is waived; set --month", file.path)
     if file.integration is None:
         yield Reason("no_integration", "no integration is configured for its organization", file.path)
-    elif file.hindrance is not None and file.hindrance.code != "replaced":
+    elif file.hindrance is not None and file.hindrance.code not in ("replaced", "merged"):
         yield Reason(file.hindrance.code, file.hindrance.text, file.path)
 
 

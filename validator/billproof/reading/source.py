@@ -12,9 +12,9 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-from billproof.model.errors import Unreadable
+from billproof.model.errors import Unreadable, UsageError
 from billproof.model.record import Record
 
 BLOCK_BYTES = 196_608
@@ -203,3 +203,20 @@ def _open_file(path: str) -> Iterator[Source]:
         raise Unreadable(
             f"{path}: cannot be read: {reason}", "Check the name, and that you have permission to read it."
         ) from None
+
+
+class ForeignStream:
+    """A caller's binary file object, whose errors, whatever they are, are those of a file that cannot be read."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        """The next bytes. Raises OSError, and UsageError for a stream of text."""
+        try:
+            data = self._stream.read(size)
+        except Exception as error:
+            raise OSError(type(error).__name__) from error
+        if not isinstance(data, bytes):
+            raise UsageError(f"{type(data).__name__} was read, not bytes", "Open the file in binary mode.")
+        return data

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from billproof.rules.rule import Rule
 
 SCHEMA: Final = "billproof/report/v1"
+_HEARSAY: Final = "That the merged reports are true to their files: this report rests on their word."
 _CI = {
     "repository": ("GITHUB_REPOSITORY", "CI_PROJECT_PATH"),
     "commit": ("GITHUB_SHA", "CI_COMMIT_SHA"),
@@ -75,7 +76,7 @@ def report_head(run: Run) -> v1.ReportHead:
             "command": settings.policy.command, "policy": settings.policy.policy, "fail_on": settings.policy.fail_on,
         },
         "proves": [claim.text for claim in ruleset.proves if _holds(claim, run)],
-        "does_not_prove": list(ruleset.does_not_prove),
+        "does_not_prove": [*ruleset.does_not_prove, *([_HEARSAY] if any(map(_is_merged, run.files)) else [])],
         "tool": {"name": "billproof", "version": __version__},
         "ruleset": {
             "name": ruleset.name, "version": ruleset.version, "sha256": ruleset.sha256,
@@ -83,6 +84,11 @@ def report_head(run: Run) -> v1.ReportHead:
         },
         "settings": _settings(run),
     }  # fmt: skip
+
+
+def _is_merged(file: FileResult) -> bool:
+    """Whether the result is taken from a report that this process did not make."""
+    return file.hindrance is not None and file.hindrance.code == "merged"
 
 
 def _readiness(run: Run) -> v1.ReportUpload:

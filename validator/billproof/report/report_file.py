@@ -62,6 +62,15 @@ def parsed(data: bytes, path: str) -> tuple[Report, str]:
         raise NotAReport(f"{path}: is not a billproof report: {reason}", _ORDER) from None
 
 
+def unchanged(text: str, path: str) -> Report:
+    """The report in `text`, which has the form and the digest of one. Raises NotAReport."""
+    document, digest = parsed(text.encode(), path)
+    places = list(misfits(document))
+    if places or document["result_sha256"] != digest:
+        raise NotAReport(f"{path} was changed: {', '.join(places) or 'its digest does not match'}")
+    return document
+
+
 def misfits(document: Mapping[str, Any]) -> Iterator[str]:
     """Where a report does not match its schema; except for its list of rules, which is only compared and never read."""
     import os

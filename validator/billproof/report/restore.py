@@ -11,6 +11,7 @@ from billproof.config.file import Config, ConfigFile
 from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
 from billproof.model.errors import UsageError
 from billproof.model.results import (
+    HINDRANCES,
     DayFacts,
     Diagnosis,
     FileResult,
@@ -67,7 +68,10 @@ def used_config(used: ReportConfig, file: ConfigFile) -> Config:
 def hindrance_of(file: ReportFile) -> Hindrance | None:
     """What blocks an upload and is not a rule; the schema limits its codes."""
     blocker = file.get("hindrance")
-    return blocker and restored(Hindrance, blocker)
+    if blocker is None:
+        return None
+    # What a merge says of its own accord has one text.
+    return restored(Hindrance, blocker, text=HINDRANCES["merged"] if blocker["code"] == "merged" else blocker["text"])
 
 
 def file_of(file: ReportFile, report: Report, ruleset: RuleSet) -> FileResult:

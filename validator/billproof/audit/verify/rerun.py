@@ -56,15 +56,14 @@ def check_again(
     try:
         given, earlier = settings_for(settings, file, config), history_of(file, ruleset)
     except (ValueError, ArithmeticError):
-        return Step(
-            "re-run", "differs", "no configuration or ledger can lead to the waivers and earlier uploads in this report"
-        )
+        return Step("re-run", "differs", "no configuration or ledger can lead to the waivers and earlier uploads in this report")
     try:
         if given.config is not None:
             check_waivers(given.config, ruleset, max(given.as_of, given.now).date())
         result = _checked(file, copy, given, ruleset, earlier)
         hindrance = hindrance_of(file)
-        if given.config is not None and (config is None or (hindrance is not None and hindrance.code == "replaced")):
+        told = hindrance.code if hindrance else None
+        if told == "merged" or (given.config is not None and (config is None or told == "replaced")):
             # On the report's word: the configuration is not at hand, or the ledger says it.
             result = result._replace(hindrance=hindrance)
     except ConfigurationError as error:
