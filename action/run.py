@@ -24,7 +24,7 @@ from billproof.delivery.ledger.store import open_ledger
 from billproof.engine.verdict import Exit
 from billproof.model.errors import BillproofError, UsageError
 from billproof.model.values import rfc3339, shown
-from billproof.report.render.escaping import fenced
+from billproof.report.render.phrases import fenced
 
 COMMANDS = {"check": ("check",), "upload": ("upload",), "upload --dry-run": ("upload", "--dry-run")}
 VERDICTS: Mapping[int, str] = {Exit.PASS: "pass", Exit.FAIL: "fail", Exit.NOT_SENT: "pass"}

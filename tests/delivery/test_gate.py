@@ -425,7 +425,7 @@ def test_a_pass_without_shipment_is_not_sent(world: World, monkeypatch: pytest.M
 
 def test_only_the_policy_of_an_upload_seals(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A warning passes a check, and there is no Pass for it even if an upload is judged as a check is."""
-    monkeypatch.setattr("billproof.cli.commands.upload.policy_of", lambda *arguments: Policy("upload", "check", "error"))
+    monkeypatch.setattr("billproof.cli.commands.upload.UPLOAD", Policy("upload", "check", "error"))
     found = world.upload(world.put(export(projects={"proj_EXAMPLE1": "100", "proj_EXAMPLE2": "-1"})))
     assert found.code == 3
     assert "a file passed, but it cannot be uploaded" in found.err

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from billproof.config import settings as given
 from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import check as check_files
-from billproof.model.results import Sourced
+from billproof.model.results import Policy, Sourced
 from billproof.reading import source
 from billproof.reading.inputs import Input
 from fixtures import damage
@@ -255,7 +255,7 @@ def test_a_check_leaves_nothing_to_the_garbage_collector(wrong: bool, tmp_path: 
     table = damage.put(good("H1"), "amount_value", "1,5", LINE) if wrong else good("H1")
     (tmp_path / "data.csv").write_bytes(to_bytes(table))
     settings = given.Settings(
-        policy=given.policy_of("check", "check", "error"), ruleset=Sourced("openai-cost", "default"),
+        policy=Policy(), ruleset=Sourced("openai-cost", "default"),
         as_of=given.parse_as_of("2025-12-01"), as_of_source="--as-of", now=given.clock(),
         inputs=(Input(str(tmp_path / "data.csv")),),
     )  # fmt: skip

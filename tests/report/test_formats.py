@@ -472,7 +472,7 @@ def test_hostile_text_is_no_markup_in_markdown(folder: Path) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_markdown_shows_any_text_as_it_stands(text: str) -> None:
     from billproof.model.values import shown
-    from billproof.report.render.escaping import escaped, fenced
+    from billproof.report.render.phrases import escaped, fenced
 
     safe = shown(text)
     page = readers.markdown(f"| a | b |\n|---|---|\n| {escaped(safe)} | {escaped(safe)} |")

@@ -16,14 +16,13 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict, Unpack, cast
 
-from billproof.config.options import Options, settings_of
-from billproof.config.settings import clock, policy_of, refuse_total_of_several
+from billproof.config.settings import Options, clock, refuse_total_of_several, settings_of
 from billproof.delivery.earlier import earlier_uploads
 from billproof.engine import pipeline
 from billproof.engine.verdict import Word
 from billproof.model.errors import ConfigurationError, UsageError
 from billproof.model.record import Record
-from billproof.model.results import FORMATS, HINDRANCES, DayFacts, Diagnosis, Outcome, Totals
+from billproof.model.results import FORMATS, HINDRANCES, DayFacts, Diagnosis, Outcome, Policy, Totals
 from billproof.reading.inputs import Input
 from billproof.reading.source import STANDARD_INPUT, ForeignStream, Source, open_source
 from billproof.report.build import assembled, build_report
@@ -199,7 +198,7 @@ def _settings(options: CheckOptions, **more: Any) -> Settings:
     if path is not None:
         from billproof.config.file import read_config
     config = None if path is None else read_config(_path("config", path))
-    return settings_of(Options(**given), policy_of("check", policy, fail_on), config)
+    return settings_of(Options(**given), Policy("check", policy, fail_on), config)
 
 
 def _path(name: str, value: object) -> str:

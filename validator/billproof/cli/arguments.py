@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from billproof.config import options as asked
-from billproof.config import settings as given
+from billproof.config import settings as asked
 from billproof.config.discovery import current_folder, find_config
-from billproof.config.options import Options
-from billproof.config.settings import Settings
-from billproof.model.results import Policy, Sourced
-from billproof.reading.inputs import find_inputs
+from billproof.config.settings import Options, Settings
+from billproof.model.results import Policy
 
 if TYPE_CHECKING:
     from billproof.config.file import Config
@@ -33,23 +29,9 @@ def settings_of(options: argparse.Namespace, policy: Policy) -> Settings:
     return asked.settings_of(_options(options), policy, config_of(options))
 
 
-def upload_settings(options: argparse.Namespace, as_of: str | None, to: str | None = None) -> Settings:
+def upload_settings(options: argparse.Namespace) -> Settings:
     """The settings by which an upload would be checked, for `status` and `pack`."""
-    asked_for = _options(options)._replace(as_of=as_of, to=to)
-    return asked.plain_settings(asked_for, given.policy_of("upload", "upload", "error"), config_of(options))
-
-
-def plain_settings(file: str, as_of: datetime, source: str) -> Settings:
-    """The settings of a check of one file without options and configuration."""
-    return Settings(
-        policy=Policy(), ruleset=asked.ruleset_of(None, None), as_of=as_of, as_of_source=source, now=as_of,
-        inputs=tuple(find_inputs([file])),
-    )  # fmt: skip
-
-
-def ruleset_of(options: argparse.Namespace, config: Config | None) -> Sourced:
-    """The rule set that was named, else that of the configuration, else the built-in one."""
-    return asked.ruleset_of(getattr(options, "ruleset", None), config)
+    return asked.plain_settings(_options(options), asked.UPLOAD, config_of(options))
 
 
 def _options(options: argparse.Namespace) -> Options:

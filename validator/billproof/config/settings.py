@@ -1,17 +1,20 @@
-"""The settings of a run, frozen, each value with its source."""
+"""The settings of a run, frozen, each value with its source; and how they follow from options and a configuration."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
 from billproof.model.results import Policy, Sourced
 from billproof.model.values import calendar_date, decimal, instant, is_month, month_before
+from billproof.reading.inputs import find_inputs
+from billproof.rules.rule import DEFAULT_RULESET
 
 if TYPE_CHECKING:
     from billproof.config.file import Config
@@ -22,7 +25,9 @@ MAX_FINDINGS = 100
 MAX_JOBS = 60
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 CLOCK = "clock"
+UPLOAD = Policy("upload", "upload")
 
+_WITHOUT_SOURCE = ("month_to_date", "expect_total", "fail_on", "policy", "max_findings", "second_opinion")
 
 # Told after each block that is read: number of the file, how many files there are, its path, bytes read, bytes in all if known.
 Watch = Callable[[int, int, str, int, int | None], None]
@@ -113,17 +118,67 @@ def parse_cap(text: str) -> int:
     return _number(text, "--max-findings", 1_000_000)
 
 
-def parse_jobs(text: str) -> int:
-    """`--jobs`: how many processes check files at once."""
-    return _number(text, "--jobs", MAX_JOBS, "Use as many as the machine has cores.")
-
-
 def _number(text: str, flag: str, largest: int, help: str = "") -> int:
     if not re.fullmatch(r"[0-9]+", text) or len(text) > len(str(largest)) or not 1 <= int(text) <= largest:
         raise UsageError(f"{flag} {text}: expected a number from 1 to {largest}", help)
     return int(text)
 
 
-def policy_of(command: Literal["check", "upload"], name: str, fail_on: str) -> Policy:
-    """The policy of a command."""
-    return Policy(command, "upload" if name == "upload" else "check", "warning" if fail_on == "warning" else "error")
+class Options(Record):
+    """What a run was asked to do, by the names of the long options; None for what was not said."""
+
+    files: tuple[str, ...] = ()
+    organization: str | None = None
+    month: str | None = None
+    month_to_date: bool = False
+    as_of: str | None = None
+    expect_total: str | None = None
+    ruleset: str | None = None
+    second_opinion: bool = False
+    jobs: str | None = None
+    policy: str | None = None
+    fail_on: str | None = None
+    max_findings: str | None = None
+    to: str | None = None
+
+
+def settings_of(options: Options, policy: Policy, config: Config | None) -> Settings:
+    """The settings of a check or an upload, each with its source. Raises UsageError for options that are not valid."""
+    settings = plain_settings(options, policy, config)
+    if options.organization is not None and not options.organization.strip():
+        raise UsageError("--organization is empty", "Write the ID as in OpenAI's settings: org-…")
+    if "-" in options.files and options.second_opinion:
+        raise UsageError("--second-opinion needs a file", "Standard input can be read only once.")
+    names = options.files
+    if not names and config:
+        folders = [config.folder(integration) for integration in config.file.integrations if integration.files]
+        names = tuple(os.path.join(os.path.relpath(folder), "") for folder in folders)
+    return settings._replace(
+        organization=Sourced(options.organization, "--organization") if options.organization else None,
+        month=parse_month(options.month, settings.as_of) if options.month is not None else None,
+        month_to_date=options.month_to_date,
+        expected_total=parse_total(options.expect_total) if options.expect_total is not None else None,
+        max_findings=parse_cap(options.max_findings) if options.max_findings is not None else MAX_FINDINGS,
+        second_opinion=options.second_opinion,
+        sources={
+            name: f"--{name.replace('_', '-')}" for name in _WITHOUT_SOURCE if getattr(options, name) not in (None, False)
+        },
+        jobs=1 if options.jobs is None else _number(options.jobs, "--jobs", MAX_JOBS, "Use as many as the machine has cores."),
+        inputs=tuple(find_inputs(names)),
+    )  # fmt: skip
+
+
+def plain_settings(options: Options, policy: Policy, config: Config | None) -> Settings:
+    """The settings that have nothing to do with files: rules, time, destination."""
+    now, as_of = clock(), options.as_of
+    return Settings(
+        policy=policy, ruleset=ruleset_of(options.ruleset, config), as_of=now if as_of is None else parse_as_of(as_of),
+        as_of_source=CLOCK if as_of is None else "--as-of", now=now, config=config, to=options.to,
+    )  # fmt: skip
+
+
+def ruleset_of(name: str | None, config: Config | None) -> Sourced:
+    """The rule set that was named, else that of the configuration, else the built-in one."""
+    if name is not None:
+        return Sourced(name, "--ruleset")
+    return Sourced(config.ruleset(), config.shown_path) if config else Sourced(DEFAULT_RULESET, "default")

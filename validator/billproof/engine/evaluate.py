@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from billproof.engine.outcomes import outcomes
-from billproof.engine.work import Work
+from billproof.engine.outcomes import Work, outcomes
 from billproof.model.results import Outcome
 from billproof.reading.batch import Batch
 from billproof.reading.reader import Reader
 from billproof.reading.view import View
 from billproof.rules.checks.base import FileContext, Settled
-from billproof.rules.ordering import acts_at_header, evaluation_order
-from billproof.rules.rule import Rule, RuleSet
+from billproof.rules.rule import Rule, RuleSet, acts_at_header, evaluation_order
 
 if TYPE_CHECKING:
     from billproof.config.waivers import Waive

@@ -25,8 +25,8 @@ from billproof.reading.totals import Collector
 from billproof.reading.view import Columns
 from billproof.rules.checks.base import FileContext, Settled
 from billproof.rules.compiled import load_ruleset
-from billproof.rules.exports import recognize
 from billproof.rules.rule import RuleSet
+from billproof.rules.table_schema import recognize
 
 if TYPE_CHECKING:
     from billproof.config.file import Config, Integration

@@ -10,9 +10,43 @@ from collections.abc import Iterator
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
 from billproof.reading.batch import Batch, split_lines
-from billproof.reading.filetype import BYTE_ORDER_MARK, file_kind, is_no_utf8_text
 from billproof.reading.parse import Walker, parse_block, stray_quote
 from billproof.reading.source import Source
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def file_kind(head: bytes) -> str | None:
+    """What the file is instead of a CSV ("an Excel workbook", …), or None. `head` are its first bytes."""
+    if head.startswith(b"PK\x03\x04"):
+        if b"xl/" in head or b"[Content_Types].xml" in head:
+            return "an Excel workbook"
+        if b"opendocument.spreadsheet" in head:
+            return "an OpenDocument spreadsheet"
+        return "a zip archive"
+    for start, kind in (
+        (b"PK\x05\x06", "an empty zip archive"),
+        (b"\x1f\x8b", "a gzip archive"),
+        (b"%PDF", "a PDF document"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook"),
+        (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file it stands for"),
+    ):
+        if head.startswith(start):
+            return kind
+    text = head.removeprefix(BYTE_ORDER_MARK).lstrip()[:64].lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<!--")):
+        return "an HTML page, perhaps a login page"
+    if text.startswith(b"<?xml"):
+        return "an XML document"
+    if text.startswith((b"{", b"[")):
+        return "a JSON document"
+    return None
+
+
+def is_no_utf8_text(head: bytes) -> bool:
+    """Whether the file as a whole is in another encoding: UTF-16 or UTF-32, with a mark or, by its NUL bytes, without."""
+    return head.startswith((b"\xff\xfe", b"\xfe\xff")) or head[:200].count(b"\0") >= 40
+
 
 HEAD_BYTES = 512
 MAX_RECORD = 8 * 2**20

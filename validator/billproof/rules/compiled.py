@@ -16,11 +16,10 @@ from typing import Any
 
 from billproof.reading.yaml_tree import Node
 from billproof.rules.checks import KINDS
-from billproof.rules.exports import ExportShape
 from billproof.rules.files import AtLeast, Blocker, Claim, Condition, DiagnosisRule, Examples, Off, RuleFile
 from billproof.rules.rule import DEFAULT_RULESET, Rule, RuleSet
 from billproof.rules.shipped import combined, digest_line, shipped_folder
-from billproof.rules.table_schema import Field, TableSchema
+from billproof.rules.table_schema import ExportShape, Field, TableSchema
 
 FILE_NAME = "compiled.json"
 

@@ -13,8 +13,7 @@ from billproof.model.results import Level
 from billproof.reading.yaml_tree import Node
 from billproof.rules.checks.base import Check
 from billproof.rules.files import DiagnosisRule, RuleFile, RuleSetFile
-from billproof.rules.ordering import circles
-from billproof.rules.rule import Rule
+from billproof.rules.rule import Rule, circles
 from billproof.rules.table_schema import TableSchema
 
 LEVELS: tuple[Level, ...] = ("note", "warning", "error")

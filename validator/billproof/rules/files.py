@@ -10,7 +10,7 @@ from billproof.model.results import Level
 from billproof.reading.decode import FILLED, Spec
 from billproof.reading.yaml_tree import Node
 from billproof.rules.checks.base import Circumstance
-from billproof.rules.exports import ExportShape
+from billproof.rules.table_schema import ExportShape
 
 RULE_ID = r"[A-Z]{2,8}[0-9]{3}"
 NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"

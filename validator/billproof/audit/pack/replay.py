@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from billproof.audit.pack.find import Refused
-from billproof.config.settings import CLOCK, Settings, parse_as_of, policy_of
+from billproof.config.settings import CLOCK, UPLOAD, Settings, parse_as_of
 from billproof.delivery.earlier import earlier_uploads
 from billproof.delivery.ledger import receipt as receipts
 from billproof.delivery.ledger.receipt import Receipt
@@ -66,7 +66,7 @@ def _as_then(receipt: Receipt, settings: Settings) -> Settings:
     integration = config.integration_of(receipt.organization)
     ruleset = settings.ruleset
     return settings._replace(
-        policy=policy_of("upload", "upload", "error"), config=config, before=receipt.sha256, month_to_date=to_date,
+        policy=UPLOAD, config=config, before=receipt.sha256, month_to_date=to_date,
         as_of=parse_as_of(receipt.as_of), as_of_source=CLOCK, now=parse_as_of(receipt.document["started"]),
         ruleset=ruleset._replace(source=then["path"]) if ruleset.source == named else ruleset,
         sources={**settings.sources, "month_to_date": "--month-to-date" if to_date else "default"},

@@ -1,20 +1,29 @@
-"""The export of a report: where it is, and whether its bytes are those that the report names."""
+"""What a re-run needs and must be the same here: the export of the report, the version of billproof, the rule set, and the
+configuration; and what `verify` cannot derive again (waivers, earlier uploads).
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from billproof import __version__
 from billproof.audit.verify.result import Halted, Step
+from billproof.config.file import Config, read_config
 from billproof.model.errors import Unreadable
 from billproof.model.values import shown
 from billproof.reading.source import Copy, private_copy
 from billproof.report.report_file import LoadedReport
+from billproof.report.restore import used_config
+from billproof.rules.compiled import load_ruleset
+from billproof.rules.rule import DEFAULT_RULESET, RuleSet
+from billproof.rules.shipped import is_shipped
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import ReportFile
+    from billproof.model.report_v1 import Report, ReportFile, ReportOutcome
 
 
 @contextmanager
@@ -67,3 +76,68 @@ def foreign(named: Copy, files: Sequence[ReportFile]) -> Step:
         f"{shown(file['path'])}: {file['bytes']:,} bytes, sha256 {file['sha256'] or '(could not be read)'}" for file in files
     ]
     return Step("file", "differs", f"{text} the report says", tuple(known))
+
+
+def refuse_other_version(document: Mapping[str, Any]) -> None:
+    """Another version may decide differently, and its reports may say more, so only the same version can repeat the run."""
+    tool = document.get("tool")
+    version = tool.get("version") if isinstance(tool, dict) else None
+    if version != __version__ and isinstance(version, str) and re.fullmatch(r"[0-9][0-9a-z.+-]{0,30}", version):
+        text = f"billproof {version} wrote it, and this is {__version__}. Verify it with the version that wrote it:"
+        command = f"in a copy of billproof's repository: git checkout v{version} && pip install ."
+        raise Halted("version", "unproved", text, (command,))
+
+
+def ruleset_of(document: Report, name: str | None) -> RuleSet:
+    """The rule set that the report used: the one that was named, or a built-in one. Raises Halted if its digest is another."""
+    used = document["ruleset"]
+    of_run = document["settings"]["ruleset"]["value"]
+    named = load_ruleset(name) if name is not None else None
+    if named is None or named.sha256 == used["sha256"]:
+        # A copy of a built-in set has the same digest, and is the same set.
+        shipped = load_ruleset(of_run if is_shipped(of_run) else DEFAULT_RULESET)
+        ruleset = shipped if shipped.sha256 == used["sha256"] else named
+        if ruleset is not None:
+            return ruleset
+    here = "The built-in rule set" if name is None else f"The rule set in {shown(name)}"
+    text = f"the report used {shown(used['name'])} {shown(used['version'])}, sha256 {used['sha256']}. {here} has another digest."
+    command = "billproof verify REPORT FILE --ruleset FOLDER"
+    raise Halted("rules", "unproved", f"{text} Verify it with the rule set that was used:", (command,))
+
+
+def config_of(document: Report, path: str) -> Config:
+    """The configuration at `path`, under the path that the report has, and without its folders and its ledger, which may be
+    elsewhere now. Raises Halted if it is not the one that the report names, ConfigurationError if it is not valid.
+    """
+    config, used = read_config(path), document["settings"]["config"]
+    if used is None or config.sha256 != used["sha256"]:
+        name = f"{shown(used['path'])}, sha256 {used['sha256']}" if used else "none"
+        raise Halted("config", "unproved", f"{shown(path)} is not the configuration that was used, which was", (name,))
+    here = tuple(integration._replace(files=None) for integration in config.file.integrations)
+    return used_config(used, config.file._replace(integrations=here, ledger=None))
+
+
+def unverified(files: Sequence[ReportFile], document: Report, has_config: bool) -> Iterator[Step]:
+    """One step for each, which says whether the configuration of the run was used (`has_config`) or the report's own word."""
+    waivers = [_waived(outcome) for file in files for outcome in file["outcomes"] if "waiver" in outcome]
+    whence = "as in the configuration" if has_config else "according to the report"
+    yield Step("waivers", "same", f"{len(waivers)} used, {whence}:" if waivers else "none used", tuple(waivers))
+    config = document["settings"]["config"]
+    if config is not None:
+        path, sha256 = shown(config["path"]), f"sha256 {config['sha256']}"
+        if has_config:
+            yield Step("config", "same", f"{path}, same digest as in the report: {sha256}")
+        else:
+            text = f"{path} was not checked: organization, integration, waivers and `upload` are taken from the report"
+            yield Step("config", "same", text, (f"--config FILE checks it; {sha256}",))
+    if any("destination" in file for file in files):
+        yield Step("ledger", "same", "not checked: earlier uploads are taken from the report (billproof ledger show)")
+
+
+def _waived(outcome: ReportOutcome) -> str:
+    waiver = outcome["waiver"]
+    unit = outcome["unit"] + ("s" if outcome["violations"] != 1 else "")
+    text = f"{outcome['rule']}, {outcome['violations']:,} {unit}: waived by {shown(waiver['owner'])} until {waiver['expires']}"
+    text += f", approved by {shown(waiver['approved_by'])}" if "approved_by" in waiver else ""
+    text += f", {shown(waiver['reference'])}" if "reference" in waiver else ""
+    return f"{text}: {shown(waiver['reason'])}"

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
 from billproof.audit.signing.deviations import deviations
 from billproof.audit.signing.dsse import PublicKey
-from billproof.audit.verify.find import foreign, of_these_bytes, opened
-from billproof.audit.verify.prerequisites import config_of, refuse_other_version, ruleset_of, unverified
+from billproof.audit.verify.find import config_of, foreign, of_these_bytes, opened, refuse_other_version, ruleset_of, unverified
 from billproof.audit.verify.rerun import check_again, compare_verdict
 from billproof.audit.verify.result import Halted, Signature, Step, Verification
 from billproof.config.file import Config

@@ -8,9 +8,9 @@ from billproof.cli.arguments import settings_of
 from billproof.cli.output import progress, wanted_outputs
 from billproof.cli.parser import checking_arguments, reporting_options
 from billproof.cli.reporting import print_report, reported, signer_of
-from billproof.config.settings import policy_of
 from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import check
+from billproof.model.results import Policy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Checks the files; gives the exit code of the verdict."""
     outputs = wanted_outputs(options.output)
-    settings = settings_of(options, policy_of("check", options.policy or "check", options.fail_on or "error"))
+    settings = settings_of(options, Policy("check", options.policy or "check", options.fail_on or "error"))
     signer = signer_of(options.attest, outputs, settings)
     with progress(settings, options.quiet) as watched:
         checked = check(watched, earlier_uploads)

@@ -6,11 +6,13 @@ import argparse
 import os
 from datetime import UTC, datetime
 
-from billproof.cli.arguments import plain_settings
 from billproof.cli.output import painted, say
+from billproof.config.settings import Options, settings_of
 from billproof.delivery.earlier import earlier_uploads
 from billproof.engine.pipeline import check
 from billproof.engine.verdict import Exit
+from billproof.model.results import Policy
+from billproof.model.values import rfc3339
 from billproof.report.build import build_report
 from billproof.report.render.text import render_text
 from billproof.rules.shipped import shipped_folder
@@ -33,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     texts = []
     as_expected = True
     for name, expected in DEMO_VERDICTS.items():
-        checked = check(plain_settings(os.path.join(shipped_folder("demo"), name), DEMO_AS_OF, "--as-of"), earlier_uploads)
+        asked = Options(files=(os.path.join(shipped_folder("demo"), name),), as_of=rfc3339(DEMO_AS_OF))
+        checked = check(settings_of(asked, Policy(), None), earlier_uploads)
         as_expected = as_expected and checked.verdict.word == expected
         report = build_report(checked, DEMO_AS_OF, DEMO_AS_OF, {})
         report["files"][0]["path"] = name

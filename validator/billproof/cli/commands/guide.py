@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from billproof.cli.arguments import config_of, ruleset_of
+from billproof.cli.arguments import config_of
 from billproof.cli.output import say
 from billproof.cli.parser import config_option, ruleset_option
 from billproof.config import settings as config_settings
-from billproof.config.settings import parse_as_of, parse_month
+from billproof.config.settings import parse_as_of, parse_month, ruleset_of
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
 from billproof.model.values import in_words, month_days, month_end, month_name, month_settled, shown
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the steps of the export dialog for a month, by default the last complete one."""
-    name = ruleset_of(options, config_of(options)).value or ""
+    name = ruleset_of(options.ruleset, config_of(options)).value or ""
     now = parse_as_of(options.as_of) if options.as_of is not None else config_settings.clock()
     wanted = parse_month("last" if options.month is None else options.month, now).value or ""
     ruleset = load_ruleset(name)

@@ -8,18 +8,17 @@ import os
 import re
 from textwrap import dedent
 
-from billproof.cli.arguments import plain_settings
 from billproof.cli.output import say
-from billproof.config import settings as config_settings
 from billproof.config.destinations import FILL_IN
 from billproof.config.discovery import FILE_NAME, current_folder, find_config
+from billproof.config.settings import Options, settings_of
 from billproof.delivery.earlier import earlier_uploads
 from billproof.delivery.ledger.store import MARKER
 from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.pipeline import check
 from billproof.engine.verdict import Exit
 from billproof.model.errors import Unreadable, Unwritable, UsageError
-from billproof.model.results import FileResult
+from billproof.model.results import FileResult, Policy
 from billproof.model.values import shown
 
 LEDGER = ".billproof/ledger"
@@ -39,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{existing}: already exists; nothing was written", "Edit it, or remove it first.")
     organization, folder = FILL_IN, None
     if options.file is not None:
-        settings = plain_settings(options.file, config_settings.clock(), config_settings.CLOCK)
+        settings = settings_of(Options(files=(options.file,)), Policy(), None)
         export = check(settings, earlier_uploads).files[0]
         if export.error is not None:
             raise Unreadable(f"{export.error}; nothing was written")

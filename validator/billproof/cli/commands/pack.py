@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Creates the evidence pack, and prints what is in it."""
-    settings = upload_settings(options, None, options.to)
+    settings = upload_settings(options)
     refuse_folder(options.output, settings)
     for line in pack(options.whose, options.months, options.output, settings):
         say(shown(line, None))

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from billproof.cli.arguments import config_of, ruleset_of
+from billproof.cli.arguments import config_of
 from billproof.cli.output import say
 from billproof.cli.parser import add_parsers, config_option, ruleset_option
 from billproof.cli.rule_examples import Command, failed_examples
 from billproof.cli.rule_pages import MARK, page, write_pages
 from billproof.config import settings as config_settings
 from billproof.config.file import Config
+from billproof.config.settings import ruleset_of
 from billproof.config.waivers import check_waivers
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         say("\n".join(kinds()))
         return Exit.PASS
     config = config_of(options)
-    name = ruleset_of(options, config).value or ""
+    name = ruleset_of(options.ruleset, config).value or ""
     ruleset = read_ruleset(name)
     if options.action in ("test", "docs"):
         require_example_files(ruleset)

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prints the months; gives 1 if something is due."""
-    settings = upload_settings(options, options.as_of)
+    settings = upload_settings(options)
     months = wanted_months(options.month, options.first, options.last, settings.as_of)
     document = survey(settings, months)
     if options.format == "json":

@@ -12,7 +12,7 @@ from billproof.cli.output import note, painted, progress, say, wanted_outputs
 from billproof.cli.parser import EXIT_CODES, checking_arguments, reporting_options
 from billproof.cli.reporting import print_report, reported, signer_of
 from billproof.config import settings as config_settings
-from billproof.config.settings import policy_of
+from billproof.config.settings import UPLOAD
 from billproof.delivery.plan import carry_out, exit_code, planned
 from billproof.delivery.routing import UploadOptions
 from billproof.delivery.text import headline, result_line
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Checks and sends the files; gives 4 if one that was to be sent was not accepted."""
     outputs = wanted_outputs(options.output)
-    settings = settings_of(options, policy_of("upload", "upload", "error"))
+    settings = settings_of(options, UPLOAD)
     signer = signer_of(options.attest, outputs, settings)
     attest = None
     if signer is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from billproof.report.render import phrases, verdicts
 from billproof.report.render.calendar import calendar
-from billproof.report.render.escaping import escaped, fenced
+from billproof.report.render.phrases import escaped, fenced
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportOutcome

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from billproof.report.render.entries import MORE, UNPROVED, Entry, Weight, entries, with_rest
-from billproof.report.render.escaping import escaped, fenced
+from billproof.report.render.phrases import escaped, fenced
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportRule

@@ -19,8 +19,7 @@ from billproof.model.values import BLANKS
 from billproof.reading.batch import Batch
 from billproof.reading.reader import Head
 from billproof.reading.view import Columns, View
-from billproof.rules.exports import Recognized
-from billproof.rules.table_schema import TableSchema
+from billproof.rules.table_schema import Recognized, TableSchema
 
 if TYPE_CHECKING:
     from billproof.reading.totals import Collector

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from billproof.report.render.html.elements import Element, Node, element, head, write
+from billproof.report.render.html.elements import Element, Node, cell, element, head, stamp, write
 from billproof.report.render.html.file import beside_the_verdict, file_sections, key, section
 from billproof.report.render.html.index import anchor, index
-from billproof.report.render.html.words import cell, stamp
 from billproof.report.render.verdicts import headline, ready_to_upload, tally
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from billproof.model.values import month_name
 from billproof.report.render.calendar import day_detail, days_by_month
-from billproof.report.render.html.elements import Element, Node, element, head
-from billproof.report.render.html.words import day_state
+from billproof.report.render.html.elements import Element, Node, day_state, element, head
 from billproof.report.render.phrases import amount, in_cents, number
 
 if TYPE_CHECKING:

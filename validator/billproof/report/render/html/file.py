@@ -8,9 +8,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from billproof.report.render.html.calendar import months
-from billproof.report.render.html.elements import Element, Node, element, head
+from billproof.report.render.html.elements import Element, Node, cell, element, head, total
 from billproof.report.render.html.rules import all_rules, findings, not_evaluated
-from billproof.report.render.html.words import cell, total
 from billproof.report.render.phrases import amount, in_cents, number, unproved, what_to_do
 from billproof.report.render.verdicts import TOP_GROUPS, concessions, facts, how_many, second_opinion
 

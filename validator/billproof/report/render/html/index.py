@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from billproof.model.record import Record
 from billproof.model.values import month_name
-from billproof.report.render.html.elements import Element, Node, element, head
-from billproof.report.render.html.words import cell, stamp, total
+from billproof.report.render.html.elements import Element, Node, cell, element, head, stamp, total
 from billproof.report.render.phrases import in_cents, in_state
 
 if TYPE_CHECKING:

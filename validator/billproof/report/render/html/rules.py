@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from billproof.report.render.html.elements import Element, Node, element, head
-from billproof.report.render.html.words import Badge, cell, evaluated, state_of
+from billproof.report.render.html.elements import Badge, Element, Node, cell, element, evaluated, head, state_of
 from billproof.report.render.phrases import failed_by_level, fix_of, in_state, number, skipped, waived_by, what_to_do
 from billproof.report.render.verdicts import counts
 
