@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 
 import billproof
-from billproof.report.report_file import misfits, parsed
-from tests.support import AS_OF, FIXTURES, ROOT, fixture, make_ready, run
+from billproof.report.report_file import misfits
+from tests.support import AS_OF, FIXTURES, ROOT, fixture, make_ready, reseal, run
 from tests.uploading import ACME, export
 
 DEMO = FIXTURES / "demo"
@@ -285,7 +285,7 @@ def forged(good: billproof.Report, bad: billproof.Report) -> dict[str, Any]:
     document = bad.as_dict()
     of_bad = {key: document["files"][0][key] for key in ("path", "name", "bytes", "sha256")}
     document["files"] = [good.as_dict()["files"][0] | of_bad]
-    _, document["result_sha256"] = parsed(json.dumps(document).encode(), "a report")
+    reseal(document)
     return document
 
 
@@ -339,7 +339,7 @@ def test_a_merged_report_can_be_verified(good_and_bad: tuple[billproof.Report, b
 def test_a_report_whose_settings_no_run_has_is_refused() -> None:
     report = billproof.check(GOOD, as_of=AS_OF).as_dict()
     report["settings"]["as_of"]["value"] = "2025-02-31T00:00:00Z"
-    _, report["result_sha256"] = parsed(json.dumps(report).encode(), "a report")
+    reseal(report)
     with pytest.raises(billproof.UsageError):
         billproof.merge([report])
 
@@ -378,7 +378,7 @@ def test_a_level_that_is_not_that_of_the_rule_set_is_refused() -> None:
     report = billproof.check(BAD, as_of=AS_OF).as_dict()
     for outcome in report["files"][0]["outcomes"]:
         outcome["level"] = "note"
-    _, report["result_sha256"] = parsed(json.dumps(report).encode(), "a report")
+    reseal(report)
     with pytest.raises(billproof.UsageError, match=r"the level of \w+ is not that of the rule set"):
         billproof.merge([report])
 

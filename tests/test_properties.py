@@ -544,7 +544,7 @@ def outside_run(found: Checked) -> dict[str, Any]:
     assert found.report is not None, found.err
     report = {key: value for key, value in found.report.items() if key not in ("run", "result_sha256", "reasons")}
     report["reasons"] = [(one["code"], one["rule"], one["text"].rpartition("/")[2]) for one in found.report["reasons"]]
-    report["files"] = [{**one, "path": one["name"]} for one in found.report["files"]]
+    report["files"] = [{**one, "path": one["name"], "result_sha256": None} for one in found.report["files"]]
     return report
 
 

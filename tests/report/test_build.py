@@ -228,6 +228,22 @@ def test_the_digest_holds_for_any_text(tmp_path: Path) -> None:
     assert hashlib.sha256(rfc8785.dumps(report)).hexdigest() == told
 
 
+def test_the_digest_of_a_file_is_that_of_its_entry_with_rule_set_and_settings(checked: dict[Path, Checked]) -> None:
+    for found in checked.values():
+        report = copy.deepcopy(report_of(found))
+        (file,) = report["files"]
+        told = file.pop("result_sha256")
+        whole = {"file": file, "ruleset": report["ruleset"], "settings": report["settings"]}
+        assert hashlib.sha256(rfc8785.dumps(whole)).hexdigest() == told
+
+
+def test_the_digest_of_a_file_does_not_depend_on_the_other_files(tmp_path: Path) -> None:
+    paths = [FILES[0], FILES[1]]
+    alone = [report_of(check(path))["files"][0]["result_sha256"] for path in paths]
+    assert [file["result_sha256"] for file in report_of(check(*paths))["files"]] == alone
+    assert report_of(check(paths[0], "--max-findings", "7"))["files"][0]["result_sha256"] != alone[0], "other settings"
+
+
 def test_the_digest_covers_everything_outside_run(checked: dict[Path, Checked]) -> None:
     assert len({report_of(found)["result_sha256"] for found in checked.values()}) == len(FILES)
     assert report_of(check(GOOD, "--month", "2025-10"))["result_sha256"] != report_of(checked[GOOD])["result_sha256"]

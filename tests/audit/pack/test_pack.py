@@ -331,21 +331,31 @@ def test_files_of_one_run_do_not_count_for_each_other(project: Path) -> None:
     folder, out = packed()
     states = {one["rule"]: one["state"] for one in json.loads((folder / "report.json").read_bytes())["files"][0]["outcomes"]}
     assert states["OC602"] == "not_applicable"
-    assert "agrees with the receipt, but is not the report" in out
+    assert "its result is that of the upload (same file_result_sha256)" in out
     (receipt,) = Path(".ledger/archive").rglob("2025-10/*.json")
-    assert json.loads(receipt.read_bytes())["result_sha256"] in readme(folder)
+    report = json.loads((folder / "report.json").read_bytes())
+    assert json.loads(receipt.read_bytes())["file_result_sha256"] == report["files"][0]["result_sha256"]
+    assert json.loads(receipt.read_bytes())["result_sha256"] != report["result_sha256"], "that of both files"
 
 
 @pytest.mark.parametrize(
-    "flags", [["--month", "2025-10"], ["--as-of", "2025-11-03"], ["--month", "2025-10", "--as-of", "2025-11-03"]]
+    "flags",
+    [
+        ["--month", "2025-10"],
+        ["--as-of", "2025-11-03"],
+        ["--month", "2025-10", "--as-of", "2025-11-03"],
+        ["--max-findings", "7"],
+        ["--expect-total", "3827.16"],
+        ["--organization", ACME, "--to", "archive"],
+    ],
 )
-def test_the_month_and_the_instant_may_have_been_told(project: Path, flags: list[str]) -> None:
+def test_the_options_of_the_upload_are_those_of_its_report(project: Path, flags: list[str]) -> None:
     upload(put(), *flags)
     assert "its result is that of the upload" in packed()[1]
 
 
-def test_other_options_are_told_and_do_no_harm(project: Path) -> None:
-    upload(put(), "--max-findings", "7")
+def test_another_path_is_told_and_does_no_harm(project: Path) -> None:
+    upload(os.path.abspath(put()))
     folder, out = packed()
     assert "it agrees with the receipt, but is not the report written at the upload" in out
     assert "That report.json is the report written at the upload" in readme(folder)
@@ -518,7 +528,7 @@ def test_signatures_are_packed_with_what_they_speak_of(key: Path) -> None:
 
 
 def test_a_signature_over_another_report_is_left_out_and_that_is_told(key: Path) -> None:
-    upload(put(), "--attest", str(key), "--output", "json=report.json", "--max-findings", "7")
+    upload(os.path.abspath(put()), "--attest", str(key), "--output", "json=report.json")
     os.remove("report.json")
     folder, out = packed()
     assert not (folder / f"{NAME}.intoto.jsonl").exists()

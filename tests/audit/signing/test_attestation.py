@@ -71,6 +71,7 @@ def test_a_pass_says_which_rules_passed_by_which_rule_set_and_when(tmp_path: Pat
     subjects = [
         {"name": GOOD.name, "digest": {"sha256": digest(path)}},
         {"name": "report.json", "digest": {"sha256": digest(found.report)}},
+        {"name": f"{GOOD.name}#result", "digest": {"sha256": report["files"][0]["result_sha256"]}},
     ]
     assert len(statements(found.beside.read_bytes())) == 2
     test, summary = found.test_result, found.summary
@@ -436,9 +437,11 @@ STATEMENTS: dict[str, tuple[int, Callable[[dict[str, Any]], object]]] = {
     "another verifier": (1, lambda one: one["predicate"]["verifier"].update(id="https://example.com")),
     "more properties": (1, lambda one: one["predicate"]["properties"].append("BILLPROOF_PASSED_AS_UPLOAD")),
     "true for one": (1, lambda one: one["predicate"].update(properties=True)),
-    "the report's subject alone": (0, lambda one: one["subject"].pop(0)),
-    "the file's subject alone": (0, lambda one: one["subject"].pop(1)),
-    "a third subject": (0, lambda one: one["subject"].append({"name": "x", "digest": {"sha256": "0" * 64}})),
+    "no subject for the file": (0, lambda one: one["subject"].pop(0)),
+    "no subject for the report": (0, lambda one: one["subject"].pop(1)),
+    "no subject for the file's result": (0, lambda one: one["subject"].pop(2)),
+    "another result's digest": (0, lambda one: one["subject"][2]["digest"].update(sha256="0" * 64)),
+    "a fourth subject": (0, lambda one: one["subject"].append({"name": "x", "digest": {"sha256": "0" * 64}})),
     "one subject twice": (0, lambda one: one["subject"].__setitem__(0, one["subject"][1])),
     "another file's digest": (0, lambda one: one["subject"][0]["digest"].update(sha256="0" * 64)),
     "a second digest": (0, lambda one: one["subject"][0]["digest"].update(md5="0" * 32)),
@@ -649,7 +652,9 @@ def test_a_receipt_is_attested_beside_it(world: World, keys: Keys) -> None:
     (found,) = statements(beside.read_bytes())
     (document,) = world.receipts()
     assert found["predicateType"] == SUMMARY
-    assert [one["digest"]["sha256"] for one in found["subject"]] == [sha256(export("100")).hexdigest(), digest(receipt)]
+    assert [one["digest"]["sha256"] for one in found["subject"]] == [
+        sha256(export("100")).hexdigest(), digest(receipt), document["file_result_sha256"],
+    ]  # fmt: skip
     assert found["predicate"]["timeCreated"] == document["finished"]
     assert found["predicate"]["verifier"]["policies"][0]["digest"] == {"sha256": document["ruleset"]["sha256"]}
     assert found["predicate"]["properties"] == ["BILLPROOF_PASSED_AS_UPLOAD", "BILLPROOF_UPLOAD_ACCEPTED"]

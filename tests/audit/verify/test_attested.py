@@ -12,7 +12,7 @@ import pytest
 
 from billproof.report.build import result_sha256
 from tests.signing import Keys, Signed, canonical, envelope, make_keys, signed, statements
-from tests.support import FIXTURES, run
+from tests.support import FIXTURES, reseal, run
 from tests.uploading import World, export
 
 DEMO = FIXTURES / "demo"
@@ -196,6 +196,6 @@ def test_a_report_whose_verdict_was_changed_differs(tmp_path: Path, keys: Keys, 
     found = signed(keys, put(tmp_path, BAD))
     report: dict[str, Any] = found.document
     report["files"][0]["verdict"] = verdict
-    report["result_sha256"] = result_sha256(report)
+    reseal(report)
     found.report.write_text(json.dumps(report), "utf-8")
     assert verified(found, "--key", str(keys.public))[:2] == (1, "DIFFERS")

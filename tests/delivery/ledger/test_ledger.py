@@ -212,7 +212,32 @@ def test_a_receipt_says_what_was_sent_and_judged(kept: World) -> None:
     assert one["totals"]["projects"] == [{"id": "proj_EXAMPLE1", "name": "Name of proj_EXAMPLE1", "rows": 1, "amount": "110"}]
     assert one["ruleset"] == {key: report["ruleset"][key] for key in ("name", "version", "sha256")}
     assert (one["integration"], one["month_to_date"], one["waivers"]) == ({"name": "research", "id": None}, False, [])
-    assert kept.receipts()[2]["result_sha256"] == report["result_sha256"]
+    last = kept.receipts()[2]
+    assert last["result_sha256"] == report["result_sha256"]
+    assert last["file_result_sha256"] == report["files"][0]["result_sha256"]
+    assert last["settings"] == report["settings"]
+    assert last["answer"]["retry_after"] is None
+
+
+def test_a_receipt_and_its_beginning_agree_in_all_but_the_outcome(kept: World) -> None:
+    """So whatever a later upload is compared with stands in two files."""
+    for path in kept.files():
+        document = json.loads(path.read_bytes())
+        (begun,) = path.parent.glob(f"{document['n']:04}-{document['attempt'][:12]}.begun")
+        beginning = json.loads(begun.read_bytes())
+        differing = {key for key in document.keys() | beginning.keys() if document.get(key) != beginning.get(key)}
+        assert differing <= {"attempt", "status", "answer", "finished"}
+        assert beginning.keys() == document.keys()
+
+
+@pytest.mark.parametrize("key", ["file_result_sha256", "settings"])
+def test_what_0_1_did_not_write_is_required_of_later_versions(kept: World, key: str) -> None:
+    document = kept.receipts()[0]
+    del document[key]
+    validator = jsonschema.Draft202012Validator(FORM)
+    assert not validator.is_valid(document)
+    document["tool"]["version"] = "0.1.0"
+    assert validator.is_valid(document)
 
 
 # --- what was edited, removed or brought in ---

@@ -138,7 +138,7 @@ class ReportEarlierUpload(TypedDict):
     by_project: list[UploadedProject]
 
 
-class ReportFile(TypedDict):
+class FileContent(TypedDict):
     path: str
     name: str
     bytes: int
@@ -163,6 +163,10 @@ class ReportFile(TypedDict):
     destination: NotRequired[str]
     hindrance: NotRequired[ReportBlocker]
     second_opinion: NotRequired[ReportSecondOpinion]
+
+
+class ReportFile(FileContent):
+    result_sha256: str
 
 
 class ReportRun(TypedDict):

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,10 +46,18 @@ def build_report(run: Run, started: datetime, finished: datetime, environment: M
     return assembled(run, files, made)
 
 
-def assembled(run: Run, files: list[v1.ReportFile], made: v1.ReportRun) -> v1.Report:
+def assembled(run: Run, entries: Sequence[v1.FileContent], made: v1.ReportRun) -> v1.Report:
     """The report of a run, its files as their entries, with what it says of when and where it was made."""
     head = report_head(run)
+    files: list[v1.ReportFile] = [{**entry, "result_sha256": file_result_sha256(entry, head)} for entry in entries]
     return {**head, "files": files, "result_sha256": result_sha256({**head, "files": files}), "run": made}
+
+
+def file_result_sha256(file: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """The digest of a file's entry, with the rule set and the settings: the same whatever other files the run checked."""
+    entry = {key: value for key, value in file.items() if key != "result_sha256"}
+    whole = {"file": entry, "ruleset": report["ruleset"], "settings": report["settings"]}
+    return hashlib.sha256(canonical(whole)).hexdigest()
 
 
 def result_sha256(report: Mapping[str, object]) -> str:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 HEADER_NAMES = 200
 
 
-def file_entry(file: results.FileResult, verdict: FileVerdict) -> v1.ReportFile:
-    """The entry of a file in a report."""
-    entry: v1.ReportFile = {
+def file_entry(file: results.FileResult, verdict: FileVerdict) -> v1.FileContent:
+    """The entry of a file in a report, without its digest."""
+    entry: v1.FileContent = {
         "path": shown(file.path, None), "name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256,
         "export": file.export, "header": [shown(name) for name in file.header[:HEADER_NAMES]], "columns": len(file.header),
         "rows": file.rows, "complete": file.complete, "unread_lines": file.unread_lines,

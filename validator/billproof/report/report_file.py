@@ -10,7 +10,7 @@ from billproof.model.errors import BillproofError
 from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.reading.source import open_source
-from billproof.report.build import SCHEMA, result_sha256
+from billproof.report.build import SCHEMA, file_result_sha256, result_sha256
 from billproof.rules.shipped import shipped_folder
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def unchanged(text: str, path: str) -> Report:
     """The report in `text`, which has the form and the digest of one. Raises NotAReport."""
     document, digest = parsed(text.encode(), path)
     places = list(misfits(document))
-    if places or document["result_sha256"] != digest:
+    if places or document["result_sha256"] != digest or changed_entries(document):
         raise NotAReport(f"{path} was changed: {', '.join(places) or 'its digest does not match'}")
     return document
 
@@ -84,6 +84,11 @@ def misfits(document: Mapping[str, Any]) -> Iterator[str]:
         document = {**document, "ruleset": {**ruleset, "rules": []}}
     for error in jsonschema.Draft202012Validator(schema).iter_errors(document):
         yield shown(error.json_path)
+
+
+def changed_entries(report: Report) -> list[str]:
+    """The paths of files whose entry in a valid report no longer has the digest that it names."""
+    return [file["path"] for file in report["files"] if file["result_sha256"] != file_result_sha256(file, report)]
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

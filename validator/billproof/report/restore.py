@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def settings_of(report: Report) -> Settings:
-    """The settings of the run. Raises UsageError or ValueError for settings that no run accepts."""
+def settings_of(report: Mapping[str, Any]) -> Settings:
+    """The settings of the run, from `settings`, `policy` and `run` of its report. Raises UsageError or ValueError for settings
+    that no run accepts.
+    """
     given, run, policy = report["settings"], report["run"], Policy(**report["policy"])
     if policy.command == "upload" and policy.policy != "upload":
         raise UsageError("an upload always uses the upload policy")
@@ -53,7 +55,7 @@ def settings_of(report: Report) -> Settings:
         max_findings=parse_cap(str(given["max_findings"]["value"])),
         second_opinion=given["second_opinion"]["value"],
         config=None if given["config"] is None else used_config(given["config"], ConfigFile(1)),
-        sources={name: cast("Any", setting)["source"] for name, setting in given.items() if name != "config"},
+        sources={name: setting["source"] for name, setting in given.items() if name != "config"},
         to=given["to"]["value"],
     )
     refuse_later_than_the_clock(settings)

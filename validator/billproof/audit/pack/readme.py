@@ -17,13 +17,13 @@ from billproof.model.values import cents, month_name, shown
 _WIDTH = 96
 _PROVENANCE = {
     "kept": "found in a file: its result_sha256, as_of, CI job and host are those of the receipt",
-    "same": "regenerated for this pack; its result is that of the upload (same result_sha256)",
+    "same": "regenerated for this pack; its result is that of the upload (same file_result_sha256)",
     "again": "regenerated for this pack; it agrees with the receipt, but is not the report written at the upload",
 }
 _ANSWERS = {"accepted": "accepted", "already_there": "already present", "refused": "refused", "unknown": "outcome unknown"}
 _OTHER_REPORT = (
-    "That report.json is the report written at the upload. That report has the result_sha256 {}: it covered several files, used "
-    "other options, or read the export from another path."
+    "That report.json is the report written at the upload. That report has the result_sha256 {}: it probably read the export "
+    "from another path."
 )
 _RECEIPTS = "a .begun file written before it and a .json receipt after it; receipt.json is a copy of the receipt of this upload"
 _UNCHECKED = "In-toto statements in DSSE envelopes (Ed25519); the signature was not checked when this was packed."

@@ -1,26 +1,28 @@
 """An upload checked again, as of its time and with its rule set, its configuration, and the ledger before it.
 
-No receipt records the options of an upload, so a regenerated report may differ from the original. What the receipt says of the
-file, its totals, waivers and rules may not.
+The receipt says the settings. A regenerated report can still differ from the original, by the path of the file, for example. What
+the receipt says of the file, its totals, waivers and rules may not differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from billproof.audit.pack.find import Refused
-from billproof.config.settings import CLOCK, UPLOAD, Settings, parse_as_of
+from billproof.config.settings import CLOCK, Settings, parse_as_of
 from billproof.delivery.earlier import earlier_uploads
 from billproof.delivery.ledger import receipt as receipts
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.shipment import Request, Shipment
 from billproof.engine.pipeline import Run, check_input, judged, prepare
-from billproof.model.results import Sourced
+from billproof.model.errors import UsageError
+from billproof.model.values import shown
 from billproof.reading.inputs import Input
 from billproof.reading.source import Copy
 from billproof.report.build import build_report
+from billproof.report.restore import settings_of
 from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:
@@ -36,24 +38,22 @@ def replay(copy: Copy, receipt: Receipt, settings: Settings) -> tuple[Report, bo
 
     Its `run` section comes from the receipt, so that packing the same upload always gives the same bytes.
     """
-    settings = _as_then(receipt, settings)
     ruleset = _ruleset_then(receipt, settings)
-    report: Report
-    for run in _guesses(copy, receipt, settings, ruleset):
-        report = build_report(run, run.settings.now, settings.now, {})
-        same = report["result_sha256"] == receipt.document["result_sha256"]
-        if same:
-            break
+    settings = _as_then(receipt, settings)
+    file = check_input(Input(copy.path), settings, ruleset, earlier_uploads, lambda _: nullcontext(copy.source()))
+    run = judged(settings, ruleset, [file])
+    report = build_report(run, settings.now, parse_as_of(receipt.document["started"]), {})
+    same = report["files"][0]["result_sha256"] == receipt.document["file_result_sha256"]
     report["run"] |= {"ci": receipt.document["ci"], "host": receipt.document["host"]}
     _hold_to(receipt, run, report, copy)
     return report, same, ruleset
 
 
 def _as_then(receipt: Receipt, settings: Settings) -> Settings:
-    """The settings of an upload without options at that time. Raises Refused if the configuration has changed."""
+    """The settings of an upload. Raises Refused if the configuration has changed."""
     assert settings.config is not None
     config, named = settings.config, settings.config.shown_path
-    then, to_date = receipt.document["config"], bool(receipt.document["month_to_date"])
+    then, document = receipt.document["config"], receipt.document
     if config.sha256 != then["sha256"]:
         commit, name = receipt.document["ci"].get("commit"), then["path"].rpartition("/")[2]
         raise Refused(
@@ -63,21 +63,21 @@ def _as_then(receipt: Receipt, settings: Settings) -> Settings:
             "billproof pack … --config then.yaml",
         )
     config = config._replace(shown_path=then["path"])
-    integration = config.integration_of(receipt.organization)
-    ruleset = settings.ruleset
-    return settings._replace(
-        policy=UPLOAD, config=config, before=receipt.sha256, month_to_date=to_date,
-        as_of=parse_as_of(receipt.as_of), as_of_source=CLOCK, now=parse_as_of(receipt.document["started"]),
-        ruleset=ruleset._replace(source=then["path"]) if ruleset.source == named else ruleset,
-        sources={**settings.sources, "month_to_date": "--month-to-date" if to_date else "default"},
-        to=None if integration is not None and integration.to == receipt.destination else receipt.destination,
-    )  # fmt: skip
+    given, clock = document["settings"], document["settings"]["as_of"]["source"] == CLOCK
+    # With --as-of, it is unknown when the run started: shortly before the file was sent.
+    run = {"as_of": receipt.as_of, "started": receipt.as_of if clock else document["started"]}
+    policy = {"command": "upload", "policy": "upload", "fail_on": given["fail_on"]["value"]}
+    try:
+        return settings_of({"settings": given, "run": run, "policy": policy})._replace(config=config, before=receipt.sha256)
+    except (UsageError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"no run accepts the settings in its receipt: {shown(str(error))}", "Is the ledger intact?") from None
 
 
 def _ruleset_then(receipt: Receipt, settings: Settings) -> RuleSet:
     """The rule set of the upload. Raises Refused if it has changed."""
     ruleset, then = prepare(settings), receipt.document["ruleset"]
-    if ruleset.sha256 != then["sha256"]:
+    # Before there were settings in receipts, the rule set was another one.
+    if ruleset.sha256 != then["sha256"] or "settings" not in receipt.document:
         version = receipt.document["tool"]["version"]
         raise Refused(
             f"the rule set is not the one used for that upload ({then['name']} {then['version']}, sha256 {then['sha256'][:12]}… "
@@ -86,19 +86,6 @@ def _ruleset_then(receipt: Receipt, settings: Settings) -> RuleSet:
             "If the upload used your own rule set, name it: --ruleset DIR",
         )
     return ruleset
-
-
-def _guesses(copy: Copy, receipt: Receipt, settings: Settings, ruleset: RuleSet) -> Iterator[Run]:
-    """The upload with the options that it may have been given. A receipt names none, and only `--month` and `--as-of` are
-    common: neither, one, both. A report shows both as settings, so one of the four has the digest of the report at the
-    upload, if no other option was given. The last, with both, is taken if none has.
-    """
-    for month in (None, Sourced(receipt.month, "--month")):
-        # Without --as-of a run is as of its start. With it, it is unknown when the run started: shortly before it was sent.
-        for source, start in ((CLOCK, settings.as_of), ("--as-of", settings.now)):
-            guess = settings._replace(month=month, as_of_source=source, now=start)
-            file = check_input(Input(copy.path), guess, ruleset, earlier_uploads, lambda _: nullcontext(copy.source()))
-            yield judged(guess, ruleset, [file])
 
 
 def _hold_to(receipt: Receipt, run: Run, report: Mapping[str, Any], copy: Copy) -> None:

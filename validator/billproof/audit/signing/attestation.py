@@ -36,7 +36,10 @@ def file_statements(
     report: Mapping[str, Any], file: Mapping[str, Any], report_name: str, report_sha256: str
 ) -> tuple[Statement, Statement]:
     """The test result and the summary of one `file` of a report that has these bytes on disk."""
-    subjects = [_resource(file["name"], file["sha256"]), _resource(report_name, report_sha256)]
+    subjects = [
+        _resource(file["name"], file["sha256"]), _resource(report_name, report_sha256),
+        _resource(f"{file['name']}#result", file["result_sha256"]),
+    ]  # fmt: skip
     policies = _policies(report["ruleset"], report["settings"]["config"])
     tests = _tests(report, file)
     result = "FAILED" if file["verdict"] != "pass" else "WARNED" if tests["warnedTests"] else "PASSED"
@@ -54,6 +57,8 @@ def receipt_statement(receipt: Receipt, name: str) -> Statement:
     """The summary of a receipt whose file has this name: what was sent, by which rules, and whether it arrived."""
     document = receipt.document
     subjects = [_resource(document["file"]["name"], receipt.file_sha256), _resource(name, receipt.sha256)]
+    if "file_result_sha256" in document:
+        subjects.append(_resource(f"{document['file']['name']}#result", document["file_result_sha256"]))
     properties = ["BILLPROOF_PASSED_AS_UPLOAD", "BILLPROOF_UPLOAD_ACCEPTED"] if receipt.holds else []
     policies = _policies(document["ruleset"], document["config"])
     return _statement(subjects, SUMMARY, _summary(document["tool"], policies, receipt.finished, properties))
@@ -131,9 +136,7 @@ def prepared(key: str, reports: Sequence[str], paths: Sequence[str]) -> Signer:
         text = "--attest signs the report's file by its SHA-256 digest, so a report must be written"
         raise UsageError(text, "Add --output json=report.json, and keep the file: the signature covers it.")
     if os.path.exists(reports[0]) and not os.path.isfile(reports[0]):
-        raise UsageError(
-            f"--attest needs a report in a file, and {reports[0]} is not a file", "Write the report to a file."
-        )
+        raise UsageError(f"--attest needs a report in a file, and {reports[0]} is not a file", "Write the report to a file.")
     if "-" in paths:
         raise UsageError("--attest writes next to the file, but standard input is not a file", "Name the file.")
     return signer

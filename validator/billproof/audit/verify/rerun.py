@@ -126,7 +126,8 @@ def check_again(
         text = f"the second opinion is by {shown(reported['tool'])}, and installed here is {here.tool}"
         return Step("re-run", "unproved", text)
     rivals = [other for other in others if (other.integration, other.month.value) == (result.integration, result.month.value)]
-    differing = list(differences(file, file_entry(result, judged(given, ruleset, [result, *rivals]).verdict.files[0])))
+    entry = file_entry(result, judged(given, ruleset, [result, *rivals]).verdict.files[0])
+    differing = list(differences(file, {**entry, "result_sha256": file["result_sha256"]}))
     return _compared(file, differing, settings)
 
 

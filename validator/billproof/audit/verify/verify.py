@@ -26,7 +26,7 @@ from billproof.model.record import Record
 from billproof.model.results import FileResult
 from billproof.model.values import shown
 from billproof.reading.source import private_copy, small_file
-from billproof.report.report_file import LoadedReport, misfits, read_report
+from billproof.report.report_file import LoadedReport, changed_entries, misfits, read_report
 from billproof.report.restore import file_of, settings_of
 from billproof.rules.rule import RuleSet
 
@@ -69,6 +69,9 @@ def _steps(report: LoadedReport, wanted: Wanted) -> Iterator[Step]:
     faults = tuple(dict.fromkeys(misfits(document)))
     if faults:
         raise Halted("report", "differs", "billproof does not write such a report; it does not match its schema at", faults)
+    if changed := changed_entries(document):
+        text = "entries of files were changed: their result_sha256 is not the digest of their content"
+        yield Step("digest", "differs", text, tuple(map(shown, changed)))
     ruleset = ruleset_of(document, wanted.ruleset)
     try:
         settings = settings_of(document)

@@ -135,7 +135,7 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
         {"id": id_, "name": name, "rows": sum_.rows, "amount": money(sum_.amount)}
         for id_, (name, sum_) in sums_by_project(totals.projects).items()
     ]
-    outcomes = next(entry["outcomes"] for entry in report["files"] if entry["sha256"] == file.sha256)
+    entry = next(entry for entry in report["files"] if entry["sha256"] == file.sha256)
     return {
         "integration": {"name": file.integration, "id": shipment.integration},
         "file": {"name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256},
@@ -145,11 +145,13 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
         },
         "waivers": [
             {"rule": outcome["rule"], "violations": outcome["violations"], **outcome["waiver"]}
-            for outcome in outcomes if outcome["state"] == "waived"
+            for outcome in entry["outcomes"] if outcome["state"] == "waived"
         ],
         "result_sha256": report["result_sha256"],
+        "file_result_sha256": entry["result_sha256"],
         "ruleset": {key: report["ruleset"][key] for key in ("name", "version", "sha256")},
         "tool": report["tool"],
+        "settings": report["settings"],
         "config": report["settings"]["config"],
         "as_of": report["run"]["as_of"],
         "month_to_date": file.month_to_date,
