@@ -16,6 +16,9 @@ EXIT_CODES = (
     "exit codes: 0 pass; 1 fail (the file has errors); 2 usage, configuration or rule set error; 3 unproved (nothing to check, "
     "unreadable file, or internal error); 4 passed, but not uploaded or outcome unknown; 130 interrupted"
 )
+# argparse looks for translations of its words, which takes a fiftieth of a start; all others here are English.
+vars(argparse)["_"] = str
+
 _DEFAULT_COLUMNS = 80
 _LONGEST_NAME = 40
 

@@ -151,27 +151,23 @@ def _quoted(path: str) -> str:
     return f'"{shown(path, None)}"' if any(mark in path for mark in " '()&") else path
 
 
-def _wrap(text: str, indent: str) -> list[str]:
-    """Lines of at most WIDTH characters; ids are never broken."""
-    if len(text) <= WIDTH:
-        return [text]
-    from textwrap import wrap
-
-    return wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+def _wrap(text: str, indent: str, width: int = WIDTH) -> Iterator[str]:
+    """Lines of at most `width` characters, broken at spaces alone, so that ids stay whole. `textwrap` would be loaded for it."""
+    start = len(text) - len(text.lstrip(" "))
+    while len(text) > width:
+        cut = text.rfind(" ", start, width + 1)
+        cut = cut if cut > 0 else text.find(" ", width)
+        if cut < 0:
+            break
+        yield text[:cut].rstrip(" ")
+        text, start = indent + text[cut:].lstrip(" "), len(indent)
+    yield text
 
 
 def _labelled(label: str, text: str, keep_lines: bool = False, margin: str = "") -> Iterator[str]:
     """`Cause      text`, wrapped under itself; nothing if there is no text."""
-    from textwrap import wrap
-
+    width = WIDTH - LABEL - len(margin)
     lines = text.splitlines() if keep_lines else [text] if text else []
-    wrapped = [
-        part
-        for line in lines
-        for part in wrap(
-            line, WIDTH - LABEL - len(margin), break_long_words=False, break_on_hyphens=False,
-            drop_whitespace=not line.startswith(" "), subsequent_indent=" " * (len(line) - len(line.lstrip())),
-        ) or [""]
-    ]  # fmt: skip
+    wrapped = (part for line in lines for part in _wrap(line, " " * (len(line) - len(line.lstrip(" "))), width))
     for number, part in enumerate(wrapped):
         yield f"{margin}{'' if number else label:<{LABEL}}{part}"
