@@ -95,21 +95,6 @@ ONE = f"""\
     """
 
 
-@pytest.mark.parametrize("path", [".kept/copies", "exports/.kept", "other"])
-def test_copies_that_no_folder_of_exports_finds(project: Path, path: str) -> None:
-    text = f"""\
-        version: 1
-        destinations:
-          a: {{kind: directory, path: {path}}}
-        integrations:
-          - {{name: b, organization: {ACME}, files: exports/, integration: i}}
-          - {{name: c, organization: org-EXAMPLElabs02, integration: FILL-IN}}
-          - {{name: d, organization: org-EXAMPLElabs03, integration: FILL-IN}}
-        """
-    configure(text)
-    assert check(GOOD).code == 0
-
-
 def test_without_a_configuration_none_is_named(project: Path) -> None:
     found = check(GOOD)
     assert found.report is not None
@@ -348,9 +333,13 @@ FAULTS = {
         "version: 1\nintegrations:\n  - {name: a, organization: b, integration: i}\n"
         "  - {name: c, organization: d, integration: i}", 4, "each would replace the other's months",
     ),
-    "copies among the files": (
-        "version: 1\ndestinations:\n  a: {kind: directory, path: exports/copies}\n"
-        "integrations:\n  - {name: b, organization: c, files: exports/}", 3, "its copies would be taken for exports",
+    "a NUL in a path": ('version: 1\nintegrations:\n  - {name: a, organization: b, files: "a\\0b"}', 3, "`files`"),
+    "a NUL in the ledger's path": ('version: 1\nledger: "a\\0"', 2, "`ledger`"),
+    "a NUL in a rule set's path": ('version: 1\nruleset: "a\\0"', 2, "`ruleset`"),
+    "half a surrogate pair": ('version: 1\nledger: "\\ud800"', 2, ""),
+    "a NUL in a destination's path": ('version: 1\ndestinations:\n  a: {kind: directory, path: "a\\0"}', 3, "`path`"),
+    "a NUL in a token's path": (
+        'version: 1\nintegrations:\n  - {name: a, organization: b, token: {file: "a\\0"}}', 3, "`token`",
     ),
     "name twice on one line": (
         "version: 1\nintegrations: [{name: a, organization: b}, {name: a, organization: c}]", 2, "integration a",
@@ -427,10 +416,117 @@ def test_the_folder_says_whose_file_it_is(project: Path) -> None:
     assert found.file["integration"] == "labs"
 
 
-def test_the_innermost_folder_says_whose_file_it_is(project: Path) -> None:
-    configure(TWO.replace("exports/research/", "exports/"))
-    assert organization_of(check(put(f"exports/labs/{NAME}", LABS))) == (LABS, "billproof.yaml:4")
-    assert organization_of(check(put(f"exports/{NAME}", ACME))) == (ACME, "billproof.yaml:3")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("exports/", "exports/"), ("exports", "exports/"), ("exports", "exports/labs"), ("exports/labs", "exports"),
+        ("exports", "./exports/../exports/."), ("exports", "linked"), ("linked/labs", "exports"), ("exports", "EXPORTS/labs"),
+        (".", "exports"), ("exports", "gone/../exports/"), ("exports/later", "exports/later/deep"), ("exports", ""),
+    ],
+)  # fmt: skip
+def test_folders_that_overlap_are_refused(project: Path, one: str, other: str) -> None:
+    """A file in both would be checked for whichever came first, and the other integration would pass without a file."""
+    put(f"exports/labs/{NAME}", LABS)
+    Path("linked").symlink_to("exports")
+    if not other:
+        other = str(project / "exports")
+    configure(TWO.replace("exports/research/", one).replace("exports/labs/", other))
+    for command in (["check"], ["check", str(GOOD)], ["upload"], ["status"]):
+        code, out, err = run(*command)
+        assert (code, out) == (2, "")
+        assert " overlaps the folder of " in err
+        assert err.startswith("CONFIGURATION  1 error")
+
+
+@pytest.mark.parametrize("folders", [("exports", "exports2"), ("exports/a", "exports/b"), ("a/exports", "b/exports")])
+def test_folders_beside_each_other_do_not_overlap(project: Path, folders: tuple[str, str]) -> None:
+    configure(TWO.replace("exports/research/", folders[0]).replace("exports/labs/", folders[1]))
+    assert check(put(f"{folders[1]}/{NAME}", ACME)).failed == {"OC401"}
+
+
+def test_a_link_to_a_file_of_another_integration_is_that_integrations(project: Path) -> None:
+    configure(TWO)
+    put(f"exports/research/{NAME}", ACME)
+    put(f"exports/labs/{NAME}", LABS)
+    Path("exports/research/linked.csv").symlink_to(f"../labs/{NAME}")
+    found = check()
+    assert found.report is not None
+    assert [(one["path"], one["integration"]) for one in found.report["files"]] == [
+        (f"exports/research/{NAME}", "research"), ("exports/research/linked.csv", "labs"),
+    ]  # fmt: skip
+    assert found.code == 0
+    put(f"exports/labs/{NAME}", ACME)
+    assert check("exports/research/linked.csv").failed == {"OC401"}, "it is a file of labs"
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("link", ["a file", "a folder"])
+def test_a_folder_with_nothing_but_links_into_anothers_is_unproved(project: Path, first: bool, link: str) -> None:
+    configure(TWO)
+    own, other, organization = ("labs", "research", LABS) if first else ("research", "labs", ACME)
+    put(f"exports/{own}/{NAME}", organization)
+    Path(f"exports/{other}").mkdir()
+    place = Path(f"exports/{other}", "linked.csv" if link == "a file" else "linked")
+    place.symlink_to(f"../{own}/{NAME}" if link == "a file" else f"../{own}")
+    found = check()
+    assert found.code == 3
+    assert found.report is not None
+    assert [(one["integration"], one["verdict"]) for one in found.report["files"]] == [(own, "pass"), (None, "unproved")]
+    assert f"exports/{other}/: this folder contains only links to files of other integrations" in found.out
+
+
+@pytest.mark.parametrize("named", [(), ("exports",), ("exports/labs", "exports/research")])
+def test_a_file_linked_into_two_folders_is_checked_for_both(project: Path, named: tuple[str, ...]) -> None:
+    configure(TWO)
+    put(NAME, ACME)
+    for name in ("research", "labs"):
+        Path(f"exports/{name}").mkdir(parents=True)
+        Path(f"exports/{name}/linked.csv").symlink_to(f"../../{NAME}")
+    found = check(*named)
+    assert found.code == 1
+    assert found.report is not None
+    assert {(one["integration"], one["verdict"]) for one in found.report["files"]} == {("research", "pass"), ("labs", "fail")}
+
+
+def test_a_file_found_through_a_linked_folder_belongs_to_the_folder_with_the_link(project: Path) -> None:
+    configure(TWO)
+    put(f"elsewhere/{NAME}", "org-EXAMPLEother")
+    Path("exports/labs").mkdir(parents=True)
+    Path("exports/labs/linked").symlink_to("../../elsewhere")
+    for found in (check("exports/labs"), check(f"exports/labs/linked/{NAME}")):
+        assert found.failed == {"OC401"}
+        assert organization_of(found) == (LABS, "billproof.yaml:4")
+
+
+def test_what_billproof_wrote_into_a_folder_is_no_export(project: Path) -> None:
+    """The copies of a directory destination, and what somebody put into the ledger."""
+    text = TWO.replace("version: 1\n", "version: 1\n    ledger: exports/receipts\n    destinations:\n"
+                       "      a: {kind: directory, path: exports/labs/archive/}\n")  # fmt: skip
+    configure(text)
+    put(f"exports/research/{NAME}", ACME)
+    for path in (f"exports/labs/{NAME}", f"exports/labs/archive/{NAME}", f"exports/receipts/{NAME}"):
+        put(path, LABS)
+    Path("exports/labs/linked").symlink_to("archive")
+    for arguments in ((), ("exports",), (".",), ("exports/*",), ("exports/**/*.csv",)):
+        found = check(*arguments)
+        assert found.report is not None
+        assert [one["path"].removeprefix("./") for one in found.report["files"]] in (
+            [f"exports/research/{NAME}", f"exports/labs/{NAME}"], [f"exports/labs/{NAME}", f"exports/research/{NAME}"],
+        )  # fmt: skip
+    assert check("exports/labs/archive").code == 0, "a folder that is named is searched"
+
+
+@pytest.mark.parametrize("files", ["archive", "archive/in", ".billproof/ledger/", "ARCHIVE/x"])
+def test_the_folder_of_an_integration_is_not_where_billproof_writes(project: Path, files: str) -> None:
+    configure(f"""\
+        version: 1
+        ledger: .billproof/ledger
+        destinations: {{a: {{kind: directory, path: archive/}}}}
+        integrations:
+          - {{name: main, organization: {ACME}, files: {files}}}
+        """)
+    (fault,) = faults(str(GOOD))
+    assert fault.startswith("billproof.yaml:5  `files` of main is inside the ledger or a directory destination")
 
 
 def test_folders_are_those_beside_the_configuration(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

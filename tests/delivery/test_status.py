@@ -259,15 +259,18 @@ def test_bytes_that_the_ledger_knows_are_not_judged_again(project: Path, monkeyp
     assert month("research")["state"] == "accepted"
 
 
-def test_a_folder_inside_anothers_is_its_own(project: Path) -> None:
-    text = CONFIGURATION.replace("files: exports/research,", "files: exports,")
-    Path("billproof.yaml").write_text(text, "utf-8")
-    put("research", "2025-10", at="exports/research/october.csv")
+def test_a_link_to_a_file_of_another_integration_is_no_file_of_this_one(project: Path) -> None:
     put("labs", "2025-10")
-    upload("exports/research", "exports/labs")
-    assert [one["months"][0]["newer"] for one in status()["integrations"]] == [[], [], []]
-    put("labs", "2025-10", "130.00000000000001")
-    assert [one["months"][0]["state"] for one in status()["integrations"]] == ["accepted", "missing", "newer"]
+    Path("exports/research/linked.csv").symlink_to("../labs/cost_2025-10-01_2025-10-31.csv")
+    assert [len(one["months"][0]["newer"]) for one in status()["integrations"]] == [0, 0, 1]
+
+
+def test_what_a_destination_keeps_in_the_folder_is_no_newer_file(project: Path) -> None:
+    Path("billproof.yaml").write_text(CONFIGURATION.replace("path: archive}", "path: exports/labs/archive}"), "utf-8")
+    put("labs", "2025-10")
+    upload("exports/labs")
+    assert Path("exports/labs/archive").is_dir()
+    assert (month("labs")["state"], month("labs")["newer"]) == ("accepted", [])
 
 
 def test_a_file_of_no_month_is_due(project: Path) -> None:
@@ -483,7 +486,7 @@ def test_a_folder_that_may_not_be_listed_is_not_an_empty_one(project: Path, monk
     put("labs", "2025-10")
     upload("exports/labs")
     denied = "cannot be read: denied"
-    monkeypatch.setattr("billproof.delivery.status.find_inputs", lambda names: [Input(f"{names[0]}2024", denied)])
+    monkeypatch.setattr("billproof.delivery.status.find_inputs", lambda names, own: [Input(f"{names[0]}2024", denied)])
     found = status()
     assert found["exit_code"] == 3
     assert found["integrations"][2]["unread"] == ["exports/labs/2024: cannot be read: denied"]

@@ -24,6 +24,8 @@ _OWN_HEADERS = (
 )  # fmt: skip
 # In capitals, so that a token pasted in its place is refused, and never shown as the name of a variable.
 _VARIABLE = r"[A-Z_][A-Z0-9_]*"
+# No file can have another name.
+PATH = r"[^\x00\ud800-\udfff]*"
 
 
 class FormField(Record):
@@ -36,7 +38,7 @@ class DestinationSettings(Record):
     """Where uploads go: a folder, or an API by configuration. FILL-IN is a value that only the operator knows."""
 
     kind: Literal["http", "directory"]
-    path: Annotated[str | None, Spec(doc="The folder, or the address after the host; may contain {integration}.")] = None
+    path: Annotated[str | None, Spec(PATH, "The folder, or the address after the host; may contain {integration}.")] = None
     preset: Annotated[Literal["pelanor-us", "pelanor-eu"] | None, Spec(doc="Fixes base URL and authorization.")] = None
     base_url: Annotated[str | None, Spec(pattern=r"https?://.+", secret=True)] = None
     method: Literal["POST", "PUT"] | None = None
@@ -52,7 +54,7 @@ class Token(Record):
     """Where the secret comes from: environment variables or a file, never this file itself."""
 
     env: Annotated[str | None, Spec(pattern=_VARIABLE)] = None
-    file: str | None = None
+    file: Annotated[str | None, Spec(pattern=PATH)] = None
     id_env: Annotated[str | None, Spec(pattern=_VARIABLE)] = None
     secret_env: Annotated[str | None, Spec(pattern=_VARIABLE)] = None
 

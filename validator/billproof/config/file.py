@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from billproof.config.destinations import (
     FILL_IN,
+    PATH,
     DestinationSettings,
     Token,
     check_destinations,
@@ -37,7 +38,7 @@ class Integration(Record):
 
     name: Annotated[str, Spec(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")]
     organization: Annotated[str, Spec(pattern=r"\S+")]
-    files: Annotated[str | None, Spec(doc="The folder with this organization's exports.")] = None
+    files: Annotated[str | None, Spec(pattern=PATH, doc="The folder with this organization's exports.")] = None
     to: Annotated[str | None, Spec(doc="The destination.")] = None
     integration: Annotated[str | None, Spec(doc="The integration ID at the destination.")] = None
     token: Annotated[Token | None, Spec(secret=True, doc="Where the secret is: {env: NAME}, {file: PATH}, or two names.")] = None
@@ -48,8 +49,8 @@ class ConfigFile(Record):
     """`billproof.yaml` as it is written."""
 
     version: Literal[1]
-    ruleset: Annotated[str, Spec(doc="A built-in rule set, or a folder.")] = "openai-cost"
-    ledger: Annotated[str | None, Spec(doc="The folder of receipts.")] = None
+    ruleset: Annotated[str, Spec(pattern=PATH, doc="A built-in rule set, or a folder.")] = "openai-cost"
+    ledger: Annotated[str | None, Spec(pattern=PATH, doc="The folder of receipts.")] = None
     destinations: Mapping[str, DestinationSettings] = {}
     integrations: tuple[Integration, ...] = ()
     waivers: tuple[Waiver, ...] = ()
@@ -57,12 +58,13 @@ class ConfigFile(Record):
 
 
 class Config(Record):
-    """A valid configuration, where it is, and its digest."""
+    """A valid configuration, where it is, its digest, and where the `files` folder of each integration really is."""
 
     path: Path
     shown_path: str
     sha256: str
     file: ConfigFile
+    folders: tuple[tuple[Integration, Path], ...] = ()
 
     def configured(self) -> list[tuple[str, Sourced]]:
         """Every configured organization with its place, in order."""
@@ -70,25 +72,26 @@ class Config(Record):
         return [(owner.organization, Sourced(owner.organization, self.place(owner.line))) for owner in owners]
 
     def integration_of_file(self, path: str) -> Integration | None:
-        """The integration whose `files` folder contains the file."""
-        # Where it was found counts before where a link leads: a link in the folder is a file of the folder.
-        place = Path(os.path.realpath(os.path.dirname(os.path.abspath(path))), os.path.basename(path))
-        for real in (place, Path(os.path.realpath(path))):
-            holders = [owner for owner in self.file.integrations if owner.files and real.is_relative_to(self.folder(owner))]
-            if holders:
-                return max(holders, key=lambda owner: len(self.folder(owner).parts))
+        """The integration whose `files` folder contains the file: where it really lies, else on the way by which it was found."""
+        found = Path(os.path.abspath(path))
+        for place in (found, *found.parents) if self.folders and "\0" not in path else ():
+            real = Path(os.path.realpath(place))
+            for owner, folder in self.folders:
+                if real.is_relative_to(folder):
+                    return owner
         return None
 
-    def folder(self, integration: Integration) -> Path:
-        """The `files` folder of an integration, relative to the configuration."""
-        return (self.path.parent / (integration.files or "")).resolve()
+    def own_folders(self) -> list[str]:
+        """Where billproof itself writes, and nobody's exports are: the ledger, and destinations that are folders."""
+        kept = [settings.path for settings in self.file.destinations.values() if settings.kind == "directory"]
+        return [os.path.realpath(self.path.parent / path) for path in (self.file.ledger, *kept) if path]
 
     def ruleset(self) -> str:
         """The rule set: a built-in one by its name, else a folder seen from here. Raises ConfigurationError if there is none."""
         name = self.file.ruleset
         if is_shipped(name):
             return name
-        if not (self.path.parent / name / "ruleset.yaml").is_file():
+        if not os.path.isfile(self.path.parent / name / "ruleset.yaml"):
             from billproof.rules.consistency import line_of
 
             text = f"`ruleset: {name}` is neither a built-in rule set nor a folder next to this file with a ruleset.yaml"
@@ -139,11 +142,13 @@ def read_config(name: str) -> Config:
     content = read(ConfigFile, node, shown_path, errors) if node is not None else None
     if content is None or errors:
         raise ConfigurationError(errors)
-    config = Config(path, shown_path, hashlib.sha256(data).hexdigest(), content)
+    owners = [owner for owner in content.integrations if owner.files is not None]
+    folders = tuple((owner, Path(os.path.realpath(path.parent / (owner.files or "")))) for owner in owners)
+    config = Config(path, shown_path, hashlib.sha256(data).hexdigest(), content, folders)
     errors += [FileError(shown_path, line, text) for line, text in _integration_errors(config)]
     check_destinations(config.file.destinations, shown_path, errors)
     errors += [FileError(shown_path, waiver.line, text) for waiver in config.file.waivers for text in form_errors(waiver)]
-    errors += [FileError(shown_path, line, text) for line, text in (*_copy_errors(config), *_address_errors(config))]
+    errors += [FileError(shown_path, line, text) for line, text in (*_folder_errors(config), *_address_errors(config))]
     if errors:
         raise ConfigurationError(errors)
     return config
@@ -162,7 +167,7 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
                 yield line, f"the {name} is already on line {seen[name]}{consequence}"
             seen[name] = line
         if files is not None:
-            pattern = glob.has_magic(files) and not config.folder(integration).is_dir()
+            pattern = glob.has_magic(files) and not os.path.isdir(config.path.parent / files)
             if pattern or files.strip() in ("", "-"):
                 yield line, f"`files` is {files}; it must name a folder, not a pattern"
         if to is not None and to not in config.file.destinations:
@@ -184,13 +189,17 @@ def _address_errors(config: Config) -> Iterator[tuple[int, str]]:
             seen[integration.token] = integration.name
 
 
-def _copy_errors(config: Config) -> Iterator[tuple[int, str]]:
-    """A folder that uploads go to must not be among the files to be uploaded: its copies would be found as exports."""
-    for name, settings in config.file.destinations.items():
-        place = (config.path.parent / (settings.path or "")).resolve()
-        for integration in config.file.integrations if settings.kind == "directory" and settings.path else ():
-            if not integration.files or not place.is_relative_to(config.folder(integration)):
-                continue
-            if not any(part.startswith(".") for part in place.relative_to(config.folder(integration)).parts):
-                text = f"destination {name} is inside `files` of {integration.name}, where its copies would be taken for exports"
-                yield settings.line, f"{text}: choose another `path`, such as .billproof/{name}"
+def _folder_errors(config: Config) -> Iterator[tuple[int, str]]:
+    """A file may be in one integration's folder only, and not where billproof writes. Folders that differ in case are one."""
+    holders: dict[str, Integration] = {}
+    for owner, folder in config.folders:
+        holders.setdefault(str(folder).casefold(), owner)
+    for owner, folder in config.folders:
+        around = [str(place).casefold() for place in (folder, *folder.parents)]
+        holder = next((holders[place] for place in around if holders.get(place, owner) is not owner), None)
+        if holder is not None:
+            text = f"`files` of {owner.name} overlaps the folder of {holder.name} (line {holder.line})"
+            yield owner.line, f"{text}; give each integration its own folder, or a file may count for the wrong organization"
+        if any(own.casefold() in around for own in config.own_folders()):
+            text = f"`files` of {owner.name} is inside the ledger or a directory destination"
+            yield owner.line, f"{text}, whose files are no exports; choose another folder"

@@ -13,12 +13,11 @@ from billproof.model.errors import UsageError
 from billproof.model.record import Record
 from billproof.model.results import Policy, Sourced
 from billproof.model.values import calendar_date, decimal, instant, is_month, month_before
-from billproof.reading.inputs import find_inputs
+from billproof.reading.inputs import NOTHING_OWN, Input, find_inputs
 from billproof.rules.rule import DEFAULT_RULESET
 
 if TYPE_CHECKING:
     from billproof.config.file import Config
-    from billproof.reading.inputs import Input
 
 MAX_FINDINGS = 100
 # As many processes as Windows can wait for.
@@ -149,10 +148,6 @@ def settings_of(options: Options, policy: Policy, config: Config | None) -> Sett
         raise UsageError("--organization is empty", "Write the ID as in OpenAI's settings: org-…")
     if "-" in options.files and options.second_opinion:
         raise UsageError("--second-opinion needs a file", "Standard input can be read only once.")
-    names = options.files
-    if not names and config:
-        folders = [config.folder(integration) for integration in config.file.integrations if integration.files]
-        names = tuple(os.path.join(os.path.relpath(folder), "") for folder in folders)
     return settings._replace(
         organization=Sourced(options.organization, "--organization") if options.organization else None,
         month=parse_month(options.month, settings.as_of) if options.month is not None else None,
@@ -164,8 +159,18 @@ def settings_of(options: Options, policy: Policy, config: Config | None) -> Sett
             name: f"--{name.replace('_', '-')}" for name in _WITHOUT_SOURCE if getattr(options, name) not in (None, False)
         },
         jobs=1 if options.jobs is None else _number(options.jobs, "--jobs", MAX_JOBS, "Use as many as the machine has cores."),
-        inputs=tuple(find_inputs(names)),
+        inputs=tuple(_inputs(options.files, config)),
     )  # fmt: skip
+
+
+def _inputs(names: tuple[str, ...], config: Config | None) -> list[Input]:
+    """The files that were named; without a name, those in every integration's folder."""
+    if config is None:
+        return find_inputs(names)
+    folders = {} if names else {owner: os.path.join(os.path.relpath(folder), "") for owner, folder in config.folders}
+    inputs = find_inputs(names or folders.values(), config.own_folders(), config.integration_of_file)
+    held = {config.integration_of_file(file.path) for file in inputs}
+    return [*inputs, *(Input(folder, NOTHING_OWN) for owner, folder in folders.items() if owner not in held)]
 
 
 def plain_settings(options: Options, policy: Policy, config: Config | None) -> Settings:

@@ -143,7 +143,7 @@ def _folder(integration: Integration, config: Config, seen: set[str], settings: 
         return Folder()
     new, unread = [], []
     path = config.beside(integration.files).rstrip("/") + "/"
-    for input in find_inputs([path]):
+    for input in find_inputs([path], config.own_folders()):
         holder = config.integration_of_file(input.path)
         if input.error == NO_EXPORT or (input.error is None and holder is not None and holder.name != integration.name):
             continue

@@ -6,12 +6,17 @@ Nothing is skipped silently: a name that leads to no file is in the list with th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from billproof.model.record import Record
 from billproof.reading.source import STANDARD_INPUT
 
 NO_EXPORT = "this folder contains no file whose name ends in .csv"
+NOTHING_OWN = "this folder contains only links to files of other integrations"
+
+
+# Whose file a path leads to, where that makes a difference.
+Holder = Callable[[str], object]
 
 
 class Input(Record):
@@ -21,34 +26,36 @@ class Input(Record):
     error: str | None = None
 
 
-def find_inputs(names: Iterable[str]) -> list[Input]:
-    """The files behind `names`, in their order, each once; folders are searched for *.csv, hidden entries left out."""
+def find_inputs(names: Iterable[str], own: Collection[str] = (), holder: Holder = lambda _: None) -> list[Input]:
+    """The files behind `names`, in their order, each once for each of its holders. Folders are searched for *.csv in all their
+    folders, but for hidden entries and the folders in `own`, real paths where billproof itself writes.
+    """
     inputs: list[Input] = []
-    seen: set[str] = set()
+    seen: set[tuple[str, object]] = set()
     for name in names:
-        for entry in _expand(name):
+        for entry in _expand(name, own):
             try:
                 real = entry.path if entry.path == STANDARD_INPUT else os.path.realpath(entry.path)
             except ValueError:  # a NUL or half a surrogate pair
                 real, entry = entry.path, Input(entry.path, "no file can have this name")
-            if real not in seen:
-                seen.add(real)
+            if (real, holder(entry.path)) not in seen:
+                seen.add((real, holder(entry.path)))
                 inputs.append(entry)
     return inputs
 
 
-def _expand(name: str) -> Iterator[Input]:
+def _expand(name: str, own: Collection[str]) -> Iterator[Input]:
     if name == STANDARD_INPUT:
         yield Input(name)
     elif os.path.isdir(name):
-        yield from _folder(name)
+        yield from _folder(name, own)
     elif os.path.lexists(name):
         yield Input(_slashes(name))
     else:
-        yield from _absent(name)
+        yield from _absent(name, own)
 
 
-def _absent(name: str) -> Iterator[Input]:
+def _absent(name: str, own: Collection[str]) -> Iterator[Input]:
     """What a pattern fits; or the name as it is, which leads to nothing."""
     import glob
 
@@ -56,11 +63,11 @@ def _absent(name: str) -> Iterator[Input]:
         yield Input(_slashes(name))
         return
     yield from _closed_folders(name)
-    matches = sorted(glob.glob(name, recursive=True))
+    matches = [match for match in sorted(glob.glob(name, recursive=True)) if not _is_inside(match, own)]
     if not matches:
         yield Input(_slashes(name), "no file matches this pattern")
     for match in matches:
-        yield from _folder(match) if os.path.isdir(match) else (Input(_slashes(match)),)
+        yield from _folder(match, own) if os.path.isdir(match) else (Input(_slashes(match)),)
 
 
 def _closed_folders(pattern: str) -> Iterator[Input]:
@@ -75,16 +82,21 @@ def _closed_folders(pattern: str) -> Iterator[Input]:
         above = os.path.dirname(above)
 
 
-def _folder(folder: str) -> Iterator[Input]:
+def _is_inside(path: str, folders: Collection[str]) -> bool:
+    return any(os.path.join(os.path.realpath(path), "").startswith(os.path.join(folder, "")) for folder in folders)
+
+
+def _folder(folder: str, own: Collection[str]) -> Iterator[Input]:
     unreadable: list[OSError] = []
     paths = []
-    walked: set[str] = set()
+    # Links are followed, each folder once: a link may lead back to a folder above it. What was named is searched in any case.
+    walked = set(own) - {os.path.realpath(folder)}
     for parent, folders, files in os.walk(folder, onerror=unreadable.append, followlinks=True):
-        # Links are followed, each folder once: a link may lead back to a folder above it.
-        if os.path.realpath(parent) in walked:
+        real = os.path.realpath(parent)
+        if real in walked:
             folders.clear()
             continue
-        walked.add(os.path.realpath(parent))
+        walked.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths += [os.path.join(parent, name) for name in files if name.lower().endswith(".csv") and not name.startswith(".")]
     for error in unreadable:

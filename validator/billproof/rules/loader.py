@@ -6,6 +6,7 @@ another one has its rules, and may add rules, change their level, or disable one
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def find_ruleset(name: str) -> Path:
     if is_shipped(name):
         return shipped("rules") / name
     folder = Path(name)
-    if name.strip() and (folder / "ruleset.yaml").is_file():
+    if name.strip() and os.path.isfile(folder / "ruleset.yaml"):
         return folder
     known = ", ".join(sorted(path.parent.name for path in shipped("rules").glob("*/ruleset.yaml")))
     raise UsageError(f"--ruleset {name}: no such rule set", f"Built-in are {known}. Or name a folder with a ruleset.yaml.")

@@ -94,7 +94,7 @@ def _places(receipt: Receipt, config: Config) -> Iterator[str]:
     """Where the bytes may be: the integration's folder, the working folder by name, or a destination that is a folder."""
     integration = config.integration_of(receipt.organization)
     if integration is not None and integration.files:
-        inputs = find_inputs([config.beside(integration.files).rstrip("/") + "/"])
+        inputs = find_inputs([config.beside(integration.files).rstrip("/") + "/"], config.own_folders())
         named = [file.path for file in inputs if file.error != NO_EXPORT]
         yield from sorted(named, key=lambda path: (shown(os.path.basename(path), None) != receipt.file_name, path))
     plain = os.path.basename(receipt.file_name) == receipt.file_name != STANDARD_INPUT
