@@ -127,7 +127,7 @@ def test_a_check_that_crashes_is_unproved(folder: Path, format_: str, monkeypatc
     def crash(*_: object) -> NoReturn:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("billproof.rules.checks.groups.UniqueRows.on_rows", crash)
+    monkeypatch.setattr("billproof.rules.checks.duplicates.UniqueRows.on_rows", crash)
     found = check(GOOD, "--format", format_)
     assert found.code == 3
     assert found.outcome("OC504")["state"] == "crashed"
@@ -138,7 +138,7 @@ def test_a_crash_is_unproved_beside_a_failed_rule_too(folder: Path, format_: str
     def crash(*_: object) -> NoReturn:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("billproof.rules.checks.groups.UniqueRows.on_rows", crash)
+    monkeypatch.setattr("billproof.rules.checks.duplicates.UniqueRows.on_rows", crash)
     found = check(FAILING, "--format", format_)
     assert found.code == 3
     assert "OC304" in found.out

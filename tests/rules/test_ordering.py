@@ -95,6 +95,17 @@ def empty_day_twice(generation: str) -> Content:
     return [*table[:at], table[at - 1], *table[at:]]
 
 
+def charged_twice(column: str, change: Callable[[str], str]) -> Make:
+    """One charge in two spellings, with another amount."""
+
+    def make(generation: str) -> Content:
+        table = damage.changed(good(generation), column, change, [LINE])
+        twin = damage.put(table, "amount_value", "0.12345678901234567", LINE)[LINE - 1]
+        return [*table[: LINE - 1], good(generation)[LINE - 1], twin, *table[LINE:]]
+
+    return make
+
+
 def everywhere(text: str) -> Make:
     return lambda generation: damage.unix_times(good(generation), lambda _: text)
 
@@ -137,10 +148,20 @@ PINS = (
     ),
     pin("a foreign id, organization not given", one_cell("organization_id", lambda _: OTHER.id), "OC402"),
     pin("empty day twice", empty_day_twice, "OC307"),
+    pin("days with charges that have not begun", good, "OC310", "--as-of", "2025-10-20", "--month-to-date"),
+    pin("a blank ISO cell", one_cell("end_time_iso", lambda _: ""), "OC209"),
+    pin("a charge once more with USD", charged_twice("amount_currency", str.upper), "OC504"),
+    pin("a charge once more with Z", charged_twice("end_time_iso", lambda text: f"{text[:19]}Z"), "OC504"),
+    pin("a charge once more without an ISO time", charged_twice("start_time_iso", lambda _: ""), "OC209 OC504"),
+    pin("a charge once more with another end", charged_twice("end_time", lambda text: f"{int(text) + 1}"), "OC301 OC504"),
 )  # fmt: skip
 
 # What cannot be: OpenAI's exports had no ISO times then.
-CANNOT_BE = {("four columns", "H1"): "H1 has two time columns, so no file of it has just the four"}
+NO_ISO = "H1 has two time columns only"
+CANNOT_BE = {
+    (name, "H1"): NO_ISO
+    for name in ("four columns", "a blank ISO cell", "a charge once more with Z", "a charge once more without an ISO time")
+}
 PAIRS = [(one, generation) for one in PINS for generation in GENERATIONS if (one.name, generation) not in CANNOT_BE]
 
 
@@ -155,7 +176,7 @@ def test_pinned_set(one: Pin, generation: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("pair", CANNOT_BE, ids=" ".join)
 def test_pair_that_cannot_be(pair: tuple[str, str]) -> None:
     one = next(one for one in PINS if one.name == pair[0])
-    with pytest.raises(ValueError, match="start_time_iso"):
+    with pytest.raises(ValueError, match="_time_iso"):
         one.make(pair[1])
 
 
@@ -172,10 +193,10 @@ ABOVE_ROWS = family("OC2", "OC3", "OC4", "OC5", "OC6", "OC7")
 ON_RECORDS = ABOVE_ROWS | {"OC102"}  # all OC but those that read nothing below the header
 HEADER_BROKEN = {"CSV001", "CSV008", "CSV013"} | ALL_OC
 OTHER_EXPORT = {"CSV013", "OC104", "OC106", "OC107"} | ABOVE_ROWS
-OF_START = {"OC209", "OC504"} | {f"OC30{number}" for number in range(1, 10)}
+OF_START = {"OC209", "OC504"} | {f"OC{number}" for number in range(301, 311)}
 # Without a time column nobody knows which rows are charged: those with text in any column but the times.
 OF_START_COLUMN = OF_START | {"OC201", "OC205", "OC203", "OC204", "OC501", "OC503"}
-OF_DAY = {"OC209", "OC303", "OC304", "OC306", "OC307"}
+OF_DAY = {"OC209", "OC303", "OC304", "OC306", "OC307", "OC310"}
 WHOLE_MONTH = "cost_2025-10-01_2025-10-31.csv"
 
 
@@ -316,13 +337,13 @@ TABLE = (
     line("OC301 on every row", lambda: later(h4(), START, 3600), "OC301", OF_DAY | {"OC302"}),
     line("OC301", lambda: later(h4(), START, 3600, (LINE,)), "OC301", OF_DAY | {"OC302"}),
     line("OC302", lambda: later(h4(), BOTH, 3600, (LINE,)), "OC302", OF_DAY | {"OC308"}),
-    line("OC303, no row in the month", h4, "OC303", {"OC304", "OC601", "OC602"}, "--month", "2025-09"),
+    line("OC303, no row in the month", h4, "OC303", {"OC304", "OC310", "OC601", "OC602"}, "--month", "2025-09"),
     line(
         "OC303, one day too many", lambda: rows(replace(export_of("H4"), last=date(2025, 11, 1))), "OC303",
-        {"OC601", "OC602"},
+        {"OC310", "OC601", "OC602"},
     ),
-    line("OC305", h4, "OC305", {"OC309"}, "--as-of", "2025-10-21"),
-    line("OC305, no day ended", h4, "OC305", {"OC304", "OC309"}, "--as-of", "2025-10-01"),
+    line("OC305", h4, "OC305", {"OC309", "OC310"}, "--as-of", "2025-10-21"),
+    line("OC305, no day ended", h4, "OC305", {"OC304", "OC309", "OC310"}, "--as-of", "2025-10-01"),
     line("OC306", lambda: damage.swapped(h4(), date(2025, 10, 9), date(2025, 10, 10)), "OC306", {"OC504"}),
     line("OC307", lambda: empty_day_twice("H4"), "OC307", set()),
     line("OC401", cell("organization_id", OTHER.id), "OC401", {"OC402", "OC601", "OC602"}),
@@ -382,8 +403,8 @@ def test_a_month_that_cannot_be_inferred_is_blocked_by_what_failed(
     damaged: Callable[[], Content], root: str, tmp_path: Path
 ) -> None:
     found = checked(tmp_path, damaged())
-    assert {rule: found.blocked.get(rule) for rule in ("OC303", "OC304", "OC305", "OC309")} == dict.fromkeys(
-        ("OC303", "OC304", "OC305", "OC309"), root
+    assert {rule: found.blocked.get(rule) for rule in ("OC303", "OC304", "OC305", "OC309", "OC310")} == dict.fromkeys(
+        ("OC303", "OC304", "OC305", "OC309", "OC310"), root
     )
     assert found.failed == {root}
     assert found.code == 1
@@ -393,6 +414,20 @@ def test_a_blocked_rule_hands_its_own_blocker_on(tmp_path: Path) -> None:
     """OC305 would block OC309; what blocks OC305 is named as the root of both."""
     found = checked(tmp_path, damage.changed(h4(), "start_time", lambda _: "soon"), "--as-of", "2025-10-21")
     assert found.blocked["OC305"] == found.blocked["OC309"] == "OC201"
+
+
+def test_a_day_that_has_not_begun_fails_beside_rows_of_another_month(tmp_path: Path) -> None:
+    """Charges from 15 September to 20 October, as of the 18th: OC303 is about September, OC310 about the 20th."""
+    table = rows(replace(export_of("H4"), first=date(2025, 9, 15), last=date(2025, 10, 20)))
+    found = checked(tmp_path, table, "--month", "2025-10", "--as-of", "2025-10-18T12:00:00Z", "--month-to-date")
+    assert found.failed == {"OC303", "OC310"}
+    at = table[0].index("amount_value")
+    charged = [damage.day_of(table, row) for row in table[1:] if row[at]]
+    outcome = found.outcome("OC310")
+    assert outcome["left_out"] == sum(day.month == 9 for day in charged)
+    assert outcome["evaluated"] == sum(day.month == 10 for day in charged)
+    assert outcome["violations"] == sum(day == date(2025, 10, 20) for day in charged) > 0
+    assert "there is a charge on 2025-10-20" in outcome["findings"][0]["message"]
 
 
 def test_a_rule_with_rows_left_out_fails_if_other_rows_fail_it(tmp_path: Path) -> None:

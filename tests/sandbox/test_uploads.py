@@ -177,7 +177,7 @@ def test_a_rule_that_crashes_is_no_pass(sandbox: Running, monkeypatch: pytest.Mo
     def crash(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("billproof.rules.checks.groups.UniqueRows.on_rows", crash)
+    monkeypatch.setattr("billproof.rules.checks.duplicates.UniqueRows.on_rows", crash)
     answer = sandbox.upload(GOOD)
     assert is_problem(answer, 422, "file-refused")
     assert answer.json["report"]["verdict"] == "unproved"

@@ -27,7 +27,7 @@ DAY = damage.day_of(good("H2"), good("H2")[LINE - 1]).isoformat()
         (f"{DAY}T00:00:00", False),
         (f"{DAY}T00:00:00Z", False),
         (f"{DAY}T02:00:00+02:00", False),
-        ("", False),
+        ("", True),
         (f" {DAY}T00:00:00", False),
         (f"{DAY}T00:00:00.000", True),
         (f"{DAY}T00:00:00+02:00", True),
@@ -47,6 +47,16 @@ def test_iso_times(text: str, failed: bool, tmp_path: Path) -> None:
     if failed:
         assert found.places("OC209") == [f"{LINE}:start_time_iso"]
         assert f"{DAY} 00:00 UTC" in found.outcome("OC209")["findings"][0]["message"]
+
+
+def test_a_readable_time_is_always_written(tmp_path: Path) -> None:
+    """On days without usage as well, and not even a column may be emptied as a whole."""
+    for name in ("start_time_iso", "end_time_iso"):
+        emptied = damage.only(good("H4"), [column for column in good("H4")[0] if column != name])
+        found = checked(tmp_path, emptied)
+        assert found.failed == {"OC209"}
+        assert found.outcome("OC209")["violations"] == len(emptied) - 1
+        assert found.outcome("OC209")["findings"][0]["message"].startswith(f"{name} is empty, but the Unix time next to it is ")
 
 
 @pytest.mark.parametrize("kept", ["start_time_iso", "end_time_iso"])

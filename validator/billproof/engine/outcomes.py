@@ -116,8 +116,11 @@ class _End(Record):
 
     def _handed_on(self, work: Work) -> str | None:
         """What kept a rule that this one leans on from seeing everything."""
-        others = (self.works[blocker.rule] for blocker in work.rule.blocked_by)
-        return next((other.left_out_by for other in others if other.check.left_out), None)
+        others = [self.works[blocker.rule] for blocker in work.rule.blocked_by]
+        handed_on = next((other.left_out_by for other in others if other.check.left_out), None)
+        # Rows of another month are known at the end only.
+        at_end = (blocker.rule for blocker in work.row_blockers if self.works[blocker.rule].check.violations)
+        return handed_on or next(at_end, None)
 
     def _block_at_end(self, work: Work, blockers: Sequence[Blocker]) -> None:
         """Blocks for the file by what has failed."""

@@ -81,9 +81,10 @@ class View:
         cells = self._at(index)
         return "" in self._distinct[index] if index in self._distinct else not all(cells)
 
-    def all_columns(self, but: Collection[str]) -> list[Sequence[str]]:
-        """Every column of the file, known or not, but those named."""
-        return [self._at(index) for index, name in enumerate(self.columns.names) if name not in but]
+    def all_columns(self, but: Collection[str]) -> list[tuple[Sequence[str], bool]]:
+        """Every column of the file, known or not, but those named: its cells, and whether they are all the same."""
+        places = [index for index, name in enumerate(self.columns.names) if name not in but]
+        return [(self._at(index), len(self._distinct_at(index)) == 1) for index in places]
 
     @property
     def lines(self) -> Sequence[int]:

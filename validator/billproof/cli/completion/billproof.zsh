@@ -213,7 +213,7 @@ _shtab_billproof_rules_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
   "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
-  ":rule ID, such as OC304:(CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701)"
+  ":rule ID, such as OC304:(CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC310 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701)"
 )
 
 # guard to ensure default positional specs are added only once per session

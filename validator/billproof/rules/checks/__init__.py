@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billproof.rules.checks import amounts, cells, groups, lines, months, records, times, uploads
+from billproof.rules.checks import amounts, cells, duplicates, groups, lines, months, records, times, uploads
 from billproof.rules.checks.base import Check
 
 KINDS: dict[str, type[Check]] = {
@@ -14,9 +14,10 @@ KINDS: dict[str, type[Check]] = {
         records.ExportKind, records.RequiredColumns, records.KnownColumns, records.ColumnOrder,
         cells.WholeNumber, cells.CalendarDate, cells.DecimalNumber, cells.OneOf, cells.Filled, cells.Unpadded, cells.Formula,
         times.SameInstant, times.TimeDifference, times.MultipleOf, times.Ascending,
-        months.InsideMonth, months.DayCoverage, months.MonthOver, months.MonthSettled, months.EmptyDayAlone, months.FileName,
+        months.InsideMonth, months.DayBegun, months.DayCoverage, months.MonthOver, months.MonthSettled, months.EmptyDayAlone,
+        months.FileName,
         amounts.Rounded, amounts.NotBelow, amounts.ExpectedTotal,
-        groups.HasCharges, groups.EqualsSetting, groups.SingleValue, groups.OneName, groups.Together, groups.UniqueRows,
-        groups.PersonalData, uploads.NotLess, uploads.ProjectsKept,
+        groups.HasCharges, groups.EqualsSetting, groups.SingleValue, groups.OneName, groups.Together, groups.PersonalData,
+        duplicates.UniqueRows, uploads.NotLess, uploads.ProjectsKept,
     )
 }  # fmt: skip

@@ -1,17 +1,15 @@
-"""Kinds of check on who and what is charged: organization, project, line item, duplicates, people's addresses."""
+"""Kinds of check on who and what is charged: organization, project, line item, people's addresses."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from billproof.model.record import Record
-from billproof.model.results import Place, Spot
+from billproof.model.results import Spot
 from billproof.model.values import shown
 from billproof.reading.view import View
 from billproof.rules.checks.base import Check, Settled, bad_rows
-from billproof.rules.table_schema import Role, TableSchema
 
 
 class HasCharges(Check):
@@ -167,85 +165,6 @@ class Together(Check):
         details = {"count": f"{self._lacking:,}", "rows": f"{self.evaluated:,}"}
         self.spots = [spot._replace(details=details) for spot in (self.spots[:1] if self._every else self.spots)]
         self.violations = 1 if self._every else self._lacking
-
-
-class UniqueRows(Check):
-    """No two charged rows of a day are the same in every column, apart from the columns that may differ.
-
-    Rows are remembered by a 64-bit hash and for the days in hand only, so that memory does not grow with a file sorted by
-    day. Two different rows of one day with one hash are expected once in about 10^9 files of a million rows.
-    """
-
-    kind = "unique_rows"
-    placeholders = ("first_line",)
-
-    class Parameters(Record):
-        """The roles of the columns that may differ; and whether a file need not be sorted by day (`within: file`)."""
-
-        but_roles: tuple[Role, ...]
-        within: Literal["day", "file"] = "day"
-
-    @classmethod
-    def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
-        return tuple(field.name for field in schema.fields if field.role not in parameters.but_roles)
-
-    def start(self, parameters: Parameters) -> None:
-        self._but = {field.name for field in self.file.schema.fields if field.role in parameters.but_roles}
-        self._day = self.file.roles.get("day") or ""
-        self._group = self.file.roles.get("group") or self._day
-        self._seen: set[int] = set()
-        self._chunks: list[tuple[list[int], Sequence[int]]] = []
-        self._latest = -1
-
-    def on_rows(self, view: View) -> None:
-        view = view.readable(*(name for name in self.file.columns.names if name not in self._but))
-        if not len(view):
-            return
-        hashes = list(map(hash, zip(*view.all_columns(self._but), strict=True)))
-        for day, rows in self._runs(view):
-            if day < self._latest:
-                self.left_out += len(rows)
-                self.evaluated -= len(rows)
-                continue
-            if day > self._latest:
-                self._latest = day
-                self._seen, self._chunks = set(), []
-            self._of_day(view, rows, hashes)
-
-    def _runs(self, view: View) -> Iterator[tuple[int, range]]:
-        """Runs of rows of one day, in the file's order; the whole view if the file need not be sorted."""
-        if self.parameters.within == "file":
-            yield self._latest, range(len(view))
-            return
-        for value, rows in view.runs(self._day):
-            day = self.file.collector.day(value)
-            yield self._latest if day is None else day, rows
-
-    def _of_day(self, view: View, rows: range, hashes: list[int]) -> None:
-        new, lines = hashes[rows.start : rows.stop], view.lines[rows.start : rows.stop]
-        own = set(new)
-        doubles = [] if len(own) == len(new) and self._seen.isdisjoint(own) else self._doubles(new, rows)
-        self._seen |= own
-        self._chunks.append((new, lines))
-
-        def first_line(row: int) -> int:
-            earlier, where = next(chunk for chunk in self._chunks if hashes[row] in chunk[0])
-            return where[earlier.index(hashes[row])]
-
-        self.fail_rows(
-            view, doubles, self._group, lambda row: {"first_line": str(first_line(row))},
-            lambda row: Place(first_line(row), self._group),
-        )  # fmt: skip
-
-    def _doubles(self, new: list[int], rows: range) -> list[int]:
-        """The rows that are like an earlier one."""
-        seen = set(self._seen)
-        doubles = []
-        for row, hashed in zip(rows, new, strict=True):
-            if hashed in seen:
-                doubles.append(row)
-            seen.add(hashed)
-        return doubles
 
 
 class PersonalData(Check):

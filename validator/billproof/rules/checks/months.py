@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
 from billproof.model.record import Record
 from billproof.model.results import Spot
-from billproof.model.values import calendar_date, day_number, day_of, in_words, month_days, month_end, month_of
+from billproof.model.values import DAY_SECONDS, calendar_date, day_number, day_of, in_words, month_days, month_end, month_of
 from billproof.reading.view import View
 from billproof.rules.checks.base import Check, Settled, bad_rows
 
@@ -21,8 +21,38 @@ class _OfDays(Check):
     reads_roles = ("day",)
 
 
-class InsideMonth(_OfDays):
-    """Rows of another month than the one to be replaced. Findings are kept by month, because the month is known last."""
+class _ByMonth(_OfDays):
+    """A check that keeps its findings by month, because the month to be replaced is known last."""
+
+    def start(self, parameters: Any) -> None:
+        self._rows: Counter[str] = Counter()
+        self._spots: dict[str, list[Spot]] = {}
+
+    def _months(self, view: View) -> Iterator[tuple[str, Sequence[int]]]:
+        """The rows of each month, which are counted."""
+        months: dict[str, set[str]] = {}
+        for value in view.distinct(self.column):
+            if (day := self.file.collector.day(value)) is not None:
+                months.setdefault(month_of(day), set()).add(value)
+        cells = view.column(self.column)
+        for month, values in months.items():
+            rows = range(len(cells)) if len(months) == 1 else bad_rows(cells, values)
+            self._rows[month] += len(rows)
+            yield month, rows
+
+    def _day(self, cell: str) -> int:
+        return self.file.collector.day(cell) or 0
+
+    def _keep(self, month: str, view: View, rows: Sequence[int], **details: str) -> None:
+        """Keeps the places of some rows while there is room."""
+        spots, cells = self._spots.setdefault(month, []), view.column(self.column)
+        for row in rows[: self.file.max_findings - len(spots)]:
+            text = {"day": day_of(self._day(cells[row])).isoformat(), **details}
+            spots.append(self.spot(view, row, self.column, lambda _, found=text: found))  # type: ignore[misc]
+
+
+class InsideMonth(_ByMonth):
+    """Rows of another month than the one to be replaced."""
 
     kind = "inside_month"
     placeholders = ("day",)
@@ -32,44 +62,57 @@ class InsideMonth(_OfDays):
         role: Literal["day"]
 
     def start(self, parameters: Parameters) -> None:
-        self._counts: Counter[str] = Counter()
-        self._spots: dict[str, list[Spot]] = {}
+        super().start(parameters)
         # The first month is nearly always the file's own, so that its places are needed only if it turns out another.
         self._first: tuple[str, View, Sequence[int]] | None = None
 
     def on_rows(self, view: View) -> None:
         view = view.readable(self.column)
-        months: dict[str, set[str]] = {}
-        for value in view.distinct(self.column):
-            if (day := self.file.collector.day(value)) is not None:
-                months.setdefault(month_of(day), set()).add(value)
-        cells = view.column(self.column)
-        for month, values in months.items():
-            rows: range | list[int] = range(len(cells)) if len(months) == 1 else bad_rows(cells, values)
-            self._counts[month] += len(rows)
+        for month, rows in self._months(view) if len(view) else ():
             if self._first is None and not self._spots and len(rows) >= self.file.max_findings:
                 self._first = (month, view, rows[: self.file.max_findings])
             if self._first is None or month != self._first[0]:
-                spots = self._spots.setdefault(month, [])
-                spots += self._places(view, rows[: self.file.max_findings - len(spots)])
-
-    def _places(self, view: View, rows: Sequence[int]) -> list[Spot]:
-        cells, day = view.column(self.column), self.file.collector.day
-        return [
-            self.spot(view, row, self.column, lambda at: {"day": day_of(day(cells[at]) or 0).isoformat()}) for row in rows
-        ]
+                self._keep(month, view, rows)
 
     def at_end(self, settled: Settled) -> None:
         month = settled.month.value
         if self._first is not None and self._first[0] != month:
-            first, view, rows = self._first
-            self._spots[first] = self._places(view, rows)
-        if self.evaluated and month not in self._counts:
+            self._keep(*self._first)
+        if self.evaluated and month not in self._rows:
             self.circumstances.add("no_row_in_month")
-        for other, count in self._counts.items():
+        for other, count in self._rows.items():
             if other != month:
                 self.violations += count
                 self.spots += self._spots[other]
+
+
+class DayBegun(_ByMonth):
+    """No row is of a day that begins later than now. Rows of another month than the one to be replaced are left out."""
+
+    kind = "day_begun"
+    placeholders = ("day", "as_of")
+
+    def start(self, parameters: Any) -> None:
+        super().start(parameters)
+        self._now = self.file.as_of.timestamp() / DAY_SECONDS
+        self._ahead: Counter[str] = Counter()
+
+    def on_rows(self, view: View) -> None:
+        view = view.readable(self.column)
+        cells = view.column(self.column)
+        for month, rows in self._months(view) if len(view) else ():
+            ahead = {cell for cell in view.distinct(self.column) if self._day(cell) > self._now}
+            rows = [row for row in rows if cells[row] in ahead] if ahead else []
+            self._ahead[month] += len(rows)
+            self._keep(month, view, rows, as_of=in_words(self.file.as_of))
+
+    def at_end(self, settled: Settled) -> None:
+        month = settled.month.value or ""
+        left_out = self._rows.total() - self._rows[month]
+        self.left_out += left_out
+        self.evaluated -= left_out
+        self.violations = self._ahead[month]
+        self.spots = self._spots.get(month, [])
 
 
 class DayCoverage(_OfDays):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from billproof.model.record import Record
-from billproof.model.values import in_words, instant, integer
+from billproof.model.values import in_words, instant, integer, shown
 from billproof.reading.decode import Spec
 from billproof.reading.view import REMEMBERED_VALUES, View
 from billproof.rules.checks.base import Check, Settled, bad_rows
@@ -83,10 +83,13 @@ class Ascending(Check):
 
 
 class SameInstant(Check):
-    """ISO text is the same instant as the Unix number of its row; without an offset it is UTC. Empty cells are ignored."""
+    """ISO text is the same instant as the Unix number of its row; without an offset it is UTC.
+
+    An empty cell fails where the Table Schema says that it is always filled.
+    """
 
     kind = "same_instant"
-    placeholders = ("instant",)
+    placeholders = ("found", "instant")
 
     class Parameters(Record):
         """ISO column to Unix column."""
@@ -101,13 +104,16 @@ class SameInstant(Check):
         index = self.file.columns.index
         self._good: set[tuple[str, str]] = set()
         self._pairs = {text: time for text, time in parameters.pairs.items() if text in index and time in index}
+        self._may_be_empty = {field.name for field in self.file.schema.fields if field.cell != "always"}
         if not self._pairs:
             self.not_applicable = "the file has no such column"
 
     def on_rows(self, view: View) -> None:
         for text_name, time_name in self._pairs.items():
             readable = view.readable(text_name, time_name)
-            if not len(readable) or readable.distinct(text_name) == {""}:
+            if text_name in self._may_be_empty:
+                readable = readable.filled(text_name)
+            if not len(readable):
                 continue
             texts, times = readable.column(text_name), readable.column(time_name)
             new = _pairs(readable, text_name, time_name) - self._good
@@ -116,7 +122,7 @@ class SameInstant(Check):
                 self._good |= new - bad
             if bad:
                 rows = [row for row, pair in enumerate(zip(texts, times, strict=True)) if pair in bad]
-                self.fail_rows(readable, rows, text_name, partial(_expected_instant, times))
+                self.fail_rows(readable, rows, text_name, partial(_found_and_expected, texts, times))
 
 
 def _pairs(view: View, first: str, second: str) -> set[tuple[str, str]]:
@@ -127,11 +133,11 @@ def _pairs(view: View, first: str, second: str) -> set[tuple[str, str]]:
 
 
 def _same(text: str, time: str) -> bool:
-    return not text or _seconds(text) == integer(time)
+    return _seconds(text) == integer(time)
 
 
-def _expected_instant(times: Sequence[str], row: int) -> Mapping[str, str]:
-    return {"instant": _instant(times[row])}
+def _found_and_expected(texts: Sequence[str], times: Sequence[str], row: int) -> Mapping[str, str]:
+    return {"found": f'"{shown(texts[row])}"' if texts[row] else "empty", "instant": _instant(times[row])}
 
 
 def _difference(pair: tuple[str, str]) -> int | None:
