@@ -84,6 +84,56 @@ def test_another_ledger_than_the_one_that_is_saved_is_refused(origin: Path, tmp_
         config.write_text(config.read_text("utf-8").replace(spelling, "ledger: .billproof/ledger"), "utf-8")
 
 
+@pytest.mark.parametrize("config", ["--config other.yaml", "--config=other.yaml"])
+def test_another_configuration_is_refused(origin: Path, tmp_path: Path, config: str) -> None:
+    """It may have another ledger, which would be used and not saved."""
+    folder = job(tmp_path, "main")
+    shutil.copy(folder / "billproof.yaml", folder / "other.yaml")
+    ended = shell(f"{SCRIPT} exports/research {config}", folder)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "--config is not possible" in ended.stderr
+    assert not (folder / ".ledger").exists()
+
+
+def test_without_a_configuration_it_ends_as_for_a_wrong_one(origin: Path, tmp_path: Path) -> None:
+    folder = job(tmp_path, "main")
+    (folder / "billproof.yaml").unlink()
+    ended = shell(SCRIPT, folder)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("upload.sh: billproof.yaml must say")
+
+
+@pytest.mark.parametrize("hook", [False, True], ids=["by hand", "in a git hook"])
+def test_a_ledger_that_is_a_plain_folder_is_never_pulled(origin: Path, tmp_path: Path, hook: bool) -> None:
+    """git would work on the project around it: rewrite its commits, and so the exports that are about to be uploaded."""
+    folder = job(tmp_path, "main")
+    done("git config user.email a@example.com && git config user.name a && git add -A && git commit -qm one", folder)
+    done("git push -q origin main && git clone -q ../origin.git ../other -b main", folder)
+    change(tmp_path / "other")
+    done("git -c user.email=b@example.com -c user.name=b commit -qam two && git push -q origin main", tmp_path / "other")
+    done("git config branch.main.remote origin && git config branch.main.merge refs/heads/main", folder)
+    done("git commit -q --allow-empty -m mine && billproof ledger init", folder)
+    before = done("git rev-parse HEAD", folder), next((folder / "exports" / "research").iterdir()).read_bytes()
+    ended = shell(SCRIPT, folder, **({"GIT_DIR": str(folder / ".git")} if hook else {}))
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert ".ledger is not a checkout of the ledger's branch" in ended.stderr
+    assert (done("git rev-parse HEAD", folder), next((folder / "exports" / "research").iterdir()).read_bytes()) == before
+    assert not (tmp_path / "archive").exists()
+
+
+def test_the_machine_that_made_the_branch_uploads_too(origin: Path, tmp_path: Path) -> None:
+    """As docs/ci/state.md sets it up, the branch there follows no other."""
+    assert "ALL UPLOADED  2 accepted" in done(SCRIPT, tmp_path / "desk")
+    assert len(files(origin)) == 3 + 4
+    assert "NOTHING SENT  2 files already uploaded" in done(SCRIPT, tmp_path / "desk")
+
+
+def test_in_a_git_hook_the_ledger_is_saved_to_its_own_repository(origin: Path, tmp_path: Path) -> None:
+    folder = job(tmp_path, "main")
+    shell(SCRIPT, folder, GIT_DIR=str(folder / ".git"), GIT_INDEX_FILE=str(folder / ".git" / "index"))
+    assert len(files(origin)) == 3 + 4
+
+
 def test_a_file_at_fault_stops_both(origin: Path, tmp_path: Path) -> None:
     folder = job(tmp_path, "main")
     put_bad(folder)
@@ -132,12 +182,25 @@ def test_a_ledger_that_was_not_saved_is_not_a_success(origin: Path, tmp_path: Pa
     ended = shell(f"{SCRIPT} exports/research", folder)
     assert "ALL UPLOADED  1 accepted" in ended.stdout
     assert ended.returncode == 3
-    assert "uploaded, but the ledger was not saved: keep .ledger" in ended.stderr
+    assert "UNPROVED  the ledger was not saved: keep .ledger" in ended.stderr
     (tmp_path / "origin.git.away").rename(origin)
     change(folder)
     shim.write_text(shim.read_text("utf-8").replace("mv", ": mv"), "utf-8")
     done(f"{SCRIPT} exports/research", folder)
     assert len(files(origin)) == 3 + 4, "what was left is saved by the next run"
+
+
+@pytest.mark.parametrize("ended_with", [1, 4, 130])
+def test_a_ledger_that_was_not_saved_does_not_hide_behind_another_code(origin: Path, tmp_path: Path, ended_with: int) -> None:
+    """After 4, the same job again would be called safe, and its ledger would lack what was sent."""
+    (tmp_path / "bin" / "billproof").write_text(f"#!/bin/sh\nexit {ended_with}\n", "utf-8")
+    folder = job(tmp_path, "main")
+    done("git clone -q -b billproof-ledger $(git remote get-url origin) .ledger", folder)
+    (folder / SCRIPT).with_name("save-ledger.sh").write_text("#!/bin/sh\nexit 1\n", "utf-8")
+    ended = shell(SCRIPT, folder)
+    assert ended.returncode == 3
+    assert "UNPROVED  the ledger was not saved: keep .ledger" in ended.stderr
+    assert shell(f"{SCRIPT} --dry-run", folder).returncode == ended_with, "a dry run saves nothing"
 
 
 def test_what_is_interrupted_is_saved_all_the_same(origin: Path, tmp_path: Path) -> None:
@@ -268,6 +331,8 @@ def test_what_gitlab_runs_when() -> None:
     assert check["rules"][0]["if"] == '$CI_PIPELINE_SOURCE == "merge_request_event"'
     assert upload["rules"][0]["if"].startswith("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH")
     assert upload["resource_group"] == "billproof-upload"
+    for one in (check, upload):
+        assert one["rules"][0]["changes"] == ["exports/**/*", "billproof.yaml", "rules/**/*"], "as in github.yml"
     assert "--dry-run" in check["script"][0]
     assert upload["script"][0] == check["script"][0].replace(" --dry-run", "")
     assert "environment" not in check, "a merge request must not get the tokens"

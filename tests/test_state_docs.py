@@ -168,6 +168,25 @@ def test_a_receipt_that_was_changed_is_not_saved(origin: Path, tmp_path: Path, d
     assert done("git rev-list --count billproof-ledger", origin) == "2\n"
 
 
+def test_what_somebody_ignores_elsewhere_is_saved_all_the_same(origin: Path, tmp_path: Path) -> None:
+    """And hooks for every repository of this machine do not run. The lock and drafts are of this machine alone."""
+    before, upload, after = steps()
+    folder = job(tmp_path, "one")
+    (tmp_path / "ignored").write_text("*.begun\n*.json\norg-*/\n", "utf-8")
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "hooks" / "pre-commit").write_text("#!/bin/sh\nexit 1\n", "utf-8")
+    (tmp_path / "hooks" / "pre-commit").chmod(0o755)
+    (tmp_path / ".gitconfig").write_text(f"[core]\nexcludesFile = {tmp_path}/ignored\nhooksPath = {tmp_path}/hooks\n", "utf-8")
+    done(before, folder)
+    done(upload, folder)
+    (folder / ".ledger" / ".lock").touch()
+    (folder / ".ledger" / "archive" / ".x.json.12-ab.part").touch()
+    (folder / ".ledger" / ".git" / "info" / "exclude").write_text("*.begun\n", "utf-8")
+    done(after, folder)
+    assert len(files(origin)) == 3 + 4
+    assert not [name for name in files(origin) if name.endswith((".lock", ".part"))]
+
+
 def test_another_ledger_is_never_put_over_the_one_that_is_there(origin: Path, tmp_path: Path) -> None:
     before = done("git show billproof-ledger:ledger.json", origin)
     found = shell(shown("Its own branch")[0], job(tmp_path, "other"))

@@ -4,6 +4,7 @@
 # 0: everything is on the remote. 1: it is not, and FOLDER may be the only copy: keep it.
 set -eu
 export LC_ALL=C
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE # a git hook sets them, and they name another repository
 
 fail() {
     echo "save-ledger: $1" >&2
@@ -24,7 +25,9 @@ if git rev-parse --quiet --verify HEAD >/dev/null; then
     [ -z "$changed" ] || fail "changed or removed, not saved: $changed"
 fi
 git add --all
-git diff --cached --quiet || git commit --quiet --message "Receipts of billproof"
+# Whatever somebody's git ignores elsewhere: all that is visible in a ledger is part of it.
+git add --all --force -- . ':(exclude,glob)**/.*'
+git diff --cached --quiet || git commit --quiet --no-verify --message "Receipts of billproof"
 
 # Receipts of two machines never have the same name, so a rebase has nothing to merge.
 attempt=1
