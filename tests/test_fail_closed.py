@@ -358,17 +358,42 @@ def touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Check
     return check(FAILING)
 
 
-def test_10_a_compiled_set_that_was_touched_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The compiled form of the shipped rules is used only while it says what the YAML files say."""
+def no_missing_day(ruleset: dict[str, Any]) -> None:
+    ruleset["rules"] = [one for one in ruleset["rules"] if one["file"]["id"] != "OC304"]
+
+
+def notes_only(ruleset: dict[str, Any]) -> None:
+    for one in ruleset["rules"]:
+        one["level"] = one["shipped_level"] = one["file"]["level"] = "note"
+
+
+def other_parameters(ruleset: dict[str, Any]) -> None:
+    next(one for one in ruleset["rules"] if one["file"]["id"] == "OC304")["file"]["when"] = {"line_item": "blank"}
+
+
+@pytest.mark.parametrize("edit", [no_missing_day, notes_only, other_parameters])
+def test_10_a_compiled_set_that_was_touched_is_not_believed(
+    edit: Callable[[dict[str, Any]], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The compiled form of the shipped rules is used only while it says what the YAML files say, whatever digest it claims."""
     plain = json.loads((shipped("rules") / compiled.FILE_NAME).read_text())
     ruleset = json.loads(plain["ruleset"])
-    ruleset["rules"] = [one for one in ruleset["rules"] if one["file"]["id"] != "OC304"]
-    found = touched(tmp_path, monkeypatch, json.dumps({**plain, "ruleset": json.dumps(ruleset)}))
+    edit(ruleset)
+    text = json.dumps(ruleset)
+    found = touched(tmp_path, monkeypatch, json.dumps({**plain, "ruleset": text, "sha256": compiled.text_digest(text)}))
     assert found.failed == {"OC304"}
     assert found.code == 1
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"sha256": 1, "ruleset": 2}', '{"sha256": "", "ruleset": ""}'])
+def test_the_compiled_set_is_used_while_nothing_was_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each start would read fifty YAML files, and nobody would notice."""
+    assert compiled.read_compiled("openai-cost") is not None
+    with monkeypatch.context() as patch:
+        touched(tmp_path, patch, (shipped("rules") / compiled.FILE_NAME).read_text())
+        assert compiled.read_compiled("openai-cost") is not None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"ruleset": 2}', '{"ruleset": ""}'])
 def test_10_a_compiled_set_that_is_broken_is_passed_over(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert touched(tmp_path, monkeypatch, text).failed == {"OC304"}
 

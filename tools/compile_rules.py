@@ -6,7 +6,6 @@ import json
 import os
 from typing import Any
 
-from billproof.rules.compiled import text_digest
 from billproof.rules.rule import Rule, RuleSet
 from billproof.rules.shipped import shipped_folder
 
@@ -23,7 +22,7 @@ def compile_ruleset(ruleset: RuleSet) -> dict[str, Any]:
     ]
     plain["schema"] = {"fields": ruleset.schema.fields, "descriptor": ruleset.schema.descriptor}
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-    return {"folders": folders, "table_schema": ruleset.table_schema, "sha256": text_digest(text), "ruleset": text}
+    return {"folders": folders, "table_schema": ruleset.table_schema, "ruleset": text}
 
 
 def _plain_rule(rule: Rule) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from billproof.cli.rule_pages import pages
 from billproof.config.file import ConfigFile
 from billproof.reading.decode import parts
 from billproof.rules.checks import KINDS
-from billproof.rules.compiled import FILE_NAME
+from billproof.rules.compiled import FILE_NAME, text_digest
 from billproof.rules.files import DiagnosesFile, RuleFile, RuleSetFile
 from billproof.rules.loader import read_ruleset
 from tools.compile_rules import compile_ruleset
@@ -79,7 +80,11 @@ def _helps(parser: argparse.ArgumentParser) -> Iterator[str]:
 def generated() -> dict[str, str]:
     """Every generated file, by its path from the project's root."""
     made = {f"schemas/{name}": json.dumps(one, indent=2, ensure_ascii=False) + "\n" for name, one in schemas().items()}
-    made[f"rules/{FILE_NAME}"] = json.dumps(compile_ruleset(read_ruleset()), ensure_ascii=False, separators=(",", ":")) + "\n"
+    compiled = compile_ruleset(read_ruleset())
+    made[f"rules/{FILE_NAME}"] = json.dumps(compiled, ensure_ascii=False, separators=(",", ":")) + "\n"
+    code = "validator/billproof/rules/compiled.py"
+    pinned = f'COMPILED_SHA256 = "{text_digest(compiled["ruleset"])}"'
+    made[code] = re.sub("^COMPILED_SHA256 = .*$", pinned, Path(code).read_text("utf-8"), flags=re.MULTILINE)
     made["docs/help.txt"] = help_text()
     made |= {f"validator/billproof/cli/completion/{name}": text for name, text in scripts().items()}
     made |= {f"docs/rules/{name}": text for name, text in pages(read_ruleset()).items()}

@@ -17,7 +17,7 @@ EXIT_CODES = (
     "unreadable file, or internal error); 4 passed, but not uploaded or outcome unknown; 130 interrupted"
 )
 # argparse looks for translations of its words, which takes a fiftieth of a start; all others here are English.
-vars(argparse)["_"] = str
+vars(argparse)["_"] = lambda text: text
 
 _DEFAULT_COLUMNS = 80
 _LONGEST_NAME = 40
