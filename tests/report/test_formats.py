@@ -256,7 +256,7 @@ def test_junit_says_what_became_of_a_rule(folder: Path, monkeypatch: pytest.Monk
     assert cases["a/good.csv", "OC304"].state == "passed"
     assert cases["b/gap.csv", "OC304"].state == "failure"
     assert cases["b/gap.csv", "OC304"].message == "error: 2025-10 has no row for 2025-10-12 to 2025-10-14"
-    assert "What to do: In OpenAI: Usage > Export" in cases["b/gap.csv", "OC304"].text
+    assert 'What to do: In OpenAI, open "Organization analytics"' in cases["b/gap.csv", "OC304"].text
     assert cases["a/good.csv", "OC206"].state == "skipped"
     assert "disabled" in cases["a/good.csv", "OC206"].message
     assert cases["a/good.csv", "OC209"].message == "not applicable: the file has no such column"
@@ -318,7 +318,7 @@ def test_an_annotation_stands_where_the_fault_is(folder: Path) -> None:
     assert found.properties["file"] == "cost_2025-10-04_2025-11-03.csv"
     assert found.properties["title"] == "OC304 missing-day"
     assert found.text.startswith("2025-10 has no row for 2025-10-01 to 2025-10-03")
-    assert "\nWhat to do: In OpenAI: Usage > Export" in found.text
+    assert '\nWhat to do: In OpenAI, open "Organization analytics"' in found.text
 
 
 def test_an_annotation_names_any_file(folder: Path) -> None:

@@ -148,7 +148,7 @@ def checking_arguments(parser: argparse.ArgumentParser) -> None:
         "--month-to-date", action="store_true", help="accept a month that has not ended; requires every day so far"
     )
     parser.add_argument(
-        "--expect-total", metavar="AMOUNT", help="expected total, to the cent, for example from OpenAI's Usage page"
+        "--expect-total", metavar="AMOUNT", help="expected total, to the cent, for example from OpenAI's dashboard"
     )
     ruleset_option(parser)
     config_option(parser)

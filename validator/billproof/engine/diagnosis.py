@@ -5,28 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from billproof.model.record import Record
 from billproof.model.results import Diagnosis, FileResult
 from billproof.model.values import month_days, month_name, shown
 from billproof.rules.files import Condition, DiagnosisRule
 
+NAMED = 3
 
-def diagnose(
-    file: FileResult, diagnoses: Sequence[DiagnosisRule], kind: str, organization: str, known_columns: Sequence[str]
-) -> Diagnosis | None:
-    """The first diagnosis that fits the failed rules and the file's facts.
 
-    `kind` is what the file is instead, `organization` the id in it that is not the expected one.
+class Facts(Record):
+    """What a cause may rest on besides the outcomes: what the file is instead of a CSV, its organizations (most rows first),
+    the line of a second header, and the columns of the Table Schema.
     """
+
+    kind: str
+    organizations: Sequence[str]
+    second_header: int | None
+    known_columns: Sequence[str]
+
+
+def diagnose(file: FileResult, diagnoses: Sequence[DiagnosisRule], facts: Facts) -> Diagnosis | None:
+    """The first diagnosis that fits the failed rules and the facts."""
     failed = {outcome.rule for outcome in file.outcomes if outcome.state == "failed"}
     for cause in diagnoses:
-        if failed and any(_fits(when, failed, file, known_columns) for when in cause.when):
-            texts = _texts(file, kind, organization)
+        if failed and any(_fits(when, failed, file, facts) for when in cause.when):
+            texts = _texts(file, facts)
             rules = tuple(rule for rule in cause.rules if rule in failed)
             return Diagnosis(cause.id, cause.cause.format_map(texts).strip(), cause.fix.format_map(texts).rstrip(), rules)
     return None
 
 
-def _fits(when: Condition, failed: set[str], file: FileResult, known_columns: Sequence[str]) -> bool:
+def _fits(when: Condition, failed: set[str], file: FileResult, facts: Facts) -> bool:
     present = [day for day in file.days if day.rows]
     span = (date.fromisoformat(present[-1].date) - date.fromisoformat(present[0].date)).days + 1 if present else 0
     at_least = when.at_least
@@ -39,8 +48,19 @@ def _fits(when: Condition, failed: set[str], file: FileResult, known_columns: Se
         and when.export in (None, file.export)
         and when.span_days in (None, span)
         and when.no_row_in_month in (None, not any(day.date.startswith(file.month.value or "?") for day in present))
-        and when.no_known_column in (None, not set(known_columns).intersection(file.header))
+        and when.no_known_column in (None, not set(facts.known_columns).intersection(file.header))
+        and when.only_warnings in (None, not any(one.level == "error" for one in file.outcomes if one.rule in failed))
+        and when.several_organizations in (None, len(facts.organizations) > 1)
+        and when.second_header in (None, facts.second_header is not None)
+        and (not when.kind or facts.kind in when.kind)
+        and (when.file_name is None or _named(file.name, when.file_name))
     )
+
+
+def _named(name: str, pattern: str) -> bool:
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(name, pattern)
 
 
 def _in_every_row(rule: str, file: FileResult) -> bool:
@@ -49,7 +69,7 @@ def _in_every_row(rule: str, file: FileResult) -> bool:
     return outcome is not None and outcome.state == "failed" and outcome.violations >= charged > 0
 
 
-def _texts(file: FileResult, kind: str, organization: str) -> dict[str, str]:
+def _texts(file: FileResult, facts: Facts) -> dict[str, str]:
     month = file.month.value
     days = month_days(month) if month else range(0)
     present = [day.date for day in file.days if day.rows]
@@ -66,7 +86,12 @@ def _texts(file: FileResult, kind: str, organization: str) -> dict[str, str]:
         "month_days": str(len(days)),
         "days_in_month_present": str(len(inside)),
         "rows": f"{file.rows:,}",
-        "kind": shown(kind) or "another kind of file",
-        "organization": shown(organization or "another organization"),
+        "kind": shown(facts.kind) or "another kind of file",
+        "organization": next(
+            (shown(id_) for id_ in facts.organizations if id_ != file.organization.value), "another organization"
+        ),
+        "organizations": ", ".join(map(shown, facts.organizations[:NAMED]))
+        + (" and others" if facts.organizations[NAMED:] else ""),
+        "second_header": str(facts.second_header),
         "expected_organization": shown(file.organization.value or "the configured one"),
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from billproof.engine.outcomes import Work, outcomes
 from billproof.model.results import Outcome
-from billproof.reading.batch import Batch
+from billproof.reading.batch import Batch, split_lines
 from billproof.reading.reader import Reader
 from billproof.reading.view import View
 from billproof.rules.checks.base import FileContext, Settled
@@ -39,6 +39,9 @@ class Engine:
         self._money_columns = {name for name in (amount, currency) if name}
         self._day_column = day
         self._spoilers: set[str] = set()
+        names, comma = file.head.header[:2], file.head.delimiter
+        self._header_starts = (comma.join((*names, "")), f'"{comma}"'.join((*names, ""))) if len(names) == 2 else ()
+        self.second_header: int | None = None
         # Any check can make the keys of findings; the first rule's makes those that belong to a day.
         self._row_key = next(iter(self._works.values())).check.row_key
 
@@ -94,7 +97,17 @@ class Engine:
                 self._spoilers.add(work.rule.id)
             if check.spots:
                 check.trim()
+        if self._spoilers and self.second_header is None:
+            self.second_header = self._header_in(batch)
         self._collect(base)
+
+    def _header_in(self, batch: Batch) -> int | None:
+        """The line below the header with the same first two names, quoted or not."""
+        for start in self._header_starts if batch.records else ():
+            before, found, _ = batch.text.partition(start)
+            if found:
+                return batch.first_line + len(split_lines(before + ".")) - 1
+        return None
 
     def _take_records(self, work: Work, batch: Batch, reads: str) -> None:
         excluded = self._excluded(work, batch, rows_only=False)

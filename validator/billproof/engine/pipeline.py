@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from billproof.config.settings import Settings, Watch, refuse_later_than_the_clock
-from billproof.engine.diagnosis import diagnose
+from billproof.engine.diagnosis import Facts, diagnose
 from billproof.engine.evaluate import Engine
 from billproof.engine.inference import INFERRED, infer_month, infer_organization
 from billproof.engine.verdict import Verdict, judge
@@ -164,9 +164,9 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Ea
         hindrance=_hindrance(source.sha256, integration, history, settings),
     )  # fmt: skip
     kind = head.kind or context.export.label
-    by_rows = context.collector.organizations.most_common()
-    other = next((id_ for id_, _ in by_rows if id_ != organization.value), "")
-    return result._replace(diagnosis=diagnose(result, ruleset.diagnoses, kind, other, ruleset.schema.names()))
+    organizations = [id_ for id_, _ in context.collector.organizations.most_common() if id_]
+    facts = Facts(kind, organizations, engine.second_header, ruleset.schema.names())
+    return result._replace(diagnosis=diagnose(result, ruleset.diagnoses, facts))
 
 
 def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet, allowed: Collection[str]) -> FileContext:

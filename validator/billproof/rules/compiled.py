@@ -23,7 +23,7 @@ from billproof.rules.table_schema import ExportShape, Field, TableSchema
 
 FILE_NAME = "compiled.json"
 # Of the text in that file; written by `make generate`.
-COMPILED_SHA256 = "7213993332fa97da7dcfeb0635bc0b30a2cffe96722a097b3eeff09f4c84d39e"
+COMPILED_SHA256 = "b2bb8fada623aeba6b00f9249ef0ff391c48ab7aa502532168a5f8ed462795d2"
 
 _NO_EXAMPLES = Examples((), ())
 _NO_CHECK = Node(None, 1)
@@ -120,6 +120,7 @@ def _diagnosis(id_: str, when: list[Any], cause: str, fix: str, rules: list[str]
     return DiagnosisRule(id_, tuple(_condition(*condition) for condition in when), cause, fix, tuple(rules), line)
 
 
-def _condition(all_: Any, any_: Any, none: Any, at_least: Any, every_row: Any, *rest: Any) -> Condition:
-    least = AtLeast(at_least[0], tuple(at_least[1])) if at_least else None
-    return Condition(tuple(all_), tuple(any_), tuple(none), least, tuple(every_row), *rest)
+def _condition(*plain: Any) -> Condition:
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in plain]
+    made = Condition(*values)
+    return made._replace(at_least=AtLeast(made.at_least[0], tuple(made.at_least[1]))) if made.at_least else made

@@ -110,6 +110,11 @@ class Condition(Record):
     span_days: int | None = None
     no_known_column: bool | None = None
     no_row_in_month: bool | None = None
+    only_warnings: Annotated[bool | None, Spec(doc="No rule of the level `error` failed.")] = None
+    several_organizations: bool | None = None
+    second_header: Annotated[bool | None, Spec(doc="A line below the header begins like it.")] = None
+    kind: Annotated[tuple[str, ...], Spec(doc="What the file is instead of a CSV file.")] = ()
+    file_name: Annotated[str | None, Spec(doc="The file's name, with * for any text and ? for any character.")] = None
 
 
 class DiagnosisRule(Record):
@@ -170,3 +175,4 @@ class DiagnosesFile(Record):
     """`diagnoses.yaml`: the first that fits leads."""
 
     diagnoses: tuple[DiagnosisRule, ...]
+    export: Annotated[str, Spec(doc="How to export again: the text of {export} in a `fix`.")] = ""

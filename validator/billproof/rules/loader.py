@@ -136,7 +136,8 @@ class _Loader:
     def _load_diagnoses(self, path: Path) -> None:
         file = self._read(path, DiagnosesFile)
         if file is not None:
-            self._diagnoses = (*file.diagnoses, *self._diagnoses)
+            again = [one._replace(fix=one.fix.replace("{export}\n", file.export or "{export}\n")) for one in file.diagnoses]
+            self._diagnoses = (*again, *self._diagnoses)
             self._diagnoses_path = path
 
     def _load_rule(self, path: Path, common: tuple[Blocker, ...]) -> None:

@@ -31,20 +31,29 @@ class NotBelow(Check):
 
 
 class Rounded(Check):
-    """Amounts that a program has rounded: too few decimals, or only as many digits as a spreadsheet keeps."""
+    """Amounts that look rounded: too few decimals, or no more digits than a spreadsheet or a binary float keeps."""
 
     kind = "rounded"
     placeholders = ("found",)
 
     class Parameters(Record):
-        """The column, how many amounts it needs, and the decimals and digits that a damaged file stays within."""
+        """The column, how many amounts it needs, and the decimals and digits that a damaged file stays within. In a file with
+        the column `exact_with`, so many amounts are enough to tell, and so many digits too few.
+        """
 
         column: str
         at_least: int
         decimals: int
         digits: int
+        exact_with: str | None = None
+        exact_at_least: int = 0
+        exact_digits: int = 0
 
     def start(self, parameters: Parameters) -> None:
+        self._limits = [(parameters.at_least, parameters.digits)]
+        if parameters.exact_with in self.file.columns.index:
+            self._limits.append((parameters.exact_at_least, parameters.exact_digits))
+        self._enough_digits = max(digits for _, digits in self._limits)
         self._amounts = 0
         self._most_decimals = 0
         self._most_digits = 0
@@ -52,7 +61,10 @@ class Rounded(Check):
     def on_rows(self, view: View) -> None:
         limits = self.parameters
         for cell in view.readable(limits.column).column(limits.column):
-            if self._amounts >= limits.at_least and self._most_decimals > limits.decimals and self._most_digits > limits.digits:
+            if (
+                self._amounts >= limits.at_least and self._most_decimals > limits.decimals
+                and self._most_digits > self._enough_digits
+            ):  # fmt: skip
                 return
             mantissa = cell.lstrip("-").partition("e" if "e" in cell else "E")[0]
             whole, _, fraction = mantissa.partition(".")
@@ -64,17 +76,19 @@ class Rounded(Check):
             self._most_digits = max(self._most_digits, len(digits))
 
     def at_end(self, settled: Settled) -> None:
-        limits = self.parameters
-        if self._amounts < limits.at_least:
-            self.not_applicable = f"fewer than {limits.at_least} amounts"
+        limits, amounts, needed = self.parameters, self._amounts, min(needed for needed, _ in self._limits)
+        if amounts < needed:
+            self.not_applicable = f"fewer than {needed} amounts"
             return
-        if self._most_decimals <= limits.decimals:
-            found = f"all {self._amounts:,} amounts have at most {limits.decimals} decimals"
-        elif self._most_digits <= limits.digits:
-            found = f"none of {self._amounts:,} amounts has more than {limits.digits} significant digits"
-        else:
+        if amounts >= limits.at_least and self._most_decimals <= limits.decimals:
+            found = f"all {amounts:,} amounts have at most {limits.decimals} decimals"
+            self.fail_file(column=limits.column, found=found)
             return
-        self.fail_file(column=limits.column, found=found)
+        for needed, digits in self._limits:
+            if amounts >= needed and self._most_digits <= digits:
+                found = f"none of {amounts:,} amounts has more than {digits} significant digits"
+                self.fail_file(column=limits.column, found=found)
+                return
 
 
 class ExpectedTotal(Check):

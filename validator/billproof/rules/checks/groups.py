@@ -39,7 +39,7 @@ class EqualsSetting(Check):
     """Cells that equal a setting. The setting may follow from the rows, so every candidate is counted until the end."""
 
     kind = "equals_setting"
-    placeholders = ("expected",)
+    placeholders = ("expected", "several")
 
     class Parameters(Record):
         column: str
@@ -64,6 +64,8 @@ class EqualsSetting(Check):
 
     def at_end(self, settled: Settled) -> None:
         expected = settled.expected_organization or ""
+        count = sum(1 for organization in self.file.collector.organizations if organization)
+        self.constants = {"several": f"; the file has charges of {count:,} organizations" if count > 1 else ""}
         for group, spots in self._spots.items():
             if group != expected or not group:
                 self.violations += self._counts[group]
