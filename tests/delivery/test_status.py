@@ -374,9 +374,9 @@ def test_a_year_is_a_grid_totals_and_what_is_due(project: Path, monkeypatch: pyt
         "  labs                              #  !  .  .",
         "  # accepted  ~ provisional  + newer file  ! missing, refused  . not due yet  blank: before the first upload",
         "",
-        "  research   5 of 12 months accepted     14,100.00 USD",
-        "  europe     1 of 12 months accepted  3,100,000.00 USD",
-        "  labs       1 of 12 months accepted         30.00 USD",
+        "  research   5 of 10 months accepted     14,100.00 USD",
+        "  europe     1 of 10 months accepted  3,100,000.00 USD",
+        "  labs       1 of 10 months accepted         30.00 USD",
         "",
         "  research  2025-04  accepted 2025-10-20      3,000.00 USD   newer file in exports/research/ not uploaded",
         "  research  2025-05  MISSING               due: the month ended 156 days ago",
@@ -387,7 +387,7 @@ def test_a_year_is_a_grid_totals_and_what_is_due(project: Path, monkeypatch: pyt
         "  europe    2025-09  MISSING               due: the month ended 34 days ago",
         "  europe    2025-10  MISSING               due: the month ended 3 days ago",
         "  labs      2025-10  MISSING               due: the month ended 3 days ago",
-        "DUE  9 of 36 months, as of 2025-11-04 08:00 UTC",
+        "DUE  9 of 30 months, 6 months not due yet, as of 2025-11-04 08:00 UTC",
         "Configuration: billproof.yaml",
     ]
     assert out in PAGE
@@ -422,6 +422,54 @@ def test_from_alone_ends_with_the_last_month(project: Path) -> None:
     found = status("--from", "2025-08")
     assert (found["from"], found["to"]) == ("2025-08", "2025-10")
     assert [one["month"] for one in found["integrations"][0]["months"]] == ["2025-08", "2025-09", "2025-10"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "headline"),
+    [
+        (["--from", "2025-11", "--to", "2026-10"], "NOTHING DUE  36 months not due yet, as of 2025-11-04 08:00 UTC"),
+        (["--from", "2025-10", "--to", "2025-12"], "DUE  3 of 3 months, 6 months not due yet, as of 2025-11-04 08:00 UTC"),
+        (["--month", "2025-11"], "NOTHING DUE  3 months not due yet, as of 2025-11-04 08:00 UTC"),
+    ],
+)
+def test_months_that_have_not_come_are_counted_apart(project: Path, arguments: list[str], headline: str) -> None:
+    out = run("status", *arguments)[1]
+    assert out.splitlines()[-2] == headline
+    if arguments[0] == "--from":
+        come = 0 if arguments[1] == "2025-11" else 1
+        assert f"  labs       0 of {come} months accepted" in out.splitlines()
+
+
+def test_files_of_no_month_are_not_counted_as_months(project: Path) -> None:
+    """Else two of one month could be due."""
+    for name in ("a", "b"):
+        Path(f"exports/labs/{name}.csv").write_text("a,b\n1,2\n", "utf-8")
+    found = "DUE  3 of 3 months, 2 files without a readable month, as of 2025-11-04 08:00 UTC"
+    assert run("status")[1].splitlines()[-2] == found
+    found = "DUE  2 files without a readable month, 3 months not due yet, as of 2025-11-04 08:00 UTC"
+    assert run("status", "--month", "2025-11")[1].splitlines()[-2] == found
+    for name in NAMES:
+        put(name, "2025-10")
+        upload(f"exports/{name}/cost_2025-10-01_2025-10-31.csv")
+    assert run("status")[1].splitlines()[-2] == "DUE  2 files without a readable month, as of 2025-11-04 08:00 UTC"
+
+
+def test_several_files_that_are_not_ready_are_one_short_phrase(project: Path) -> None:
+    for name in ("a", "b", "c"):
+        put("labs", "2025-10", "130.5", at=f"exports/labs/{name}.csv")
+    text = "due: the month ended 3 days ago; 3 files in exports/labs/ are not ready to upload; billproof check says why"
+    assert month("labs")["text"] == text
+    put("labs", "2025-10", at="exports/labs/d.csv")
+    assert month("labs")["text"] == text.replace("; 3", "; file in exports/labs/ not uploaded; 3")
+
+
+def test_a_month_that_went_elsewhere_says_where(project: Path) -> None:
+    put("research", "2025-10")
+    upload("exports/research", "--to", "second")
+    found = month("research")
+    assert (found["state"], found["due"]) == ("missing", True)
+    assert found["text"] == "due: the month ended 3 days ago; uploaded to second, but `to:` is archive"
+    assert month("europe")["text"] == "due: the month ended 3 days ago"
 
 
 # --- what cannot be known ---

@@ -36,9 +36,11 @@ class MonthState(Record):
 
 
 def decide(
-    standing: Standing, month: str, as_of: datetime, first: str | None, new: Sequence[NewFile], folder: str | None
+    standing: Standing, month: str, as_of: datetime, first: str | None, new: Sequence[NewFile], folder: str | None, elsewhere: str
 ) -> MonthState:
-    """The state of a month from its receipts, the new files of it and the time; `first` is the integration's first month."""
+    """The state of a month from its receipts, the new files of it and the time; `first` is the integration's first month,
+    `elsewhere` says where else the month was uploaded to.
+    """
     current = standing.current
     if standing.doubtful and (current is None or not standing.is_current(current.file_sha256)):
         text = f"due: the outcome of the upload on {standing.doubtful[-1].finished[:10]} is unknown; run the upload again"
@@ -48,7 +50,7 @@ def decide(
         text = f"due: the upload on {last.finished[:10]} was refused: {shown(last.document['answer']['text'])}"
         return MonthState("refused", True, text)
     if current is None:
-        return _not_uploaded(month, as_of, first, new, folder)
+        return _not_uploaded(month, as_of, first, new, elsewhere or _new_files(new, "file", folder))
     settled = as_of >= month_settled(month)
     if new:
         return MonthState("newer", settled or any(file.verdict == "pass" for file in new), _new_files(new, "newer file", folder))
@@ -58,13 +60,13 @@ def decide(
     return MonthState("accepted", False, "")
 
 
-def _not_uploaded(month: str, as_of: datetime, first: str | None, new: Sequence[NewFile], folder: str | None) -> MonthState:
-    files = f"; {_new_files(new, 'file', folder)}" if new else ""
+def _not_uploaded(month: str, as_of: datetime, first: str | None, new: Sequence[NewFile], more: str) -> MonthState:
+    more = f"; {more}" if more else ""
     if as_of < month_settled(month):
-        return MonthState("open", False, f"open until {in_words(month_settled(month))}{files}")
+        return MonthState("open", False, f"open until {in_words(month_settled(month))}{more}")
     if first is not None and month < first and not new:
         return MonthState("before", False, f"before its first upload, {first}")
-    return MonthState("missing", True, f"due: the month ended {(as_of - month_end(month)).days} days ago{files}")
+    return MonthState("missing", True, f"due: the month ended {(as_of - month_end(month)).days} days ago{more}")
 
 
 def _is_provisional(receipt: Receipt) -> bool:
@@ -76,8 +78,12 @@ def _is_provisional(receipt: Receipt) -> bool:
 def _new_files(new: Sequence[NewFile], what: str, folder: str | None) -> str:
     ready = sum(file.verdict == "pass" for file in new)
     texts = [f"{what if ready == 1 else f'{ready} {what}s'} in {shown(folder or '', None)} not uploaded"] if ready else []
-    texts += [f"{what} {shown(file.path, None)} {_shortcoming(file)}" for file in new if file.verdict != "pass"]
-    return "; ".join(texts[:2]) + (f"; and {len(texts) - 2} more" if len(texts) > 2 else "")
+    bad = [file for file in new if file.verdict != "pass"]
+    if len(bad) == 1:
+        texts.append(f"{what} {shown(bad[0].path, None)} {_shortcoming(bad[0])}")
+    elif bad:
+        texts.append(f"{len(bad)} {what}s in {shown(folder or '', None)} are not ready to upload; billproof check says why")
+    return "; ".join(texts)
 
 
 def _shortcoming(file: NewFile) -> str:

@@ -122,7 +122,7 @@ def _integration(
     cells = []
     for month in months:
         standing, new = own.get(month, Standing(())), [file for file in folder.new if file.month == month]
-        state = decide(standing, month, settings.as_of, first, new, folder.path)
+        state = decide(standing, month, settings.as_of, first, new, folder.path, _other_upload(integration, month, standings))
         if integration.to is None:
             state = MonthState("no_destination", True, f"due: add `to:` to the integration ({config.place(integration.line)})")
         elif folder.unread and not state.due:
@@ -135,6 +135,15 @@ def _integration(
         "unplaced": [_file(file) for file in folder.new if file.month is None],
         "unread": list(folder.unread),
     }  # fmt: skip
+
+
+def _other_upload(integration: Integration, month: str, standings: Mapping[Month, Standing]) -> str:
+    """Which other destination than that of `to:` accepted a month; empty if none did."""
+    for key, standing in standings.items():
+        same_month = (key.organization, key.month) == (integration.organization, month)
+        if same_month and key.destination != integration.to and standing.current:
+            return f"uploaded to {key.destination}, but `to:` is {integration.to}"
+    return ""
 
 
 def _folder(integration: Integration, config: Config, seen: set[str], settings: Settings, ruleset: RuleSet) -> Folder:

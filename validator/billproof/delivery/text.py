@@ -105,7 +105,7 @@ def _grid(status: Tree, width: int) -> Iterator[str]:
 
 def _totals(status: Tree, width: int) -> Iterator[str]:
     for row in status["integrations"]:
-        head, count = f"  {row['name']:<{width}}", len(row["months"])
+        head, count = f"  {row['name']:<{width}}", len(_past(row["months"]))
         for total in row["totals"]:
             yield f"{head}  {total['months']:>2} of {count} months accepted  {_amount(total)}"
         if not row["totals"]:
@@ -131,16 +131,27 @@ def _notes(status: Tree, width: int) -> Iterator[str]:
         if row["files"] is None and row["destination"] is not None:
             yield f"  {row['name']:<{width}}  has no `files` in billproof.yaml, so newer files are not found"
     for other in status["elsewhere"]:
-        plural = "s" if other["months"] != 1 else ""
-        yield f"  Not shown: {other['months']} month{plural} of {other['organization']} at {other['destination']}"
+        yield f"  Not shown: {_months(other['months'])} of {other['organization']} at {other['destination']}"
+
+
+def _past(months: Sequence[Tree]) -> list[Tree]:
+    """The months that could be due."""
+    return [month for month in months if month["state"] != "open"]
 
 
 def _headline(status: Tree) -> str:
     as_of = instant(status["as_of"])
     when = f"as of {in_words(as_of)}" if as_of else ""
     months = [month for row in status["integrations"] for month in row["months"]]
-    due = sum(month["due"] for month in months) + sum(len(row["unplaced"]) for row in status["integrations"])
     if any(row["unread"] for row in status["integrations"]):
         return f"UNPROVED  some files could not be read, {when}"
-    count = f"{len(months)} month{'s' * (len(months) != 1)}, {when}"
-    return f"DUE  {due} of {count}" if due else f"NOTHING DUE  {count}"
+    past, due = _past(months), sum(month["due"] for month in months)
+    unplaced = sum(len(row["unplaced"]) for row in status["integrations"])
+    parts = [f"{due} of {_months(len(past))}" if due else _months(len(past))] if due or (past and not unplaced) else []
+    parts += [f"{_files(unplaced)} without a readable month"] if unplaced else []
+    parts += [f"{_months(len(months) - len(past))} not due yet"] if len(past) < len(months) else []
+    return f"{'DUE' if due or unplaced else 'NOTHING DUE'}  {', '.join([*parts, when])}"
+
+
+def _months(count: int) -> str:
+    return f"{count} month{'' if count == 1 else 's'}"
