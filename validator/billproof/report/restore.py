@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from billproof.config import settings as options
 from billproof.config.file import Config, ConfigFile
-from billproof.config.settings import Settings, parse_as_of, parse_cap, parse_month, parse_total, refuse_later_than_the_clock
-from billproof.model.errors import UsageError
+from billproof.config.settings import CLOCK, Settings, parse_as_of, refuse_later_than_the_clock
 from billproof.model.results import (
     HINDRANCES,
     DayFacts,
@@ -35,29 +35,28 @@ T = TypeVar("T")
 
 
 def settings_of(report: Mapping[str, Any]) -> Settings:
-    """The settings of the run, from `settings`, `policy` and `run` of its report. Raises UsageError or ValueError for settings
-    that no run accepts.
+    """The settings of the run, from `settings`, `policy` and `run` of its report: those that follow from the options of which
+    their sources say that they were given. Raises UsageError or ValueError for settings that no run accepts.
     """
-    given, run, policy = report["settings"], report["run"], Policy(**report["policy"])
-    if policy.command == "upload" and policy.policy != "upload":
-        raise UsageError("an upload always uses the upload policy")
-    total, month = given["expect_total"]["value"], given["month"]["value"]
-    settings = Settings(
-        policy=policy,
-        ruleset=Sourced(**given["ruleset"]),
-        organization=None if given["organization"]["value"] is None else Sourced(**given["organization"]),
-        month=None if month is None else parse_month(month, parse_as_of(run["as_of"]))._replace(source=given["month"]["source"]),
-        month_to_date=given["month_to_date"]["value"],
-        as_of=parse_as_of(given["as_of"]["value"] or run["as_of"]),
-        as_of_source=given["as_of"]["source"],
-        now=parse_as_of(run["started"]),
-        expected_total=None if total is None else parse_total(total),
-        max_findings=parse_cap(str(given["max_findings"]["value"])),
-        second_opinion=given["second_opinion"]["value"],
-        config=None if given["config"] is None else used_config(given["config"], ConfigFile(1)),
-        sources={name: setting["source"] for name, setting in given.items() if name != "config"},
-        to=given["to"]["value"],
-    )
+    given, run, command = report["settings"], report["run"], report["policy"]["command"]
+    sourced = {name: setting for name, setting in given.items() if name != "config"}
+    typed = {name: setting["value"] for name, setting in sourced.items() if setting["source"].startswith("--")}
+    for name in ("to",) if command == "check" else ("policy", "fail_on"):
+        typed.pop(name, None)
+    if "month" in typed and given["month"]["source"] == "--month last":
+        typed["month"] = "last"
+    if "max_findings" in typed:
+        typed["max_findings"] = str(typed["max_findings"])
+    named = typed.get("policy", "check"), typed.get("fail_on", "error")
+    policy = options.UPLOAD if command == "upload" else Policy(command, *named)
+    asked = options.Options(**{**typed, "as_of": typed.get("as_of") or run["as_of"]})
+    settings = options.settings_of(asked, policy, None)._replace(now=parse_as_of(run["started"]))
+    if "as_of" not in typed:
+        settings = settings._replace(as_of_source=CLOCK)
+    if given["config"] is not None:
+        settings = settings._replace(config=used_config(given["config"], ConfigFile(1)))
+        if "ruleset" not in typed:
+            settings = settings._replace(ruleset=Sourced(given["ruleset"]["value"], given["config"]["path"]))
     refuse_later_than_the_clock(settings)
     return settings
 

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from billproof import __version__
@@ -23,7 +24,7 @@ from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.rules.shipped import is_shipped
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import Report, ReportFile, ReportOutcome
+    from billproof.model.report_v1 import Report, ReportConfig, ReportFile, ReportOutcome
 
 
 @contextmanager
@@ -107,18 +108,25 @@ def ruleset_of(document: Report, name: str | None) -> RuleSet:
 
 def config_of(document: Report, path: str) -> Config:
     """The configuration at `path`, under the path that the report has, and without its folders and its ledger, which may be
-    elsewhere now. Raises Halted if it is not the one that the report names, ConfigurationError if it is not valid.
+    elsewhere now. Raises Halted if it is not the one that the report names, or names another rule set, ConfigurationError if it
+    is not valid.
     """
     config, used = read_config(path), document["settings"]["config"]
     if used is None or config.sha256 != used["sha256"]:
         name = f"{shown(used['path'])}, sha256 {used['sha256']}" if used else "none"
         raise Halted("config", "unproved", f"{shown(path)} is not the configuration that was used, which was", (name,))
+    of_run = document["settings"]["ruleset"]
+    names = config.file.ruleset, of_run["value"]
+    if of_run["source"] == used["path"] and any(map(is_shipped, names)) and names[0] != names[1]:
+        raise Halted("config", "differs", f"{shown(path)} names the rule set {shown(names[0])}, and the report {shown(names[1])}")
     here = tuple(integration._replace(files=None) for integration in config.file.integrations)
     return used_config(used, config.file._replace(integrations=here, ledger=None))
 
 
 def unverified(files: Sequence[ReportFile], document: Report, has_config: bool) -> Iterator[Step]:
-    """One step for each, which says whether the configuration of the run was used (`has_config`) or the report's own word."""
+    """One step for each, which says whether the configuration of the run was used (`has_config`) or the report's own word; the
+    last names every field that no check here confirms.
+    """
     waivers = [_waived(outcome) for file in files for outcome in file["outcomes"] if "waiver" in outcome]
     whence = "as in the configuration" if has_config else "according to the report"
     yield Step("waivers", "same", f"{len(waivers)} used, {whence}:" if waivers else "none used", tuple(waivers))
@@ -132,6 +140,37 @@ def unverified(files: Sequence[ReportFile], document: Report, has_config: bool) 
             yield Step("config", "same", text, (f"--config FILE checks it; {sha256}",))
     if any("destination" in file for file in files):
         yield Step("ledger", "same", "not checked: earlier uploads are taken from the report (billproof ledger show)")
+    fields = [*_of_settings(document, has_config), *(field for file in files for field in _of_file(file, config, has_config))]
+    first, *more = wrap(f"only the report says: {', '.join(dict.fromkeys(fields))}", 110)
+    yield Step("unverified", "same", first, tuple(more))
+
+
+def _of_settings(document: Report, has_config: bool) -> Iterator[str]:
+    """The fields of the run and its settings that no result depends on, or that only a configuration confirms."""
+    settings, most = document["settings"], document["settings"]["max_findings"]["value"]
+    yield from ("run", "settings.*.source")
+    if settings["policy"]["value"] == "upload":
+        yield "policy.command"
+    if settings["config"] is not None:
+        yield "settings.config.path" if has_config else "settings.config"
+        yield "settings.to.value"
+    if not is_shipped(settings["ruleset"]["value"]) or (settings["config"] is not None and not has_config):
+        yield "settings.ruleset.value"
+    outcomes = (outcome for file in document["files"] for outcome in file["outcomes"])
+    if not any(len(outcome["findings"]) == most < outcome["violations"] for outcome in outcomes):
+        yield "settings.max_findings.value"
+
+
+def _of_file(file: ReportFile, config: ReportConfig | None, has_config: bool) -> Iterator[str]:
+    """The fields of a file that only a configuration or a ledger confirms."""
+    names = ["destination", "last_upload", "upload_before"][has_config:] if "destination" in file else []
+    if config is not None and not has_config:
+        names += ["organization.source", "integration", "outcomes[].waiver", "outcomes[].reason"]
+    elif config is not None and not names:
+        names.append("outcomes[].reason")
+    if names or "hindrance" in file:
+        names.append("hindrance")
+    yield from (f"files[].{name}" for name in names)
 
 
 def _waived(outcome: ReportOutcome) -> str:

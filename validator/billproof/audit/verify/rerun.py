@@ -108,6 +108,9 @@ def check_again(
     except (ValueError, ArithmeticError):
         return Step("re-run", "differs", "no configuration or ledger can lead to the waivers and earlier uploads in this report")
     try:
+        if config is not None and earlier.destination is not None:
+            integration = config.integration_of(file["organization"]["value"])
+            earlier = earlier._replace(destination=given.to or (integration and integration.to))
         if given.config is not None:
             check_waivers(given.config, ruleset, max(given.as_of, given.now).date())
         result = _checked(file, copy, given, ruleset, earlier)
