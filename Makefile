@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
+# Compiled modules are kept, whatever the environment says: hundreds of tests start the command in a process of its own.
+unexport PYTHONDONTWRITEBYTECODE
 # `make test soak coverage COVERAGE=1` measures what the two reach together; without it nothing is measured.
 PYTEST := $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest -n auto --dist worksteal
 

@@ -41,7 +41,7 @@ def environment(python: Path, minor: int, lowest: bool) -> Path:
     folder = ROOT / f".venv-3.{minor}"
     own = folder / "bin" / "python"
     uv = [str(Path(sys.executable).parent / "uv"), "pip"]
-    quiet = ["-q", "--python", str(own)]
+    quiet = ["-q", "--compile-bytecode", "--python", str(own)]
     subprocess.run([python, "-m", "venv", "--clear", "--without-pip", folder], check=True)
     subprocess.run([*uv, "sync", *quiet, "requirements.lock"], cwd=ROOT, check=True)
     if lowest:

@@ -16,10 +16,10 @@ from tests.sandbox.running import running_sandbox
 from tests.sending import TOKEN
 from tests.support import ROOT
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork and signals")
+pytestmark = [pytest.mark.soak, pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork and signals")]
 
 # Of the steps every fifteenth is struck, and in turn a first upload and one that replaces the month.
-SHARDS, STEP = (1, pytest.param(8, marks=pytest.mark.soak)), 15
+SHARDS, STEP = (1, 8), 15
 
 
 @pytest.mark.parametrize("first", SHARDS)

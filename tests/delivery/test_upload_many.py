@@ -19,13 +19,16 @@ MONTHS = ("2025-06", "2025-07", "2025-08")  # several processes meet in each, an
 
 # Long-lived, as the start of Python is not what is tested; each upload is the whole command.
 _PROCESS = """
-import sys
-from tests.support import run
+import contextlib, io, sys
+from billproof.cli.main import main
 for name in sys.argv[1:]:
-    code, out, err = run("upload", name)
-    waited = err in ("", "waiting for another upload to end …\\n")
-    if code != 0 or not waited or not out.endswith("ALL UPLOADED  1 accepted\\n"):
-        sys.exit(f"{name} ended with {code}: {out}{err}")
+    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(["upload", name])
+    out.flush()
+    told, waited = out.buffer.getvalue().decode(), err.getvalue() in ("", "waiting for another upload to end …\\n")
+    if code != 0 or not waited or not told.endswith("ALL UPLOADED  1 accepted\\n"):
+        sys.exit(f"{name} ended with {code}: {told}{err.getvalue()}")
 """
 
 

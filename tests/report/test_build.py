@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import jsonschema_rs
 import pytest
 import rfc8785
 
@@ -27,7 +28,7 @@ from tests.rules.test_loader import own_set, rule_text
 from tests.support import AS_OF, FIXTURES, READY, ROOT, Checked, check, fixture, process, run
 
 SCHEMA = json.loads((ROOT / "schemas" / "report.v1.schema.json").read_text("utf-8"))
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA)
 FILES = sorted(FIXTURES.glob("*/*.csv"))
 GOOD = fixture("good-h1")
 VERDICTS = {"pass": 0, "fail": 1, "unproved": 3}
@@ -52,7 +53,7 @@ def report_of(found: Checked) -> Report:
 
 
 def faults(report: Report) -> list[str]:
-    return [f"{one.json_path}: {one.message}" for one in VALIDATOR.iter_errors(report)]
+    return [f"{one.instance_path}: {one.message}" for one in VALIDATOR.iter_errors(report)]
 
 
 def every(value: Any) -> Iterator[Any]:

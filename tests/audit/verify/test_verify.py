@@ -213,7 +213,10 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("limits, refusal", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(
+    "limits, refusal",
+    [pytest.param(*one, id=name, marks=() if name == "expired" else pytest.mark.soak) for name, one in REFUSED.items()],
+)
 def test_a_waiver_that_did_not_apply(folder: Path, limits: str, refusal: str) -> None:
     """Without the configuration, its line, its date and its number are the report's word, and nothing else of the reason is."""
     shutil.copy(fixture("middle-gap"), folder / "export.csv")

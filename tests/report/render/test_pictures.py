@@ -88,6 +88,7 @@ def test_no_picture_is_left_over() -> None:
     assert all(f"(images/{name})" in told for name in PICTURES)
 
 
+@pytest.mark.soak
 @needs_browser
 def test_the_pictures_can_be_taken(tmp_path: Path) -> None:
     """Takes all of them; with BILLPROOF_SCREENSHOTS into the documentation, else into a folder that is thrown away."""
