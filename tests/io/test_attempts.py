@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -58,12 +59,23 @@ def test_what_needs_no_other_attempt_ends_it(server: Server) -> None:
         ("Tue, 04 Nov 2025 09:00:00 GMT", "Tue, 04 Nov 2025 09:59:30 GMT", 0.0),
         ("Tue, 04 Nov 2025 09:00:00 GMT", None, 45.0),
         ("Tue, 04 Nov 2025 09:00:00 GMT", "yesterday", 45.0),
-        ("1.5", None, None),
-        ("99999999999999999999", None, None),
+        ("Tuesday, 04-Nov-25 09:00:00 GMT", None, 45.0),
+        ("Tue Nov  4 09:00:00 2025", None, 45.0),
+        ("Tue, 04 Nov 1925 09:00:00 GMT", None, 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None, 251640054044.0),
+        ("1.5", None, 1.5),
+        ("٣٦٠٠", None, None),
+        ("99999999999999999999", None, 1e12),
         ("Tue, 99 Nov 99999 09:00:00 GMT", None, None),
     ],
 )
-def test_how_long_to_wait(wait: str, date: str | None, after: float | None) -> None:
+def test_how_long_to_wait(wait: str, date: str | None, after: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
     headers = {"retry-after": wait} | ({"date": date} if date else {})
     now = 1762246755.0  # 2025-11-04T08:59:15Z
-    assert retry_after(headers, now) == after
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert retry_after(headers, now) == after
+    finally:
+        monkeypatch.undo()
+        time.tzset()

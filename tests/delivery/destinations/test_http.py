@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import gzip
 import hashlib
 import io
+import json
 import logging
 import os
 import re
@@ -17,7 +19,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -327,7 +330,23 @@ def test_a_long_wait_is_not_waited_for(server: Server) -> None:
     assert found.retry_after == 3600
 
 
-@pytest.mark.parametrize("wait", ["0", "Tue, 04 Nov 2025 08:00:00 GMT", "soon", "-1", ""])
+@pytest.mark.parametrize(
+    ("wait", "seconds"),
+    [("10000000000", 10_000_000_000), ("9" * 400, 10**12), ("301.2", 302), ("5, 4000", 4000), ("007200", 7200)], ids=str,
+)  # fmt: skip
+def test_no_wait_is_too_long_to_be_honored(server: Server, wait: str, seconds: int) -> None:
+    found = send(server, answer(503, Retry_After=wait))
+    assert (found.status, found.attempts, found.retry_after) == ("refused", 1, seconds)
+    assert found.text == f"503; the server asks to wait {seconds} s"
+
+
+def test_a_date_far_ahead_is_not_waited_for(server: Server) -> None:
+    found = send(server, answer(429, Retry_After="Fri, 31 Dec 9999 23:59:59 GMT"))
+    assert found.attempts == 1
+    assert (found.retry_after or 0) > 200_000_000_000
+
+
+@pytest.mark.parametrize("wait", ["0", "Tue, 04 Nov 2025 08:00:00 GMT", "soon", "-1", "", "1e9", "-9999999999", "1, soon", "."])
 def test_a_short_wait_is_waited_for(server: Server, wait: str) -> None:
     found = send(server, answer(429, Retry_After=wait), answer(201))
     assert (found.status, found.attempts, found.retry_after) == ("accepted", 2, None)
@@ -345,8 +364,8 @@ def test_waits_are_as_long_as_asked_and_no_shorter_than_ours(server: Server, mon
 
 def test_only_what_is_sent_again_waits() -> None:
     headers = {"retry-after": "120"}
-    assert result_of(Response(503, headers, b""), settings("https://api.example.com"), None, 0).after == 120
-    assert result_of(Response(400, headers, b""), settings("https://api.example.com"), None, 0).after is None
+    assert result_of(Response(503, headers, b""), settings("https://api.example.com"), [], 0).after == 120
+    assert result_of(Response(400, headers, b""), settings("https://api.example.com"), [], 0).after is None
 
 
 # --- what the server says ---
@@ -401,6 +420,117 @@ def test_where_the_id_stands(server: Server, body: dict[str, Any], pointer: str,
 def test_a_page_to_log_in_is_no_success(server: Server) -> None:
     found = send(server, answer(200, b"<html><title>Sign in</title>", **{"Content-Type": "text/html; charset=utf-8"}))
     assert (found.status, found.text) == ("unknown", "200: the response is a web page, perhaps a login page")
+
+
+PAGE = '<html><head><title>Sign in</title></head><body><form action="/login"></form></body></html>'
+PAGES = {
+    "no type": (PAGE.encode(), {}),
+    "XHTML": (b"", {"Content-Type": "application/xhtml+xml; charset=utf-8"}),
+    "plain text": (PAGE.encode(), {"Content-Type": "text/plain"}),
+    "called JSON": (PAGE.encode(), {"Content-Type": "application/json"}),
+    "upper case": (PAGE.upper().encode(), {}),
+    "byte order mark": (b"\xef\xbb\xbf" + PAGE.encode(), {}),
+    "blanks": (b" \r\n\t\x0b\x00\xc2\xa0\xe2\x80\x8b" + PAGE.encode(), {}),
+    "comment": (b"<!-- cached -->\n" + PAGE.encode(), {}),
+    "XML declaration": (b'<?xml version="1.0"?>\n<r/>', {}),
+    "doctype": (b"<!DOCTYPE html>", {}),
+    "XML": (b"<response><id>7</id></response>", {"Content-Type": "application/xml"}),
+    "cut off": (b"<htm", {}),
+    "after a warning": (b"Warning: no session in a.php\n" + PAGE.encode(), {}),
+    "after braces": (b"{{ header }}" + PAGE.encode(), {}),
+    "fragment": (b"Please <b>log in</b>", {}),
+    "UTF-16": (PAGE.encode("utf-16"), {}),
+    "UTF-16 without a mark": (PAGE.encode("utf-16-be"), {}),
+    "UTF-16 after a blank": (("\u3000" + PAGE).encode("utf-16-le"), {}),
+    "UTF-32": (PAGE.encode("utf-32"), {}),
+    "Latin-1": (PAGE.replace("Sign in", "Anmelden für").encode("latin-1"), {"Content-Type": "text/plain; charset=latin-1"}),
+    "gzip": (gzip.compress(PAGE.encode()), {"Content-Encoding": "gzip"}),
+    "gzip that is not named": (gzip.compress(PAGE.encode()), {}),
+    "gzip cut off": (gzip.compress(PAGE.encode())[:-12], {"Content-Encoding": "x-gzip"}),
+    "deflate": (zlib.compress(PAGE.encode()), {"Content-Encoding": "deflate"}),
+}  # fmt: skip
+UNREADABLE = {
+    "twice gzip": (gzip.compress(gzip.compress(b"{}")), {"Content-Encoding": "gzip, gzip"}),
+    "broken gzip": (b"\x1f\x8b\x00", {"Content-Encoding": "gzip"}),
+    "deflate without a head": (zlib.compress(PAGE.encode(), wbits=-15), {"Content-Encoding": "deflate"}),
+    "brotli": (b"\x1b\x03\x00\x00\x00", {"Content-Encoding": "br"}),
+    "UTF-7": (b"+ADw-html+AD4-", {"Content-Type": "text/plain; charset=utf-7"}),
+    "EBCDIC": (PAGE.encode("cp037"), {"Content-Type": 'text/plain; charset="IBM037"'}),
+}  # fmt: skip
+NO_PAGES = {
+    "JSON": (json.dumps({"message": PAGE}).encode(), {"Content-Type": "application/json"}),
+    "JSON after a mark": (b"\xef\xbb\xbf" + json.dumps([PAGE]).encode(), {}),
+    "JSON text": (json.dumps(PAGE).encode(), {}),
+    "JSON in UTF-16": (json.dumps([PAGE]).encode("utf-16"), {}),
+    "JSON in Latin-1": (json.dumps([PAGE + "ü"], ensure_ascii=False).encode("latin-1"), {}),
+    "JSON in lines": (b'{"page": "<html>\n</html>"}', {}),
+    "JSON in gzip": (gzip.compress(json.dumps([PAGE]).encode()), {"Content-Encoding": "gzip"}),
+    "JSON that is too long": (b'["' + PAGE.replace('"', "'").encode() * 20_000 + b'"]', {}),
+    "JSON with a name for its encoding": (json.dumps([PAGE]).encode(), {"Content-Encoding": "utf-8"}),
+    "text": (b"stored as 7 < 8", {"Content-Type": "text/plain; charset=ascii"}),
+    "another charset": (b"stored", {"Content-Type": "text/plain; charset=x-user-defined"}),
+    "nothing": (b"", {"Content-Encoding": "gzip"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "headers"), PAGES.values(), ids=PAGES)
+def test_markup_is_no_success(server: Server, body: bytes, headers: dict[str, str]) -> None:
+    found = send(server, answer(200, body, **headers))
+    assert (found.status, found.text, found.attempts) == ("unknown", "200: the response is a web page, perhaps a login page", 1)
+
+
+@pytest.mark.parametrize(("body", "headers"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_is_no_success(server: Server, body: bytes, headers: dict[str, str]) -> None:
+    found = send(server, answer(200, body, **headers))
+    assert found.status == "unknown"
+    assert found.text == "200: the response is encoded in a way that billproof did not ask for and cannot read"
+
+
+@pytest.mark.parametrize(("body", "headers"), NO_PAGES.values(), ids=NO_PAGES)
+def test_markup_inside_of_json_is_a_success(server: Server, body: bytes, headers: dict[str, str]) -> None:
+    assert send(server, answer(200, body, **headers)).status == "accepted"
+
+
+def test_an_id_is_found_in_a_packed_response(server: Server) -> None:
+    packed = answer(200, gzip.compress(b'{"id": "7"}'), **{"Content-Encoding": "gzip"})
+    assert send(server, packed, id_at="/id").id == "7"
+
+
+HOSTILE = {
+    "titles": b"<title " * 150_000, "tags": b"<" * BODY_BYTES, "closed titles": b"<title>" * 150_000, "signs": b"%25" * 300_000,
+    "escapes": b"\\u00" * 200_000, "entities": b"&#x000" * 150_000, "depth": b'[{"a":' * 150,
+    "a number": b"9" * BODY_BYTES, "addresses": b"@a " * 300_000, "quotes": b'"' * BODY_BYTES,
+    "gzip": gzip.compress(b"<" * 10**7),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [200, 400])
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_no_response_keeps_us_at_work(server: Server, body: bytes, code: int) -> None:
+    """A search that goes back over what it has seen would take hours."""
+    assert send(server, answer(code, body), patience=ONCE).code == code
+
+
+def test_a_title_has_an_end(server: Server) -> None:
+    for body, text in ((b"<title lang='a'>Gone</title>", "Gone"), (b"<title", "a web page, not the API"), (b"<TITLE>a", "a")):
+        assert send(server, answer(404, body)).text == f"404: {text}"
+
+
+def test_what_has_arrived_already_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless(httpx2.BaseTransport):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            return httpx2.Response(200, stream=Dripping())
+
+    class Dripping(httpx2.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                time.sleep(0.01)
+                yield b"x"
+
+    monkeypatch.setattr("billproof.io.attempts._client", lambda *_: httpx2.Client(transport=Endless()))
+    patience = ONCE._replace(answer=0.1)
+    found = destination("https://api.example.com", patience).send(shipment(), io.BytesIO(DATA), SECRET)
+    assert (found.status, found.text) == ("unknown", "no complete response within 0.1 s")
 
 
 def test_an_answer_without_a_body_has_no_id(server: Server) -> None:
@@ -513,7 +643,24 @@ def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("NO_PROXY", raising=False)
         found = destination("https://api.example.com").send(shipment(), io.BytesIO(DATA), SECRET)
     assert (found.status, found.attempts, found.code) == ("refused", 3, None)
-    assert told(found) == "api.example.com was not reached three times; nothing was sent"
+    assert told(found) == "api.example.com was not reached, the proxy answers 501 three times; nothing was sent"
+
+
+def test_a_proxy_that_wants_a_password(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    class Proxy(Handler):
+        def do_CONNECT(self) -> None:
+            self.send_response(407, "hunter2 &&")
+            self.end_headers()
+
+    monkeypatch.setattr(server, "RequestHandlerClass", Proxy)
+    monkeypatch.setenv("https_proxy", server.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    found = destination("https://api.example.com").send(shipment(), io.BytesIO(DATA), SECRET)
+    assert (found.status, found.attempts, found.code) == ("refused", 1, None)
+    assert found.text == (
+        "api.example.com was not reached, the proxy answers 407: put its user and password into HTTPS_PROXY; nothing was sent"
+    )
 
 
 def test_an_interruption_passes_through(server: Server) -> None:
@@ -539,12 +686,36 @@ ECHOES = {
     "lower-case percent-encoded": quote(TOKEN, safe="").lower(), "upper case": TOKEN.upper(), "twice": TOKEN * 2,
 }  # fmt: skip
 
+HALVES = dict(zip(("identifier", "secret"), TOKEN.split(":"), strict=True))
+FORMS: dict[str, Callable[[str], str]] = {
+    "hex": lambda text: text.encode().hex(),
+    "upper-case hex": lambda text: text.encode().hex().upper(),
+    "hex in pairs": lambda text: text.encode().hex(":"),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "lines of base64": lambda text: "\n".join(re.findall(".{1,9}", base64.b64encode(text.encode()).decode())),
+    "percent signs": lambda text: "".join(f"%{ord(sign):02x}" for sign in text),
+    "percent-encoding twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "escapes of JSON": lambda text: "".join(f"\\\\u{ord(sign):04x}" for sign in text),
+    "entities of HTML": lambda text: "".join(f"&#{ord(sign)};" for sign in text),
+    "pieces": lambda text: " ".join(re.findall(".{1,3}", text)),
+}
+ECHOES |= {
+    f"{name} in {form}": FORMS[form](text) for name, text in {"whole": TOKEN, **HALVES}.items() for form in FORMS
+}  # fmt: skip
+
 
 def hidden_in(text: str) -> bool:
-    """Whether eight characters in a row of no form of the token stand in a text."""
+    """Whether eight characters in a row of no form of the token stand in a text; what is escaped or in pieces counts, too."""
+    text = re.sub(
+        r"%(?:25)*([0-9a-f]{2})|\\+u00([0-9a-f]{2})|&#(\d+);",
+        lambda m: chr(int(m[3]) if m[3] else int(m[1] or m[2], 16)),
+        text.lower(),
+    )
+    text = re.sub(r"\s|\\n|(?<=\b[0-9A-F]{2}):(?=[0-9A-F]{2}\b)", "", text, flags=re.IGNORECASE)
     encoded = [base64.b64encode(b"x" * before + TOKEN.encode()).decode()[before + 1 : -4] for before in range(3)]
-    forms = [TOKEN, quote(TOKEN, safe=""), *encoded]
-    pieces = {form[at : at + 8].lower() for form in forms for at in range(len(form) - 7)}
+    encoded += [base64.b64encode(half.encode()).decode()[:-4] for half in HALVES.values()]
+    pieces = {form[at : at + 8].lower() for form in (TOKEN, *encoded) for at in range(len(form) - 7)}
+    pieces |= {TOKEN.encode().hex()[at : at + 16] for at in range(2 * len(TOKEN) - 15)}
     return not any(piece in text.lower() for piece in pieces)
 
 
@@ -565,12 +736,13 @@ def test_a_server_that_repeats_the_token(
     for name in ("httpx2", "httpcore2", "stamina"):
         caplog.set_level(logging.DEBUG, name)
     made = destination(server.url, id_at="/id")
+    line = echo.replace("\n", " ")
     server.acts = [
-        answer(500, f"bad credential {echo}".encode(), X_Echo=echo),
-        answer(200, {"id": echo, "token": echo}, X_Echo=echo, Date=echo),
+        answer(500, f"bad credential {echo}".encode(), X_Echo=line),
+        answer(200, {"id": echo, "token": echo}, X_Echo=line, Date=line),
     ]
     accepted = made.send(shipment(), io.BytesIO(DATA), SECRET)
-    server.acts = [answer(400, {"title": f"bad {echo}", "detail": echo}, X_Echo=echo, Location=f"https://{echo}@x/")]
+    server.acts = [answer(400, {"title": f"bad {echo}", "detail": echo}, X_Echo=line, Location=f"https://{line}@x/")]
     refused = made.send(shipment(), io.BytesIO(DATA), SECRET)
     assert (accepted.status, refused.status) == ("accepted", "refused")
     assert "<token>" in refused.text and accepted.id and "<token>" in accepted.id

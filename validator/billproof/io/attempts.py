@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -38,6 +39,7 @@ class Patience(Record):
 
 
 PATIENCE: Final = Patience()
+LONGEST_WAIT: Final = 1e12
 
 
 class HttpRequest(Record):
@@ -172,7 +174,7 @@ def _attempt(client: httpx2.Client, request: HttpRequest, patience: Patience) ->
             with client.stream(
                 request.method, request.url, headers=request.headers, content=content, extensions={"trace": deadline.watch}
             ) as response:
-                return _response(response, request.largest, content is None or content.sent)
+                return _response(response, request.largest, content is None or content.sent, deadline)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             return _not_reached(error, request, patience)
         except httpx2.ReadTimeout:
@@ -184,23 +186,30 @@ def _attempt(client: httpx2.Client, request: HttpRequest, patience: Patience) ->
             return Failure(deadline.text or f"the request failed ({type(error).__name__})")
 
 
-def _response(response: httpx2.Response, largest: int, sent: bool) -> Response:
+def _response(response: httpx2.Response, largest: int, sent: bool, deadline: Deadline) -> Response:
     code = response.status_code
-    body = b""
+    body = bytearray()
     try:
         for chunk in response.iter_raw():
             body += chunk
             if len(body) >= largest:
                 break
+            if deadline.text:
+                # What has arrived already could keep us at work though the connection has ended.
+                raise TimeoutError
     except Exception:
         # A code that is not a success speaks for itself; half a success may be a proxy's, cut from a server that failed.
         if 200 <= code <= 299:
             raise
-    return Response(code, {name.lower(): value for name, value in response.headers.items()}, body[:largest], sent)
+    return Response(code, {name.lower(): value for name, value in response.headers.items()}, bytes(body[:largest]), sent)
 
 
 def _not_reached(error: Exception, request: HttpRequest, patience: Patience) -> Failure:
     text = f"{urlsplit(request.url).hostname} was not reached"
+    if (code := str(error)[:3]).isdecimal():
+        # An error of a proxy begins with its code; the words after it are the proxy's own.
+        help = "put its user and password into HTTPS_PROXY" if code == "407" else ""
+        return Failure(f"{text}, the proxy answers {code}", help, arrived=False, again=code != "407")
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -226,10 +235,14 @@ class _Content:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait, from seconds or a date (RFC 9110, 10.2.3); a date is measured by the server's own clock, else `now`."""
+    """Seconds to wait, from seconds or a date (RFC 9110, 10.2.3); a date is measured by the server's own clock, else `now`.
+
+    Of several waits the longest counts, and what is longer than 30,000 years is 30,000 years; junk is None.
+    """
     text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return float(text)
+    waits = [wait.strip() for wait in text.split(",")]
+    if all(re.fullmatch(r"[0-9]+(?:\.[0-9]*)?", wait) for wait in waits):
+        return max(min(float(wait), LONGEST_WAIT) for wait in waits)
     until = _instant(text)
     if until is None:
         return None
@@ -238,6 +251,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def _instant(text: str) -> float | None:
     try:
-        return parsedate_to_datetime(text).timestamp()
+        moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    # A date of HTTP is one of UTC, even in the old form that does not say so.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

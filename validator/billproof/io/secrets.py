@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from string import ascii_lowercase, ascii_uppercase
 
 from billproof.model.errors import BillproofError
 
-# This many characters of a secret in a row are hidden: servers like to quote its beginning.
+# This many letters and digits of a secret in a row are hidden: servers like to quote its beginning. Shorter words are common.
 _PIECE = 8
+_SHORTEST = 4
+# A letter or digit, plain, percent-encoded (also several times), or escaped for JSON or HTML.
+_SIGN = (
+    r"%(?:25)*([0-9A-Fa-f]{2})|\\u00([0-9A-Fa-f]{2})|\\x([0-9A-Fa-f]{2})|&#[xX]0{0,6}([0-9A-Fa-f]{2});|&#0{0,6}([0-9]{2,3});"
+    r"|&[A-Za-z]{2,8};|\\[nrt]|[A-Za-z0-9]"
+)
 
 
 class Secret:
@@ -64,32 +70,59 @@ def _usable(text: str, where: str) -> Secret:
     return Secret(text)
 
 
-def redact(text: str, secret: Secret | None) -> str:
-    """`text` with `<token>` for the secret: the whole of it, its halves, pieces of either, also in base64 or percent-encoded."""
-    if secret is None:
-        return text
-    pieces = {form[at : at + _PIECE].lower() for form in _forms(secret.reveal()) for at in range(max(1, len(form) - _PIECE + 1))}
-    lengths = {len(piece) for piece in pieces if piece}
-    folded = text.translate(str.maketrans(ascii_uppercase, ascii_lowercase))
+def redact(text: str, *secrets: Secret) -> str:
+    """`text` with `<token>` for the secrets: each whole, its parts between colons, and pieces of either.
+
+    Only letters and digits count, in any case, so that no escape, separator or line break hides a secret; its forms in hex,
+    base64 and base64url are found, too.
+    """
+    parts = [part for secret in secrets for part in _parts(secret.reveal())]
+    for part in parts:
+        if len(_letters(part)[0]) <= _SHORTEST:
+            text = text.replace(part, "<token>")
     hidden = bytearray(len(text))
-    for at in range(len(text)):
-        for length in lengths:
-            if len(piece := folded[at : at + length]) == length and piece in pieces:
-                hidden[at : at + length] = b"\x01" * length
+    letters, spans = _letters(text)
+    for part in parts:
+        pieces = set(_pieces(part))
+        for length in {len(piece) for piece in pieces}:
+            for at in range(len(letters) - length + 1):
+                if letters[at : at + length] in pieces:
+                    start, end = spans[at][0], spans[at + length - 1][1]
+                    hidden[start:end] = b"\x01" * (end - start)
     kept = (letter if not hidden[at] else "<token>" if at == 0 or not hidden[at - 1] else "" for at, letter in enumerate(text))
     return "".join(kept)
 
 
-def _forms(text: str) -> Iterator[str]:
-    import base64
-    import html
-    from urllib.parse import quote
+def _parts(text: str) -> tuple[str, ...]:
+    # Too short a part would hide half of every sentence.
+    return (text, *(part for part in text.split(":") if len(part) >= _SHORTEST))
 
-    # Too short a half would hide half of every sentence.
-    for part in (text, *(half for half in text.split(":") if len(half) >= 4)):
-        yield from (part, quote(part, safe=""), html.escape(part))
-        for before in range(3):
-            # As it appears in base64 after so many other bytes: the characters that depend on those are left out.
-            encoded = base64.b64encode(b"\0" * before + part.encode()).decode("ascii").rstrip("=")
-            inner = encoded[(8 * before + 5) // 6 : len(encoded) - (0 if (before + len(part)) % 3 == 0 else 1)]
-            yield from (inner, inner.replace("+", "-").replace("/", "_"))
+
+def _letters(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The letters, in lower case, and digits of a text once nothing is escaped, and where each is."""
+    letters, spans = [], []
+    for match in re.finditer(_SIGN, text):
+        kind = match.lastindex
+        letter = chr(int(match[kind], 10 if kind == 5 else 16)) if kind else match[0]
+        if len(letter) == 1 and letter.isascii() and letter.isalnum():
+            letters.append(letter.lower())
+            spans.append(match.span())
+    return "".join(letters), spans
+
+
+def _pieces(part: str) -> Iterator[str]:
+    """What shows something of a secret: 8 letters and digits in a row, plain, in hex or in base64."""
+    import base64
+
+    yield from _windows(part, _PIECE)
+    yield from _windows(part.encode().hex(), 2 * _PIECE)
+    for before in range(3):
+        # As it appears in base64 after so many other bytes: the characters that depend on those are left out.
+        encoded = base64.b64encode(b"\0" * before + part.encode()).decode("ascii").rstrip("=")
+        yield from _windows(encoded[(8 * before + 5) // 6 : len(encoded) - ((before + len(part)) % 3 > 0)], _PIECE)
+
+
+def _windows(text: str, width: int) -> Iterator[str]:
+    letters, _ = _letters(text)
+    if len(letters) > _SHORTEST:
+        yield from (letters[at : at + width] for at in range(max(1, len(letters) - width + 1)))

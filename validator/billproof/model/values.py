@@ -34,7 +34,8 @@ _ISO_INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _DECIMAL = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?"
 _MONTH = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
-_E_MAIL = r"[^\s,;/\\@＠﹫]+\s?(?:[@＠﹫]|%40)\s?[^\s,;/\\]+"
+# A local part may contain / and be quoted. It begins only where a word does and gives nothing back: linear, whatever the text.
+_E_MAIL = r'(?:"[^"\n@＠﹫]*+"|(?<![^\s,;@＠﹫])(?:(?!%40)[^\s,;@＠﹫])++)\s?(?:[@＠﹫]|%40)\s?[^\s,;/\\]+'
 _UNSHOWABLE = (
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
     r"|[\U000e0000-\U000e007f]"

@@ -62,7 +62,7 @@ class HttpDestination:
         started = time.monotonic()
         try:
             results = attempts_of(
-                request, self.patience, lambda answer: result_of(answer, self.settings, token, clock().timestamp())
+                request, self.patience, lambda answer: result_of(answer, self.settings, [token], clock().timestamp())
             )
         except NotPrepared as error:
             return Answer("refused", f"{error.message}; nothing was sent", attempts=0)

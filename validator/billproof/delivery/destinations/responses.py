@@ -3,7 +3,7 @@
 | what came back | status | sent again |
 |---|---|---|
 | a code of `success` (200, 201, 202, 204), read to its end, after the whole file was sent | accepted | no |
-| any other 2xx, 303, a 2xx before the whole file was sent, one with a web page or without the id of `id_at` | unknown | no |
+| any other 2xx, 303, a 2xx before the whole file was sent, with markup, unreadable, or without the id of `id_at` | unknown | no |
 | 429, 503 | refused | yes, not before Retry-After |
 | 408, 409 (an earlier request may still be at work), 500 and above except 503 | unknown | yes |
 | any other 3xx (redirects are never followed), any other 4xx | refused | no |
@@ -20,6 +20,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,12 @@ SUCCESS = (200, 201, 202, 204)
 BODY_BYTES = 1_048_576
 _TEXT = 200
 _SEARCHED = 4000
+_PAGES = ("text/html", "application/xhtml+xml")
+_TAGS = rb"(?i)<(?:/[a-z]|(?:[?]xml|!doctype|html|head|body|title|meta|script|style|form|iframe)\b)"
+_GZIP = b"\x1f\x8b"
+_GZIP_OR_ZLIB = 47
+# In ASCII these are seven characters; in UTF-7 they are two.
+_PROBE = b"<+ADw-/"
 _TIMES = {2: "twice", 3: "three times", 4: "four times", 5: "five times"}
 
 
@@ -52,11 +59,11 @@ class AttemptResult(Record):
     time: str | None = None
 
 
-def result_of(answer: Response | Failure, settings: DestinationSettings, secret: Secret | None, now: float) -> AttemptResult:
-    """The result of an attempt; `now` is our clock in seconds, for servers that have none."""
+def result_of(answer: Response | Failure, settings: DestinationSettings, secrets: Sequence[Secret], now: float) -> AttemptResult:
+    """The result of an attempt, in which nothing shows the secrets; `now` is our clock in seconds, for servers that have none."""
     if isinstance(answer, Failure):
         return AttemptResult("unknown" if answer.arrived else "refused", answer.text, answer.detail, answer.again)
-    result = _result(answer, settings, secret, now)
+    result = _result(answer, settings, secrets, now)
     if 200 <= answer.code <= 299 and not answer.sent:
         return result._replace(status="unknown", said=f"{answer.code} before the whole file was sent", id=None)
     return result
@@ -77,29 +84,30 @@ def answer_of(attempts: Sequence[AttemptResult], seconds: float) -> Answer:
     if all(attempt.status == "refused" and attempt.code is None for attempt in attempts):
         text += "; nothing was sent"
     if last.after:
-        text += f"; the server asks to wait {last.after:.0f} s"
+        text += f"; the server asks to wait {math.ceil(last.after)} s"
     wait = math.ceil(last.after) if last.after else None
     return Answer(status, shown(text, _TEXT), last.id, last.time, last.code, len(attempts), wait)
 
 
-def _result(response: Response, settings: DestinationSettings, secret: Secret | None, now: float) -> AttemptResult:
+def _result(response: Response, settings: DestinationSettings, secrets: Sequence[Secret], now: float) -> AttemptResult:
     status, again = _meaning(response.code, settings.success or SUCCESS)
-    document = _json(response.body)
+    body = _body(response)
+    document = _json(body or b"")
     id, detail = None, ""
     if status == "accepted":
         if settings.id_at is not None:
             id = _at(document, settings.id_at)
-        detail = _doubt(response, settings, id)
+        detail = _doubt(response, settings, body, document, id)
         status = "unknown" if detail else status
     elif 300 <= response.code <= 399:
         detail = _redirect(response.headers.get("location", ""))
     else:
-        detail = _words(response, document)
+        detail = _words(response, body or b"", document)
     after = retry_after(response.headers, now) if again else None
-    date = response.headers.get("date")
+    said = (detail, id or "", response.headers.get("date", ""))
+    detail, id, date = (redact(words[:_SEARCHED], *secrets) for words in said)
     return AttemptResult(
-        status, str(response.code), redact(detail[:_SEARCHED], secret)[:2000], again, after, response.code,
-        shown(redact(id, secret), 120) if id else None, shown(redact(date, secret), 40) if date else None,
+        status, str(response.code), detail, again, after, response.code, shown(id, 120) or None, shown(date, 40) or None
     )  # fmt: skip
 
 
@@ -113,13 +121,23 @@ def _meaning(code: int, success: Sequence[int]) -> tuple[Status, bool]:
     return "unknown" if code < 300 or code == 303 else "refused", False
 
 
-def _doubt(response: Response, settings: DestinationSettings, id: str | None) -> str:
+def _doubt(response: Response, settings: DestinationSettings, body: bytes | None, document: Any, id: str | None) -> str:
     """Why a success code may not mean success: a login page, or no ID where the configuration expects one."""
     if settings.id_at is not None and id is None:
         return f"the response has no ID at {settings.id_at or 'its root'}, so it may not come from the upload API"
-    if response.headers.get("content-type", "").lower().startswith("text/html"):
+    if body is None:
+        return "the response is encoded in a way that billproof did not ask for and cannot read"
+    if response.headers.get("content-type", "").lower().startswith(_PAGES) or (document is None and _is_markup(body)):
         return "the response is a web page, perhaps a login page"
     return ""
+
+
+def _is_markup(body: bytes) -> bool:
+    """Whether a body that is not JSON begins as markup does, or has a tag of a page; JSON may have been cut off."""
+    text = body.replace(b"\0", b"")
+    start = re.search(rb"[!-~]", text)
+    cut_off = len(body) >= BODY_BYTES and start is not None and start[0] in b'{["'
+    return start is not None and (start[0] == b"<" or (not cut_off and re.search(_TAGS, text) is not None))
 
 
 def _redirect(location: str) -> str:
@@ -130,28 +148,55 @@ def _redirect(location: str) -> str:
     return f"it redirects to {host or 'another path'}; redirects are not followed"
 
 
-def _words(response: Response, document: Any) -> str:
+def _words(response: Response, body: bytes, document: Any) -> str:
     """An error body as text: title and detail of RFC 9457, other JSON on one line, plain text; of a page, its title."""
     if isinstance(document, dict):
         texts = [str(document[key]) for key in ("title", "detail") if isinstance(document.get(key), str) and document[key]]
         if texts:
             return _line("; ".join(texts))
+    text = _decoded(body)
     if document is not None:
-        return _line(json.dumps(document, ensure_ascii=False))
-    text = response.body.decode("utf-8", "replace")
-    if "html" in response.headers.get("content-type", "") or text.lstrip()[:1] == "<":
-        title = re.search(r"(?is)<title[^>]*>([^<]*)", text)
-        return _line(title[1]) if title else "a web page, not the API"
+        with suppress(RecursionError):
+            return _line(json.dumps(document, ensure_ascii=False))
+    elif "html" in response.headers.get("content-type", "") or _is_markup(body):
+        return _title(text) or "a web page, not the API"
     return "" if "\x00" in text else _line(text)
+
+
+def _title(page: str) -> str:
+    tag = re.search(r"(?i)<title\b", page)
+    start = page.find(">", tag.end()) + 1 if tag else 0
+    return _line(page[start:].partition("<")[0]) if start else ""
 
 
 def _line(text: str) -> str:
     return " ".join(text.split())
 
 
+def _body(response: Response) -> bytes | None:
+    """The body, unpacked if it is packed; None if that cannot be done, or if its charset hides markup."""
+    body, encoding = response.body, response.headers.get("content-encoding", "identity").strip().lower()
+    readable = encoding in ("", "identity") or not body or _json(body) is not None
+    if body[:2] == _GZIP or (encoding == "deflate" and not readable):
+        import zlib
+
+        unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+        with suppress(zlib.error):
+            body = unpacker.decompress(body, BODY_BYTES)
+        readable = bool(body or unpacker.eof) and body[:2] != _GZIP and body is not response.body
+    charset = re.search(r"(?i)charset *= *[\"']?([\w.:+-]+)", response.headers.get("content-type", ""))
+    with suppress(LookupError, ValueError):
+        readable = readable and (charset is None or _PROBE.decode(charset[1]) == _PROBE.decode())
+    return body if readable else None
+
+
+def _decoded(body: bytes) -> str:
+    return body.decode(json.detect_encoding(body), "replace")
+
+
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(_decoded(body), strict=False)
     except (ValueError, RecursionError):
         return None
 
