@@ -127,6 +127,24 @@ def test_the_cause_of_a_whole_file(case: str, id_: str | None) -> None:
     assert cause(check(fixture(case), *(given.read_text().split() if given.is_file() else [])))["id"] == id_
 
 
+@pytest.mark.parametrize(
+    ("program", "failed"),
+    [
+        ("excel-windows", {"CSV002", "CSV004", "OC201", "OC206"}),
+        ("excel-macintosh", {"CSV002", "CSV004", "OC201", "OC206"}),
+        ("excel-english", {"CSV003", "CSV004", "OC201", "OC206"}),
+        ("excel-german", {"CSV003", "CSV004", "CSV006"}),
+        ("google-sheets", {"CSV004", "CSV009", "OC206"}),
+        ("numbers", {"CSV004", "OC206"}),
+    ],
+)
+def test_how_spreadsheet_programs_write(program: str, failed: set[str]) -> None:
+    found = check(fixture(f"spreadsheet-{program}"))
+    assert found.failed == failed
+    assert cause(found)["id"] == "saved-by-spreadsheet"
+    assert "may have" not in cause(found)["cause"]
+
+
 def test_every_cause_leads_in_some_test_here() -> None:
     shipped = {one["id"] for one in yaml.safe_load((ROOT / "rules/openai-cost/diagnoses.yaml").read_text())["diagnoses"]}
     assert shipped - {id_ for _, id_, _ in LEADS} == {

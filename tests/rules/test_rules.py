@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
+from billproof import __version__
 from billproof.rules.checks import KINDS
 from billproof.rules.loader import ROLE_NAMES
 from tests.support import AS_OF, READY, ROOT, check, make_ready, run
@@ -183,6 +184,29 @@ def test_every_kind_is_described() -> None:
     for name, kind in KINDS.items():
         assert name == kind.kind
         assert (kind.__doc__ or "").split("\n")[0].endswith("."), name
+
+
+def test_parameters_of_kinds_are_described_in_words() -> None:
+    code, out, _ = run("rules", "kinds")
+    assert code == 0
+    lines = out.splitlines()
+    for name, words in (("column", "name of a column"), ("pattern", "regular expression"), ("seconds", "whole number")):
+        assert f"    {name}: {words}" in lines
+    assert "    roles: some of time, measure, id, code, group, text, as a list" in lines
+    assert "    within (optional): one of day, file" in lines
+    assert not [line for line in lines if re.search(r"\[|\b(str|int|bool|tuple|Literal|Optional|Mapping|None|Any)\b", line)]
+
+
+def test_versions_are_in_step() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    released = re.findall(r"^## \[([0-9.]+)\]", changelog, re.MULTILINE)
+    assert released[0] == __version__
+    for path in RULES:
+        assert read(path)["since"] in released, f"{path.name} is of a version that the changelog does not have"
+    for folder in PREFIXES:
+        assert read(ROOT / "rules" / folder / "ruleset.yaml")["version"] == __version__
+    example = (ROOT / "docs/ci/pre-commit.md").read_text("utf-8")
+    assert re.findall(r"repo: \S+billproof\S*\n +rev: v(\S+)", example) == [__version__]
 
 
 def test_a_page_for_each_rule_and_none_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:

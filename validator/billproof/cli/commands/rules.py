@@ -6,7 +6,8 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Literal, Union, get_args, get_origin
 
 from billproof.cli.arguments import config_of
 from billproof.cli.output import say
@@ -20,8 +21,9 @@ from billproof.config.waivers import check_waivers
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
 from billproof.model.values import shown
-from billproof.reading.decode import parts
+from billproof.reading.decode import Part, parts
 from billproof.rules.checks import KINDS
+from billproof.rules.checks.base import NUMBER, Check
 from billproof.rules.loader import read_ruleset, require_example_files
 from billproof.rules.rule import RuleSet
 from billproof.rules.shipped import shipped
@@ -97,15 +99,29 @@ def kinds() -> Iterator[str]:
     for name, kind in sorted(KINDS.items()):
         yield f"{name}: {(kind.__doc__ or '').splitlines()[0]}"
         for parameter in parts(kind.Parameters):
-            yield f"    {parameter.key}{'' if parameter.required else ' (optional)'}: {_type(parameter.type)}"
+            yield f"    {parameter.key}{'' if parameter.required else ' (optional)'}: {_in_words(kind, parameter)}"
         if kind.placeholders:
             yield f"    message may use: {', '.join('{' + name + '}' for name in kind.placeholders)}"
         if kind.raises:
             yield f"    ways to fail: {', '.join(kind.raises)}"
 
 
-def _type(type_: Any) -> str:
-    return str(type_).replace("typing.", "").replace("<class '", "").replace("'>", "")
+def _in_words(kind: type[Check], parameter: Part) -> str:
+    """What an author writes for a parameter of a kind."""
+    type_ = next((one for one in get_args(parameter.type) if get_origin(parameter.type) in (Union, UnionType)), parameter.type)
+    is_list, of = get_origin(type_) is tuple, get_args(type_)[0] if get_origin(type_) is tuple else type_
+    if parameter.spec.doc:
+        return parameter.spec.doc
+    if parameter.name in kind.named_by:
+        return "names of columns, as a list" if is_list else "name of a column"
+    if parameter.key in ("pattern", "also"):
+        return "regular expression"
+    if parameter.spec.pattern:
+        return "number in quotation marks" if parameter.spec.pattern == NUMBER else "date in quotation marks"
+    if get_origin(of) is Literal:
+        words = ", ".join(get_args(of))
+        return f"some of {words}, as a list" if is_list else f"one of {words}" if "," in words else words
+    return "whole number" if of is int else "texts, as a list" if is_list else "text"
 
 
 def _test(ruleset: RuleSet, name: str, config: Config | None, command: Command) -> int:

@@ -45,7 +45,7 @@ class Rounded(Check):
         at_least: int
         decimals: int
         digits: int
-        exact_with: str | None = None
+        exact_with: Annotated[str | None, Spec(doc="name of a column")] = None
         exact_at_least: int = 0
         exact_digits: int = 0
 

@@ -94,7 +94,7 @@ class SameInstant(Check):
     class Parameters(Record):
         """ISO column to Unix column."""
 
-        pairs: Mapping[str, str]
+        pairs: Annotated[Mapping[str, str], Spec(doc="each column of ISO text with its column of Unix times")]
 
     @classmethod
     def columns(cls, parameters: Parameters, schema: TableSchema, roles: Mapping[str, str | None]) -> tuple[str, ...]:
