@@ -446,6 +446,18 @@ def test_a_whole_file_rule_with_rows_left_out_never_fails(tmp_path: Path) -> Non
     assert found.blocked["OC304"] == "OC201"
 
 
+@pytest.mark.parametrize(
+    "row, failed",
+    [(",x", {"OC102", "CSV008"}), ("\"", {"OC102", "CSV007"}), ("\x00", {"OC102", "CSV005"}), ("\udcff", {"OC102", "CSV002"})],
+)
+def test_what_the_header_shows_is_so_whatever_cannot_be_read_below(row: str, failed: set[str], tmp_path: Path) -> None:
+    data = to_bytes(damage.columns(h4(), TIMES)).decode() + to_bytes([h4()[1][:4]]).decode().rstrip("\n") + row + "\n"
+    found = checked(tmp_path, data.encode("utf-8", "surrogateescape"))
+    assert found.failed == failed
+    assert found.blocked["OC304"] == "OC102"
+    assert found.code == 1
+
+
 def test_a_whole_file_rule_is_blocked_even_where_other_rows_fail_it(tmp_path: Path) -> None:
     """There is a second organization for certain; how many there are, nobody can say."""
     data = damage.in_line(to_bytes(damage.put(h4(), "organization_id", OTHER.id, LINE)), LINE + 5, b",Acme Research", b"")

@@ -85,14 +85,15 @@ class _End(Record):
 
     def settle(self, work: Work) -> None:
         check = work.check
-        whole_file = work.rule.file.scope == "file"
+        # What the header shows is so, whatever cannot be read below it.
+        needs_all = work.rule.file.scope == "file" and not check.circumstances & KNOWN_AT_HEADER
         if work.at_work:
             self._block_at_end(work, work.file_blockers)
         state: State
         reason: str | None = None
         if work.at_work:
             reason = self._lacking(work)
-            if reason is None and not work.blocked_by and not (whole_file and check.left_out):
+            if reason is None and not work.blocked_by and not (needs_all and check.left_out):
                 work.guard(check.at_end, self.settled)
                 check.trim()
                 self._block_at_end(work, work.own_way_blockers)
@@ -104,7 +105,7 @@ class _End(Record):
             state, reason = "not_applicable", work.not_applicable or check.not_applicable
         elif reason is not None:
             state = "not_run"
-        elif check.left_out and (whole_file or not check.violations):
+        elif check.left_out and (needs_all or not check.violations):
             state, work.blocked_by = "blocked", work.left_out_by or self._handed_on(work)
         elif check.violations:
             state = "failed"
