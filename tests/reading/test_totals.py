@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from decimal import Context, Decimal
 from pathlib import Path
@@ -12,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billproof.reading import source
+from billproof.rules.checks.base import Check
 from fixtures import damage
 from fixtures.exports import Export, Table, rows, to_bytes
 from tests.generations import GENERATIONS, LINE, good, later, line_of_day, renamed
-from tests.support import Checked, check, often
+from tests.support import AS_OF, EACH_FORMAT, Checked, check, often, run
 
 PLENTY = Context(prec=400)
 HEADER = list(good("H1")[0])
@@ -233,3 +235,63 @@ def test_days_without_usage_have_no_amount_in_doubt(tmp_path: Path) -> None:
     found = checked(tmp_path, source)
     assert found.file["totals"]["empty_days"] == 30
     assert line_of_day(source, charged=False) == 2 + Export().per_day
+
+
+HUGE = "1e900000"
+
+
+def unguarded(amount: str, how: str) -> bytes:
+    """A file of which OC202 cannot speak: its column is there twice, or its cells are split in another way."""
+    body = table(row(0, amount), row(0, "5", "proj_EXAMPLE2"), row(1, "7", item="b"))
+    if how == "doubled":
+        return to_bytes([[*cells, name] for cells, name in zip(body, ["amount_value", "1", "1", "1"], strict=True)])
+    return to_bytes(body).replace(b",", b";")
+
+
+@pytest.mark.parametrize("how, failed", [("doubled", "CSV013"), ("semicolons", "CSV006")])
+@pytest.mark.parametrize("amount", [HUGE, "1e-900000", "1e9999", "1E15", "1e-101", "NaN", "1" * 131_000, "0." + "1" * 131_000])
+def test_an_amount_out_of_bounds_is_unusable_even_where_oc202_is_silent(
+    amount: str, how: str, failed: str, tmp_path: Path
+) -> None:
+    found = checked(tmp_path, unguarded(amount, how))
+    assert failed in found.failed
+    assert found.code == 1
+    assert found.file["totals"]["amount"] is None
+    assert {one["amount"] for one in found.file["totals"]["by_project"]} == {None}
+    assert {one["amount"] for one in found.file["days"]} == {None}
+    assert found.blocked["OC202"] == failed
+    assert found.outcome("OC202")["left_out"] == 0
+
+
+@pytest.mark.parametrize("how", ["doubled", "semicolons"])
+def test_good_amounts_are_summed_even_where_oc202_is_silent(how: str, tmp_path: Path) -> None:
+    assert checked(tmp_path, unguarded("0.5", how)).file["totals"]["amount"] == "12.5"
+
+
+def test_two_currencies_are_not_summed_even_where_oc203_is_silent(tmp_path: Path) -> None:
+    content = unguarded("0.5", "semicolons").replace(b"usd", b"eur", 1)
+    assert checked(tmp_path, content).file["totals"]["amount"] is None
+
+
+@pytest.mark.parametrize("format_", EACH_FORMAT)
+def test_no_format_is_larger_or_ends_otherwise_for_a_huge_amount(format_: str, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_bytes(unguarded(HUGE, "doubled"))
+    code, out, err = run("check", str(tmp_path / "data.csv"), "--as-of", AS_OF, "--format", format_)
+    assert (code, len(out) < 200_000, err) == (1, True, "")
+
+
+def test_what_is_kept_of_a_file_does_not_grow_with_its_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 400 days with ten empty rows each: one place a day, for the case that it has charges, and five for the report."""
+    kept: Counter[str] = Counter()
+    spot = Check.spot
+
+    def counted(self: Check, *given: Any, **named: Any) -> Any:
+        kept[self.rule_id] += 1
+        return spot(self, *given, **named)
+
+    monkeypatch.setattr(Check, "spot", counted)
+    found = checked(tmp_path, table(*(empty(day) for day in range(400) for _ in range(10))), "--max-findings", "5")
+    assert found.outcome("OC307")["violations"] == 400 * 9
+    assert len(found.outcome("OC307")["findings"]) == 5
+    assert kept["OC307"] <= 400 + 6
+    assert kept["OC303"] <= 60

@@ -107,7 +107,7 @@ def parse_total(text: str) -> Decimal:
     if re.fullmatch(r"-?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+", plain, re.ASCII):
         plain = plain.replace(",", "")
     total = decimal(plain)
-    if total is None or abs(total) >= Decimal("1e15"):
+    if total is None or abs(total) >= Decimal("1e15") or 0 < abs(total) < Decimal("1e-100"):
         raise UsageError(f"--expect-total {text}: not an amount", "Write it with a point before the cents: 18402.17 or 18,402.17")
     return total
 

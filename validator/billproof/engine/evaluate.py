@@ -38,6 +38,7 @@ class Engine:
         amount, currency, day = roles.get("amount"), roles.get("currency"), roles.get("day")
         self._money_columns = {name for name in (amount, currency) if name}
         self._day_column = day
+        self._total_columns = {name for name in (amount, currency, day) if name}
         self._spoilers: set[str] = set()
         names, comma = file.head.header[:2], file.head.delimiter
         self._header_starts = (comma.join((*names, "")), f'"{comma}"'.join((*names, ""))) if len(names) == 2 else ()
@@ -87,6 +88,8 @@ class Engine:
             if check.bad:
                 check.bad = {}
             if not work.at_work:
+                if work.blocked_by and self._guards_totals(work):
+                    self._look_only(work, base, views)
                 continue
             reads = work.rule.kind.reads
             if reads == "rows":
@@ -108,6 +111,19 @@ class Engine:
             if found:
                 return batch.first_line + len(split_lines(before + ".")) - 1
         return None
+
+    def _guards_totals(self, work: Work) -> bool:
+        """Whether the totals rest on what the rule refuses. Then it looks at the cells even where it has nothing to say."""
+        refuses = work.rule.kind.refuses_values and work.rule.level == "error"
+        return refuses and not self._total_columns.isdisjoint(work.check.names)
+
+    def _look_only(self, work: Work, base: View, views: dict[object, View]) -> None:
+        """Finds the cells that a skipped rule refuses, and counts nothing."""
+        check, view = work.check, self._speaks_of(work, base, views)
+        if len(view):
+            violations = check.violations
+            work.guard(check.on_rows, view)
+            check.violations, check.spots = violations, []
 
     def _take_records(self, work: Work, batch: Batch, reads: str) -> None:
         excluded = self._excluded(work, batch, rows_only=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, Subnormal
 
 DAY_SECONDS = 86_400
 SHOWN_CHARACTERS = 80
@@ -17,8 +17,9 @@ MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 
-# Sums are exact or they raise: 15 digits before the point and 100 after it need far fewer than 200.
-EXACT = Context(prec=200, traps=[Inexact, InvalidOperation])
+# Sums are exact or they raise: 15 digits before the point and 100 after it need far fewer than 200. What is so large or so small
+# that it would fill pages raises as well: Overflow, Subnormal.
+EXACT = Context(prec=200, Emax=200, Emin=-300, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
 
 # White space and the characters that have no width: a cell padded with either looks right and is not.
 BLANKS = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal, Inexact, InvalidOperation, localcontext
+from decimal import Decimal, Inexact, InvalidOperation, Overflow, Subnormal, localcontext
 from functools import reduce
 
 from billproof.model.results import Group, Totals
@@ -25,6 +25,8 @@ _GROUPS = ("project", "group")
 
 class DayTally:
     """One day of the file: where it begins, how many rows of which sort, and their sum."""
+
+    __slots__ = ("amount", "charged", "first_line", "key", "rows", "value")
 
     def __init__(self, first_line: int, value: str, key: str) -> None:
         self.first_line = first_line
@@ -126,7 +128,7 @@ class Collector:
             return
         try:
             self._add(charged, list(map(Decimal, cells)), badly_dated)
-        except InvalidOperation:
+        except (InvalidOperation, Overflow, Subnormal):
             self.usable = False
         except Inexact:
             self.usable, self.exact = False, False

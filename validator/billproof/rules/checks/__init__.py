@@ -14,10 +14,9 @@ KINDS: dict[str, type[Check]] = {
         records.ExportKind, records.RequiredColumns, records.KnownColumns, records.ColumnOrder,
         cells.WholeNumber, cells.CalendarDate, cells.DecimalNumber, cells.OneOf, cells.Filled, cells.Unpadded, cells.Formula,
         times.SameInstant, times.TimeDifference, times.MultipleOf, times.Ascending,
-        months.InsideMonth, months.DayBegun, months.DayCoverage, months.MonthOver, months.MonthSettled, months.EmptyDayAlone,
-        months.FileName,
+        months.InsideMonth, months.DayBegun, months.DayCoverage, months.MonthOver, months.MonthSettled, months.FileName,
         amounts.Rounded, amounts.NotBelow, amounts.ExpectedTotal,
         groups.HasCharges, groups.EqualsSetting, groups.SingleValue, groups.OneName, groups.Together, groups.PersonalData,
-        duplicates.UniqueRows, uploads.NotLess, uploads.ProjectsKept,
+        duplicates.UniqueRows, duplicates.EmptyDayAlone, uploads.NotLess, uploads.ProjectsKept,
     )
 }  # fmt: skip

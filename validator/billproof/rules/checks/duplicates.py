@@ -1,17 +1,19 @@
-"""The kind of check that finds a charge that is in the file twice."""
+"""Kinds of check that find a row too many: a charge that is in the file twice, an empty row beside other rows of its day."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import repeat
 from operator import xor
-from typing import Literal
+from typing import Any, Literal
 
 from billproof.model.record import Record
-from billproof.model.results import Place
+from billproof.model.results import Place, Spot
+from billproof.model.values import day_of
 from billproof.reading.view import REMEMBERED_VALUES, View
-from billproof.rules.checks.base import Check
+from billproof.rules.checks.base import Check, Settled
 from billproof.rules.table_schema import Role, TableSchema
 
 
@@ -127,3 +129,43 @@ class _CellDigests(dict[str, int]):
         data = text.encode("utf-8", "surrogateescape")
         self[value] = digest = int.from_bytes(blake2b(data, digest_size=15, person=self._column).digest())
         return digest
+
+
+class EmptyDayAlone(Check):
+    """A row without charges is the only row of its day."""
+
+    kind = "empty_day_alone"
+    reads_charged = True
+    reads_roles = ("day",)
+    placeholders = ("day",)
+
+    def start(self, parameters: Any) -> None:
+        self._charged: set[str] = set()
+        self._counts: Counter[str] = Counter()
+        # The first empty row of each day is one too many only if the day has charges as well, now or later.
+        self._first: dict[str, Spot] = {}
+
+    def on_rows(self, view: View) -> None:
+        charged = view.charged()
+        self._charged |= charged.distinct(self.column) if len(charged) else set()
+        if len(charged) == len(view):
+            return
+        empty = view.without(set(charged.positions))
+        for row, value in enumerate(empty.column(self.column)):
+            self._counts[value] += 1
+            if value not in self._first:
+                self._first[value] = self.spot(empty, row, self.column, self._day_of(value))
+            elif len(self.spots) <= self.file.max_findings:
+                self.spots.append(self.spot(empty, row, self.column, self._day_of(value)))
+
+    def _day_of(self, value: str) -> Callable[[int], Mapping[str, str]]:
+        day = self.file.collector.day(value)
+        return lambda _: {"day": value if day is None else day_of(day).isoformat()}
+
+    def at_end(self, settled: Settled) -> None:
+        for value, count in self._counts.items():
+            beside = value in self._charged
+            self.violations += count - (not beside)
+            self.spots += [self._first[value]] if beside else []
+        if not self._counts:
+            self.evaluated = 0

@@ -14,6 +14,9 @@ from billproof.model.values import DAY_SECONDS, calendar_date, day_number, day_o
 from billproof.reading.view import View
 from billproof.rules.checks.base import Check, Settled, bad_rows
 
+# Of how many months a file's findings are kept as for a file of one.
+_FULL_MONTHS = 10
+
 
 class _OfDays(Check):
     """A check of the column with the role `day`."""
@@ -44,9 +47,11 @@ class _ByMonth(_OfDays):
         return self.file.collector.day(cell) or 0
 
     def _keep(self, month: str, view: View, rows: Sequence[int], **details: str) -> None:
-        """Keeps the places of some rows while there is room."""
-        spots, cells = self._spots.setdefault(month, []), view.column(self.column)
-        for row in rows[: self.file.max_findings - len(spots)]:
+        """Keeps the places of some rows. In a file of very many months there is room for one of each only."""
+        spots, cells, room = self._spots.setdefault(month, []), view.column(self.column), self.file.max_findings
+        if sum(map(len, self._spots.values())) > room * _FULL_MONTHS:
+            room = 1
+        for row in rows[: max(room - len(spots), 0)]:
             text = {"day": day_of(self._day(cells[row])).isoformat(), **details}
             spots.append(self.spot(view, row, self.column, lambda _, found=text: found))  # type: ignore[misc]
 
@@ -102,9 +107,10 @@ class DayBegun(_ByMonth):
         cells = view.column(self.column)
         for month, rows in self._months(view) if len(view) else ():
             ahead = {cell for cell in view.distinct(self.column) if self._day(cell) > self._now}
-            rows = [row for row in rows if cells[row] in ahead] if ahead else []
-            self._ahead[month] += len(rows)
-            self._keep(month, view, rows, as_of=in_words(self.file.as_of))
+            if ahead:
+                rows = bad_rows(cells, {cell for cell in ahead if month_of(self._day(cell)) == month})
+                self._ahead[month] += len(rows)
+                self._keep(month, view, rows, as_of=in_words(self.file.as_of))
 
     def at_end(self, settled: Settled) -> None:
         month = settled.month.value or ""
@@ -185,43 +191,6 @@ class MonthSettled(_OfDays):
         again = end + timedelta(hours=self.parameters.hours)
         if end <= self.file.as_of < again:
             self.fail_file(key=month, again=in_words(again), as_of=in_words(self.file.as_of))
-
-
-class EmptyDayAlone(_OfDays):
-    """A row without charges is the only row of its day."""
-
-    kind = "empty_day_alone"
-    reads_charged = True
-    placeholders = ("day",)
-
-    def start(self, parameters: Any) -> None:
-        self._empty: dict[str, list[Spot]] = {}
-        self._empty_counts: Counter[str] = Counter()
-        self._charged: set[str] = set()
-
-    def on_rows(self, view: View) -> None:
-        charged = view.charged()
-        self._charged |= charged.distinct(self.column) if len(charged) else set()
-        if len(charged) == len(view):
-            return
-        empty = view.without(set(charged.positions))
-        for row, value in enumerate(empty.column(self.column)):
-            self._empty_counts[value] += 1
-            spots = self._empty.setdefault(value, [])
-            if len(spots) <= self.file.max_findings:
-                spots.append(self.spot(empty, row, self.column))
-
-    def at_end(self, settled: Settled) -> None:
-        for value, count in self._empty_counts.items():
-            day = self.file.collector.day(value)
-            text = {"day": day_of(day).isoformat() if day is not None else value}
-            spots = self._empty[value]
-            if value not in self._charged:
-                spots, count = spots[1:], count - 1
-            self.violations += count
-            self.spots.extend(spot._replace(details=text) for spot in spots)
-        if not self._empty_counts:
-            self.evaluated = 0
 
 
 class FileName(_OfDays):
