@@ -405,7 +405,7 @@ def test_kinds_tells_parameters_and_placeholders() -> None:
     assert code == 0
     blocks = out.split("\none_of: ")
     assert len(blocks) == 2
-    assert "    column: str\n" in blocks[1]
+    assert "    column: name of a column\n" in blocks[1]
     assert "    message may use: {values}" in blocks[1]
 
 
@@ -433,7 +433,8 @@ def test_rules_test_is_red_for_an_example_that_lies(tmp_path: Path, old: str, ne
 
 @pytest.fixture
 def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with a set of its own in `sets/own`, named in `billproof.yaml`, seen from a folder inside it."""
+    """A repository with a set of its own in `sets/own`, named in `billproof.yaml`, seen from a folder inside it."""
+    (tmp_path / ".git").mkdir()
     own_set(tmp_path / "sets" / "own", rules={"MY101-other-project.yaml": rule_text()}, extends="csv")
     (tmp_path / "billproof.yaml").write_text("version: 1\nruleset: sets/own\n", "utf-8")
     (tmp_path / "inside").mkdir()
