@@ -35,11 +35,6 @@ class Plan(Record):
     run: Run | None
 
     @property
-    def exit_code(self) -> Exit:
-        """What the checks say, before anything is sent."""
-        return self.run.verdict.exit_code if self.run else Exit.PASS
-
-    @property
     def name_width(self) -> int:
         """How wide the first column of the lines must be."""
         files = [item.addressed.file if isinstance(item, Sealed) else item for item in self.items]
@@ -95,8 +90,9 @@ def carry_out(plan: Plan, report: Mapping[str, Any] | None, now: Callable[[], st
 
 def exit_code(plan: Plan, results: Sequence[UploadResult]) -> Exit:
     """4 if a wanted send did not happen; else what the checks said."""
-    failed = any(result.status in ("refused", "unknown") for result in results)
-    return Exit.NOT_SENT if failed else plan.exit_code
+    if any(result.status in ("refused", "unknown") for result in results):
+        return Exit.NOT_SENT
+    return plan.run.verdict.exit_code if plan.run else Exit.PASS
 
 
 def _sent(sealed: Sealed, report: Mapping[str, Any], now: Callable[[], str]) -> UploadResult:

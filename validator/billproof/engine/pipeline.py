@@ -68,18 +68,10 @@ def prepare(settings: Settings) -> RuleSet:
 def judged(settings: Settings, ruleset: RuleSet, files: Iterable[FileResult]) -> Run:
     """The run over files that were checked, with its verdict."""
     results = tuple(files)
-    return Run(settings, ruleset, results, judge(duty(ruleset), results, settings.policy))
-
-
-def duty(ruleset: RuleSet) -> RuleSetDuty:
-    """What the verdict must know of a rule set."""
-    return RuleSetDuty(
-        tuple(
-            RuleDuty(rule.id, rule.file.core, rule.file.optional_in_check, rule.kind.kind == "day_coverage")
-            for rule in ruleset.rules
-        ),
-        ruleset.weaker,
-    )
+    duties = [
+        RuleDuty(rule.id, rule.file.core, rule.file.optional_in_check, rule.kind.kind == "day_coverage") for rule in ruleset.rules
+    ]
+    return Run(settings, ruleset, results, judge(RuleSetDuty(tuple(duties), ruleset.weaker), results, settings.policy))
 
 
 def checked(

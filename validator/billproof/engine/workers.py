@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -20,21 +19,9 @@ from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
 from billproof.model.errors import BillproofError
-from billproof.model.record import Record
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-
-class _Death(Record):
-    """The numbers of the tasks that were in flight when a process died, and how it ended."""
-
-    in_flight: tuple[int, ...]
-    how: str
-
-
-class _Raised(Exception):
-    """A task raised in another process."""
 
 
 def side_by_side(
@@ -55,22 +42,22 @@ def side_by_side(
             ended(len(results))
 
     todo = dict(enumerate(tasks))
-    with contextlib.suppress(_Raised):
-        while todo and (death := _pooled(work, todo, jobs, keep)):
-            for at in death.in_flight:
-                again = _pooled(work, {at: tasks[at]}, 1, keep)
-                if again:
-                    keep(at, lost(tasks[at], again.how))
-            todo = {at: task for at, task in todo.items() if at not in results}
+    while todo and (death := _pooled(work, todo, jobs, keep)):
+        for at in death[0]:
+            if again := _pooled(work, {at: tasks[at]}, 1, keep):
+                keep(at, lost(tasks[at], again[1]))
+        todo = {at: task for at, task in todo.items() if at not in results}
     return [results[at] if at in results else work(task) for at, task in enumerate(tasks)]
 
 
 def _pooled(
     work: Callable[[Task], Result], tasks: Mapping[int, Task], jobs: int, keep: Callable[[int, Result], None]
-) -> _Death | None:
-    """Hands each result to `keep`, until all tasks are done or a process dies. At most `jobs` tasks are in flight."""
+) -> tuple[list[int], str] | None:
+    """Hands each result to `keep`, until all tasks are done, one raises, or a process dies: then the numbers of the tasks in
+    flight, at most `jobs`, and how it ended.
+    """
     todo = iter(tasks.items())
-    in_flight: dict[Future[bytes | None], int] = {}
+    in_flight: dict[Future[Any], int] = {}
     with _processes(work, min(jobs, len(tasks))) as executor:
         try:
             while True:
@@ -79,15 +66,16 @@ def _pooled(
                 if not in_flight:
                     return None
                 for future in wait(in_flight, return_when=FIRST_COMPLETED).done:
-                    answer = future.result()
-                    if answer is None:
-                        raise _Raised
-                    keep(in_flight.pop(future), pickle.loads(answer))
+                    if isinstance(error := future.exception(), BrokenProcessPool):
+                        raise error
+                    if error is not None:
+                        return None
+                    keep(in_flight.pop(future), future.result())
         except BrokenProcessPool:
             processes = list(executor._processes.values())
             executor.shutdown()
             code = processes[-1].exitcode or 0
-            return _Death(tuple(in_flight.values()), f"was killed by signal {-code}" if code < 0 else f"exited with code {code}")
+            return list(in_flight.values()), f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
 
 
 @contextlib.contextmanager
@@ -109,7 +97,7 @@ def _processes(work: Callable[[Task], Result], count: int) -> Iterator[ProcessPo
         executor.shutdown(cancel_futures=True)
 
 
-def _submitted(executor: ProcessPoolExecutor, task: Any) -> Future[bytes | None]:
+def _submitted(executor: ProcessPoolExecutor, task: Any) -> Future[Any]:
     """The task handed over. Processes begin here, and inherit that Ctrl-C, which goes to all of a terminal's, is held back:
     only this one answers it. Raises BillproofError if no process can be started.
     """
@@ -152,19 +140,19 @@ def _leave(number: int, frame: object) -> None:
     os._exit(1)
 
 
-def _answer(task: Any) -> bytes | None:
-    """The pickled result, or None if the work raised."""
+def _answer(task: Any) -> Any:
+    """The result. What is raised is met again, as it is, by the process that does the task then."""
     global _is_working
     try:
         _is_working = True
-        try:
-            return pickle.dumps(_work(task))
-        except Exception:
-            return None
-        finally:
-            _is_working = False
+        return _work(task)
     except SystemExit:
         os._exit(1)
+    except Exception:
+        # Not the error itself: one that cannot be pickled would seem to be the end of a process.
+        raise RuntimeError from None
+    finally:
+        _is_working = False
 
 
 def _leave_with_parent() -> None:

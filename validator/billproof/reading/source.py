@@ -180,13 +180,11 @@ def open_source(path: str) -> Iterator[Source]:
 
 def small_file(path: str, limit: int) -> bytes:
     """A file that is read for itself, whole. Raises Unreadable, also for what has more than `limit` bytes."""
-    parts = []
     with _open_file(path) as source:
-        for block in source.blocks():
-            parts.append(block)
-            if source.size > limit:
-                raise Unreadable(f"{path}: is larger than {limit:,} bytes, too large for a file of its kind")
-    return b"".join(parts)
+        data = source.whole(limit)
+    if data is None:
+        raise Unreadable(f"{path}: is larger than {limit:,} bytes, too large for a file of its kind")
+    return data
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.reading.source import open_source
 from billproof.report.build import SCHEMA, file_result_sha256, result_sha256
-from billproof.rules.shipped import shipped_folder
+from billproof.rules.shipped import schema_validator
+from billproof.rules.table_schema import unique_keys
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
@@ -73,30 +74,16 @@ def unchanged(text: str, path: str) -> Report:
 
 def misfits(document: Mapping[str, Any]) -> Iterator[str]:
     """Where a report does not match its schema; except for its list of rules, which is only compared and never read."""
-    import os
-
-    import jsonschema
-
-    with open(os.path.join(shipped_folder("schemas"), "report.v1.schema.json"), "rb") as stream:
-        schema = json.loads(stream.read())
     ruleset = document.get("ruleset")
     if isinstance(ruleset, dict) and isinstance(ruleset.get("rules"), list):
         document = {**document, "ruleset": {**ruleset, "rules": []}}
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(document):
+    for error in schema_validator("report.v1").iter_errors(document):
         yield shown(error.json_path)
 
 
 def changed_entries(report: Report) -> list[str]:
     """The paths of files whose entry in a valid report no longer has the digest that it names."""
     return [file["path"] for file in report["files"] if file["result_sha256"] != file_result_sha256(file, report)]
-
-
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, for `json.loads`. Raises ValueError for a duplicate key, which programs read differently."""
-    tree = dict(pairs)
-    if len(tree) < len(pairs):
-        raise ValueError("a key appears twice in one object")
-    return tree
 
 
 def _refuse(text: str) -> None:

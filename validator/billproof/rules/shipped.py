@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,15 @@ def shipped(name: str) -> Path:
     from pathlib import Path
 
     return Path(shipped_folder(name))
+
+
+def schema_validator(name: str) -> Any:
+    """A validator for the built-in JSON Schema `name`."""
+    import json
+
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads((shipped("schemas") / f"{name}.schema.json").read_text("utf-8")))
 
 
 def digest_line(path: str | os.PathLike[str]) -> str:

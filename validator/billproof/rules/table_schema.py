@@ -63,7 +63,7 @@ def read_schema(path: Path, shown_path: str, errors: list[FileError]) -> TableSc
     """The Table Schema at `path`, or None with the errors appended to `errors`."""
     try:
         text = read_small(path).decode("utf-8")
-        descriptor = json.loads(text, object_pairs_hook=_no_doubles)
+        descriptor = json.loads(text, object_pairs_hook=unique_keys)
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         errors.append(FileError(shown_path, getattr(error, "lineno", 1), f"the Table Schema cannot be read: {reason}"))
@@ -125,11 +125,12 @@ def _line(text: str, quoted: str) -> int:
     return text.count("\n", 0, at) + 1 if at >= 0 else 1
 
 
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) != len(pairs):
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, for `json.loads`. Raises ValueError for a duplicate key, which programs read differently."""
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
         raise ValueError("a key appears twice in one object")
-    return unique
+    return tree
 
 
 class ExportShape(Record):

@@ -18,7 +18,7 @@ from billproof.model.errors import BillproofError, Unreadable, UsageError, how_t
 from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.reading.source import small_file
-from billproof.report.report_file import unique_keys
+from billproof.rules.table_schema import unique_keys
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_KEY_BYTES = 65_536

@@ -20,7 +20,7 @@ from billproof.delivery.text import STATUSES
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
 from billproof.model.values import cents, is_month, shown
-from billproof.rules.shipped import shipped
+from billproof.rules.shipped import schema_validator
 
 _UNPROVED = "3 the ledger is missing or could not be read"
 _EXIT_CODES = {
@@ -180,10 +180,7 @@ def _unsigned(ledger: Ledger, receipts: Mapping[str, Receipt], path: str) -> Ite
 
 def _misfits(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:
     """Documents that are not as the schema of receipts has them."""
-    import jsonschema
-
-    schema = json.loads((shipped("schemas") / "receipt.v1.schema.json").read_text("utf-8"))
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = schema_validator("receipt.v1")
     for suffix, documents in (("json", receipts), ("begun", attempts)):
         for receipt in documents.values():
             for error in islice(validator.iter_errors(receipt.document), 1):

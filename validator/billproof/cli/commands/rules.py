@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import UnionType
@@ -26,7 +25,7 @@ from billproof.rules.checks import KINDS
 from billproof.rules.checks.base import NUMBER, Check
 from billproof.rules.loader import read_ruleset, require_example_files
 from billproof.rules.rule import RuleSet
-from billproof.rules.shipped import shipped
+from billproof.rules.shipped import schema_validator
 
 _ACTIONS = {
     "list": "list all rules, one per line",
@@ -142,11 +141,9 @@ def _test(ruleset: RuleSet, name: str, config: Config | None, command: Command) 
 
 
 def _schema_faults(ruleset: RuleSet) -> Iterator[str]:
-    import jsonschema
     import yaml
 
-    schema = json.loads((shipped("schemas") / "rule.schema.json").read_text("utf-8"))
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = schema_validator("rule")
     for rule in ruleset.rules:
         document = yaml.safe_load(Path(rule.path).read_text("utf-8"))
         for error in validator.iter_errors(document):
