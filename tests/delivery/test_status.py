@@ -487,7 +487,7 @@ def spoilt(kind: str) -> Iterator[str]:
     elif kind == "removed":
         first.unlink()
         receipts("0001-*.begun")[0].unlink()
-        yield "the ledger lacks the receipt"
+        yield "which is missing: removed or edited"
     else:
         Path("billproof.yaml").write_text(CONFIGURATION.replace("ledger: .ledger\n", ""), "utf-8")
         yield "no ledger is configured"

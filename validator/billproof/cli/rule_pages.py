@@ -82,7 +82,8 @@ def write_pages(ruleset: RuleSet, folder: Path, check_only: bool) -> int:
     if strangers and not check_only:
         stranger = (folder / strangers[0]).as_posix()
         raise UsageError(f"{stranger} is not a page made by billproof; nothing was written", "Name another folder.")
-    stale = [name for name, text in made.items() if not _same(folder / name, text)] + sorted(present - made.keys())
+    there = {name: (folder / name).read_bytes() for name in made if (folder / name).is_file()}
+    stale = [name for name, text in made.items() if there.get(name) != text.encode("utf-8")] + sorted(present - made.keys())
     if check_only:
         for name in stale:
             say(shown(f"stale: {(folder / name).as_posix()}", None))
@@ -101,7 +102,3 @@ def write_pages(ruleset: RuleSet, folder: Path, check_only: bool) -> int:
 
 def _is_ours(path: Path) -> bool:
     return MARK in path.read_text("utf-8", errors="replace")
-
-
-def _same(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_bytes() == text.encode("utf-8")

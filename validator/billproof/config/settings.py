@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_FINDINGS = 100
 # As many processes as Windows can wait for.
 MAX_JOBS = 60
+_AS_CORES = "Use as many as the machine has cores."
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 CLOCK = "clock"
 UPLOAD = Policy("upload", "upload")
@@ -114,12 +115,13 @@ def parse_total(text: str) -> Decimal:
 
 def parse_cap(text: str) -> int:
     """`--max-findings`: how many findings a rule keeps; the counts are true in any case."""
-    return _number(text, "--max-findings", 1_000_000)
+    return parse_number(text, "--max-findings", 1, 1_000_000)
 
 
-def _number(text: str, flag: str, largest: int, help: str = "") -> int:
-    if not re.fullmatch(r"[0-9]+", text) or len(text) > len(str(largest)) or not 1 <= int(text) <= largest:
-        raise UsageError(f"{flag} {text}: expected a number from 1 to {largest}", help)
+def parse_number(text: str, flag: str, least: int, most: int, help: str = "") -> int:
+    """A whole number within bounds."""
+    if not re.fullmatch(r"[0-9]+", text) or len(text) > len(str(most)) or not least <= int(text) <= most:
+        raise UsageError(f"{flag} {text}: expected a number from {least} to {most}", help)
     return int(text)
 
 
@@ -158,7 +160,7 @@ def settings_of(options: Options, policy: Policy, config: Config | None) -> Sett
         sources={
             name: f"--{name.replace('_', '-')}" for name in _WITHOUT_SOURCE if getattr(options, name) not in (None, False)
         },
-        jobs=1 if options.jobs is None else _number(options.jobs, "--jobs", MAX_JOBS, "Use as many as the machine has cores."),
+        jobs=1 if (jobs := options.jobs) is None else parse_number(jobs, "--jobs", 1, MAX_JOBS, _AS_CORES),
         inputs=tuple(_inputs(options.files, config)),
     )  # fmt: skip
 

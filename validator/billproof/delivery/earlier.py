@@ -74,6 +74,4 @@ def _upload(standing: Standing) -> EarlierUpload | None:
     last = standing.current
     if last is None:
         return None
-    return EarlierUpload(
-        last.destination, last.month, last.finished, last.file_sha256, last.amount, last.currency, last.days, last.projects
-    )
+    return EarlierUpload(**{name: getattr(last, name) for name in EarlierUpload._fields})

@@ -16,8 +16,9 @@ from typing import Any
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings, parse_month
 from billproof.delivery.earlier import earlier_uploads
+from billproof.delivery.ledger.integrity import prove
 from billproof.delivery.ledger.receipt import Month, Receipt, Standing
-from billproof.delivery.ledger.store import RESTORE, Ledger, LedgerError, NoLedger, open_ledger
+from billproof.delivery.ledger.store import Ledger, NoLedger, open_ledger
 from billproof.delivery.month_state import MonthState, NewFile, decide
 from billproof.engine.pipeline import check_input, judged, prepare
 from billproof.engine.verdict import Exit
@@ -69,8 +70,8 @@ def survey(settings: Settings, months: Sequence[str]) -> dict[str, Any]:
         raise UsageError(f"{config.shown_path} has no integrations", "Add one for each OpenAI organization.")
     ruleset = prepare(settings)
     ledger = _ledger(config)
+    prove(ledger)
     standings = {month: ledger.standing(month) for month in ledger.months()}
-    _refuse_a_broken_chain(standings.values())
     rows = [
         _integration(integration, config, ledger, standings, months, settings, ruleset)
         for integration in config.file.integrations
@@ -96,18 +97,6 @@ def _ledger(config: Config) -> Ledger:
         help = "Add `ledger: .billproof/ledger` to billproof.yaml, and restore the ledger or run billproof ledger init."
         raise NoLedger("no ledger is configured, so it is unknown what was uploaded", help)
     return open_ledger(root)
-
-
-def _refuse_a_broken_chain(standings: Iterable[Standing]) -> None:
-    """Raises LedgerError if a receipt is missing that another one names: the state of its month would be wrong."""
-    receipts = [receipt for standing in standings for receipt in standing.receipts]
-    known = {receipt.sha256 for receipt in receipts}
-    for receipt in receipts:
-        for digest in receipt.previous:
-            if digest not in known:
-                follower = f"the receipt of {receipt.month} of {receipt.organization}"
-                text = f"the ledger lacks the receipt {digest[:12]}…, which {follower} follows"
-                raise LedgerError(text, RESTORE)
 
 
 def _integration(

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from billproof.delivery.shipment import UploadResult
-from billproof.model.values import cents, in_words, instant, shown
+from billproof.model.values import cents, in_words, instant, number, shown
 
 Tree = Mapping[str, Any]
 
@@ -64,19 +64,16 @@ def headline(results: Sequence[UploadResult], dry_run: bool) -> str:
     if accepted:
         return f"ALL UPLOADED  {accepted} accepted{_already(current)}"
     if dry_run and "would_be_sent" in statuses:
-        return f"NOTHING SENT  dry run: {_files(statuses.count('would_be_sent'))} ready to upload{_already(current)}"
+        return f"NOTHING SENT  dry run: {number(statuses.count('would_be_sent'), 'file')} ready to upload{_already(current)}"
     if results and current == len(statuses):
-        return f"NOTHING SENT  {_files(current)} already uploaded; nothing new"
+        return f"NOTHING SENT  {number(current, 'file')} already uploaded; nothing new"
     stopped = [result for result in results if result.status == "replaced" or result.verdict in ("fail", "unproved")]
-    return f"NOTHING SENT  {len(stopped)} of {_files(len(statuses))} not ready to upload; billproof sends nothing until all are"
+    of = f"{len(stopped)} of {number(len(statuses), 'file')}"
+    return f"NOTHING SENT  {of} not ready to upload; billproof sends nothing until all are"
 
 
 def _already(count: int) -> str:
     return f", {count} already uploaded" if count else ""
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'' if count == 1 else 's'}"
 
 
 def render_status(status: Tree) -> str:
@@ -131,7 +128,7 @@ def _notes(status: Tree, width: int) -> Iterator[str]:
         if row["files"] is None and row["destination"] is not None:
             yield f"  {row['name']:<{width}}  has no `files` in billproof.yaml, so newer files are not found"
     for other in status["elsewhere"]:
-        yield f"  Not shown: {_months(other['months'])} of {other['organization']} at {other['destination']}"
+        yield f"  Not shown: {number(other['months'], 'month')} of {other['organization']} at {other['destination']}"
 
 
 def _past(months: Sequence[Tree]) -> list[Tree]:
@@ -147,11 +144,8 @@ def _headline(status: Tree) -> str:
         return f"UNPROVED  some files could not be read, {when}"
     past, due = _past(months), sum(month["due"] for month in months)
     unplaced = sum(len(row["unplaced"]) for row in status["integrations"])
-    parts = [f"{due} of {_months(len(past))}" if due else _months(len(past))] if due or (past and not unplaced) else []
-    parts += [f"{_files(unplaced)} without a readable month"] if unplaced else []
-    parts += [f"{_months(len(months) - len(past))} not due yet"] if len(past) < len(months) else []
+    could = number(len(past), "month")
+    parts = [f"{due} of {could}" if due else could] if due or (past and not unplaced) else []
+    parts += [f"{number(unplaced, 'file')} without a readable month"] if unplaced else []
+    parts += [f"{number(len(months) - len(past), 'month')} not due yet"] if len(past) < len(months) else []
     return f"{'DUE' if due or unplaced else 'NOTHING DUE'}  {', '.join([*parts, when])}"
-
-
-def _months(count: int) -> str:
-    return f"{count} month{'' if count == 1 else 's'}"

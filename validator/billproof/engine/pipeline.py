@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from billproof.config.settings import Settings, Watch, refuse_later_than_the_clock
+from billproof.config.settings import Settings, refuse_later_than_the_clock
 from billproof.engine.diagnosis import Facts, diagnose
 from billproof.engine.evaluate import Engine
 from billproof.engine.inference import INFERRED, infer_month, infer_organization
@@ -86,7 +86,10 @@ def checked(
         from billproof.engine.workers import side_by_side
 
         work = partial(check_input, settings=settings._replace(watch=None), ruleset=ruleset, earlier=earlier)
-        results = side_by_side(work, elsewhere, settings.jobs, _lost, _ended(settings.watch, len(inputs)))
+        watch, count = settings.watch, len(inputs)
+        # How much of its file another process has read is not known here, only that it has ended.
+        ended = None if watch is None else lambda number: watch(number, count, "", 0, None)
+        results = side_by_side(work, elsewhere, settings.jobs, _lost, ended)
         there = dict(zip(elsewhere, results, strict=True))
     return [
         there.get(file) or check_input(file, settings, ruleset, earlier, opened, seen(settings, number, len(inputs)))
@@ -97,11 +100,6 @@ def checked(
 def seen(settings: Settings, number: int, count: int) -> Seen | None:
     """What a source calls while file `number` of `count` is read."""
     return None if settings.watch is None else partial(settings.watch, number, count)
-
-
-def _ended(watch: Watch | None, count: int) -> Callable[[int], None] | None:
-    """What is called when another process has finished a file: how much of one it has read is not known here."""
-    return None if watch is None else lambda ended: watch(ended, count, "", 0, None)
 
 
 def check_input(

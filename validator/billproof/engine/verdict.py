@@ -15,7 +15,6 @@ from billproof.model.values import shown
 
 Word = Literal["pass", "fail", "unproved"]
 
-_SEVERITY: Final[dict[Word, int]] = {"pass": 0, "fail": 1, "unproved": 2}
 _SEAL: Final = object()
 
 
@@ -86,7 +85,7 @@ def judge(ruleset: RuleSetDuty, files: Sequence[FileResult], policy: Policy) -> 
         reason = Reason("nothing_to_check", "no file was found, so nothing was checked")
         return Verdict("unproved", (reason,), (), ())
     verdicts = tuple(_judge_file(ruleset, file, policy) for file in _apart(files))
-    word = max((verdict.word for verdict in verdicts), key=_SEVERITY.__getitem__)
+    word = max((verdict.word for verdict in verdicts), key=("pass", "fail", "unproved").index)
     passes = tuple(
         Pass(_SEAL, file.sha256) if verdict.word == "pass" and not verdict.because and file.sha256 else None
         for file, verdict in zip(files, verdicts, strict=True)
@@ -165,7 +164,7 @@ def _crashed(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator
 
 
 def _wrongly_blocked(ruleset: RuleSetDuty, file: FileResult, policy: Policy) -> Iterator[Reason]:
-    failed = {outcome.rule for outcome in file.outcomes if outcome.state == "failed" and outcome.level == "error"}
+    failed = {outcome.rule for outcome in _errors(file)}
     for outcome in file.outcomes:
         if outcome.state == "blocked" and outcome.blocked_by not in failed:
             cause = f"because of {outcome.blocked_by}, which has not failed" if outcome.blocked_by else "for an unknown reason"

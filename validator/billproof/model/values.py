@@ -146,6 +146,11 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(Decimal("0.01"), rounding="ROUND_HALF_UP", context=Context(prec=200))
 
 
+def number(count: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     """`text` as it may be printed or stored anywhere: the only way out for anything that comes from a file.
 

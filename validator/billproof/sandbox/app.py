@@ -44,7 +44,7 @@ from billproof.rules.compiled import load_ruleset
 from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.sandbox.body import Body, SentFile, read_file
 from billproof.sandbox.faults import Fault, Faulty, Plan
-from billproof.sandbox.problems import Problem, on_error, on_http_exception, on_problem
+from billproof.sandbox.problems import Problem, on_error, on_http_exception
 from billproof.sandbox.store import Checked, Integration, Store
 
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text("utf-8"))
@@ -106,7 +106,7 @@ class Sandbox(Record):
                 self._route(f"{integration}/uploads/{{month}}", {"POST": self._upload}, self.limit, faulty),
                 self._route("/sandbox/faults", faults),
             ],
-            exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_error},
+            exception_handlers={HTTPException: on_http_exception, Exception: on_error},
         )
 
     def _route(

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from billproof.config.destinations import FILL_IN
 from billproof.config.file import Config
-from billproof.config.settings import clock
+from billproof.config.settings import clock, parse_number
 from billproof.engine.verdict import Exit
 from billproof.io.secrets import Secret
 from billproof.model.errors import BillproofError, UsageError
@@ -70,9 +70,9 @@ def serve(options: argparse.Namespace, config: Config | None, say: Callable[[str
         _add(store, id, organization)
     plan = Plan(_fault(text) for text in options.fault)
     token, shown_token = _token(os.environ)
-    limit = _whole(options.max_bytes, "--max-bytes", 1, 2**40)
+    limit = parse_number(options.max_bytes, "--max-bytes", 1, 2**40)
     sandbox = Sandbox(store, plan, Checker(config, clock()), token, limit, clock)
-    with listen(options.host, _whole(options.port, "--port", 0, 65_535)) as listener:
+    with listen(options.host, parse_number(options.port, "--port", 0, 65_535)) as listener:
         if not is_loopback(listener):
             sys.stderr.write(
                 f"WARNING  the sandbox listens on {shown(options.host)} without TLS: anyone who reaches this machine can use it\n"
@@ -121,7 +121,7 @@ def _fault(text: str) -> Fault:
     name, colon, times = text.partition(":")
     if name not in NAMES:
         raise UsageError(f"--fault {text}: unknown fault", f"Use one of {', '.join(NAMES)}; with a number: lost_answer:2")
-    return Fault(name, _whole(times, f"--fault {name}", 1, 1_000) if colon else 1)
+    return Fault(name, parse_number(times, f"--fault {name}", 1, 1_000) if colon else 1)
 
 
 def _token(environment: Mapping[str, str]) -> tuple[Secret, str]:
@@ -143,12 +143,6 @@ def _seconds(text: str, option: str) -> float:
     if not 0 <= seconds <= 1e6:
         raise UsageError(f"{option} {text}: expected seconds, such as 0.5 or 43200")
     return seconds
-
-
-def _whole(text: str, option: str, least: int, most: int) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 15 or not least <= int(text) <= most:
-        raise UsageError(f"{option} {text}: expected a number from {least} to {most}")
-    return int(text)
 
 
 def _welcome(url: str, token: str, store: Store, delay: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from billproof.audit.signing.attestation import attestation_path, file_statements
+from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
 from billproof.audit.signing.deviations import deviations_of_form
 from billproof.config.file import Config, Integration
 from billproof.config.settings import CLOCK
@@ -31,8 +31,6 @@ from billproof.report.report_file import NotAReport, misfits, read_report
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
-
-LARGEST_ATTESTATION = 1 << 25
 
 
 class Refused(BillproofError):
@@ -165,7 +163,7 @@ def find_attestation(path: str, report: Mapping[str, Any], data: bytes) -> tuple
     from exactly this report, which has these bytes, and its file. Its signature is not checked.
     """
     try:
-        attestation = small_file(attestation_path(path), LARGEST_ATTESTATION)
+        attestation = small_file(attestation_path(path), MAX_BYTES)
     except Unreadable:
         return None, False
     (file,) = report["files"]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from billproof.audit.signing.attestation import SUFFIX
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.model.record import Record
-from billproof.model.values import cents, month_name, shown
+from billproof.model.values import cents, month_name, number, shown
 
 _WIDTH = 96
 _PROVENANCE = {
@@ -129,7 +129,7 @@ def _proved(manifest: Manifest) -> Iterator[str]:
         f"The export has the size and the SHA-256 digest that its receipt names: {receipt.file_sha256}.",
         f"It was checked again as of {receipt.as_of}, with the rule set, the configuration and the earlier uploads of that time. "
         "It passes the upload policy, with the same total, days, projects and waivers as in the receipt.",
-        f"The ledger, where all receipts are kept, had {manifest.ledger} receipt{'s' * (manifest.ledger != 1)}. None was "
+        f"The ledger, where all receipts are kept, had {number(manifest.ledger, 'receipt')}. None was "
         "modified, and no receipt that another one names is missing.",
     ):
         yield from _item(text)

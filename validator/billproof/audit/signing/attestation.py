@@ -111,14 +111,9 @@ def _resource(name: str, sha256: str) -> dict[str, Any]:
     return {"name": name, "digest": {"sha256": sha256}}
 
 
-def bundle(signer: Signer, statements: Sequence[Statement]) -> bytes:
-    """The statements, each signed, one envelope per line."""
-    return b"".join(sealed(signer, canonical(statement)) for statement in statements)
-
-
 def receipt_bundle(signer: Signer, receipt: Receipt, name: str) -> bytes:
     """The attestation of a receipt whose file has this name."""
-    return bundle(signer, [receipt_statement(receipt, name)])
+    return sealed(signer, canonical(receipt_statement(receipt, name)))
 
 
 def attestation_path(path: str) -> str:
@@ -167,7 +162,8 @@ def attest_files(
             continue
         target = attestation_path(path)
         try:
-            durable.replace(target, [bundle(signer, file_statements(report, file, report_name, report_sha256))])
+            statements = file_statements(report, file, report_name, report_sha256)
+            durable.replace(target, [sealed(signer, canonical(statement)) for statement in statements])
         except OSError as error:
             raise Unwritable(f"UNPROVED  the attestation {target} could not be written: {error.strerror or error}") from None
     return left_out

@@ -11,6 +11,7 @@ from billproof.model.record import Record
 from billproof.model.values import shown
 
 MAX_TOLD = 20
+ATTESTED = "attested"
 _WITHOUT_KEY = "Report and file match; this does not show who made them or when. See docs/audit.md"
 
 State = Literal["same", "differs", "unproved"]
@@ -34,18 +35,16 @@ class Halted(Exception):
         self.step = Step(label, state, text, more)
 
 
-class Signature(Record):
-    """Whether the report has a valid signature by the given key, and a text that says so."""
-
-    holds: bool
-    text: str
-
-
 class Verification(Record):
-    """The result, step by step."""
+    """The result, step by step; `keyid` is that of the key, if there was one, that must have signed all attestations."""
 
     steps: tuple[Step, ...]
-    signature: Signature = Signature(False, "none checked")
+    keyid: str | None = None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether there was a key, and every attestation is by it; if there was none to check, that is a step of its own."""
+        return self.keyid is not None and all(step.state == "same" for step in self.steps if step.label == ATTESTED)
 
     @property
     def word(self) -> Word:
@@ -55,7 +54,7 @@ class Verification(Record):
             return "DIFFERS"
         if "unproved" in states:
             return "UNPROVED"
-        return "AGREES" if self.signature.holds else "AGREES, BUT UNSIGNED"
+        return "AGREES" if self.is_signed else "AGREES, BUT UNSIGNED"
 
     @property
     def exit_code(self) -> Exit:
@@ -79,5 +78,8 @@ class Verification(Record):
         for (label, state), count in alike.items():
             if count > MAX_TOLD:
                 yield f"  {label:<10} {count - MAX_TOLD:,} more: {state}"
-        text = f"{self.signature.text}. {_WITHOUT_KEY}" if self.word == "AGREES, BUT UNSIGNED" else self.signature.text
+        by = "by" if self.is_signed else "not shown to be by"
+        text = "none checked" if self.keyid is None else f"{by} the key {self.keyid}"
+        if self.word == "AGREES, BUT UNSIGNED":
+            text = f"{text}. {_WITHOUT_KEY}"
         yield f"  {'signature':<10} {text}"

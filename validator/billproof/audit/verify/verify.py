@@ -17,7 +17,7 @@ from billproof.audit.signing.deviations import deviations
 from billproof.audit.signing.dsse import PublicKey
 from billproof.audit.verify.find import config_of, foreign, of_these_bytes, opened, refuse_other_version, ruleset_of, unverified
 from billproof.audit.verify.rerun import check_again, compare_verdict
-from billproof.audit.verify.result import Halted, Signature, Step, Verification
+from billproof.audit.verify.result import ATTESTED, Halted, Step, Verification
 from billproof.config.file import Config
 from billproof.config.settings import Settings
 from billproof.engine.pipeline import judged
@@ -32,8 +32,6 @@ from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportFile
-
-_ATTESTED = "attested"
 
 
 class Wanted(Record):
@@ -58,7 +56,9 @@ def verify(wanted: Wanted) -> Verification:
             steps.append(step)
     except Halted as halted:
         steps.append(halted.step)
-    return _signed_by(wanted.key, steps) if wanted.key else Verification(tuple(steps))
+    if wanted.key and not any(step.label == ATTESTED for step in steps):
+        steps.append(Step(ATTESTED, "unproved", "no attestation was checked"))
+    return Verification(tuple(steps), wanted.key and wanted.key.keyid)
 
 
 def _steps(report: LoadedReport, wanted: Wanted) -> Iterator[Step]:
@@ -112,7 +112,7 @@ def _files(
                     if wanted.key is not None:
                         attestations.append(_attested(file, copy.path, report, wanted.key))
                     elif lexists(beside := attestation_path(copy.path)):
-                        yield Step(_ATTESTED, "same", f"not checked: {shown(beside)} exists; --key PUB checks it")
+                        yield Step(ATTESTED, "same", f"not checked: {shown(beside)} exists; --key PUB checks it")
             except Halted as halted:
                 yield halted.step
     # A named file has one attestation: that of any file of the report with the same bytes.
@@ -129,17 +129,9 @@ def _attested(file: ReportFile, path: str, report: LoadedReport, key: PublicKey)
     try:
         data = small_file(beside, MAX_BYTES)
     except Unreadable as error:
-        return Step(_ATTESTED, "unproved", shown(error.message, None))
+        return Step(ATTESTED, "unproved", shown(error.message, None))
     expected = file_statements(report.document, file, report.path, report.file_sha256)
     faults = deviations(data, key, expected)
     if faults:
-        return Step(_ATTESTED, "differs", f"{shown(beside)} is not this key's attestation of this report and file", tuple(faults))
-    return Step(_ATTESTED, "same", f"{shown(beside)} attests {expected[0]['predicate']['result']} for this file and this report")
-
-
-def _signed_by(key: PublicKey, steps: list[Step]) -> Verification:
-    """The result with whether all attestations are valid. If there was none to check, it is unproved."""
-    if not any(step.label == _ATTESTED for step in steps):
-        steps.append(Step(_ATTESTED, "unproved", "no attestation was checked"))
-    holds = all(step.state == "same" for step in steps if step.label == _ATTESTED)
-    return Verification(tuple(steps), Signature(holds, f"{'by' if holds else 'not shown to be by'} the key {key.keyid}"))
+        return Step(ATTESTED, "differs", f"{shown(beside)} is not this key's attestation of this report and file", tuple(faults))
+    return Step(ATTESTED, "same", f"{shown(beside)} attests {expected[0]['predicate']['result']} for this file and this report")

@@ -19,7 +19,7 @@ from billproof.delivery.ledger.writer import make_ledger
 from billproof.delivery.text import STATUSES
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
-from billproof.model.values import cents, is_month, shown
+from billproof.model.values import cents, is_month, number, shown
 from billproof.rules.shipped import schema_validator
 
 _UNPROVED = "3 the ledger is missing or could not be read"
@@ -128,7 +128,7 @@ def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
             for waiver in receipt.document["waivers"]:
                 text = f"    {waiver['rule']} waived by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
                 yield shown(text, None)
-            held = f"{_count(len(receipt.days), 'day')}, {_count(len(receipt.projects), 'project')}"
+            held = f"{number(len(receipt.days), 'day')}, {number(len(receipt.projects), 'project')}"
             yield shown(f"    {receipt.file_name}, {held}; {ledger.path(receipt)}", None)
 
 
@@ -137,12 +137,8 @@ def _verify(ledger: Ledger, key: str | None) -> int:
     for text in (*errors, *notes):
         say(shown(text, None))
     word = "FAIL" if errors else "PASS"
-    say(f"{word}  {_count(checked, 'receipt')}, {_count(len(errors), 'error')}")
+    say(f"{word}  {number(checked, 'receipt')}, {number(len(errors), 'error')}")
     return Exit.FAIL if errors else Exit.PASS
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def verify(ledger: Ledger, key: str | None = None) -> tuple[int, list[str], list[str]]:

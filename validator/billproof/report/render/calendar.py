@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billproof.report.render.phrases import amount, number
+from billproof.model.values import number
+from billproof.report.render.phrases import amount
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportDay, ReportFile, ReportTotals

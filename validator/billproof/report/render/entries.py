@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from billproof.model.record import Record
+from billproof.model.values import number
 from billproof.report.render import phrases
 
 if TYPE_CHECKING:
@@ -125,6 +126,6 @@ def _left_out(report: Report, shown: Sequence[Entry], weights: Sequence[Weight])
 def and_more(more: dict[Weight, int]) -> str:
     """`and 1,200 more errors, 3 more warnings`."""
     return "and " + ", ".join(
-        f"{count:,} more unproved" if weight == "unproved" else phrases.number(count, f"more {weight}")
+        f"{count:,} more unproved" if weight == "unproved" else number(count, f"more {weight}")
         for weight, count in more.items()
     )

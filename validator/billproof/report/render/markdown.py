@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from billproof.model.values import number
 from billproof.report.render import phrases, verdicts
 from billproof.report.render.calendar import calendar
 from billproof.report.render.phrases import escaped, fenced
@@ -32,7 +33,7 @@ def render_markdown(report: Report) -> str:
         details = [f"{_heading(file, report)}\n\n{text}" for file, text in zip(files, details, strict=True)]
     shown = _fitting(details, ROOM // 2)
     if len(shown) < len(details):
-        more = phrases.number(len(details) - len(shown), "more file")
+        more = number(len(details) - len(shown), "more file")
         shown.append(f"and {more}, left out to stay below GitHub's limit for a summary")
     if any(file["verdict"] == "pass" for file in files):
         shown += map(escaped, verdicts.limits(report))

@@ -11,12 +11,17 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billproof.model.values import cents, shown
+from billproof.model.values import cents, number, shown
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportFinding, ReportOutcome, ReportReason
 
 LEVELS = {"error": 0, "warning": 1, "note": 2}
+# What is said of a rule that neither passed nor failed its file.
+STATES = {
+    "waived": "waived", "not_applicable": "not applicable", "blocked": "skipped", "off": "disabled", "crashed": "crashed",
+    "not_run": "not run",
+}  # fmt: skip
 
 
 def what_to_do(file: ReportFile, report: Report) -> str:
@@ -90,8 +95,8 @@ def why_not_evaluated(outcome: ReportOutcome) -> str:
     """Why a rule has neither passed nor failed, in words."""
     if outcome["state"] == "blocked":
         return f"skipped because {outcome['blocked_by']} failed"
-    words = {"not_applicable": "not applicable", "not_run": "not run", "off": "", "crashed": "crashed"}
-    return ": ".join(part for part in (words[outcome["state"]], outcome.get("reason")) if part)
+    word = "" if outcome["state"] == "off" else STATES[outcome["state"]]
+    return ": ".join(part for part in (word, outcome.get("reason")) if part)
 
 
 def skipped(file: ReportFile, most: int) -> Iterator[str]:
@@ -119,11 +124,6 @@ def in_cents(amount: str | None) -> str:
 def amount(value: str | None, currency: str | None) -> str:
     """An amount to the cent with its currency."""
     return f"{in_cents(value)} {currency or ''}".strip()
-
-
-def number(count: int, noun: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 _SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "$": "&#36;", "@": "@&#8203;", "#": "#&#8203;"}

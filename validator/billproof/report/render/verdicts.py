@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from billproof.model.results import HINDRANCES
-from billproof.model.values import month_end, month_name, rfc3339
-from billproof.report.render.phrases import LEVELS, amount, in_cents, in_state, number
+from billproof.model.values import month_end, month_name, number, rfc3339
+from billproof.report.render.phrases import LEVELS, STATES, amount, in_cents, in_state
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportGroup, ReportSecondOpinion, ReportTotals
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 TOP_GROUPS = 50
 NO_CONFIG = "no billproof.yaml yet"
 NO_FILE = "Name a file or a folder:  billproof check cost_2025-10-01_2025-10-31.csv"
-
-_STATES = (
-    ("waived", "waived"), ("not_applicable", "not applicable"), ("blocked", "skipped"), ("off", "disabled"),
-    ("crashed", "crashed"), ("not_run", "not run"),
-)  # fmt: skip
 
 
 def headline(file: ReportFile, report: Report) -> str:
@@ -135,7 +130,7 @@ def counts(file: ReportFile) -> str:
     for level, word in (("error", "failed"), ("warning", "warning"), ("note", "note")):
         if count := sum(outcome["level"] == level for outcome in in_state(file, "failed")):
             parts.append(f"{count:,} {word}" if level == "error" else number(count, word))
-    return ", ".join((*parts, *(f"{states.count(state):,} {word}" for state, word in _STATES if state in states)))
+    return ", ".join((*parts, *(f"{states.count(state):,} {word}" for state, word in STATES.items() if state in states)))
 
 
 def tally(report: Report) -> str:

@@ -198,14 +198,11 @@ class ExportKind(Check):
     class Parameters(Record):
         export: Literal["activity", "legacy"]
 
-    def start(self, parameters: Parameters) -> None:
-        self._export = parameters.export
-
     def at_header(self) -> None:
         recognized = self.file.export
         if recognized.export == "no_usage":
             self.not_applicable = "time columns alone do not show the kind of export"
-        elif recognized.export == self._export:
+        elif recognized.export == self.parameters.export:
             self.fail_file(self.file.head.header_line, kind=recognized.label, evidence=", ".join(recognized.evidence))
 
 

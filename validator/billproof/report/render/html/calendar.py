@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billproof.model.values import month_name
+from billproof.model.values import month_name, number
 from billproof.report.render.calendar import day_detail, days_by_month
 from billproof.report.render.html.elements import Element, Node, day_state, element, head
-from billproof.report.render.phrases import amount, in_cents, number
+from billproof.report.render.phrases import amount, in_cents
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportDay, ReportFile, ReportTotals

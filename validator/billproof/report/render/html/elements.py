@@ -13,8 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING, TypeAlias
 
 from billproof.model.record import Record
-from billproof.model.values import EXACT, money
-from billproof.report.render.phrases import number
+from billproof.model.values import EXACT, money, number
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportDay, ReportOutcome

@@ -7,10 +7,11 @@ from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from billproof.model.values import number
 from billproof.report.render.html.calendar import months
 from billproof.report.render.html.elements import Element, Node, cell, element, head, total
 from billproof.report.render.html.rules import all_rules, findings, not_evaluated
-from billproof.report.render.phrases import amount, in_cents, number, unproved, what_to_do
+from billproof.report.render.phrases import amount, in_cents, unproved, what_to_do
 from billproof.report.render.verdicts import TOP_GROUPS, concessions, facts, how_many, second_opinion
 
 if TYPE_CHECKING:

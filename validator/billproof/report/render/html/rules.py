@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from billproof.model.values import number
 from billproof.report.render.html.elements import Badge, Element, Node, cell, element, evaluated, head, state_of
-from billproof.report.render.phrases import failed_by_level, fix_of, in_state, number, skipped, waived_by, what_to_do
+from billproof.report.render.phrases import failed_by_level, fix_of, in_state, skipped, waived_by, what_to_do
 from billproof.report.render.verdicts import counts
 
 if TYPE_CHECKING:
