@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 import billproof
-from billproof.report.report_file import misfits
+from billproof.report.restore import misfits
 from tests.support import AS_OF, FIXTURES, ROOT, fixture, make_ready, reseal, run
 from tests.uploading import ACME, export
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from billproof.engine.inference import infer_month, infer_organization
+from billproof.engine.outcomes import infer_month, infer_organization
 from billproof.model.results import Sourced
 from billproof.model.values import day_number
 

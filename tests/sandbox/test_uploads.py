@@ -15,9 +15,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from billproof.model.results import FileResult
 from billproof.sandbox.app import Checker
 from billproof.sandbox.problems import Problem
-from billproof.sandbox.store import Checked, Keys
+from billproof.sandbox.store import Keys
 from tests.sandbox.running import INTEGRATION, ORGANIZATION, TOKEN, Answer, Running, running_sandbox, sha256
 from tests.support import ROOT, check, fixture
 
@@ -185,7 +186,7 @@ def test_a_rule_that_crashes_is_no_pass(sandbox: Running, monkeypatch: pytest.Mo
 
 
 def test_a_check_that_breaks_is_no_pass(sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(*_: object) -> Checked:
+    def crash(*_: object) -> FileResult:
         raise ZeroDivisionError("a cell: person0001@example.com")
 
     monkeypatch.setattr(Checker, "check", crash)
@@ -363,7 +364,7 @@ def test_a_key_in_progress_is_a_conflict(sandbox: Running, monkeypatch: pytest.M
     entered, go_on = threading.Event(), threading.Event()
     real = Checker.check
 
-    def slow(*arguments: Any) -> Checked:
+    def slow(*arguments: Any) -> FileResult:
         entered.set()
         assert go_on.wait(20)
         return real(*arguments)
@@ -388,7 +389,7 @@ def test_checks_run_one_at_a_time(sandbox: Running, monkeypatch: pytest.MonkeyPa
     running: list[int] = []
     most: list[int] = []
 
-    def watched(*arguments: Any) -> Checked:
+    def watched(*arguments: Any) -> FileResult:
         running.append(1)
         most.append(len(running))
         time.sleep(0.05)

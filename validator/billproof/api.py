@@ -238,7 +238,7 @@ def _document(report: Report | Mapping[str, Any] | str) -> ReportV1:
         if type(report.json) is _Judged:
             return cast("ReportV1", report.as_dict())
         report = report.json
-    from billproof.report.report_file import NotAReport, unchanged
+    from billproof.report.restore import NotAReport, unchanged
 
     try:
         document = unchanged(report if isinstance(report, str) else json.dumps(report), "a report to merge")

@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from billproof.audit.pack.bundle import SUMS, sums_of
-from billproof.audit.pack.evidence import packed_name
+from billproof.audit.pack.evidence import SUMS, packed_name, sums_of
 from billproof.config.settings import parse_as_of
 from billproof.delivery.ledger.receipt import encoded
 from billproof.report.render.json import render_json

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from billproof.config.settings import Settings, refuse_later_than_the_clock
 from billproof.engine.diagnosis import Facts, diagnose
 from billproof.engine.evaluate import Engine
-from billproof.engine.inference import INFERRED, infer_month, infer_organization
+from billproof.engine.outcomes import INFERRED, infer_month, infer_organization
 from billproof.engine.verdict import Verdict, judge
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
@@ -127,7 +127,8 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Ea
     given = settings.organization or _of_folder(source, settings.config)
     with limited_cells():
         reader = Reader(source)
-        context = _context(source, reader, settings, ruleset, _allowed(given, configured))
+        allowed = [given.value] if given and given.value else [organization for organization, _ in configured]
+        context = _context(source, reader, settings, ruleset, allowed)
         engine = Engine(ruleset, context)
         engine.run(reader)
     organization = given or infer_organization(context.collector.organizations, configured)
@@ -178,11 +179,6 @@ def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSe
 def _of_folder(source: Source, config: Config | None) -> Sourced | None:
     integration = config.integration_of_file(source.path) if config and source.path != "-" else None
     return Sourced(integration.organization, config.place(integration.line)) if config and integration else None
-
-
-def _allowed(given: Sourced | None, configured: Sequence[tuple[str, Sourced]]) -> list[str]:
-    """The organizations that the file may be of; none if that is not given."""
-    return [given.value] if given and given.value else [organization for organization, _ in configured]
 
 
 def _hindrance(sha256: str, integration: Integration | None, history: History, settings: Settings) -> Hindrance | None:

@@ -131,7 +131,7 @@ class Reader:
 
     def _parse_header(self, head: Head) -> Head:
         """Header names and place, or how its quoting is broken (then there are no names)."""
-        line = _first_line(self._text)
+        line = split_lines(self._text[: self._text.find("\n") + 1] or self._text)[0]
         delimiter = _delimiter(line)
         while True:
             # A header without quotation marks ends with its line, and the rest need not be looked at.
@@ -205,11 +205,6 @@ def _decode(block: bytes) -> tuple[str, bool]:
         return block.decode("utf-8"), False
     except UnicodeDecodeError:
         return block.decode("utf-8", "surrogateescape"), True
-
-
-def _first_line(text: str) -> str:
-    """The first physical line of a text, with its line ending."""
-    return split_lines(text[: text.find("\n") + 1] or text)[0]
 
 
 def _delimiter(line: str) -> str:

@@ -35,8 +35,8 @@ from billproof.engine.pipeline import check_input, judged
 from billproof.io.secrets import Secret
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
-from billproof.model.results import Policy, Sourced
-from billproof.model.values import is_month, money, month_end, shown
+from billproof.model.results import FileResult, Policy, Sourced
+from billproof.model.values import is_month, month_end, shown
 from billproof.reading.inputs import Input
 from billproof.reading.source import Source
 from billproof.report.build import build_report
@@ -45,7 +45,7 @@ from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.sandbox.body import Body, SentFile, read_file
 from billproof.sandbox.faults import Fault, Faulty, Plan
 from billproof.sandbox.problems import Problem, on_error, on_http_exception
-from billproof.sandbox.store import Checked, Integration, Store
+from billproof.sandbox.store import Integration, Store
 
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text("utf-8"))
 MAX_JSON = 64 * 1024
@@ -65,8 +65,8 @@ class Checker:
         if config:
             check_waivers(config, self._ruleset, now.date())
 
-    def check(self, sent: SentFile, organization: str, month: str, now: datetime) -> Checked:
-        """The figures of a file that passes as this month of this organization. Raises Problem 422 with the report of others."""
+    def check(self, sent: SentFile, organization: str, month: str, now: datetime) -> FileResult:
+        """The result of a file that passes as this month of this organization. Raises Problem 422 with the report of others."""
         settings = Settings(
             policy=Policy(), ruleset=Sourced(DEFAULT_RULESET, "default"), as_of=now, as_of_source=CLOCK, now=now,
             organization=Sourced(organization, "integration"), month=Sourced(month, "path"),
@@ -78,9 +78,7 @@ class Checker:
         if run.verdict.word != "pass" or file.sha256 != sent.sha256:
             detail = f"The file did not pass as {month} of {organization}; nothing was stored."
             raise Problem(422, "file-refused", detail, report=build_report(run, now, now, {"BILLPROOF_NO_HOST": "1"}))
-        totals = file.totals
-        amount = money(totals.amount) if totals and totals.amount is not None else None
-        return Checked(sent.sha256, file.bytes, file.rows, amount, totals.currency if totals else None)
+        return file
 
 
 class Sandbox(Record):

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from billproof.model.record import Record
-from billproof.model.values import rfc3339
+from billproof.model.results import FileResult
+from billproof.model.values import money, rfc3339
 from billproof.sandbox.problems import Problem
 
 KEYS_KEPT = 1_000
@@ -20,23 +21,13 @@ class Integration(Record):
     organization: str
 
 
-class Checked(Record):
-    """A file that passed."""
-
-    sha256: str
-    bytes: int
-    rows: int
-    amount: str | None
-    currency: str | None
-
-
 class Upload(Record):
     """A month's file. `visible_at` is a moment of `time.monotonic`; `replaces` the upload that it took the place of."""
 
     id: str
     integration: Integration
     month: str
-    file: Checked
+    file: FileResult
     received: datetime
     visible_at: float
     replaces: str | None
@@ -48,9 +39,12 @@ class Upload(Record):
 
     def described(self) -> dict[str, Any]:
         """The upload as it is answered."""
+        file, totals = self.file, self.file.totals
         return {
             "id": self.id, "integration": self.integration.id, "organization": self.integration.organization,
-            "month": self.month, **self.file._asdict(), "received": rfc3339(self.received), "state": self.state,
+            "month": self.month, "sha256": file.sha256, "bytes": file.bytes, "rows": file.rows,
+            "amount": money(totals.amount) if totals and totals.amount is not None else None,
+            "currency": totals.currency if totals else None, "received": rfc3339(self.received), "state": self.state,
             "replaces": self.replaces,
         }  # fmt: skip
 
@@ -116,7 +110,7 @@ class Store:
         self.integrations[id] = Integration(id, organization)
         return self.integrations[id]
 
-    def put(self, integration: Integration, month: str, file: Checked, received: datetime) -> Upload:
+    def put(self, integration: Integration, month: str, file: FileResult, received: datetime) -> Upload:
         """Replaces the whole month."""
         before = self._months.get((integration.id, month))
         self._uploads += 1

@@ -27,7 +27,7 @@ from billproof.model.values import shown
 from billproof.reading.inputs import NO_EXPORT, find_inputs
 from billproof.reading.source import STANDARD_INPUT, Copy, private_copy, small_file
 from billproof.report.render.json import render_json
-from billproof.report.report_file import NotAReport, misfits, read_report
+from billproof.report.restore import NotAReport, misfits, read_report
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report

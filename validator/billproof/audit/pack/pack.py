@@ -10,8 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from billproof.audit.pack.bundle import write_bundles
-from billproof.audit.pack.evidence import gather, open_values
+from billproof.audit.pack.evidence import gather, open_values, write_bundles
 from billproof.audit.pack.find import Refused
 from billproof.audit.pack.readme import Manifest
 from billproof.config.file import Config, Integration

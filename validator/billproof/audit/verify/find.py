@@ -17,8 +17,7 @@ from billproof.config.file import Config, read_config
 from billproof.model.errors import Unreadable
 from billproof.model.values import shown
 from billproof.reading.source import Copy, private_copy
-from billproof.report.report_file import LoadedReport
-from billproof.report.restore import used_config
+from billproof.report.restore import LoadedReport, used_config
 from billproof.rules.compiled import load_ruleset
 from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.rules.shipped import is_shipped

@@ -26,8 +26,7 @@ from billproof.model.record import Record
 from billproof.model.results import FileResult
 from billproof.model.values import shown
 from billproof.reading.source import private_copy, small_file
-from billproof.report.report_file import LoadedReport, changed_entries, misfits, read_report
-from billproof.report.restore import file_of, settings_of
+from billproof.report.restore import LoadedReport, changed_entries, file_of, misfits, read_report, settings_of
 from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:

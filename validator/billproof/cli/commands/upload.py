@@ -44,9 +44,10 @@ def run(options: argparse.Namespace) -> int:
         attest = partial(receipt_bundle, signer)
     upload_options = UploadOptions(options.only, options.dry_run, options.resend, attest)
     tell = say if options.format == "text" else note
+    waiting = partial(note, "waiting for another upload to end …")
     with ExitStack() as held:
         with progress(settings, options.quiet) as watched:
-            plan = held.enter_context(planned(watched, upload_options, os.environ, _now, _waiting))
+            plan = held.enter_context(planned(watched, upload_options, os.environ, _now, waiting))
         report, texts = reported(plan.run, outputs, signer, options.explain) if plan.run else (None, {})
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was skipped, so none was checked")
@@ -63,7 +64,3 @@ def run(options: argparse.Namespace) -> int:
 
 def _now() -> str:
     return rfc3339(config_settings.clock())
-
-
-def _waiting() -> None:
-    note("waiting for another upload to end …")

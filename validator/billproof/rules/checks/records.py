@@ -102,11 +102,7 @@ class MinimalQuoting(Check):
 
 
 def _needless(cell: str, delimiter: str) -> bool:
-    return cell.startswith('"') and not _needs_quotes(cell[1:-1], delimiter)
-
-
-def _needs_quotes(text: str, delimiter: str) -> bool:
-    return delimiter in text or '"' in text or "\n" in text or "\r" in text
+    return cell.startswith('"') and not any(mark in cell[1:-1] for mark in (delimiter, '"', "\n", "\r"))
 
 
 class UniqueColumns(Check):

@@ -17,7 +17,6 @@ Cell = Literal["line", "column", "value", "expected", "message"]
 
 FIRST = 5
 NAMED = 12
-_WORDS: tuple[tuple[Cell, str], ...] = (("line", "line "), ("column", "column "), ("value", "found "), ("expected", "expected "))
 _PLACE: tuple[tuple[str, Cell], ...] = (
     ("Line", "line"), ("Column", "column"), ("Found", "value"), ("Expected", "expected"), ("Message", "message"),
 )  # fmt: skip
@@ -68,7 +67,8 @@ def _places(outcome: ReportOutcome) -> Iterator[Node]:
     if differing and findings[0]["line"] is None:
         yield from _folded([element("li", finding["message"]) for finding in findings], lambda items: element("ul", *items))
     elif differing:
-        yield from _folded([_place(finding, differing) for finding in findings], lambda lines: _table(differing, lines))
+        lines = [element("tr", *(element("td", *_said(finding, at), class_=at) for _, at in differing)) for finding in findings]
+        yield from _folded(lines, lambda lines: _table(differing, lines))
     if 1 < len(findings) < outcome["violations"]:
         total = number(outcome["violations"], outcome["unit"])
         yield element("p", f"Showing {len(findings):,} findings; {total} in all.", class_="quiet")
@@ -79,9 +79,9 @@ def _shared(finding: ReportFinding, names: Sequence[Cell]) -> Iterator[Element]:
     if "message" in names:
         yield element("p", finding["message"])
     parts: list[Node] = []
-    for name, word in _WORDS:
+    for title, name in _PLACE[:-1]:
         if name in names and finding[name] is not None:
-            parts += [", " if parts else "", word if parts else word.capitalize(), *_said(finding, name)]
+            parts += [", " if parts else "", f"{title.lower() if parts else title} ", *_said(finding, name)]
     if parts:
         yield element("p", *parts, class_="quiet")
 
@@ -95,10 +95,6 @@ def _folded(items: Sequence[Element], wrap: Callable[[Sequence[Element]], Elemen
 
 def _table(columns: Sequence[tuple[str, Cell]], lines: Sequence[Element]) -> Element:
     return element("table", head(*(title for title, _ in columns)), element("tbody", *lines), class_="places")
-
-
-def _place(finding: ReportFinding, columns: Sequence[tuple[str, Cell]]) -> Element:
-    return element("tr", *(element("td", *_said(finding, name), class_=name) for _, name in columns))
 
 
 def _said(finding: ReportFinding, name: Cell) -> Iterator[Node]:
