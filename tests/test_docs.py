@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from billproof import __version__
-from billproof.cli.dispatch import build_parser
+from billproof.cli.parser import build_parser
 from billproof.config.destinations import DestinationSettings, Token
 from billproof.config.file import ConfigFile, Integration, read_config
 from billproof.config.waivers import Waiver, check_waivers

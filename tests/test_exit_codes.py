@@ -374,7 +374,7 @@ console()
 
 
 LOADED = [
-    "billproof.cli.dispatch", "billproof.model.errors", "argparse", "billproof.engine.evaluate", "billproof.report.render.text",
+    "billproof.cli.parser", "billproof.model.errors", "argparse", "billproof.engine.evaluate", "billproof.report.render.text",
 ]  # fmt: skip
 
 

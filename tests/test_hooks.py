@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from billproof.cli.dispatch import build_parser
+from billproof.cli.parser import build_parser
 from billproof.io.locking import locked
 from fixtures.exports import Export, rows, to_bytes
 from tests.rules.test_loader import own_set, rule_text

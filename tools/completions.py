@@ -11,8 +11,7 @@ from typing import Any
 import shtab
 
 from billproof.cli.commands.completion import SHELLS
-from billproof.cli.dispatch import build_parser
-from billproof.cli.parser import arguments_of
+from billproof.cli.parser import arguments_of, build_parser
 from billproof.model.results import FORMATS
 from billproof.rules.loader import read_ruleset
 from billproof.rules.rule import DEFAULT_RULESET

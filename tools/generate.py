@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from billproof.cli.dispatch import build_parser
+from billproof.cli.parser import build_parser
 from billproof.cli.rule_pages import pages
 from billproof.config.file import ConfigFile
 from billproof.reading.decode import parts

@@ -21,7 +21,7 @@ import fcntl
 import termios
 
 from billproof.cli.commands.completion import SHELLS
-from billproof.cli.dispatch import build_parser
+from billproof.cli.parser import build_parser
 from tests.support import ROOT, run
 from tests.terminal import Terminal, terminal
 

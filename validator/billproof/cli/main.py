@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; gives the exit code. Never raises, never prints a traceback."""
     try:
-        from billproof.cli.dispatch import run_command
+        from billproof.cli.parser import run_command
 
         code = run_command(sys.argv[1:] if arguments is None else list(arguments))
         if sys.stdout is not None:

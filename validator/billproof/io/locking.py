@@ -19,34 +19,32 @@ class Busy(BillproofError):
 
 
 @contextlib.contextmanager
-def locked(
-    path: str, waiting: Waiting = None, patience: float = PATIENCE_SECONDS, name: str = "folder", user: str = "process"
-) -> Iterator[None]:
-    """Keeps the lock on a file; calls `waiting` once if another process has it. `name` is what the lock guards and `user` what
-    uses it, for messages. Raises Busy after `patience` seconds, and Unwritable if the file cannot be locked.
+def locked(path: str, waiting: Waiting = None, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+    """Keeps the lock on a file of a ledger; calls `waiting` once if another process has it. Raises Busy after `patience`
+    seconds, and Unwritable if the file cannot be locked.
     """
     try:
         stream = open(path, "ab")  # noqa: SIM115
     except OSError as error:
-        raise Unwritable(f"{path}: the {name} cannot be written: {error.strerror or error}") from None
+        raise Unwritable(f"{path}: the ledger cannot be written: {error.strerror or error}") from None
     with stream:
         end = time.monotonic() + patience
-        while not _has_lock(stream, path, name):
+        while not _has_lock(stream, path):
             if waiting is not None:
                 waiting()
             waiting = None
             if time.monotonic() > end:
-                raise Busy(f"another {user} is using this {name}", "Wait until it ends, then run the command again.")
+                raise Busy("another upload is using this ledger", "Wait until it ends, then run the command again.")
             time.sleep(0.02)
         yield
 
 
-def _has_lock(stream: BinaryIO, path: str, name: str) -> bool:
+def _has_lock(stream: BinaryIO, path: str) -> bool:
     try:
         return _try_lock(stream.fileno())
     except OSError as error:
         text = f"{path}: cannot be locked: {error.strerror or error}; nothing was done"
-        raise Unwritable(text, f"Keep the {name} on a disk that supports file locks.") from None
+        raise Unwritable(text, "Keep the ledger on a disk that supports file locks.") from None
 
 
 if sys.platform == "win32":

@@ -6,6 +6,7 @@ Plain ASCII in short lines, readable anywhere; other letters are escaped.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from textwrap import wrap
 from typing import Any, Literal
 
@@ -164,45 +165,12 @@ def _not_proved(manifest: Manifest) -> Iterator[str]:
 
 
 def _commands(manifest: Manifest) -> Iterator[str]:
-    rules = "t=$(mktemp); find ruleset -type f | while IFS= read -r f; do d=${f%/*}"
-    yield "CHECK IT YOURSELF, in this folder"
-    yield "Linux:"
-    yield "  sha256sum -c SHA256SUMS"
-    yield "macOS:"
-    yield "  shasum -a 256 -c SHA256SUMS"
-    yield "Windows, in PowerShell:"
-    yield "  Get-Content -Encoding UTF8 SHA256SUMS | ForEach-Object {"
-    yield "    $sum, $name = $_ -split '  ', 2"
-    yield '    if ((Get-FileHash -Algorithm SHA256 -LiteralPath $name).Hash -eq $sum) { "OK     $name" } else { "WRONG  $name" }'
-    yield "  }"
-    yield "Windows, one file without PowerShell (compare with its line in SHA256SUMS):"
-    yield "  certutil -hashfile report.json SHA256"
-    yield "The name of each .json and .begun file in receipts/ contains the first 12 characters of its own SHA-256 digest."
-    yield ""
-    yield "The digest of the rule set, as in report.json and receipt.json (Linux; on macOS, shasum -a 256 for sha256sum):"
-    yield f"  {rules}"
-    yield '    printf \'%s/%s %s\\n\' "${d##*/}" "${f##*/}" "$(sha256sum < "$f" | cut -c1-64)"'
-    yield '  done | LC_ALL=C sort -u > $t; printf %s "$(cat $t)" | sha256sum'
+    here = Path(__file__).parent
+    yield from (here / "digests.txt").read_text("utf-8").splitlines()
     if manifest.signatures:
-        yield ""
-        yield from _signature(manifest)
-    yield ""
-    yield "With billproof, installed from its repository. It runs every rule again:"
-    yield f"  {manifest.verify}"
-
-
-def _signature(manifest: Manifest) -> Iterator[str]:
-    yield "The signatures, with OpenSSL 3 (on Windows, in Git Bash). Get public-key.pem from the signer, not from the sender of"
-    yield "this folder: no signature was checked when this was packed. Each line of a .intoto.jsonl file is one signed"
-    yield "statement; these commands check the first line of one file:"
-    yield f"  f={'$(ls *.intoto.jsonl)' if manifest.is_signed else manifest.signatures[0]}"
-    yield '  t=$(mktemp -d); sed -n 1p "$f" > $t/line'
-    yield '  sed \'s/.*"payload": "\\([^"]*\\)".*/\\1/\' $t/line | openssl base64 -d -A > $t/statement'
-    yield '  sed \'s/.*"sig": "\\([^"]*\\)".*/\\1/\' $t/line | openssl base64 -d -A > $t/signature'
-    yield "  (printf 'DSSEv1 28 application/vnd.in-toto+json %d ' $(wc -c < $t/statement); cat $t/statement) > $t/signed"
-    yield "  openssl pkeyutl -verify -pubin -inkey public-key.pem -rawin -in $t/signed -sigfile $t/signature"
-    yield "  cat $t/statement"
-    yield 'The digests under "subject" must be in SHA256SUMS: those of the export, and of report.json or a receipt.'
+        signed = "$(ls *.intoto.jsonl)" if manifest.is_signed else manifest.signatures[0]
+        yield from ("", *(here / "signatures.txt").read_text("utf-8").replace("SIGNED", signed).splitlines())
+    yield from ("", "With billproof, installed from its repository. It runs every rule again:", f"  {manifest.verify}")
 
 
 def _instant(text: str) -> str:

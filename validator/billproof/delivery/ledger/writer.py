@@ -37,7 +37,7 @@ class LedgerWriter:
     @contextlib.contextmanager
     def lock(self, waiting: Waiting = None, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
         """Keeps other processes of this machine from writing; calls `waiting` once if it has to wait. Raises Busy."""
-        with locked(os.path.join(self.ledger.root, ".lock"), waiting, patience, "ledger", "upload"):
+        with locked(os.path.join(self.ledger.root, ".lock"), waiting, patience):
             self._heads = None
             yield
 
