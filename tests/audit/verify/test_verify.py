@@ -550,7 +550,7 @@ def test_a_verdict_that_does_not_follow_is_seen(folder: Path) -> None:
     write(report)
     code, out = verified()
     assert code == 1
-    assert "report     differs: its verdict does not follow from its 48 outcomes and settings" in out
+    assert "report     differs: its verdict does not follow from its 49 outcomes and settings" in out
     assert "export.csv: the report says pass; its outcomes say fail" in out
 
 
