@@ -27,7 +27,7 @@ def faults(path: Path, destinations: str, token: str = "{env: T}") -> list[str]:
 SOUND = {
     "preset": "kind: http, preset: pelanor-us",
     "everything": f'kind: http, {API}, method: PUT, path: "/v1/{{integration}}/%20/{{month}}", query: {{a: "{{organization}}"}}, '
-    'file: {form_field: a b}, headers: {X-Key: "k {token}", Accept: "*/*"}, success: [200, 299], id_at: "/a~1b/~0/0"',
+    'file: {form_field: a b}, headers: {X-Key: "key {token}", Accept: "*/*"}, success: [200, 299], id_at: "/a~1b/~0/0"',
     "type of a raw body": f"kind: http, {API}, file: raw, headers: {{Content-Type: application/octet-stream}}",
     "authorization": f'kind: http, {API}, headers: {{authorization: "Basic {{token}}"}}',
     "root of the answer": f'kind: http, {API}, id_at: ""',
@@ -37,6 +37,11 @@ SOUND = {
     "loopback": 'kind: http, base_url: "http://127.9.9.9"',
     "loopback 6": 'kind: http, base_url: "http://[::1]:80"',
     "folder": "kind: directory, path: archive/",
+    "values of variables": f"kind: http, {API}, headers: {{X-Team: {{env: TEAM}}}}, query: {{code: {{env: CODE}}}}",
+    "harmless values": f'kind: http, {API}, headers: {{X-Api-Version: "2"}}, query: {{source: openai, api-version: 2-preview}}',
+    "placeholders": f'kind: http, {API}, headers: {{X-For: "{{organization}}/{{month}}"}}, query: {{of: "{{integration}}"}}',
+    "a word of authorization": f"kind: http, {API}, headers: {{Authorization: 'Token token=\"{{token}}\"'}}",
+    "a long path": f'kind: http, {API}, path: "/cost-exports/3f2504e0-4f89-11d3-9a0c-0305e82c3301/cost_2025-10-01_2025-10-31"',
 }
 
 
@@ -79,11 +84,24 @@ WRONG = {
     "open brace": (f'kind: http, {API}, path: "/{{month"', "`path` contains an unknown placeholder"),
     "token in the query": (f'kind: http, {API}, query: {{key: "{{token}}"}}', "`query` key contains an unknown placeholder"),
     "query of numbers": (f"kind: http, {API}, query: {{key: 1234567}}", "`query`"),
-    "secret in a header": (f"kind: http, {API}, headers: {{Authorization: Bearer hunter2}}", "write {token} in its place"),
-    "secret in another": (f"kind: http, {API}, headers: {{X-Api-Key: hunter2}}", "header X-Api-Key contains a secret"),
-    "secret in an auth key": (f"kind: http, {API}, headers: {{X-Auth-Key: hunter2}}", "header X-Auth-Key contains a secret"),
-    "secret in the address": (f"kind: http, {API}, query: {{api_key: hunter2}}", "`query` api_key contains a secret"),
-    "cookie": (f'kind: http, {API}, headers: {{cookie: "a=hunter2"}}', "header cookie contains a secret"),
+    "secret in a header": (f"kind: http, {API}, headers: {{Authorization: Bearer hunter2}}", "header Authorization has"),
+    "secret in another": (f"kind: http, {API}, headers: {{X-Api-Key: hunter2}}", "header X-Api-Key has its value"),
+    "secret in an auth key": (f"kind: http, {API}, headers: {{X-Auth-Key: hunter2}}", "header X-Auth-Key has its value"),
+    "secret in the address": (f"kind: http, {API}, query: {{api_key: hunter2}}", "`query` api_key has its value"),
+    "cookie": (f'kind: http, {API}, headers: {{cookie: "a=hunter2"}}', "header cookie has its value"),
+    "secret beside the token": (f"kind: http, {API}, headers: {{X-Key: 'hunter2 {{token}}'}}", "header X-Key has its value"),
+    "key as a harmless value": (
+        f"kind: http, {API}, headers: {{User-Agent: sk-hunter2hunter2hunter2}}", "header User-Agent has its value"
+    ),
+    "key as a name": (f"kind: http, {API}, headers: {{sk-hunter2hunter2hunter2: x}}", "header <secret> has its value"),
+    "key in the path": (f'kind: http, {API}, path: "/hooks/hunter2x{"a1" * 16}"', "`path` has a part that looks like a key"),
+    "pair in the path": (f'kind: http, {API}, path: "/tok-hunter2:sec-hunter2/x"', "`path` has a part that looks like a key"),
+    "key in the address": (
+        f'kind: http, base_url: "https://api.example.com/hunter2x{"a1" * 16}"', "`base_url` has a part that looks like a key"
+    ),
+    "no variable": (f"kind: http, {API}, headers: {{X-Key: {{env: hunter2}}}}", "`env` is `…`"),
+    "variable that is a text": (f'kind: http, {API}, query: {{a: "{{env: hunter2}}"}}', "`query` a contains an unknown"),
+    "preset's variable": ("kind: http, preset: pelanor-eu, headers: {Authorization: {env: A}}", "the preset fixes"),
     "line end": (f'kind: http, {API}, headers: {{A: "hunter2\\r\\nB: c"}}', "header A is empty, or contains a line ending"),
     "not ASCII": (f'kind: http, {API}, headers: {{A: "hunter2 ü"}}', "header A is empty, or contains a line ending"),
     "empty header": (f'kind: http, {API}, headers: {{A: ""}}', "header A is empty"),
@@ -91,7 +109,7 @@ WRONG = {
     "own header": (f'kind: http, {API}, headers: {{content-length: "3"}}', "header content-length is set by billproof itself"),
     "own key": (f'kind: http, {API}, headers: {{Idempotency-Key: "x"}}', "header Idempotency-Key is set by billproof itself"),
     "type of a form": (f"kind: http, {API}, file: {{form_field: a}}, headers: {{Content-Type: a/b}}", "set by billproof itself"),
-    "header twice": (f"kind: http, {API}, headers: {{Aa: b, aA: c}}", "`headers` contains a name twice"),
+    "header twice": (f"kind: http, {API}, headers: {{accept: b, Accept: c}}", "`headers` contains a name twice"),
     "placeholder in a header": (f'kind: http, {API}, headers: {{A: "{{name}}"}}', "header A contains an unknown placeholder"),
     "preset's authorization": ('kind: http, preset: pelanor-eu, headers: {Authorization: "{token}"}', "the preset fixes"),
     "preset's token": ('kind: http, preset: pelanor-eu, headers: {X-Key: "{token}"}', "the preset fixes"),
@@ -145,3 +163,29 @@ def test_destinations_are_read_into_their_settings(tmp_path: Path) -> None:
     file: ConfigFile = read_config(str(tmp_path / "billproof.yaml")).file
     assert file.destinations["a"].line == 3
     assert file.destinations["a"].success == (200, 299)
+
+
+NAMES = (
+    "Ocp-Apim-Subscription-Key", "X-Functions-Key", "X-JWT", "X-Goog-Signature", "Api", "X-A", "From", "Referer", "X-Id",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_in_plain_text_is_refused_whatever_its_name(tmp_path: Path, name: str) -> None:
+    for where, told in (("headers", f"header {name}"), ("query", f"`query` {name}")):
+        (fault,) = faults(tmp_path, f"  a: {{kind: http, {API}, {where}: {{{name}: hunter2}}}}")
+        assert f"{told} has its value in plain text, which may be a secret; write {{env: NAME}}" in fault
+        assert "hunter2" not in fault
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.999.1.1", "127.1", "127.0.1", "0x7f.1", "0x7f000001", "2130706433", "127.0.0.256", "127.00.0.1", "0177.0.0.1",
+        "localhost.",
+        "127.0.0.1.", "a.localhost", "0.0.0.0", "[::]", "[::ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]", "128.0.0.1",
+    ],
+)  # fmt: skip
+def test_only_plain_names_of_this_machine_are_this_machine(tmp_path: Path, host: str) -> None:
+    (fault,) = faults(tmp_path, f'  a: {{kind: http, base_url: "http://{host}:80/x"}}')
+    assert CLEAR in fault

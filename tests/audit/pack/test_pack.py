@@ -879,15 +879,11 @@ def test_a_pack_that_was_killed_never_looks_finished(project: Path) -> None:
 
 
 def test_open_values_of_the_configuration_are_named_and_not_shown(project: Path) -> None:
-    headers = "{X-A: hush, X-B: 'Bearer {token} hush', X-C: 'Bearer {token}', X-D: '{token}', X-E: 'Basic {token}'}"
-    api = (
-        "  api: {kind: http, base_url: 'https://api.example.com', method: PUT, path: /x, file: raw, query: {q: 'hush'}, "
-        f"headers: {headers}}}  # hush\n"
-    )
+    api = "  api: {kind: http, base_url: 'https://hush.example.com', method: PUT, path: /hush, file: raw}  # hush\n"
     Path("billproof.yaml").write_text(CONFIGURATION.replace("integrations:", f"{api}integrations:"), "utf-8")
     upload(put())
     _, out = packed()
-    found = "its comments; api: base_url; api: path; api: header X-A; api: header X-B; api: query q"
+    found = "its comments; api: base_url; api: path"
     assert f"make sure that none of these is a secret: {found}\n" in out
     assert "hush" not in out
 

@@ -30,7 +30,7 @@ import pytest
 import trustme
 
 from billproof import __version__
-from billproof.config.destinations import DestinationSettings, FormField, Token
+from billproof.config.destinations import DestinationSettings, FormField, Token, Variable
 from billproof.config.file import Integration, read_config
 from billproof.delivery.destinations.http import HttpDestination
 from billproof.delivery.destinations.pelanor import NotFilledIn
@@ -177,6 +177,29 @@ def test_a_header_with_the_token_takes_the_place_of_authorization(server: Server
     assert "Authorization" not in headers
     assert (headers["content-type"], headers["Accept"]) == ("application/octet-stream", "text/plain")
     assert len({name.lower() for name in headers}) == len(headers)
+
+
+def test_values_of_variables_are_sent_and_never_shown(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODE", "code/&+0123456789")
+    monkeypatch.setenv("TEAM", "team~EXAMPLE:456")
+    made = destination(
+        server.url, headers={"X-Team": Variable("TEAM"), "X-Key": "{token}"}, query={"code": Variable("CODE"), "v": "1 2"}
+    )  # fmt: skip
+    server.acts = [answer(400, b"no code/&+0123456789 of TEAM~example", X_Echo="team~EXAMPLE:456")]
+    found = made.send(shipment(), io.BytesIO(DATA), SECRET)
+    assert found.text == "400: no <token> of <token>"
+    (received,) = server.received
+    assert received.target == "/v1/1111-EXAMPLE/upload?code=code%2F%26%2B0123456789&v=1%202"
+    assert (received.headers["X-Team"], received.headers["X-Key"]) == ("team~EXAMPLE:456", TOKEN)
+    request = made.request(shipment())
+    assert request.description["url"] == f"{server.url}/v1/1111-EXAMPLE/upload?code={{env:CODE}}&v=1%202"
+    assert request.description["headers"]["X-Team"] == "{env:TEAM}"
+    assert "'X-Team: '\"$TEAM\"" in request.shell
+    assert "/upload?code='\"$CODE\"'&v=1%202'" in request.shell
+    monkeypatch.delenv("CODE")
+    assert made.request(shipment()) == request, "a dry run needs no variable"
+    with pytest.raises(NoToken, match="the environment variable CODE is not set"):
+        made.send(shipment(), io.BytesIO(DATA), SECRET)
 
 
 def test_the_key_is_that_of_the_wish() -> None:
@@ -799,8 +822,10 @@ def test_the_line_in_the_documents_is_the_one_that_is_printed(tmp_path: Path) ->
     (line,) = re.findall(r"```text\n(.*?)\n```", text, re.S)
     (tmp_path / "billproof.yaml").write_text(configuration)
     file = read_config(str(tmp_path / "billproof.yaml")).file
-    empty = shipment(name="cost_2025-10-01_2025-10-31.csv", size=0, sha256=hashlib.sha256().hexdigest())
-    request = HttpDestination("costs", file.destinations["costs"], file.integrations).request(empty)
+    export = ROOT / "fixtures" / "good-h1" / "cost_2025-10-01_2025-10-31.csv"
+    data = export.read_bytes()
+    good = shipment(name=export.name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    request = HttpDestination("costs", file.destinations["costs"], file.integrations).request(good)
     key = request.description["headers"]["Idempotency-Key"].strip('"')
     assert request.shell == line.replace("VERSION", __version__).replace("KEY", key)
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
+from billproof.io.secrets import without_keys
 from billproof.model.errors import FileError
 from billproof.model.record import Record
 from billproof.reading.decode import Spec
@@ -22,6 +23,14 @@ _OWN_HEADERS = (
     "accept-encoding", "connection", "content-digest", "content-encoding", "content-length", "expect", "host", "idempotency-key",
     "transfer-encoding",
 )  # fmt: skip
+# Headers and parameters whose values are no secrets, in lower case; every other value comes from a variable.
+_HARMLESS = (
+    "accept", "accept-charset", "accept-language", "api-version", "api_version", "cache-control", "content-type",
+    "currency", "date", "dry_run", "format", "lang", "language", "mode", "month", "overwrite", "period", "prefer", "provider",
+    "replace", "source", "type", "user-agent", "v", "version", "x-api-version", "x-ms-version", "x-requested-with", "year",
+)  # fmt: skip
+_SCHEMES = {"apikey", "basic", "bearer", "key", "token"}
+_KEY_IN_ADDRESS = "`{}` has a part that looks like a key; write {{integration}} for an ID, and send a secret in a header"
 # In capitals, so that a token pasted in its place is refused, and never shown as the name of a variable.
 _VARIABLE = r"[A-Z_][A-Z0-9_]*"
 # No file can have another name.
@@ -34,6 +43,15 @@ class FormField(Record):
     form_field: str
 
 
+class Variable(Record):
+    """A value that an environment variable has when it is sent, and that is never shown."""
+
+    env: Annotated[str, Spec(pattern=_VARIABLE)]
+
+
+Values = Mapping[str, str | Variable]
+
+
 class DestinationSettings(Record):
     """Where uploads go: a folder, or an API by configuration. FILL-IN is a value that only the operator knows."""
 
@@ -42,9 +60,9 @@ class DestinationSettings(Record):
     preset: Annotated[Literal["pelanor-us", "pelanor-eu"] | None, Spec(doc="Fixes base URL and authorization.")] = None
     base_url: Annotated[str | None, Spec(pattern=r"https?://.+", secret=True)] = None
     method: Literal["POST", "PUT"] | None = None
-    query: Annotated[Mapping[str, str] | None, Spec(secret=True)] = None
+    query: Annotated[Values | None, Spec(secret=True, doc="Each value is harmless or {env: NAME}.")] = None
     file: Annotated[FormField | Literal["raw"] | None, Spec(doc="raw, or the form field.")] = None
-    headers: Annotated[Mapping[str, str] | None, Spec(secret=True, doc="{token} stands for the secret.")] = None
+    headers: Annotated[Values | None, Spec(secret=True, doc="As in query; {token} stands for the secret.")] = None
     success: Annotated[tuple[int, ...], Spec(doc="Status codes that mean accepted.")] = ()
     id_at: Annotated[str | None, Spec(doc="JSON pointer to the upload's ID in the response, such as /data/id.")] = None
     line: int = 1
@@ -84,8 +102,19 @@ def holes(text: str) -> list[str]:
 
 def used_placeholders(settings: DestinationSettings) -> set[str]:
     """The placeholders in path, query and headers."""
-    texts = (settings.path or "", *(settings.query or {}).values(), *(settings.headers or {}).values())
+    texts = (settings.path or "", *written(settings.query).values(), *written(settings.headers).values())
     return {name for text in texts for name in holes(text)}
+
+
+def written(values: Values | None) -> dict[str, str]:
+    """Headers or parameters as texts, with {env:NAME} for what a variable has."""
+    return {name: f"{{env:{value.env}}}" if isinstance(value, Variable) else value for name, value in (values or {}).items()}
+
+
+def variables(settings: DestinationSettings) -> list[str]:
+    """The names of the environment variables in query and headers."""
+    values = (*(settings.query or {}).values(), *(settings.headers or {}).values())
+    return [value.env for value in values if isinstance(value, Variable)]
 
 
 def lacks_id(settings: DestinationSettings, integration: str | None) -> bool:
@@ -100,8 +129,8 @@ def open_keys(settings: DestinationSettings) -> list[str]:
         "path": settings.path,
         "file": settings.file.form_field if isinstance(settings.file, FormField) else settings.file,
         "base_url": settings.base_url or "",
-        "query": "".join((settings.query or {}).values()),
-        "headers": "".join((settings.headers or {}).values()),
+        "query": "".join(written(settings.query).values()),
+        "headers": "".join(written(settings.headers).values()),
         "id_at": settings.id_at or "",
     }
     return [key for key, value in given.items() if value is None or FILL_IN in value]
@@ -130,9 +159,9 @@ def _http_errors(settings: DestinationSettings) -> Iterator[str]:
     if settings.path is not None:
         yield from _path_errors(settings.path)
     for key, value in (settings.query or {}).items():
-        yield from _placeholder_errors(f"`query` {key}", value, PLACEHOLDERS)
-        if _is_secret(key):
-            yield f"`query` {key} contains a secret, and addresses end up in logs; send it in a header, as {{token}}"
+        if isinstance(value, str):
+            yield from _placeholder_errors(f"`query` {without_keys(key)}", value, PLACEHOLDERS)
+            yield from _value_errors(f"`query` {without_keys(key)}", key, value)
     yield from _header_errors(settings)
     if isinstance(settings.file, FormField) and not re.fullmatch(r"[^\x00-\x1f\x7f]+", settings.file.form_field):
         yield "`form_field` is empty or contains a control character"
@@ -156,12 +185,16 @@ def _base_url_errors(base_url: str) -> Iterator[str]:
         yield "`base_url` contains credentials; put them where `token` says, never in this file"
     elif "?" in base_url or "#" in base_url:
         yield "`base_url` contains a query or a fragment; parameters belong in `query`"
+    elif without_keys(address.path) != address.path:
+        yield _KEY_IN_ADDRESS.format("base_url")
     elif address.scheme == "http" and not _is_loopback(host):
         yield "`base_url` is http://, so the token would be sent unencrypted; write https:// (http:// is for this machine only)"
 
 
 def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or re.fullmatch(r"127(?:\.[0-9]{1,3}){3}", host) is not None
+    """Whether a host is this machine however it is looked up: other spellings of an address may be names of other machines."""
+    byte = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+    return host in ("localhost", "::1") or re.fullmatch(rf"127(?:\.{byte}){{3}}", host) is not None
 
 
 def _path_errors(path: str) -> Iterator[str]:
@@ -169,6 +202,8 @@ def _path_errors(path: str) -> Iterator[str]:
         yield "`path` must begin with / and contain no spaces, ? or #; parameters belong in `query`"
     elif re.search(r"%(?![0-9A-Fa-f]{2})", path) or any(part in (".", "..") for part in path.split("/")):
         yield "`path` contains a % that does not begin a %XX code, or a part that is . or .."
+    elif any(without_keys(part) != part for part in path.split("/")):
+        yield _KEY_IN_ADDRESS.format("path")
     yield from _placeholder_errors("`path`", path, PLACEHOLDERS)
 
 
@@ -184,21 +219,27 @@ def _header_errors(settings: DestinationSettings) -> Iterator[str]:
     if len({name.lower() for name in headers}) != len(headers):
         yield "`headers` contains a name twice"
     for name, value in headers.items():
-        where = f"header {name}"
+        where = f"header {without_keys(name)}"
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             yield "`headers` contains an invalid header name"
         elif name.lower() in _OWN_HEADERS or (name.lower() == "content-type" and isinstance(settings.file, FormField)):
             yield f"{where} is set by billproof itself"
+        elif isinstance(value, Variable):
+            yield from [f"{where}: the preset fixes how the token is sent"] * (
+                settings.preset is not None and name.lower() == "authorization"
+            )
         elif not re.fullmatch(r"[!-~](?:[ -~]*[!-~])?", value):
             yield f"{where} is empty, or contains a line ending or a character outside ASCII"
         elif settings.preset is not None and (TOKEN in holes(value) or name.lower() == "authorization"):
             yield f"{where}: the preset fixes how the token is sent"
-        elif _is_secret(name) and TOKEN not in holes(value) and FILL_IN not in value:
-            yield f"{where} contains a secret in plain text; write {{token}} in its place, and put the secret where `token` says"
         else:
             yield from _placeholder_errors(where, value, (*PLACEHOLDERS, TOKEN))
+            yield from _value_errors(where, name, value)
 
 
-def _is_secret(name: str) -> bool:
-    words = r"(?i)(?:.*[-_])?(?:authorization|cookie|password|secret|token|auth|signature|(?:api|access|auth)[-_]?key)"
-    return re.fullmatch(words, name) is not None
+def _value_errors(where: str, name: str, value: str) -> Iterator[str]:
+    """A value in plain text may be a secret, unless its name is that of something harmless or it is made of placeholders."""
+    rest = re.sub(r"\{[^{}]*\}", " ", value).replace(FILL_IN, " ")
+    harmless = name.lower() in _HARMLESS and without_keys(value) == value
+    if not harmless and not {word.lower() for word in re.findall(r"\w+", rest)} <= _SCHEMES:
+        yield f"{where} has its value in plain text, which may be a secret; write {{env: NAME}}, and set that variable"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
+from billproof.config.destinations import variables
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings
 from billproof.delivery.destinations.directory import DirectoryDestination
@@ -173,6 +174,8 @@ class Routes:
         from billproof.io.attempts import load_libraries
 
         load_libraries()
+        for name in variables(self._config.file.destinations[destination.name]):
+            from_environment(name, environment)
         return Sealed(addressed, proof, token_of(integration, self._config, environment), writer)
 
 

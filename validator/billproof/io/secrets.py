@@ -18,6 +18,12 @@ _SIGN = (
     r"|&[A-Za-z]{2,8};|\\[nrt]|[A-Za-z0-9]"
 )
 
+# What looks like a key: a private key, what well-known makers' keys begin with, a pair with a colon, a long unbroken word.
+_LOOKS_SECRET = (
+    r"-----BEGIN[\s\S]*|(?<![\w-])(?:sk-|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza|eyJ)[\w.~+/-]{12,}+=*"
+    r"|(?<![\w~.-])[\w~.-]{8,}+:[\w~.=+/-]{8,}+|(?<![A-Za-z0-9+])[A-Za-z0-9+]{32,}+=*"
+)
+
 
 class Secret:
     """A secret text. Nothing that prints or stores an object shows it; `reveal` gives it to the request alone."""
@@ -70,6 +76,11 @@ def _usable(text: str, where: str) -> Secret:
     return Secret(text)
 
 
+def without_keys(text: str) -> str:
+    """`text` with `<secret>` for what looks like a key, whoever it belongs to: for errors that quote what people typed."""
+    return re.sub(_LOOKS_SECRET, lambda key: "<secret>" if re.search("^-|[0-9]", key[0]) else key[0], text)
+
+
 def redact(text: str, *secrets: Secret) -> str:
     """`text` with `<token>` for the secrets: each whole, its parts between colons, and pieces of either.
 
@@ -95,7 +106,7 @@ def redact(text: str, *secrets: Secret) -> str:
 
 def _parts(text: str) -> tuple[str, ...]:
     # Too short a part would hide half of every sentence.
-    return (text, *(part for part in text.split(":") if len(part) >= _SHORTEST))
+    return tuple(part for part in {text, *text.split(":")} if len(part) >= _SHORTEST)
 
 
 def _letters(text: str) -> tuple[str, list[tuple[int, int]]]:

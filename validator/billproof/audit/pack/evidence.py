@@ -35,7 +35,6 @@ from billproof.report.render import render
 from billproof.rules.rule import RuleSet
 from billproof.rules.shipped import combined, is_shipped
 
-_NOTHING_BUT_TOKEN = {"{token}", "Bearer {token}", "Basic {token}"}
 # What some file systems refuse, or take for a path.
 _UNNAMEABLE = r'[\x00-\x1f\x7f<>:"/\\|?*]'
 
@@ -154,8 +153,6 @@ def open_values(config: Config) -> list[str]:
     for name, destination in config.file.destinations.items():
         values += [f"{name}: base_url"] if destination.base_url else []
         values += [f"{name}: path"] if destination.kind == "http" and destination.path and FILL_IN not in destination.path else []
-        for part, pairs in (("header", destination.headers), ("query", destination.query)):
-            values += [f"{name}: {part} {key}" for key, value in (pairs or {}).items() if value not in _NOTHING_BUT_TOKEN]
     return values
 
 

@@ -10,16 +10,17 @@ import os
 import time
 from collections.abc import Sequence
 from typing import BinaryIO
+from urllib.parse import quote
 
-from billproof.config.destinations import DestinationSettings, lacks_id, open_keys
+from billproof.config.destinations import DestinationSettings, lacks_id, open_keys, variables
 from billproof.config.file import Integration
 from billproof.config.settings import clock
-from billproof.delivery.destinations.message import Message, content_digest, message_of, request_of
+from billproof.delivery.destinations.message import Message, content_digest, message_of, request_of, revealed
 from billproof.delivery.destinations.pelanor import NotFilledIn
 from billproof.delivery.destinations.responses import BODY_BYTES, answer_of, result_of
 from billproof.delivery.shipment import Answer, Request, Shipment
 from billproof.io.attempts import PATIENCE, HttpRequest, NotPrepared, Patience, attempts_of, load_libraries
-from billproof.io.secrets import NoToken, Secret
+from billproof.io.secrets import NoToken, Secret, from_environment
 from billproof.model.errors import BillproofError
 
 
@@ -56,13 +57,15 @@ class HttpDestination:
             raise NoToken(f"destination {self.name} needs a token")
         digest = _verified(message, shipment, body)
         load_libraries()
-        headers = {name: value.replace("{token}", token.reveal()) for name, value in message.headers.items()}
+        secrets = {"token": token, **{f"env:{name}": from_environment(name) for name in variables(self.settings)}}
+        headers = {name: revealed(value, secrets) for name, value in message.headers.items()}
         headers["Content-Digest"] = digest
-        request = HttpRequest(message.method, message.url, headers, BODY_BYTES, lambda: message.content(body))
+        url = revealed(message.url, secrets, lambda value: quote(value, safe=""))
+        request = HttpRequest(message.method, url, headers, BODY_BYTES, lambda: message.content(body))
         started = time.monotonic()
         try:
             results = attempts_of(
-                request, self.patience, lambda answer: result_of(answer, self.settings, [token], clock().timestamp())
+                request, self.patience, lambda answer: result_of(answer, self.settings, [*secrets.values()], clock().timestamp())
             )
         except NotPrepared as error:
             return Answer("refused", f"{error.message}; nothing was sent", attempts=0)

@@ -1,7 +1,7 @@
 """The request for a shipment: settings and shipment to address, headers and frame of the body; the same each time.
 
-The secret is {token} in it until it is sent. RFC 9530 describes Content-Digest, RFC 7578 the form;
-draft-ietf-httpapi-idempotency-key-header-06 the key, whose quotation marks are part of it.
+The secret is {token} in it until it is sent, the value of a variable {env:NAME}. RFC 9530 describes Content-Digest, RFC 7578
+the form; draft-ietf-httpapi-idempotency-key-header-06 the key, whose quotation marks are part of it.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ import shlex
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from billproof import __version__
-from billproof.config.destinations import PLACEHOLDERS, TOKEN, DestinationSettings, FormField, Token
+from billproof.config.destinations import PLACEHOLDERS, TOKEN, DestinationSettings, FormField, Token, written
 from billproof.delivery.destinations.pelanor import PRESETS
 from billproof.delivery.shipment import Request, Shipment
+from billproof.io.secrets import Secret
 from billproof.model.record import Record
 from billproof.model.values import shown
 
 CHUNK_BYTES = 65_536
 _TOKEN = f"{{{TOKEN}}}"
+_SECRETS = r"(\{(?:token|env:[A-Z0-9_]+)\})"
 
 
 class Message(Record):
@@ -50,7 +52,7 @@ def message_of(settings: DestinationSettings, shipment: Shipment) -> Message:
     """The request that the settings, which must be filled in, make of a shipment."""
     assert settings.method is not None and settings.path is not None and settings.file is not None
     base_url = PRESETS[settings.preset].base_url if settings.preset else settings.base_url or ""
-    url = base_url.rstrip("/") + _filled(settings.path, shipment) + _query(settings.query or {}, shipment)
+    url = base_url.rstrip("/") + _filled(settings.path, shipment) + _query(written(settings.query), shipment)
     field = settings.file.form_field if isinstance(settings.file, FormField) else None
     boundary = f"billproof-{shipment.sha256[:32]}"
     before = _form_head(boundary, field, shipment.name) if field else b""
@@ -60,7 +62,7 @@ def message_of(settings: DestinationSettings, shipment: Shipment) -> Message:
         "Content-Type": f"multipart/form-data; boundary={boundary}" if field else "text/csv",
         "User-Agent": f"billproof/{__version__}",
     }
-    given = {name: _filled(value, shipment) for name, value in (settings.headers or {}).items()}
+    given = {name: _filled(value, shipment) for name, value in written(settings.headers).items()}
     if not any(_TOKEN in value for value in given.values()):
         given["Authorization"] = f"Bearer {_TOKEN}"
     replaced = {name.lower() for name in given}
@@ -98,13 +100,22 @@ def request_of(message: Message, shipment: Shipment, token: Token | None) -> Req
     return Request(description, _curl(message, headers, shipment, token))
 
 
+def revealed(text: str, secrets: Mapping[str, Secret], encoded: Callable[[str], str] = str) -> str:
+    """`text` with each secret in its place, by what stands between the braces: `token` or `env:NAME`."""
+    return re.sub(_SECRETS, lambda match: encoded(secrets[match[1][1:-1]].reveal()), text)
+
+
 def _filled(text: str, shipment: Shipment) -> str:
     return _replaced(text, shipment, lambda value: quote(value, safe=""))
 
 
 def _query(query: Mapping[str, str], shipment: Shipment) -> str:
     filled = {key: _replaced(value, shipment, str) for key, value in query.items()}
-    return f"?{urlencode(filled, safe='', quote_via=quote)}" if filled else ""
+    pairs = (
+        f"{quote(key, safe='')}={value if re.fullmatch(_SECRETS, value) else quote(value, safe='')}"
+        for key, value in filled.items()
+    )
+    return f"?{'&'.join(pairs)}" if filled else ""
 
 
 def _replaced(text: str, shipment: Shipment, encoded: Callable[[str], str]) -> str:
@@ -122,29 +133,33 @@ def _form_text(text: str) -> str:
 
 
 def _curl(message: Message, headers: Mapping[str, str], shipment: Shipment, token: Token | None) -> str:
-    """The request for a POSIX shell. Headers with the secret come by standard input: arguments are seen by every process."""
-    secret = [f"{name}: {value}" for name, value in headers.items() if _TOKEN in value]
+    """The request for a POSIX shell. Headers with a secret come by standard input: arguments are seen by every process."""
+    secret = [f"{name}: {value}" for name, value in headers.items() if re.search(_SECRETS, value)]
     left_out = {"content-length"} | ({"content-type", "content-digest"} if message.field else set())
-    open_headers = [f"{name}: {value}" for name, value in headers.items() if _TOKEN not in value and name.lower() not in left_out]
+    shown_headers = (f"{name}: {value}" for name, value in headers.items() if name.lower() not in left_out)
+    open_headers = [header for header in shown_headers if header not in secret]
     path = shown(shipment.path or shipment.name, None)
     escaped = path.replace("\\", "\\\\").replace('"', '\\"')
     form = f'{message.field}=@"{escaped}";type=text/csv'
     body = f"--form {shlex.quote(form)}" if message.field else f"--data-binary {shlex.quote('@' + path)}"
     lines = [
-        f"printf '%s\\n' {' '.join(_with_variable(header, token) for header in secret)} | curl --header @-",
-        f"  --request {message.method} {shlex.quote(message.url)}",
+        f"printf '%s\\n' {' '.join(_quoted(header, token) for header in secret)} | curl --header @-",
+        f"  --request {message.method} {_quoted(message.url, token)}",
         *(f"  --header {shlex.quote(header)}" for header in open_headers),
         f"  {body}",
     ]
     return " \\\n".join(lines)
 
 
-def _with_variable(header: str, token: Token | None) -> str:
-    pieces = [shlex.quote(piece) if piece else "" for piece in header.split(_TOKEN)]
-    return f'"{_variable(token)}"'.join(pieces)
+def _quoted(text: str, token: Token | None) -> str:
+    """A text for a shell, which puts the secrets into it."""
+    pieces = re.split(_SECRETS, text)
+    return "".join(f'"{_variable(piece, token)}"' if at % 2 else piece and shlex.quote(piece) for at, piece in enumerate(pieces))
 
 
-def _variable(token: Token | None) -> str:
+def _variable(secret: str, token: Token | None) -> str:
+    if secret != _TOKEN:
+        return f"${secret[5:-1]}"
     if token is None:
         return "$TOKEN"
     if token.file is not None:
