@@ -139,6 +139,13 @@ def test_cells_quoted_without_need(
         assert found.places("CSV011") == [f"{LINE}:organization_name"]
 
 
+def test_quotes_are_judged_under_a_header_that_cannot_be_read(tmp_path: Path) -> None:
+    """Its rows may have any number of cells: the rule crashed where they differed, and bad data was unproved."""
+    found = checked(tmp_path, b'""start_time",end_time\n1,2\n"1",2,3\n')
+    assert (found.code, found.failed, found.in_state("crashed")) == (1, {"CSV007", "CSV011"}, set())
+    assert found.places("CSV011") == ["3:-"]
+
+
 def test_a_file_quoted_all_over_is_counted_cell_by_cell(tmp_path: Path) -> None:
     table = good("H1")
     found = checked(tmp_path, damage.saved(table, quote_all=True))

@@ -104,13 +104,14 @@ def parse_block(
             batch.quoted_cells = quoted
             return batch, ""
         if quoted is not None:
-            return _line_by_line(text, first_line, delimiter, width, rows, quoted, unfinished, bad_bytes), ""
+            # Under a header that cannot be read, rows may have any width, and are not counted by column.
+            return _line_by_line(text, first_line, delimiter, width, rows, quoted if width else None, unfinished, bad_bytes), ""
     return _walk(text, first_line, delimiter, width, final, bad_bytes)
 
 
 def _line_by_line(
-    text: str, first_line: int, delimiter: str, width: int | None, rows: list[list[str]], quoted: list[str], unfinished: bool,
-    bad_bytes: bool,
+    text: str, first_line: int, delimiter: str, width: int | None, rows: list[list[str]], quoted: list[str] | None,
+    unfinished: bool, bad_bytes: bool,
 ) -> Batch:  # fmt: skip
     """The Batch of a block in which every line is one record."""
     numbered = list(enumerate(rows, first_line))
