@@ -18,6 +18,7 @@ from unittest import mock
 from billproof.cli.parser import build_parser
 from billproof.cli.rule_pages import pages
 from billproof.config.file import ConfigFile
+from billproof.openai.record import RecordFile
 from billproof.reading.decode import parts
 from billproof.rules.checks import KINDS
 from billproof.rules.compiled import FILE_NAME, text_digest
@@ -25,6 +26,7 @@ from billproof.rules.files import DiagnosesFile, RuleFile, RuleSetFile
 from billproof.rules.loader import read_ruleset
 from tools.compile_rules import compile_ruleset
 from tools.completions import scripts
+from tools.cost_examples import examples
 from tools.json_schema import json_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -37,6 +39,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "ruleset.schema.json": _titled("ruleset.yaml of billproof", json_schema(RuleSetFile)),
         "diagnoses.schema.json": _titled("diagnoses.yaml of billproof", json_schema(DiagnosesFile)),
         "config.schema.json": _titled("billproof.yaml", json_schema(ConfigFile)),
+        "costs.v1.schema.json": _titled("A record of OpenAI's costs", json_schema(RecordFile)),
     }
 
 
@@ -87,6 +90,7 @@ def generated() -> dict[str, str]:
     made[code] = re.sub("^COMPILED_SHA256 = .*$", pinned, Path(code).read_text("utf-8"), flags=re.MULTILINE)
     made["docs/help.txt"] = help_text()
     made |= {f"validator/billproof/cli/completion/{name}": text for name, text in scripts().items()}
+    made |= {f"rules/openai-cost/{name}": text for name, text in examples().items()}
     made |= {f"docs/rules/{name}": text for name, text in pages(read_ruleset()).items()}
     return made
 

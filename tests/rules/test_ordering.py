@@ -188,7 +188,10 @@ def family(*prefixes: str) -> set[str]:
     return {rule for rule in RULES if rule.startswith(prefixes)}
 
 
-ALL_OC = family("OC")
+RECORD_RULES = family("OC8")
+# Without a record of OpenAI's own, the rules that compare with it are not applicable, whatever else is wrong.
+EVERY = RULES - RECORD_RULES
+ALL_OC = family("OC") - RECORD_RULES
 ABOVE_ROWS = family("OC2", "OC3", "OC4", "OC5", "OC6", "OC7")
 ON_RECORDS = ABOVE_ROWS | {"OC102"}  # all OC but those that read nothing below the header
 HEADER_BROKEN = {"CSV001", "CSV008", "CSV013"} | ALL_OC
@@ -252,10 +255,10 @@ def with_doubled_column() -> Table:
 
 
 TABLE = (
-    line("CSV012", lambda: damage.LOGIN_PAGE, "CSV012", RULES),
-    line("CSV002 of the whole file", lambda: b"\xff\xfe" + "a,b\n1,2\n".encode("utf-16-le"), "CSV002", RULES - {"CSV012"}),
-    line("CSV001, no bytes", lambda: b"", "CSV001", RULES - {"CSV012", "CSV002"}),
-    line("CSV001, blank lines", lambda: b"\n\n\n", "CSV001", RULES - {"CSV012", "CSV002"}),
+    line("CSV012", lambda: damage.LOGIN_PAGE, "CSV012", EVERY),
+    line("CSV002 of the whole file", lambda: b"\xff\xfe" + "a,b\n1,2\n".encode("utf-16-le"), "CSV002", EVERY - {"CSV012"}),
+    line("CSV001, no bytes", lambda: b"", "CSV001", EVERY - {"CSV012", "CSV002"}),
+    line("CSV001, blank lines", lambda: b"\n\n\n", "CSV001", EVERY - {"CSV012", "CSV002"}),
     line("CSV003", lambda: damage.saved(h4(), mark=True), "CSV003", set()),
     line("CSV004, CR LF", lambda: damage.saved(h4(), ends="\r\n"), "CSV004", set()),
     line("CSV004, CR", lambda: damage.saved(h4(), ends="\r"), "CSV004", set()),
@@ -286,7 +289,7 @@ TABLE = (
     line("CSV013 line_item", doubled("line_item"), "CSV013", {"OC107", "OC208", "OC501", "OC502", "OC504"}),
     line(
         "CSV013 amount_value", doubled("amount_value"), "CSV013",
-        {"OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC602", "OC603"},
+        {"OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC211", "OC601", "OC602", "OC603"},
     ),
     line("CSV013 start_time", doubled("start_time"), "CSV013", {"OC107", "OC601"} | OF_START_COLUMN),
     line(
@@ -296,12 +299,12 @@ TABLE = (
     line("OC104 line_item", without("line_item"), "OC104", {"OC106", "OC107", "OC208", "OC501", "OC502", "OC504"}),
     line(
         "OC104 amount_value", without("amount_value"), "OC104",
-        {"OC106", "OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC602", "OC603"},
+        {"OC106", "OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC211", "OC601", "OC602", "OC603"},
     ),
     line("OC104 start_time", without("start_time"), "OC104", {"OC106", "OC107", "OC601"} | OF_START_COLUMN),
     line(
         "OC102, no charged row", lambda: no_charges("H4"), "OC102",
-        {f"OC20{number}" for number in range(2, 8)} | family("OC4", "OC5", "OC6", "OC7"),
+        {f"OC20{number}" for number in range(2, 8)} | {"OC211"} | family("OC4", "OC5", "OC6", "OC7"),
     ),
     line("CSV009, the record whole", lambda: h4_bytes().removesuffix(b"\n"), "CSV009", {"CSV007", "CSV008"}),
     line("CSV009, in a row", lambda: cut_in_a_row("H4"), "CSV009", {"CSV007", "CSV008", "CSV011"} | ON_RECORDS),
@@ -319,16 +322,16 @@ TABLE = (
     ),
     line(
         "CSV002 in an amount", bad_byte("amount_value"), "CSV002",
-        {"CSV005", "CSV011", "OC202", "OC204", "OC205", "OC206", "OC207", "OC601", "OC602", "OC603"},
+        {"CSV005", "CSV011", "OC202", "OC204", "OC205", "OC206", "OC207", "OC211", "OC601", "OC602", "OC603"},
     ),
     line(
         "CSV005 in a text cell", cell("project_name", "Sea\trch"), "CSV005",
         {"CSV011", "OC208", "OC403", "OC502", "OC503", "OC504"},
     ),
     line("CSV005 in a start", cell("start_time", "17595\x0036000"), "CSV005", {"CSV011", "OC201", "OC205", "OC601"} | OF_START),
-    line("OC202", cell("amount_value", "n/a"), "OC202", {"OC206", "OC207", "OC601", "OC603"}),
-    line("OC204 of amount", cell("amount_value", ""), "OC204", {"OC202", "OC206", "OC207", "OC601", "OC603"}),
-    line("OC204 of currency", cell("amount_currency", ""), "OC204", {"OC203", "OC206", "OC207", "OC601", "OC603"}),
+    line("OC202", cell("amount_value", "n/a"), "OC202", {"OC206", "OC207", "OC211", "OC601", "OC603"}),
+    line("OC204 of amount", cell("amount_value", ""), "OC204", {"OC202", "OC206", "OC207", "OC211", "OC601", "OC603"}),
+    line("OC204 of currency", cell("amount_currency", ""), "OC204", {"OC203", "OC206", "OC207", "OC211", "OC601", "OC603"}),
     line("OC204 of organization", cell("organization_id", ""), "OC204", {"OC401"}),
     line("OC204 of a name", cell("organization_name", ""), "OC204", set()),
     line("OC203", cell("amount_currency", "eur"), "OC203", {"OC601", "OC603"}),
@@ -385,7 +388,7 @@ def test_line_of_the_table(one: Line, tmp_path: Path, config: str) -> None:
 
 
 def test_every_blocking_rule_stands_in_the_table() -> None:
-    blocking = {blocker.rule for rule in load_ruleset().rules for blocker in rule.blocked_by}
+    blocking = {blocker.rule for rule in load_ruleset().rules if rule.id in EVERY for blocker in rule.blocked_by}
     assert blocking <= {one.rule for one in TABLE}
 
 

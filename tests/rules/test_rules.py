@@ -63,7 +63,8 @@ def test_the_example_comes_out_as_it_says(path: Path, word: str, example: dict[s
         shutil.copyfile(path.parent / example["csv_file"], data)
     else:
         data.write_bytes(example["csv"].encode("utf-8"))
-    found = check(data, *uploaded_before(example, path, tmp_path), *example.get("args", []))
+    costs = ["--costs", str(path.parent / example["costs"])] if "costs" in example else []
+    found = check(data, *costs, *uploaded_before(example, path, tmp_path), *example.get("args", []))
     rule = path.stem.partition("-")[0]
     outcome = found.outcome(rule)
     if word == "pass":
@@ -232,7 +233,9 @@ def test_the_program_knows_no_column_of_the_export_by_name() -> None:
     schema = json.loads((ROOT / "schemas" / "openai-cost.schema.json").read_text("utf-8"))
     names = {field["name"] for field in schema["fields"]} - set(ROLE_NAMES)
     assert "start_time" in names
-    for path in sorted((ROOT / "validator").rglob("*.py")):
+    package = ROOT / "validator" / "billproof"
+    # What asks OpenAI's own API knows the names of that API, which the export has as well.
+    for path in (path for path in sorted(package.rglob("*.py")) if not path.is_relative_to(package / "openai")):
         words = set(re.findall(r"\w+", path.read_text("utf-8")))
         assert not words & names, path.name
 

@@ -158,6 +158,10 @@ def checking_arguments(parser: argparse.ArgumentParser) -> None:
         "--second-opinion", action="store_true",
         help="also validate with frictionless and compare (needs the extra `frictionless`)",
     )  # fmt: skip
+    parser.add_argument(
+        "--costs", metavar="FILE", help="compare with this record of OpenAI's costs. Default: the newest in the folder of records"
+    )
+    parser.add_argument("--costs-required", action="store_true", help="require a record to compare with")
     parser.add_argument("--jobs", metavar="N", help="check N files in parallel. Default: 1")
 
 
@@ -193,6 +197,7 @@ COMMANDS: Mapping[str, str] = {
     "guide": "show what to click in OpenAI's export dialog, with dates filled in",
     "init": "create billproof.yaml and an empty ledger (never overwrites files)",
     "demo": "check three sample exports: a good one, a 31-day range, one saved in a spreadsheet",
+    "costs": "fetch, show and list OpenAI's own record of the costs, which exports are compared with",
     "ledger": "create, list, show and verify upload receipts",
     "status": "show accepted uploads by month and what is due; exit code 1 if anything is due",
     "verify": "re-run the checks in a report and compare the results; exit code 1 if anything differs",

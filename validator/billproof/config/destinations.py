@@ -171,6 +171,16 @@ def _http_errors(settings: DestinationSettings) -> Iterator[str]:
         yield "`id_at` is not a JSON pointer; write it as /data/id"
 
 
+def origin_errors(base_url: str) -> Iterator[str]:
+    """What is wrong with the address of a server that is asked at fixed paths."""
+    from urllib.parse import urlsplit
+
+    errors = list(_base_url_errors(base_url))
+    yield from errors
+    if not errors and urlsplit(base_url).path.strip("/"):
+        yield "`base_url` has a path; write only the scheme and the host"
+
+
 def _base_url_errors(base_url: str) -> Iterator[str]:
     from urllib.parse import urlsplit
 

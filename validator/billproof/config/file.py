@@ -20,6 +20,7 @@ from billproof.config.destinations import (
     check_destinations,
     lacks_id,
     open_keys,
+    origin_errors,
     token_errors,
     used_placeholders,
 )
@@ -33,6 +34,17 @@ from billproof.reading.yaml_tree import Node, parse_document, read_small
 from billproof.rules.shipped import is_shipped
 
 
+class Costs(Record):
+    """Where OpenAI's own record of the costs comes from, and what it must do."""
+
+    key: Annotated[Token | None, Spec(secret=True, doc="Where the admin key is; only `costs fetch` reads it.")] = None
+    folder: Annotated[str | None, Spec(doc="The folder of records. Default: costs/")] = None
+    base_url: Annotated[str | None, Spec(pattern=r"https?://.+", secret=True, doc="Default: https://api.openai.com")] = None
+    settles: Annotated[str | None, Spec(pattern=r"[0-9]{1,4}h", doc="How long a day may still change. Default: 48h")] = None
+    required: Annotated[bool | None, Spec(doc="Whether an export without a record is unproved. Default: false")] = None
+    line: int = 1
+
+
 class Integration(Record):
     """One OpenAI organization, as in Pelanor."""
 
@@ -42,6 +54,7 @@ class Integration(Record):
     to: Annotated[str | None, Spec(doc="The destination.")] = None
     integration: Annotated[str | None, Spec(doc="The integration ID at the destination.")] = None
     token: Annotated[Token | None, Spec(secret=True, doc="Where the secret is: {env: NAME}, {file: PATH}, or two names.")] = None
+    costs: Annotated[Costs | None, Spec(doc="OpenAI's own record; what is not said here is as at the top level.")] = None
     line: int = 1
 
 
@@ -53,6 +66,7 @@ class ConfigFile(Record):
     ledger: Annotated[str | None, Spec(pattern=PATH, doc="The folder of receipts.")] = None
     destinations: Mapping[str, DestinationSettings] = {}
     integrations: tuple[Integration, ...] = ()
+    costs: Annotated[Costs | None, Spec(doc="OpenAI's own record, for every integration.")] = None
     waivers: tuple[Waiver, ...] = ()
     node: Node | None = None
 
@@ -121,6 +135,13 @@ class Config(Record):
             return None
         return Hindrance("fill_in", f"the destination {name} is not filled in: {self.shown_path} still says {FILL_IN}")
 
+    def costs_of(self, integration: Integration | None) -> Costs | None:
+        """What is configured of OpenAI's own record for an integration; None if nothing is."""
+        own, common = integration.costs if integration else None, self.file.costs
+        if own is None or common is None:
+            return own or common
+        return own._replace(**{name: value for name, value in common._asdict().items() if getattr(own, name) is None})
+
     def destination_names(self) -> str:
         """The names of the destinations, for messages."""
         return ", ".join(self.file.destinations) or "none"
@@ -148,7 +169,8 @@ def read_config(name: str) -> Config:
     errors += [FileError(shown_path, line, text) for line, text in _integration_errors(config)]
     check_destinations(config.file.destinations, shown_path, errors)
     errors += [FileError(shown_path, waiver.line, text) for waiver in config.file.waivers for text in form_errors(waiver)]
-    errors += [FileError(shown_path, line, text) for line, text in (*_folder_errors(config), *_address_errors(config))]
+    found = (*_folder_errors(config), *_address_errors(config), *_costs_errors(config))
+    errors += [FileError(shown_path, line, text) for line, text in found]
     if errors:
         raise ConfigurationError(errors)
     return config
@@ -174,6 +196,22 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
             yield line, f"`to` is {to}, which is not one of the destinations: {config.destination_names()}"
         if integration.token is not None:
             yield from ((line, text) for text in token_errors(integration.token))
+
+
+def _costs_errors(config: Config) -> Iterator[tuple[int, str]]:
+    """What is wrong with where the records of OpenAI's costs come from."""
+    common = config.file.costs
+    if common is not None and common.key is not None:
+        yield common.line, "`costs`: a key is of one organization; write it in the integration"
+    for costs in (common, *(integration.costs for integration in config.file.integrations)):
+        if costs is None:
+            continue
+        if costs.key is not None and (costs.key.id_env or (costs.key.env is None) == (costs.key.file is None)):
+            yield costs.line, "`costs`: `key` needs exactly one of `env` and `file`"
+        if costs.base_url is not None:
+            yield from ((costs.line, f"`costs`: {text}") for text in origin_errors(costs.base_url))
+        if costs.folder is not None and not costs.folder.strip():
+            yield costs.line, "`costs`: `folder` is empty"
 
 
 def _address_errors(config: Config) -> Iterator[tuple[int, str]]:

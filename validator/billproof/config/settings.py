@@ -27,7 +27,9 @@ FIRST_YEAR, LAST_YEAR = 2000, 2199
 CLOCK = "clock"
 UPLOAD = Policy("upload", "upload")
 
-_WITHOUT_SOURCE = ("month_to_date", "expect_total", "fail_on", "policy", "max_findings", "second_opinion")
+_WITHOUT_SOURCE = (
+    "month_to_date", "expect_total", "fail_on", "policy", "max_findings", "second_opinion", "costs", "costs_required",
+)  # fmt: skip
 
 # Told after each block that is read: number of the file, how many files there are, its path, bytes read, bytes in all if known.
 Watch = Callable[[int, int, str, int, int | None], None]
@@ -53,12 +55,22 @@ class Settings(Record):
     expected_total: Decimal | None = None
     max_findings: int = MAX_FINDINGS
     second_opinion: bool = False
+    costs: str | None = None
+    costs_required: bool = False
     config: Config | None = None
     sources: Mapping[str, str] = {}
     to: str | None = None
     jobs: int = 1
     before: str | None = None
     watch: Watch | None = None
+
+    @property
+    def compares_costs(self) -> bool:
+        """Whether there may be a record of OpenAI's costs to compare with."""
+        if self.costs is not None or self.config is None:
+            return self.costs is not None
+        file = self.config.file
+        return file.costs is not None or any(integration.costs for integration in file.integrations)
 
     def source(self, name: str) -> str:
         """Where a setting came from that has no source of its own."""
@@ -136,6 +148,8 @@ class Options(Record):
     expect_total: str | None = None
     ruleset: str | None = None
     second_opinion: bool = False
+    costs: str | None = None
+    costs_required: bool = False
     jobs: str | None = None
     policy: str | None = None
     fail_on: str | None = None
@@ -150,6 +164,9 @@ def settings_of(options: Options, policy: Policy, config: Config | None) -> Sett
         raise UsageError("--organization is empty", "Write the ID as in OpenAI's settings: org-…")
     if "-" in options.files and options.second_opinion:
         raise UsageError("--second-opinion needs a file", "Standard input can be read only once.")
+    inputs = tuple(_inputs(options.files, config))
+    if options.costs is not None and len(inputs) > 1:
+        raise UsageError("--costs accepts one file only", f"{len(inputs)} files were named.")
     return settings._replace(
         organization=Sourced(options.organization, "--organization") if options.organization else None,
         month=parse_month(options.month, settings.as_of) if options.month is not None else None,
@@ -161,7 +178,7 @@ def settings_of(options: Options, policy: Policy, config: Config | None) -> Sett
             name: f"--{name.replace('_', '-')}" for name in _WITHOUT_SOURCE if getattr(options, name) not in (None, False)
         },
         jobs=1 if (jobs := options.jobs) is None else parse_number(jobs, "--jobs", 1, MAX_JOBS, _AS_CORES),
-        inputs=tuple(_inputs(options.files, config)),
+        inputs=inputs, costs=options.costs, costs_required=options.costs_required,
     )  # fmt: skip
 
 

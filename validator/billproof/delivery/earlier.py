@@ -1,14 +1,17 @@
-"""What the configured ledger knows of earlier uploads: every command hands `earlier_uploads` to the engine.
+"""What is known outside a file: every command hands `KNOWN` to the engine.
 
-What reads a ledger is loaded only if there is one.
+The ledger knows of earlier uploads, a record of what OpenAI says. What reads them is loaded only if they are there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container
+from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from billproof.engine.pipeline import Known
+from billproof.model.costs import CostsAtHand
 from billproof.model.errors import BillproofError
 from billproof.model.results import EarlierUpload, History, Sourced
 from billproof.model.values import month_before
@@ -33,6 +36,19 @@ def earlier_uploads(settings: Settings, organization: Sourced, month: Sourced) -
         return _look_back(ledger, destination, organization.value, month.value, settings.before)
     except BillproofError as error:
         return History(destination, lacking=f"{error.message}. {error.help}".strip())
+
+
+def costs_at_hand(settings: Settings, organization: Sourced, month: Sourced, ended: datetime) -> CostsAtHand:
+    """The record of OpenAI's costs to compare with, or why there is none. Raises Unreadable for one that cannot be relied on."""
+    if settings.compares_costs:
+        from billproof.openai.find import find_costs
+
+        return find_costs(settings, organization, month, ended)
+    lacking = "there is no record of OpenAI's own costs. An owner of the organization can fetch one: billproof costs fetch"
+    return CostsAtHand(ended, lacking=lacking, demanded=settings.costs_required)
+
+
+KNOWN: Final = Known(earlier_uploads, costs_at_hand)
 
 
 def _look_back(root: str, destination: str, organization: str, month: str, before: str | None) -> History:

@@ -15,7 +15,7 @@ from typing import Any
 
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings, parse_month
-from billproof.delivery.earlier import earlier_uploads
+from billproof.delivery.earlier import KNOWN
 from billproof.delivery.ledger.integrity import prove
 from billproof.delivery.ledger.receipt import Month, Receipt, Standing
 from billproof.delivery.ledger.store import Ledger, NoLedger, open_ledger
@@ -158,7 +158,7 @@ def _folder(integration: Integration, config: Config, seen: set[str], settings: 
 
 def _judged(copy: Copy, settings: Settings, ruleset: RuleSet) -> NewFile:
     """A file checked under the upload policy. Raises Unreadable."""
-    file = check_input(Input(copy.path), settings, ruleset, earlier_uploads, lambda _: nullcontext(copy.source()))
+    file = check_input(Input(copy.path), settings, ruleset, KNOWN, lambda _: nullcontext(copy.source()))
     if file.error is not None:
         raise Unreadable(file.error)
     (verdict,) = judged(settings, ruleset, [file]).verdict.files

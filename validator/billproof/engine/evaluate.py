@@ -233,6 +233,8 @@ class Engine:
         if base.batch.unread:
             self._file.collector.usable = False
         self._file.collector.take(base, unusable, badly_dated, self._row_key)
+        if self._file.keyed is not None:
+            self._file.keyed.take(base, badly_dated, self._row_key)
 
     def outcomes(self, settled: Settled, waive: Waive | None) -> tuple[Outcome, ...]:
         """One outcome per rule, by id."""

@@ -123,14 +123,14 @@ class _End(Record):
         check = work.check
         # What the header shows is so, whatever cannot be read below it.
         needs_all = work.rule.file.scope == "file" and not check.circumstances & KNOWN_AT_HEADER
-        if work.at_work:
-            self._block_at_end(work, work.file_blockers)
         state: State
-        reason: str | None = None
-        if work.at_work:
+        reason = self._without_record(work)
+        if work.at_work and reason is None:
+            self._block_at_end(work, work.file_blockers)
+        if work.at_work and reason is None:
             reason = self._lacking(work)
             if reason is None and not work.blocked_by and not (needs_all and check.left_out):
-                work.guard(check.at_end, self.settled)
+                work.guard(check.at_end, self._known())
                 check.trim()
                 self._block_at_end(work, work.own_way_blockers)
         if work.crashed:
@@ -150,6 +150,22 @@ class _End(Record):
         else:
             state = "passed"
         work.outcome = self._outcome(work, state, reason)
+
+    def _without_record(self, work: Work) -> str | None:
+        """The reason if a rule cannot run for want of a record that is demanded. One that is not demanded leaves it nothing to
+        say, whatever else is wrong with the file.
+        """
+        costs = self.settled.costs
+        if "costs" not in work.rule.file.needs or costs.record is not None:
+            return None
+        work.blocked_by, work.not_applicable = None, None if costs.demanded else costs.lacking
+        return costs.lacking if costs.demanded else None
+
+    def _known(self) -> Settled:
+        """What is known of the file, and which failures are waived by now."""
+        states = {rule: work.outcome.state for rule, work in self.works.items() if work.outcome is not None}
+        waived = frozenset(rule for rule, state in states.items() if state == "waived")
+        return self.settled._replace(waived=waived) if waived else self.settled
 
     def _handed_on(self, work: Work) -> str | None:
         """What kept a rule that this one leans on from seeing everything."""

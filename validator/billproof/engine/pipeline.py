@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from billproof.engine.verdict import Verdict, judge
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
 from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced
-from billproof.model.values import day_of, month_days
+from billproof.model.values import day_end, day_of, month_days, month_end
 from billproof.reading.inputs import Input
 from billproof.reading.parse import limited_cells
 from billproof.reading.reader import Reader
@@ -30,9 +31,17 @@ from billproof.rules.table_schema import recognize
 
 if TYPE_CHECKING:
     from billproof.config.file import Config, Integration
+    from billproof.model.costs import CostsAtHand
 
-# What was uploaded before, for an organization and a month.
-Earlier = Callable[[Settings, Sourced, Sourced], History]
+class Known(Record):
+    """What others know of an organization and a month: what was uploaded before, and what OpenAI's own record says, read when
+    the last day to compare had ended. `costs` raises Unreadable for a record that cannot be relied on.
+    """
+
+    uploads: Callable[[Settings, Sourced, Sourced], History]
+    costs: Callable[[Settings, Sourced, Sourced, datetime], CostsAtHand]
+
+
 # Gives the bytes behind a path.
 Opened = Callable[[str], AbstractContextManager[Source]]
 
@@ -46,13 +55,13 @@ class Run(Record):
     verdict: Verdict
 
 
-def check(settings: Settings, earlier: Earlier, opened: Opened = open_source) -> Run:
-    """Checks the files of `settings`; `earlier` says what was uploaded before. Raises ConfigurationError for an invalid rule
-    set or waiver, UsageError for what an upload refuses; never for a file.
+def check(settings: Settings, known: Known, opened: Opened = open_source) -> Run:
+    """Checks the files of `settings` beside what is `known` elsewhere. Raises ConfigurationError for an invalid rule set or
+    waiver, UsageError for what an upload refuses; never for a file.
     """
     refuse_later_than_the_clock(settings)
     ruleset = prepare(settings)
-    return judged(settings, ruleset, checked(settings.inputs, settings, ruleset, earlier, opened))
+    return judged(settings, ruleset, checked(settings.inputs, settings, ruleset, known, opened))
 
 
 def prepare(settings: Settings) -> RuleSet:
@@ -75,7 +84,7 @@ def judged(settings: Settings, ruleset: RuleSet, files: Iterable[FileResult]) ->
 
 
 def checked(
-    inputs: Sequence[Input], settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source
+    inputs: Sequence[Input], settings: Settings, ruleset: RuleSet, known: Known, opened: Opened = open_source
 ) -> list[FileResult]:
     """The result of each file, in their order. With `--jobs`, other processes read the paths; what only this one has, such as
     standard input, is `opened` here.
@@ -85,14 +94,14 @@ def checked(
     if settings.jobs > 1 and len(elsewhere) > 1:
         from billproof.engine.workers import side_by_side
 
-        work = partial(check_input, settings=settings._replace(watch=None), ruleset=ruleset, earlier=earlier)
+        work = partial(check_input, settings=settings._replace(watch=None), ruleset=ruleset, known=known)
         watch, count = settings.watch, len(inputs)
         # How much of its file another process has read is not known here, only that it has ended.
         ended = None if watch is None else lambda number: watch(number, count, "", 0, None)
         results = side_by_side(work, elsewhere, settings.jobs, _lost, ended)
         there = dict(zip(elsewhere, results, strict=True))
     return [
-        there.get(file) or check_input(file, settings, ruleset, earlier, opened, seen(settings, number, len(inputs)))
+        there.get(file) or check_input(file, settings, ruleset, known, opened, seen(settings, number, len(inputs)))
         for number, file in enumerate(inputs, 1)
     ]
 
@@ -103,7 +112,7 @@ def seen(settings: Settings, number: int, count: int) -> Seen | None:
 
 
 def check_input(
-    file: Input, settings: Settings, ruleset: RuleSet, earlier: Earlier, opened: Opened = open_source, seen: Seen | None = None
+    file: Input, settings: Settings, ruleset: RuleSet, known: Known, opened: Opened = open_source, seen: Seen | None = None
 ) -> FileResult:
     """The result of one file; one that cannot be read has an `error`."""
     if file.error is not None:
@@ -111,7 +120,7 @@ def check_input(
     try:
         with opened(file.path) as source:
             source.seen = seen
-            result = check_file(source, settings, ruleset, earlier)
+            result = check_file(source, settings, ruleset, known)
     except Unreadable as error:
         return unread(file.path, error.message, error.help)
     if settings.second_opinion:
@@ -121,7 +130,7 @@ def check_input(
     return result
 
 
-def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Earlier) -> FileResult:
+def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Known) -> FileResult:
     """Everything about one file. Raises Unreadable if it cannot be read to its end."""
     configured = settings.config.configured() if settings.config else []
     given = settings.organization or _of_folder(source, settings.config)
@@ -133,7 +142,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Ea
         engine.run(reader)
     organization = given or infer_organization(context.collector.organizations, configured)
     month = settings.month or infer_month(context.collector.days, settings.as_of)
-    settled = Settled(month, organization, earlier(settings, organization, month))
+    settled = _settled(context, known, settings, organization, month)
     integration = settings.config.integration_of(organization.value) if settings.config else None
     waive = None
     if settings.config:
@@ -160,16 +169,37 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, earlier: Ea
     return result._replace(diagnosis=diagnose(result, ruleset.diagnoses, facts))
 
 
+def _settled(context: FileContext, known: Known, settings: Settings, organization: Sourced, month: Sourced) -> Settled:
+    """What is known at the end of a file. Raises Unreadable for a record of costs that cannot be relied on."""
+    history, days = known.uploads(settings, organization, month), context.collector.days
+    until = max(days, default=None) if settings.month_to_date else None
+    ended = month_end(month.value) if month.value else settings.as_of
+    if settings.month_to_date:
+        ended = max((day_end(day) for day in days if context.collector.has_ended(day, settings.as_of)), default=settings.as_of)
+    costs = known.costs(settings, organization, month, ended)
+    if costs.record is None or context.keyed is None:
+        return Settled(month, organization, history, costs)
+    from billproof.rules.comparison import comparing
+
+    return Settled(month, organization, history, costs, comparing(context.keyed.tallies, month.value, until, costs))
+
+
 def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet, allowed: Collection[str]) -> FileContext:
     head, schema, roles = reader.head, ruleset.schema, dict(ruleset.roles)
     columns = Columns(head.header, set(schema.names("time")), set(schema.names("measure")), roles.get("amount"))
     if ruleset.currency:
         roles["currency_constant"] = ruleset.currency
     day = schema.field(roles.get("day") or "")
+    collector = Collector(roles, columns.index, day.type if day else "integer")
+    keyed = None
+    if settings.compares_costs:
+        from billproof.reading.keyed import KeyedSums
+
+        keyed = KeyedSums(collector)
     return FileContext(
         name=source.name, head=head, columns=columns, schema=schema, roles=roles,
         export=recognize(head.header, ruleset.exports, schema),
-        collector=Collector(roles, columns.index, day.type if day else "integer"),
+        collector=collector, keyed=keyed,
         as_of=settings.as_of, month_to_date=settings.month_to_date, expected_total=settings.expected_total,
         max_findings=settings.max_findings,
         organizations=allowed,

@@ -104,6 +104,18 @@ def redact(text: str, *secrets: Secret) -> str:
     return "".join(kept)
 
 
+def contains(text: str, secret: Secret) -> bool:
+    """Whether the whole secret is in a text of any length: as it is, escaped, in hex or in base64."""
+    from urllib.parse import unquote
+
+    plain = secret.reveal()
+    in_base64 = [*_base64_forms(plain)]
+    forms = (plain, plain.encode().hex(), *in_base64, *(form.replace("+", "-").replace("/", "_") for form in in_base64))
+    unescaped = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text).replace("\\", "")
+    places = (text.lower(), unescaped.lower(), unquote(text).lower())
+    return any(form.lower() in place for place in places for form in forms)
+
+
 def _parts(text: str) -> tuple[str, ...]:
     # Too short a part would hide half of every sentence.
     return tuple(part for part in {text, *text.split(":")} if len(part) >= _SHORTEST)
@@ -123,14 +135,19 @@ def _letters(text: str) -> tuple[str, list[tuple[int, int]]]:
 
 def _pieces(part: str) -> Iterator[str]:
     """What shows something of a secret: 8 letters and digits in a row, plain, in hex or in base64."""
-    import base64
-
     yield from _windows(part, _PIECE)
     yield from _windows(part.encode().hex(), 2 * _PIECE)
+    for encoded in _base64_forms(part):
+        yield from _windows(encoded, _PIECE)
+
+
+def _base64_forms(part: str) -> Iterator[str]:
+    """A text in base64 as it appears after so many other bytes: the characters that depend on those are left out."""
+    import base64
+
     for before in range(3):
-        # As it appears in base64 after so many other bytes: the characters that depend on those are left out.
         encoded = base64.b64encode(b"\0" * before + part.encode()).decode("ascii").rstrip("=")
-        yield from _windows(encoded[(8 * before + 5) // 6 : len(encoded) - ((before + len(part)) % 3 > 0)], _PIECE)
+        yield encoded[(8 * before + 5) // 6 : len(encoded) - ((before + len(part)) % 3 > 0)]
 
 
 def _windows(text: str, width: int) -> Iterator[str]:

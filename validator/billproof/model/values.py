@@ -34,6 +34,7 @@ _INTEGER_DIGITS = 18
 _ISO_INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _DECIMAL = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?"
+_AMOUNT = r"-?[0-9]{1,15}(?:\.[0-9]{1,100})?(?:[eE][+-]?[0-9]{1,4})?"
 _MONTH = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
 # A local part may contain / and be quoted. It begins only where a word does and gives nothing back: linear, whatever the text.
 _E_MAIL = r'(?:"[^"\n@＠﹫]*+"|(?<![^\s,;@＠﹫])(?:(?!%40)[^\s,;@＠﹫])++)\s?(?:[@＠﹫]|%40)\s?[^\s,;/\\]+'
@@ -52,6 +53,14 @@ def integer(text: str) -> int | None:
 def decimal(text: str) -> Decimal | None:
     """`text` as an exact Decimal, or None. `NaN`, `1_000`, `１２`, `.5` and ` 1` are none."""
     return Decimal(text) if re.fullmatch(_DECIMAL, text) else None
+
+
+def amount_of(text: str) -> Decimal | None:
+    """`text` as an amount of money that can be summed exactly, or None: OC202's grammar and bounds."""
+    if not re.fullmatch(_AMOUNT, text):
+        return None
+    amount = Decimal(text)
+    return amount if not amount or Decimal("1e-100") <= abs(amount) < Decimal("1e15") else None
 
 
 def instant(text: str) -> datetime | None:
@@ -111,6 +120,11 @@ def month_days(month: str) -> range:
 def month_end(month: str) -> datetime:
     """The instant at which a month is over: 00:00 UTC of the first day after it."""
     return datetime.fromtimestamp(month_days(month).stop * DAY_SECONDS, UTC)
+
+
+def day_end(number: int) -> datetime:
+    """The instant at which day `number`, counted from 1970-01-01, is over."""
+    return datetime.fromtimestamp((number + 1) * DAY_SECONDS, UTC)
 
 
 def month_settled(month: str) -> datetime:

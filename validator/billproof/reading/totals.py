@@ -6,7 +6,7 @@ Amounts are summed only where they are exact numbers; one that is not makes the 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, Inexact, InvalidOperation, Overflow, Subnormal, localcontext
 from functools import reduce
@@ -97,6 +97,10 @@ class Collector:
         self._count_groups(charged)
         if "amount" in self._roles:
             self._take_amounts(charged, unusable, badly_dated)
+
+    def cells(self, view: View, role: str) -> Sequence[str]:
+        """The cells of a role's column; empty where the file does not have it."""
+        return view.column(self._roles[role]) if role in self._roles else ("",) * len(view)
 
     def _take_days(self, view: View, key: object) -> None:
         name = self._roles["day"]

@@ -7,7 +7,6 @@ Money is text. Formats take what they show from the report alone.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from billproof import __version__
 from billproof.config.settings import CLOCK
+from billproof.model.canonical import canonical
 from billproof.model.values import money, rfc3339, shown
 from billproof.report.file_entry import file_entry, lines, sourced
 
@@ -64,11 +64,6 @@ def result_sha256(report: Mapping[str, object]) -> str:
     """The digest of everything outside `run` and itself, in the canonical form of RFC 8785."""
     rest = {key: value for key, value in report.items() if key not in ("run", "result_sha256")}
     return hashlib.sha256(canonical(rest)).hexdigest()
-
-
-def canonical(value: Any) -> bytes:
-    """RFC 8785 for what a report contains: text, whole numbers, booleans, null; its keys are ASCII and it has no floats."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
 def report_head(run: Run) -> v1.ReportHead:

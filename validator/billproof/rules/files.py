@@ -37,6 +37,7 @@ class Example(Record):
     args: Annotated[tuple[str, ...], Spec(doc="More arguments for `billproof check`.")] = ()
     name: Annotated[str, Spec(pattern=r"[^/\\]+", doc="The file's name.")] = "data.csv"
     before: Annotated[tuple[str, ...], Spec(doc="Files next to the rule that were uploaded before.")] = ()
+    costs: Annotated[str | None, Spec(doc="A file next to the rule: OpenAI's record to compare with.")] = None
     at: Annotated[tuple[str, ...], Spec(doc="Places of the findings, as line:column.")] = ()
     line: int = 1
 
@@ -67,7 +68,7 @@ class RuleFile(Record):
     when: Annotated[
         Literal["charged"] | Mapping[str, Literal["filled", "blank"]] | None, Spec(doc="The rows that it applies to.")
     ] = None
-    needs: tuple[Literal["month", "organization", "expect_total", "ledger"], ...] = ()
+    needs: tuple[Literal["month", "organization", "expect_total", "ledger", "costs"], ...] = ()
     optional_in_check: Annotated[bool, Spec(doc="Whether `billproof check` can pass without it, saying so.")] = False
     blocked_by: tuple[Blocker, ...] = ()
     expected: Annotated[str | None, Spec(doc="What was expected, in a few words.")] = None
@@ -115,6 +116,9 @@ class Condition(Record):
     second_header: Annotated[bool | None, Spec(doc="A line below the header begins like it.")] = None
     kind: Annotated[tuple[str, ...], Spec(doc="What the file is instead of a CSV file.")] = ()
     file_name: Annotated[str | None, Spec(doc="The file's name, with * for any text and ? for any character.")] = None
+    costs: Annotated[
+        Literal["projects_missing", "line_items_differ"] | None, Spec(doc="How the file differs from OpenAI's record.")
+    ] = None
 
 
 class DiagnosisRule(Record):

@@ -53,7 +53,7 @@ def require_example_files(ruleset: RuleSet) -> None:
         FileError(shown_path(Path(rule.path)), example.line, f"there is no file {name} next to the rule")
         for rule in ruleset.rules
         for example in (*rule.file.examples.passing, *rule.file.examples.failing)
-        for name in (*([example.csv_file] if example.csv_file else []), *example.before)
+        for name in filter(None, (example.csv_file, example.costs, *example.before))
         if not (Path(rule.path).parent / name).is_file()
     ]
     if errors:

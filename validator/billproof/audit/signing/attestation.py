@@ -9,16 +9,18 @@ github.com/in-toto/attestation, spec/predicates.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from billproof import __version__
 from billproof.audit.signing.dsse import EnvelopeFault, Signer, lines_of, opened, read_signer, sealed
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.io import durable
+from billproof.model.canonical import canonical
 from billproof.model.errors import Unreadable, Unwritable, UsageError
 from billproof.reading.source import small_file
-from billproof.report.build import canonical
 
 SUFFIX = ".intoto.jsonl"
 MAX_BYTES = 16 * 1024 * 1024
@@ -114,6 +116,22 @@ def _resource(name: str, sha256: str) -> dict[str, Any]:
 def receipt_bundle(signer: Signer, receipt: Receipt, name: str) -> bytes:
     """The attestation of a receipt whose file has this name."""
     return sealed(signer, canonical(receipt_statement(receipt, name)))
+
+
+def attest_record(signer: Signer, path: str, data: bytes, document: Mapping[str, Any]) -> None:
+    """Writes the attestation of a record of OpenAI's costs, beside it. Raises Unwritable."""
+    try:
+        statement = record_statement(os.path.basename(path), data, document)
+        durable.put_new(attestation_path(path), [sealed(signer, canonical(statement))])
+    except OSError as error:
+        raise Unwritable(f"the attestation of {path} could not be written: {error.strerror or error}") from None
+
+
+def record_statement(name: str, data: bytes, document: Mapping[str, Any]) -> Statement:
+    """The summary of a record whose file has this name and these bytes: that it is what the Costs API answered."""
+    tool = {"name": "billproof", "version": __version__}
+    summary = _summary(tool, [], document["read"]["finished"], ["BILLPROOF_FETCHED_FROM_COSTS_API"])
+    return _statement([_resource(name, hashlib.sha256(data).hexdigest())], SUMMARY, summary)
 
 
 def attestation_path(path: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from billproof.audit.signing.attestation import STATEMENT, SUMMARY, TEST_RESULT, Statement
 from billproof.audit.signing.dsse import SIGNATURE_BYTES, EnvelopeFault, PublicKey, lines_of, opened, parsed, unverified
-from billproof.report.build import canonical
+from billproof.model.canonical import canonical
 
 _NAMES = {TEST_RESULT: "test result", SUMMARY: "verification summary"}
 

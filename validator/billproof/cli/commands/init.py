@@ -12,7 +12,7 @@ from billproof.cli.output import say
 from billproof.config.destinations import FILL_IN
 from billproof.config.discovery import FILE_NAME, current_folder, find_config
 from billproof.config.settings import Options, settings_of
-from billproof.delivery.earlier import earlier_uploads
+from billproof.delivery.earlier import KNOWN
 from billproof.delivery.ledger.store import MARKER
 from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.pipeline import check
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     organization, folder = FILL_IN, None
     if options.file is not None:
         settings = settings_of(Options(files=(options.file,)), Policy(), None)
-        export = check(settings, earlier_uploads).files[0]
+        export = check(settings, KNOWN).files[0]
         if export.error is not None:
             raise Unreadable(f"{export.error}; nothing was written")
         if export.export != "cost":

@@ -209,7 +209,8 @@ def run_example(example: Example, rule: Rule, ruleset: str, folder: Path, comman
     try:
         with contextlib.redirect_stdout(output):
             _upload_before(example, rule, folder, common, command)
-            command(["check", str(path), "--ruleset", ruleset, "--quiet", "--output", f"json={report}", *common])
+            costs = ["--costs", str(Path(rule.path).parent / example.costs)] if example.costs else []
+            command(["check", str(path), *costs, "--ruleset", ruleset, "--quiet", "--output", f"json={report}", *common])
     except BillproofError as error:
         return {"state": "refused", "reason": error.message, "findings": []}
     outcomes = json.loads(report.read_text("utf-8"))["files"][0]["outcomes"]

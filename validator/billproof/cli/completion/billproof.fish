@@ -103,8 +103,8 @@ function _shtab_billproof_using
   test "$_shtab_billproof_cmdpath" = "$argv"
 end
 
-set -g _shtab_billproof_commands check upload guide init demo ledger 'ledger init' 'ledger list' 'ledger show' 'ledger verify' status verify pack rules 'rules list' 'rules show' 'rules kinds' 'rules test' 'rules docs' sandbox completion
-set -g _shtab_billproof_opts_with_value --as-of --attest --config --delay --expect-total --fail-on --fault --format --from --host --integration --jobs --key --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
+set -g _shtab_billproof_commands check upload guide init demo costs 'costs fetch' 'costs show' 'costs list' ledger 'ledger init' 'ledger list' 'ledger show' 'ledger verify' status verify pack rules 'rules list' 'rules show' 'rules kinds' 'rules test' 'rules docs' sandbox completion
+set -g _shtab_billproof_opts_with_value --as-of --attest --config --costs --delay --expect-total --fail-on --fault --format --from --host --integration --jobs --key --key-env --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
 
 complete -c billproof -e
 complete -c billproof -f
@@ -121,6 +121,8 @@ complete -c billproof -n '_shtab_billproof_using check' -l expect-total -x -d 'e
 complete -c billproof -n '_shtab_billproof_using check' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'rule set name or folder. Default: the one in billproof.yaml, or openai-cost'
 complete -c billproof -n '_shtab_billproof_using check' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
 complete -c billproof -n '_shtab_billproof_using check' -l second-opinion -d 'also validate with frictionless and compare (needs the extra `frictionless`)'
+complete -c billproof -n '_shtab_billproof_using check' -l costs -xka "(_shtab_glob_compgen_8f7f322e)" -d 'compare with this record of OpenAI'"'"'s costs. Default: the newest in the folder of records'
+complete -c billproof -n '_shtab_billproof_using check' -l costs-required -d 'require a record to compare with'
 complete -c billproof -n '_shtab_billproof_using check' -l jobs -x -d 'check N files in parallel. Default: 1'
 complete -c billproof -n '_shtab_billproof_using check' -l policy -xka "check upload" -d '`upload` applies the stricter upload policy. Default: check'
 complete -c billproof -n '_shtab_billproof_using check' -l fail-on -xka "error warning" -d 'lowest level that makes a file fail. Default: error'
@@ -146,6 +148,8 @@ complete -c billproof -n '_shtab_billproof_using upload' -l expect-total -x -d '
 complete -c billproof -n '_shtab_billproof_using upload' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'rule set name or folder. Default: the one in billproof.yaml, or openai-cost'
 complete -c billproof -n '_shtab_billproof_using upload' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
 complete -c billproof -n '_shtab_billproof_using upload' -l second-opinion -d 'also validate with frictionless and compare (needs the extra `frictionless`)'
+complete -c billproof -n '_shtab_billproof_using upload' -l costs -xka "(_shtab_glob_compgen_8f7f322e)" -d 'compare with this record of OpenAI'"'"'s costs. Default: the newest in the folder of records'
+complete -c billproof -n '_shtab_billproof_using upload' -l costs-required -d 'require a record to compare with'
 complete -c billproof -n '_shtab_billproof_using upload' -l jobs -x -d 'check N files in parallel. Default: 1'
 complete -c billproof -n '_shtab_billproof_using upload' -l format -xka "text json html sarif junit github gitlab markdown" -d 'output format. Default: text'
 complete -c billproof -n '_shtab_billproof_using upload' -l output -xka "(_billproof_formats)" -d 'also write the report to a file; repeatable'
@@ -166,6 +170,23 @@ complete -c billproof -n '_shtab_billproof_using init' -s h -l help -d 'show thi
 complete -c billproof -n '_shtab_billproof_using init; and test $_shtab_billproof_npos -eq 0' -ka "(_shtab_glob_compgen_d30b0a58)" -d 'export to read the organization from'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a demo -d 'Check three sample exports: a good one, a 31-day range, one saved in a spreadsheet.'
 complete -c billproof -n '_shtab_billproof_using demo' -s h -l help -d 'show this help message and exit'
+complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a costs -d 'Fetch, show and list OpenAI'"'"'s own record of the costs, which exports are compared with.'
+complete -c billproof -n '_shtab_billproof_using costs' -s h -l help -d 'show this help message and exit'
+complete -c billproof -n '_shtab_billproof_using costs; and test $_shtab_billproof_npos -eq 0' -a fetch -d 'Fetch what OpenAI'"'"'s Costs API says about a month, with an organization'"'"'s admin key.'
+complete -c billproof -n '_shtab_billproof_using costs fetch' -s h -l help -d 'show this help message and exit'
+complete -c billproof -n '_shtab_billproof_using costs fetch' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
+complete -c billproof -n '_shtab_billproof_using costs fetch' -l month -xka "last" -d 'month to fetch. Default: last'
+complete -c billproof -n '_shtab_billproof_using costs fetch' -l only -x -d 'only this one; repeatable'
+complete -c billproof -n '_shtab_billproof_using costs fetch' -l output -xka "(_shtab_glob_compgen_8f7f322e)" -d 'write the record to this new file, not to its folder'
+complete -c billproof -n '_shtab_billproof_using costs fetch' -l attest -xka "(__fish_complete_path (commandline -ct))" -d 'sign the record with this key (needs the extra `attest`)'
+complete -c billproof -n '_shtab_billproof_using costs fetch' -l organization -x -d 'without billproof.yaml: the organization ID'
+complete -c billproof -n '_shtab_billproof_using costs fetch' -l key-env -x -d 'without billproof.yaml: the environment variable with the admin key'
+complete -c billproof -n '_shtab_billproof_using costs; and test $_shtab_billproof_npos -eq 0' -a show -d 'Show what a record covers, with totals by day, project and line item.'
+complete -c billproof -n '_shtab_billproof_using costs show' -s h -l help -d 'show this help message and exit'
+complete -c billproof -n '_shtab_billproof_using costs show; and test $_shtab_billproof_npos -eq 0' -ka "(_shtab_glob_compgen_d30b0a58)" -d 'a record'
+complete -c billproof -n '_shtab_billproof_using costs; and test $_shtab_billproof_npos -eq 0' -a list -d 'List the records of the organizations in billproof.yaml.'
+complete -c billproof -n '_shtab_billproof_using costs list' -s h -l help -d 'show this help message and exit'
+complete -c billproof -n '_shtab_billproof_using costs list' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a ledger -d 'Create, list, show and verify upload receipts.'
 complete -c billproof -n '_shtab_billproof_using ledger' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using ledger; and test $_shtab_billproof_npos -eq 0' -a init -d 'Create an empty ledger at the path set in billproof.yaml.'
@@ -215,7 +236,7 @@ complete -c billproof -n '_shtab_billproof_using rules; and test $_shtab_billpro
 complete -c billproof -n '_shtab_billproof_using rules show' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using rules show' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'rule set name or folder. Default: the one in billproof.yaml, or openai-cost'
 complete -c billproof -n '_shtab_billproof_using rules show' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
-complete -c billproof -n '_shtab_billproof_using rules show; and test $_shtab_billproof_npos -eq 0' -ka "CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC310 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701" -d 'rule ID, such as OC304'
+complete -c billproof -n '_shtab_billproof_using rules show; and test $_shtab_billproof_npos -eq 0' -ka "CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC211 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC310 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701 OC801 OC802 OC803 OC804 OC805" -d 'rule ID, such as OC304'
 complete -c billproof -n '_shtab_billproof_using rules; and test $_shtab_billproof_npos -eq 0' -a kinds -d 'List the check kinds available to rule files.'
 complete -c billproof -n '_shtab_billproof_using rules kinds' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using rules kinds' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'rule set name or folder. Default: the one in billproof.yaml, or openai-cost'

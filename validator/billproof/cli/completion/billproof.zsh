@@ -13,6 +13,7 @@ _shtab_billproof_commands() {
   local _commands=(
     check:'Check exports against every rule.'
     completion:'Print a shell completion script.'
+    costs:'Fetch, show and list OpenAI'"'"'s own record of the costs, which exports are compared with.'
     demo:'Check three sample exports: a good one, a 31-day range, one saved in a spreadsheet.'
     guide:'Show what to click in OpenAI'"'"'s export dialog, with dates filled in.'
     init:'Create billproof.yaml and an empty ledger (never overwrites files).'
@@ -25,6 +26,15 @@ _shtab_billproof_commands() {
     verify:'Re-run the checks in a report and compare the results; exit code 1 if anything differs.'
   )
   _describe 'billproof commands' _commands
+}
+
+_shtab_billproof_costs_commands() {
+  local _commands=(
+    fetch:'Fetch what OpenAI'"'"'s Costs API says about a month, with an organization'"'"'s admin key.'
+    list:'List the records of the organizations in billproof.yaml.'
+    show:'Show what a record covers, with totals by day, project and line item.'
+  )
+  _describe 'billproof costs commands' _commands
 }
 
 _shtab_billproof_ledger_commands() {
@@ -66,6 +76,8 @@ _shtab_billproof_check_options=(
   "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
   "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
   "--second-opinion[also validate with frictionless and compare (needs the extra \`frictionless\`)]"
+  "--costs[compare with this record of OpenAI\'s costs. Default\: the newest in the folder of records]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--costs-required[require a record to compare with]"
   "--jobs[check N files in parallel. Default\: 1]:N:"
   "--policy[\`upload\` applies the stricter upload policy. Default\: check]:policy:(check upload)"
   "--fail-on[lowest level that makes a file fail. Default\: error]:fail_on:(error warning)"
@@ -89,6 +101,43 @@ _shtab_billproof_completion_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_billproof_completion_defaults_added=0
+
+_shtab_billproof_costs_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_billproof_costs_defaults_added=0
+
+_shtab_billproof_costs_fetch_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--month[month to fetch. Default\: last]:YYYY-MM|last:(last)"
+  "*--only[only this one\; repeatable]:INTEGRATION:"
+  "--output[write the record to this new file, not to its folder]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--attest[sign the record with this key (needs the extra \`attest\`)]:KEY:_files"
+  "--organization[without billproof.yaml\: the organization ID]:ID:"
+  "--key-env[without billproof.yaml\: the environment variable with the admin key]:NAME:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_billproof_costs_fetch_defaults_added=0
+
+_shtab_billproof_costs_list_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_billproof_costs_list_defaults_added=0
+
+_shtab_billproof_costs_show_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  ":a record:_files -g '(*.csv|*.CSV)'"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_billproof_costs_show_defaults_added=0
 
 _shtab_billproof_demo_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -213,7 +262,7 @@ _shtab_billproof_rules_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
   "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
-  ":rule ID, such as OC304:(CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC310 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701)"
+  ":rule ID, such as OC304:(CSV001 CSV002 CSV003 CSV004 CSV005 CSV006 CSV007 CSV008 CSV009 CSV010 CSV011 CSV012 CSV013 OC101 OC102 OC103 OC104 OC106 OC107 OC201 OC202 OC203 OC204 OC205 OC206 OC207 OC208 OC209 OC211 OC301 OC302 OC303 OC304 OC305 OC306 OC307 OC308 OC309 OC310 OC401 OC402 OC403 OC501 OC502 OC503 OC504 OC601 OC602 OC603 OC701 OC801 OC802 OC803 OC804 OC805)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -269,6 +318,8 @@ _shtab_billproof_upload_options=(
   "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
   "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
   "--second-opinion[also validate with frictionless and compare (needs the extra \`frictionless\`)]"
+  "--costs[compare with this record of OpenAI\'s costs. Default\: the newest in the folder of records]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--costs-required[require a record to compare with]"
   "--jobs[check N files in parallel. Default\: 1]:N:"
   "--format[output format. Default\: text]:format:(text json html sarif junit github gitlab markdown)"
   "*--output[also write the report to a file\; repeatable]:FORMAT=PATH:_billproof_formats"
@@ -316,6 +367,7 @@ _shtab_billproof() {
       case $line[1] in
         check) _arguments -C -s $_shtab_billproof_check_options ;;
         completion) _arguments -C -s $_shtab_billproof_completion_options ;;
+        costs) _shtab_billproof_costs ;;
         demo) _arguments -C -s $_shtab_billproof_demo_options ;;
         guide) _arguments -C -s $_shtab_billproof_guide_options ;;
         init) _arguments -C -s $_shtab_billproof_init_options ;;
@@ -326,6 +378,31 @@ _shtab_billproof() {
         status) _arguments -C -s $_shtab_billproof_status_options ;;
         upload) _arguments -C -s $_shtab_billproof_upload_options ;;
         verify) _arguments -C -s $_shtab_billproof_verify_options ;;
+      esac
+  esac
+}
+
+_shtab_billproof_costs() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->costs'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_billproof_costs_defaults_added )); then
+    if (( ${_shtab_billproof_costs_options[(I)${(q)one_or_more}*]} +          ${_shtab_billproof_costs_options[(I)${(q)remainder}*]} +          ${_shtab_billproof_costs_options[(I)${(q)default}]} == 0 )); then
+      _shtab_billproof_costs_options+=(': :_shtab_billproof_costs_commands' '*::: :->costs')
+    fi
+    _shtab_billproof_costs_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_billproof_costs_options
+
+  case $state in
+    costs)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_billproof_costs-$line[1]:"
+      case $line[1] in
+        fetch) _arguments -C -s $_shtab_billproof_costs_fetch_options ;;
+        list) _arguments -C -s $_shtab_billproof_costs_list_options ;;
+        show) _arguments -C -s $_shtab_billproof_costs_show_options ;;
       esac
   esac
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billproof.rules.checks import amounts, cells, duplicates, groups, lines, months, records, times, uploads
+from billproof.rules.checks import amounts, cells, costs, duplicates, groups, lines, months, records, times, uploads
 from billproof.rules.checks.base import Check
 
 KINDS: dict[str, type[Check]] = {
@@ -15,8 +15,9 @@ KINDS: dict[str, type[Check]] = {
         cells.WholeNumber, cells.CalendarDate, cells.DecimalNumber, cells.OneOf, cells.Filled, cells.Unpadded, cells.Formula,
         times.SameInstant, times.TimeDifference, times.MultipleOf, times.Ascending,
         months.InsideMonth, months.DayBegun, months.DayCoverage, months.MonthOver, months.MonthSettled, months.FileName,
-        amounts.Rounded, amounts.NotBelow, amounts.ExpectedTotal,
+        amounts.Rounded, amounts.DigitsAtMost, amounts.NotBelow, amounts.ExpectedTotal,
         groups.HasCharges, groups.EqualsSetting, groups.SingleValue, groups.OneName, groups.Together, groups.PersonalData,
-        duplicates.UniqueRows, duplicates.EmptyDayAlone, uploads.NotLess, uploads.ProjectsKept,
+        duplicates.UniqueRows, duplicates.EmptyDayAlone, uploads.NotLess, uploads.ProjectsKept, costs.RecordFits,
+        costs.EqualsRecord,
     )
 }  # fmt: skip

@@ -30,6 +30,29 @@ class NotBelow(Check):
         self.fail_rows(view, rows, self.column)
 
 
+class DigitsAtMost(Check):
+    """Numbers with no more significant digits than their source can have, zeros at their end included."""
+
+    kind = "digits_at_most"
+    placeholders = ("found",)
+
+    class Parameters(Record):
+        column: str
+        digits: int
+
+    def on_rows(self, view: View) -> None:
+        view, most = view.readable(self.column), self.parameters.digits
+        counts = {row: significant_digits(cell) for row, cell in enumerate(view.column(self.column)) if len(cell) > most}
+        rows = [row for row, count in counts.items() if count > most]
+        self.fail_rows(view, rows, self.column, lambda row: {"found": str(counts[row])})
+
+
+def significant_digits(number: str) -> int:
+    """How many significant digits a number has as it is written: zeros before the first do not count, zeros at the end do."""
+    mantissa = number.lstrip("-").partition("e" if "e" in number else "E")[0]
+    return len(mantissa.replace(".", "").lstrip("0"))
+
+
 class Rounded(Check):
     """Amounts that look rounded: too few decimals, or no more digits than a spreadsheet or a binary float keeps."""
 

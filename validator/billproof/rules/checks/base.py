@@ -22,7 +22,10 @@ from billproof.reading.view import Columns, View
 from billproof.rules.table_schema import Recognized, TableSchema
 
 if TYPE_CHECKING:
+    from billproof.model.costs import CostsAtHand
+    from billproof.reading.keyed import KeyedSums
     from billproof.reading.totals import Collector
+    from billproof.rules.comparison import Comparing
 
 Circumstance = Literal[
     "always", "whole_file", "no_header", "header_only", "header_broken", "four_columns", "no_charged_row", "every_row",
@@ -46,6 +49,7 @@ class FileContext(Record):
     roles: Mapping[str, str | None]
     export: Recognized
     collector: Collector
+    keyed: KeyedSums | None
     as_of: datetime
     month_to_date: bool
     expected_total: Decimal | None
@@ -54,13 +58,17 @@ class FileContext(Record):
 
 
 class Settled(Record):
-    """What is known once every row was read: the month that the file is to replace (`2025-10`), its organization, and the
-    earlier uploads of both. A value is None if it was not given and the rows do not show it.
+    """What is known once every row was read: the month that the file is to replace (`2025-10`), its organization, the earlier
+    uploads of both, and OpenAI's own record. A value is None if it was not given and the rows do not show it. `waived` are the
+    rules whose failure a waiver covers, so far.
     """
 
     month: Sourced
     organization: Sourced
     history: History
+    costs: CostsAtHand
+    comparing: Comparing | None = None
+    waived: frozenset[str] = frozenset()
 
     @property
     def expected_organization(self) -> str | None:

@@ -1,0 +1,42 @@
+"""OpenAI's own record of a month, as exports are compared with it: exact sums by day, project and line item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from billproof.model.record import Record
+
+# Day number, project ID and line item; an empty text where OpenAI gives none.
+CostKey = tuple[int, str, str]
+
+OPENAI_URL = "https://api.openai.com"
+
+
+class CostsRecord(Record):
+    """What the Costs API said of a month of an organization: its `days` that had ended when
+    reading `started`, `amounts` in USD, `names` of projects."""
+
+    sha256: str
+    organization: str
+    month: str
+    days: range
+    started: datetime
+    finished: datetime
+    base_url: str
+    amounts: Mapping[CostKey, Decimal]
+    names: Mapping[str, str]
+    signed: bool = False
+
+
+class CostsAtHand(Record):
+    """The record to compare an export with, or in `lacking` why there is none; without a record that is `demanded` an export is
+    unproved. It must have been read once the last day to compare had `ended`, and a day may change for so long as it `settles`.
+    """
+
+    ended: datetime
+    record: CostsRecord | None = None
+    lacking: str = ""
+    demanded: bool = False
+    settles: timedelta = timedelta(hours=48)

@@ -1,0 +1,161 @@
+"""The answers of OpenAI's Costs API, read strictly: what is not exactly as documented gives no amount at all.
+
+Amounts come as JSON numbers or as text (`12.5`, `"0E-6176"`), and never become a float. Fields that are not documented are
+passed over, apart from names and the organization's ID, which some answers have.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from billproof.model.costs import CostKey
+from billproof.model.record import Record
+from billproof.model.values import BLANKS, DAY_SECONDS, EXACT, amount_of, day_of, shown
+from billproof.rules.table_schema import unique_keys
+
+
+class BadAnswer(Exception):
+    """An answer that cannot be relied on, with the reason in words."""
+
+
+class _Number(str):
+    """A JSON number as it was written."""
+
+
+class Charge(Record):
+    """One result of a bucket."""
+
+    amount: Decimal
+    project: str
+    line_item: str
+    organization: str
+    project_name: str
+
+
+class Page(Record):
+    """One answer: the charges of each UTC day (its number), in order, and the token of the next page."""
+
+    days: tuple[tuple[int, tuple[Charge, ...]], ...]
+    next_page: str | None
+
+
+class Costs(Record):
+    """All answers to one question: sums by key, the names of projects, and the organizations that the results name."""
+
+    amounts: Mapping[CostKey, Decimal]
+    names: Mapping[str, str]
+    organizations: frozenset[str]
+
+
+def read_page(body: str) -> Page:
+    """One answer of the Costs API. Raises BadAnswer."""
+    document = _strict(body)
+    buckets = _list(document, "data", "the answer")
+    days = tuple(_bucket(bucket) for bucket in buckets)
+    has_more, token = document.get("has_more"), document.get("next_page")
+    return Page(days, token if has_more is True and isinstance(token, str) and token else None)
+
+
+def costs_of(pages: Iterable[Page], days: range) -> Costs:
+    """The pages put together: every day once and in order. Raises BadAnswer."""
+    amounts: dict[CostKey, Decimal] = {}
+    names: dict[str, str] = {}
+    organizations: set[str] = set()
+    expected = iter(days)
+    for day, charges in (bucket for page in pages for bucket in page.days):
+        if day != next(expected, None):
+            raise BadAnswer(f"its bucket for {day_of(day)} is doubled, out of order or was not asked for")
+        for charge in charges:
+            key = (day, charge.project, charge.line_item)
+            # A zero may have thousands of decimals, and would hand them on to the sum.
+            amounts[key] = EXACT.add(amounts.get(key, Decimal(0)), charge.amount or Decimal(0))
+            if charge.project_name:
+                names[charge.project] = charge.project_name
+            if charge.organization:
+                organizations.add(charge.organization)
+    missing = next(expected, None)
+    if missing is not None:
+        raise BadAnswer(f"it has no bucket for {day_of(missing)}")
+    if amounts and not any(project or line_item for _, project, line_item in amounts):
+        raise BadAnswer("it is not grouped: no result has a project or a line item")
+    return Costs(amounts, names, frozenset(organizations))
+
+
+def read_projects(body: str) -> tuple[dict[str, str], str | None]:
+    """Names by project ID in one answer of the list of projects, and the ID after which it goes on. Raises BadAnswer."""
+    document = _strict(body)
+    names = {}
+    for project in _list(document, "data", "the answer"):
+        names[_text(project, "id")] = _text(project, "name")
+    last = document.get("last_id")
+    return names, last if document.get("has_more") is True and isinstance(last, str) and last else None
+
+
+def _strict(body: str) -> dict[str, Any]:
+    try:
+        body.encode("utf-8")
+        document = json.loads(
+            body, object_pairs_hook=unique_keys, parse_float=_Number, parse_int=_Number, parse_constant=_refuse_constant
+        )
+        if "\\u" in body:
+            # `\ud800` is JSON, but no text that could be stored or compared.
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadAnswer("it contains half a character (a lone surrogate)") from None
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise BadAnswer(f"it is not valid JSON: {shown(reason)}") from None
+    if not isinstance(document, dict):
+        raise BadAnswer("it is not a JSON object")
+    return document
+
+
+def _bucket(bucket: Any) -> tuple[int, tuple[Charge, ...]]:
+    start, end = (_seconds(bucket, name) for name in ("start_time", "end_time"))
+    if start % DAY_SECONDS or end != start + DAY_SECONDS:
+        raise BadAnswer(f"a bucket runs from {start} to {end}, which is not one UTC day")
+    return start // DAY_SECONDS, tuple(_charge(result) for result in _list(bucket, "results", f"the bucket of {start}"))
+
+
+def _charge(result: Any) -> Charge:
+    money = result.get("amount") if isinstance(result, dict) else None
+    value = money.get("value") if isinstance(money, dict) else None
+    amount = amount_of(value) if isinstance(value, str) else None
+    if amount is None:
+        raise BadAnswer(f"an amount is missing or not a number: {shown(json.dumps(value))}")
+    currency = money.get("currency") if isinstance(money, dict) else None
+    if not isinstance(currency, str) or currency.lower() != "usd":
+        raise BadAnswer(f"an amount is not in USD: {shown(json.dumps(currency))}")
+    names = ("project_id", "line_item", "organization_id", "project_name")
+    return Charge(amount, *(_text(result, name) for name in names))
+
+
+def _list(document: Any, name: str, where: str) -> list[Any]:
+    value = document.get(name) if isinstance(document, dict) else None
+    if not isinstance(value, list):
+        raise BadAnswer(f"{where} has no list `{name}`")
+    return value
+
+
+def _text(document: Any, name: str) -> str:
+    """A text without blanks around it; empty for null and for a field that is absent."""
+    value = document.get(name) if isinstance(document, dict) else _Number()
+    if value is None:
+        return ""
+    if not isinstance(value, str) or isinstance(value, _Number):
+        raise BadAnswer(f"`{name}` is not text")
+    return value.strip(BLANKS)
+
+
+def _seconds(bucket: Any, name: str) -> int:
+    value = bucket.get(name) if isinstance(bucket, dict) else None
+    if not isinstance(value, _Number) or not value.isdigit() or len(value) > 10:
+        raise BadAnswer(f"`{name}` of a bucket is not a time in whole seconds")
+    return int(value)
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not a number")

@@ -1,0 +1,41 @@
+"""Which record of OpenAI's costs an export is compared with: the one that is named, else the newest in its folder that fits."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from billproof.config.settings import Settings
+from billproof.model.costs import CostsAtHand
+from billproof.model.results import Sourced
+from billproof.openai.record import newest_first, read_record
+from billproof.rules.comparison import unfit
+
+FOLDER = "costs"
+HOW = "An owner of the organization can fetch it: billproof costs fetch --month {month}"
+
+
+def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended: datetime) -> CostsAtHand:
+    """The record for an organization and month, read once the last day to compare had `ended`; or why there is none.
+
+    Raises Unreadable for a record that is damaged or edited.
+    """
+    config = settings.config
+    integration = config.integration_of(organization.value) if config else None
+    costs = config.costs_of(integration) if config else None
+    hours = int((costs.settles if costs and costs.settles else "48h").removesuffix("h"))
+    found = CostsAtHand(
+        ended, demanded=settings.costs_required or bool(costs and costs.required), settles=timedelta(hours=hours)
+    )
+    if settings.costs is not None:
+        return found._replace(record=read_record(settings.costs))
+    if config is None or costs is None or organization.value is None or month.value is None:
+        return found._replace(lacking="no folder of records of OpenAI's costs is configured for its organization and month")
+    passed_over = []
+    for path in newest_first(config.beside(costs.folder or FOLDER), organization.value, month.value):
+        record = read_record(path)
+        reason = unfit(record, organization.value, month.value, ended)
+        if reason is None:
+            return found._replace(record=record)
+        passed_over.append(f"{path} does not fit: {reason}")
+    lacking = ["there is no record of OpenAI's costs for this month", *passed_over, HOW.format(month=month.value)]
+    return found._replace(lacking=". ".join(lacking))

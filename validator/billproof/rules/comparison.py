@@ -1,0 +1,209 @@
+"""An export held against OpenAI's own record of the month: the same amounts, by day, project and line item.
+
+One service books both, so an amount is the same or it is not: no percentage is allowed. A day that had only just ended when the
+record was read may still change, and is judged apart.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property, reduce
+from typing import Literal
+
+from billproof.model.costs import CostKey, CostsAtHand, CostsRecord
+from billproof.model.record import Record
+from billproof.model.values import DAY_SECONDS, EXACT, cents, day_end, day_of, in_words, money, month_days, month_name
+from billproof.reading.keyed import KeyTally
+
+Sort = Literal["missing_in_file", "missing_in_record", "not_the_same"]
+
+_ZERO = Decimal(0)
+_LEAST, _SHARE = Decimal("0.000001"), Decimal("1e-9")
+
+
+class Difference(Record):
+    """A key whose amounts are not the same; None for a side that lacks it."""
+
+    key: CostKey
+    file: Decimal | None
+    record: Decimal | None
+
+    @property
+    def excess(self) -> Decimal:
+        """By how much the file is above the record."""
+        return EXACT.subtract(self.file or _ZERO, self.record or _ZERO)
+
+    @property
+    def sort(self) -> Sort:
+        """In which way the key differs."""
+        return "missing_in_file" if self.file is None else "missing_in_record" if self.record is None else "not_the_same"
+
+    @property
+    def text(self) -> str:
+        """The difference in words, after the name of the key."""
+        day = day_of(self.key[0])
+        if self.file is None:
+            return f"is missing on {day}: {usd(self.record or _ZERO)}"
+        if self.record is None:
+            return f"has {usd(self.file)} on {day}; OpenAI has nothing"
+        return f"has {usd(self.file)} on {day}; OpenAI has {usd(self.record)} ({usd(self.excess, sign=True)})"
+
+
+class Comparison(Record):
+    """A file beside a record: how many keys they have together, what differs, and the first day that is still settling.
+
+    `file` and `record` are the sums by key that were compared; `total` is the record's.
+    """
+
+    keys: int
+    differences: tuple[Difference, ...]
+    first_settling: int
+    total: Decimal
+    difference: Decimal
+    file: Mapping[CostKey, Decimal]
+    record: Mapping[CostKey, Decimal]
+
+    @property
+    def settled(self) -> list[Difference]:
+        """What differs on days that no longer change."""
+        return [difference for difference in self.differences if difference.key[0] < self.first_settling]
+
+    @property
+    def settled_keys(self) -> int:
+        """How many keys are of days that no longer change."""
+        return sum(1 for day, _, _ in self.file.keys() | self.record.keys() if day < self.first_settling)
+
+    @property
+    def has_no_common_project(self) -> bool:
+        """Whether both have projects with amounts, and none of them is the same."""
+        file, record = ({key[1] for key, amount in side.items() if key[1] and amount} for side in (self.file, self.record))
+        return bool(file and record) and not file & record
+
+    @property
+    def lost_projects(self) -> set[str]:
+        """The projects of which the record has a settled amount and the file has nothing at all."""
+        there = {project for _, project, _ in self.file}
+        return {project for _, project, _ in (difference.key for difference in self.settled)} - there - {""}
+
+
+def same(file: Decimal, record: Decimal) -> bool:
+    """Whether two amounts are one: both come from the same books, so only what writing them may change is allowed."""
+    return abs(EXACT.subtract(file, record)) <= max(_LEAST, EXACT.multiply(_SHARE, abs(record)))
+
+
+class Comparing:
+    """A file and a record that can be compared, by project or, where the file has no projects, without."""
+
+    def __init__(self, tallies: Mapping[CostKey, KeyTally], days: range, costs: CostsAtHand, record: CostsRecord) -> None:
+        self.tallies = tallies
+        self._days = days
+        self._record = record
+        self._first_settling = int((record.started - costs.settles).timestamp()) // DAY_SECONDS
+
+    @cached_property
+    def by_project(self) -> Comparison:
+        """By day, project and line item."""
+        return self._compared(by_project=True)
+
+    @cached_property
+    def by_line_item(self) -> Comparison:
+        """By day and line item."""
+        return self._compared(by_project=False)
+
+    def _compared(self, by_project: bool) -> Comparison:
+        file = _folded({key: tally.amount for key, tally in self.tallies.items()}, self._days, by_project)
+        record = _folded(self._record.amounts, self._days, by_project)
+        keys = sorted(file.keys() | record.keys())
+        differences = tuple(
+            Difference(key, file.get(key), record.get(key))
+            for key in keys
+            if not same(file.get(key, _ZERO), record.get(key, _ZERO))
+        )
+        total, own = (reduce(EXACT.add, side.values(), _ZERO) for side in (record, file))
+        return Comparison(len(keys), differences, self._first_settling, total, EXACT.subtract(own, total), file, record)
+
+
+def _folded(amounts: Mapping[CostKey, Decimal], days: range, by_project: bool) -> dict[CostKey, Decimal]:
+    sums: dict[CostKey, Decimal] = {}
+    for (day, project, item), amount in amounts.items():
+        if day in days:
+            key = (day, project if by_project else "", item)
+            sums[key] = EXACT.add(sums[key], amount) if key in sums else amount
+    return sums
+
+
+def unfit(record: CostsRecord, organization: str | None, month: str | None, ended: datetime) -> str | None:
+    """Why a record cannot judge an export of this organization and month, whose days had to have ended by `ended`."""
+    if organization is not None and record.organization != organization:
+        return f"it is of {record.organization}"
+    if month is not None and record.month != month:
+        return f"it is of {month_name(record.month)}"
+    if record.started < ended:
+        return f"it was read at {in_words(record.started)}, before the last day to compare had ended"
+    return None
+
+
+def comparing(
+    tallies: Mapping[CostKey, KeyTally], month: str | None, last_day: int | None, costs: CostsAtHand
+) -> Comparing | None:
+    """What can be compared: the days of the month that had ended when the record was read, up to `last_day` if that is given."""
+    record = costs.record
+    if record is None or month is None:
+        return None
+    days = month_days(month)
+    stop = min(days.stop, record.days.stop, days.stop if last_day is None else last_day + 1)
+    return Comparing(tallies, range(days.start, stop), costs, record)
+
+
+class Said(Record):
+    """One thing to say of a comparison, and at the first row of which key; `at_day`: in the column of the day."""
+
+    key: str
+    text: str
+    place: CostKey | None = None
+    at_day: bool = False
+
+
+def what_differs(comparison: Comparison, names: Mapping[str, str], sort: Sort) -> Iterator[Said]:
+    """The settled differences of a sort; a project that the file lacks whole is one."""
+    lost = comparison.lost_projects
+    for difference in comparison.settled:
+        if difference.sort == sort and difference.key[1] not in lost:
+            day, project, item = difference.key
+            yield Said(f"{day}\0{project}\0{item}", f"{_label(names, project, item)} {difference.text}", difference.key)
+    for project in sorted(lost) if sort == "missing_in_file" else ():
+        gone = [difference for difference in comparison.settled if difference.key[1] == project]
+        days = {difference.key[0] for difference in gone}
+        when = f"on {day_of(min(days))}" if len(days) == 1 else f"on {len(days)} days"
+        amount = reduce(EXACT.add, (difference.record or _ZERO for difference in gone), _ZERO)
+        yield Said(project, f"{_label(names, project)} is missing: {usd(amount)} {when}")
+
+
+def what_may_change(comparison: Comparison, settles: timedelta, tallies: Mapping[CostKey, KeyTally]) -> Iterator[Said]:
+    """The days that differ and are still settling, each with what to do, and from when."""
+    amounts: defaultdict[int, list[Decimal]] = defaultdict(list)
+    for difference in comparison.differences:
+        if difference.key[0] >= comparison.first_settling:
+            amounts[difference.key[0]].append(difference.excess)
+    for day, excess in amounts.items():
+        again = "Fetch" if min(excess) > 0 else "Export" if max(excess) < 0 else "Export and fetch"
+        settled = in_words(day_end(day) + settles)
+        total = reduce(EXACT.add, excess, _ZERO)
+        text = f"{day_of(day)} differs by {usd(total, sign=True)} and may still change. {again} again from {settled}"
+        first = min((key for key in tallies if key[0] == day), key=lambda key: tallies[key].line, default=None)
+        yield Said(str(day), text, first, at_day=True)
+
+
+def _label(names: Mapping[str, str], project: str, item: str = "") -> str:
+    named = f"{project} ({names[project]})" if project in names else project
+    return ", ".join(filter(None, (named, item))) or "what has neither project nor line item"
+
+
+def usd(amount: Decimal, sign: bool = False) -> str:
+    """An amount in cents; one that is less than a cent as it is."""
+    short = cents(amount)
+    text = f"{short:+,f}" if sign else f"{short:,f}"
+    return f"{text if short or not amount else money(amount)} USD"
