@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from billproof.cli.rule_pages import MARK
-from tests.support import FIXTURES, ROOT, check, make_ready, run
+from tests.support import FIXTURES, ROOT, check, fixture, make_ready, run
 
 STRICTER = ROOT / "tests" / "rulesets" / "stricter"
 GOOD = FIXTURES / "good-h4"
@@ -316,6 +316,16 @@ def test_a_diagnosis_of_a_rule_that_is_not_there(tmp_path: Path) -> None:
         "diagnosis mine names OC999, which is not in this rule set",
         "`cause` has the unknown placeholder {who}",
     }
+
+
+def test_how_to_export_again_is_written_once(tmp_path: Path) -> None:
+    text = "diagnoses:\n  - {id: mine, when: [{any: [OC203]}], cause: C., fix: 'Ask. {export}', rules: []}\n"
+    found = faults(own_set(tmp_path / "without", rules={"diagnoses.yaml": text}))
+    assert ["unknown placeholder {export}" in one for one in found] == [True]
+    own = own_set(tmp_path / "with", rules={"diagnoses.yaml": text + "export: Export {month} again.\n"})
+    path = tmp_path / "eur.csv"
+    path.write_bytes(fixture("good-h4").read_bytes().replace(b",usd,", b",eur,"))
+    assert check(path, "--ruleset", own).file["diagnosis"]["fix"] == "Ask. Export 2025-10 again."
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,8 @@ def test_unknown_columns_are_noted_up_to_the_cap(tmp_path: Path) -> None:
         (b"PK\x03\x04" + b"\0" * 26 + b"xl/workbook.xml", "an Excel workbook"),
         (b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet"),
         (b"PK\x03\x04" + b"\0" * 26 + b"readme.txt", "a zip archive"),
+        (b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml" + b"\0" * 26 + b"word/document.xml", "a Word document"),
+        (b"PK\x03\x04" + b"\0" * 26 + b"Index/Document.iwa", "an Apple Numbers document"),
         (b"PK\x05\x06" + b"\0" * 18, "an empty zip archive"),
         (b"\x1f\x8b\x08", "a gzip archive"),
         (b"%PDF-1.7", "a PDF document"),

@@ -92,6 +92,6 @@ def _texts(file: FileResult, facts: Facts) -> dict[str, str]:
         ),
         "organizations": ", ".join(map(shown, facts.organizations[:NAMED]))
         + (" and others" if facts.organizations[NAMED:] else ""),
-        "second_header": str(facts.second_header),
+        "second_header": str(facts.second_header or ""),
         "expected_organization": shown(file.organization.value or "the configured one"),
     }

@@ -19,10 +19,15 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def file_kind(head: bytes) -> str | None:
     """What the file is instead of a CSV ("an Excel workbook", …), or None. `head` are its first bytes."""
     if head.startswith(b"PK\x03\x04"):
-        if b"xl/" in head or b"[Content_Types].xml" in head:
-            return "an Excel workbook"
-        if b"opendocument.spreadsheet" in head:
-            return "an OpenDocument spreadsheet"
+        for mark, kind in (
+            (b"word/", "a Word document"),
+            (b"xl/", "an Excel workbook"),
+            (b"[Content_Types].xml", "an Excel workbook"),
+            (b"opendocument.spreadsheet", "an OpenDocument spreadsheet"),
+            (b".iwa", "an Apple Numbers document"),
+        ):
+            if mark in head:
+                return kind
         return "a zip archive"
     for start, kind in (
         (b"PK\x05\x06", "an empty zip archive"),

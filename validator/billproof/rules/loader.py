@@ -136,8 +136,9 @@ class _Loader:
     def _load_diagnoses(self, path: Path) -> None:
         file = self._read(path, DiagnosesFile)
         if file is not None:
-            again = [one._replace(fix=one.fix.replace("{export}\n", file.export or "{export}\n")) for one in file.diagnoses]
-            self._diagnoses = (*again, *self._diagnoses)
+            export = file.export.strip() or "{export}"
+            expanded = [one._replace(fix=one.fix.replace("{export}", export)) for one in file.diagnoses]
+            self._diagnoses = (*expanded, *self._diagnoses)
             self._diagnoses_path = path
 
     def _load_rule(self, path: Path, common: tuple[Blocker, ...]) -> None:

@@ -16,7 +16,7 @@ _NAMES = {0x00: "NUL", 0x09: "tab", 0x0B: "vertical tab", 0x0C: "form feed", 0x1
 
 
 class FileKind(Check):
-    """The file is not a CSV file, although its name says so."""
+    """The file is of another kind: a workbook, an archive, a web page."""
 
     kind = "file_kind"
     reads = "head"
