@@ -11,6 +11,8 @@ from textwrap import dedent
 
 import pytest
 
+import billproof
+from billproof import ConfigurationError, UsageError
 from fixtures.exports import Export, Organization, rows, to_bytes
 from tests.rules.test_loader import own_set
 from tests.support import AS_OF, Checked, check, fixture, make_ready, run
@@ -230,6 +232,68 @@ def test_a_named_configuration_is_used_instead(project: Path) -> None:
 
 def test_a_named_configuration_must_be_there(project: Path) -> None:
     assert faults(str(GOOD), "--config", "other.yaml") == ["other.yaml:1  cannot be read: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a\0b", "no file can have this name"), ("\ud800", "no file can have this name"), (".", "Is a directory"),
+        ("x" * 300, "File name too long"), ("pipe", "it is not a regular file"), ("zero", "it is not a regular file"),
+        ("latin-1.yaml", "not UTF-8"), ("utf-16.yaml", "not UTF-8"), ("looped", "symbolic links"), ("", "--config is empty"),
+    ],
+)  # fmt: skip
+def test_a_named_configuration_that_is_none_is_an_error_for_all(project: Path, name: str, told: str) -> None:
+    os.mkfifo("pipe")
+    Path("zero").symlink_to("/dev/zero")
+    Path("looped").symlink_to("looped")
+    Path("latin-1.yaml").write_bytes(b"version: 1\n# \xfc\n")
+    Path("utf-16.yaml").write_text("version: 1\n", "utf-16")
+    with pytest.raises((ConfigurationError, UsageError)) as refused:
+        billproof.check(GOOD, config=name)
+    assert told in "\n".join(refused.value.lines())
+    if "\ud800" not in name and "\0" not in name:
+        code, out, err = run("check", str(GOOD), "--config", name)
+        assert (code, out) == (2, "")
+        assert told in err
+
+
+@pytest.mark.parametrize("name", ["a\0b.csv", "\ud800.csv", "x" * 300])
+def test_a_name_that_no_file_can_have_is_nobodys(project: Path, name: str) -> None:
+    configure(TWO)
+    assert billproof.check_bytes(name, GOOD.read_bytes(), config="billproof.yaml", as_of=AS_OF).files[0].integration == "research"
+    assert billproof.check(name, config="billproof.yaml").verdict == "unproved"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "looped", "a\0b", "\ud800"])
+def test_a_rule_set_that_no_folder_can_be_is_wrong_usage(project: Path, name: str) -> None:
+    Path("looped").symlink_to("looped")
+    with pytest.raises(UsageError, match="no such rule set"):
+        billproof.check(GOOD, ruleset=name)
+    if name.isalpha():
+        configure(f"version: 1\nruleset: {name}\n")
+        (fault,) = faults(str(GOOD))
+        assert "is neither a built-in rule set nor a folder" in fault
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check"], ["check", str(GOOD)], ["check", str(GOOD), "--output", "json=report.json"], ["upload"], ["status"], ["init"],
+        ["guide"], ["ledger", "init"], ["pack", "a", "2025-10", "--output", "b"], ["verify", "report.json"], ["rules", "test"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+@pytest.mark.parametrize("named", [False, True])
+def test_a_working_folder_that_is_gone_is_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], named: bool
+) -> None:
+    path = configure(TWO + "    ledger: ledger\n").resolve()
+    gone = project / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, out, err = run(*arguments, *(["--config", str(path)] if named and arguments[0] not in ("verify", "init") else []))
+    assert (code, out, err) == (3, "", "the working folder cannot be read: No such file or directory\n")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
+import os
+import threading
 import traceback
 from pathlib import Path
 
@@ -41,6 +44,33 @@ def test_a_file(tmp_path: Path) -> None:
         with pytest.raises(NoToken, match="cannot be read") as error:
             from_file(missing)
         assert str(tmp_path.parent) not in str(error.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes and /dev")
+def test_what_is_no_regular_file_is_no_token(tmp_path: Path) -> None:
+    """A pipe could wait for ever, and /dev/zero never ends."""
+    pipe, large = tmp_path / "pipe", tmp_path / "large"
+    os.mkfifo(pipe)
+    large.write_bytes(b"t" * 100_000)
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "linked").symlink_to(pipe)
+
+    def write() -> None:
+        with contextlib.suppress(OSError):
+            pipe.write_text(TEXT)
+
+    threading.Thread(target=write, daemon=True).start()
+    for name, told in (("pipe", "not a file"), ("linked", "not a file"), ("zero", "not a file"), ("large", "larger than")):
+        with pytest.raises(NoToken, match=f"with the token cannot be read: it is {told}"):
+            from_file(tmp_path / name)
+
+
+def test_a_link_to_a_file_is_a_token(tmp_path: Path) -> None:
+    """As Kubernetes mounts secrets."""
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "token").write_text(TEXT)
+    (tmp_path / "token").symlink_to("..data/token")
+    assert from_file(tmp_path / "token").reveal() == TEXT
 
 
 @pytest.mark.parametrize("between", [" ", "\n", "\r", "\t", "\x00", "\x7f", "\u200b", "ü"])

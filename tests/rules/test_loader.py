@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -500,6 +503,17 @@ def test_after_rules_test_a_set_is_read_again(configured: Path) -> None:
     assert run("rules", "test")[0] == 0
     (configured / "sets" / "own" / "ruleset.yaml").write_text("name: 1\n", "utf-8")
     assert run("check", str(GOOD))[0] == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_docs_never_waits_for_a_pipe(tmp_path: Path) -> None:
+    for name in ("OC304-missing-day.md", "OC999-ours.md"):
+        os.mkfifo(tmp_path / name)
+    ended = subprocess.run(
+        [sys.executable, "-m", "billproof", "rules", "docs", "--output", tmp_path], capture_output=True, timeout=60, check=False
+    )
+    assert ended.returncode == 2
+    assert b"OC304-missing-day.md is not a page made by billproof; nothing was written" in ended.stderr
 
 
 def test_docs_writes_a_page_for_each_rule_and_tells_stale_ones(tmp_path: Path) -> None:

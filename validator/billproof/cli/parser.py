@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from billproof import __version__
 from billproof.cli.output import say
+from billproof.config.discovery import current_folder
 from billproof.model.errors import UsageError
 from billproof.model.results import FORMATS
 from billproof.model.values import shown
@@ -209,7 +210,9 @@ COMMANDS: Mapping[str, str] = {
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Runs one command line; gives its exit code. Raises BillproofError for what cannot be done."""
+    """Runs one command line; gives its exit code. Raises BillproofError for what cannot be done, as where the
+    working folder is gone.
+    """
     if not arguments:
         say(_START)
         return USAGE_ERROR
@@ -218,6 +221,7 @@ def run_command(arguments: Sequence[str]) -> int:
         raise UsageError(f"billproof {name}: not a command", f'Did you mean: billproof check "{name}"')
     parser = build_parser([name]) if name in COMMANDS else build_parser(arguments=False)
     options = parsed(parser, arguments)
+    current_folder()
     options.run_command = run_command  # `rules test` runs its examples through the command line
     code: int = _module(options.command).run(options)
     return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ def write_pages(ruleset: RuleSet, folder: Path, check_only: bool) -> int:
     """Writes the pages into a folder, or lists those that are out of date. Raises UsageError for a page of somebody else."""
     made = pages(ruleset)
     present = {path.name for path in folder.glob("*.md") if re.fullmatch(rf"{RULE_ID}-.*", path.stem) and _is_ours(path)}
-    strangers = [name for name in made if (folder / name).is_file() and not _is_ours(folder / name)]
+    strangers = [name for name in made if os.path.lexists(folder / name) and not _is_ours(folder / name)]
     if strangers and not check_only:
         stranger = (folder / strangers[0]).as_posix()
         raise UsageError(f"{stranger} is not a page made by billproof; nothing was written", "Name another folder.")
@@ -101,4 +102,4 @@ def write_pages(ruleset: RuleSet, folder: Path, check_only: bool) -> int:
 
 
 def _is_ours(path: Path) -> bool:
-    return MARK in path.read_text("utf-8", errors="replace")
+    return path.is_file() and MARK in path.read_text("utf-8", errors="replace")

@@ -9,6 +9,7 @@ import glob
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,7 +27,7 @@ from billproof.config.destinations import (
 )
 from billproof.config.discovery import relative
 from billproof.config.waivers import Waiver, form_errors
-from billproof.model.errors import ConfigurationError, FileError
+from billproof.model.errors import ConfigurationError, FileError, UsageError
 from billproof.model.record import Record
 from billproof.model.results import Hindrance, Sourced
 from billproof.reading.decode import Spec, read
@@ -87,12 +88,13 @@ class Config(Record):
 
     def integration_of_file(self, path: str) -> Integration | None:
         """The integration whose `files` folder contains the file: where it really lies, else on the way by which it was found."""
-        found = Path(os.path.abspath(path))
-        for place in (found, *found.parents) if self.folders and "\0" not in path else ():
-            real = Path(os.path.realpath(place))
-            for owner, folder in self.folders:
-                if real.is_relative_to(folder):
-                    return owner
+        with suppress(OSError, ValueError):  # the working folder is gone, or no file can have this name
+            found = Path(os.path.abspath(path))
+            for place in (found, *found.parents) if self.folders else ():
+                real = Path(os.path.realpath(place))
+                for owner, folder in self.folders:
+                    if real.is_relative_to(folder):
+                        return owner
         return None
 
     def own_folders(self) -> list[str]:
@@ -154,10 +156,14 @@ class Config(Record):
 def read_config(name: str) -> Config:
     """The configuration at the path `name`. Raises ConfigurationError with every error that the file alone shows."""
     path, shown_path = Path(name), relative(name)
+    if not name:
+        raise UsageError("--config is empty", "Name the file: --config billproof.yaml")
     try:
         data = read_small(path)
     except OSError as error:
         raise ConfigurationError([FileError(shown_path, 1, f"cannot be read: {error.strerror or error}")]) from None
+    except ValueError:
+        raise ConfigurationError([FileError(shown_path, 1, "no file can have this name")]) from None
     errors: list[FileError] = []
     node = parse_document(data, shown_path, errors)
     content = read(ConfigFile, node, shown_path, errors) if node is not None else None

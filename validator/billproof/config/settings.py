@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from billproof.config.discovery import relative
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
 from billproof.model.results import Policy, Sourced
@@ -186,7 +187,7 @@ def _inputs(names: tuple[str, ...], config: Config | None) -> list[Input]:
     """The files that were named; without a name, those in every integration's folder."""
     if config is None:
         return find_inputs(names)
-    folders = {} if names else {owner: os.path.join(os.path.relpath(folder), "") for owner, folder in config.folders}
+    folders = {} if names else {owner: os.path.join(relative(folder), "") for owner, folder in config.folders}
     inputs = find_inputs(names or folders.values(), config.own_folders(), config.integration_of_file)
     held = {config.integration_of_file(file.path) for file in inputs}
     return [*inputs, *(Input(folder, NOTHING_OWN) for owner, folder in folders.items() if owner not in held)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from errno import EFBIG, EINVAL
 from pathlib import Path
+from stat import S_ISREG
 
 from billproof.model.errors import BillproofError
 
@@ -17,6 +19,8 @@ _SIGN = (
     r"%(?:25)*([0-9A-Fa-f]{2})|\\u00([0-9A-Fa-f]{2})|\\x([0-9A-Fa-f]{2})|&#[xX]0{0,6}([0-9A-Fa-f]{2});|&#0{0,6}([0-9]{2,3});"
     r"|&[A-Za-z]{2,8};|\\[nrt]|[A-Za-z0-9]"
 )
+# No header may be longer at any server that is known.
+_LARGEST = 1 << 16
 
 # What looks like a key: a private key, what well-known makers' keys begin with, a pair with a colon, a long unbroken word.
 _LOOKS_SECRET = (
@@ -56,9 +60,16 @@ def from_environment(name: str, environment: Mapping[str, str] = os.environ) -> 
 
 
 def from_file(path: Path) -> Secret:
-    """The secret in a file, without spaces and line endings around it. Raises NoToken if there is none."""
+    """The secret in a regular file, without spaces and line endings around it. Raises NoToken if there is none."""
     try:
-        text = path.read_text("utf-8").strip()
+        # Without waiting for whoever may one day write into a pipe.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as stream:
+            if not S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise OSError(EINVAL, "it is not a file")
+            data = stream.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise OSError(EFBIG, f"it is larger than {_LARGEST:,} bytes")
+        text = data.decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8"
         raise NoToken(f"the file {path.name} with the token cannot be read: {reason}") from None

@@ -38,6 +38,8 @@ def find_inputs(names: Iterable[str], own: Collection[str] = (), holder: Holder 
                 real = entry.path if entry.path == STANDARD_INPUT else os.path.realpath(entry.path)
             except ValueError:  # a NUL or half a surrogate pair
                 real, entry = entry.path, Input(entry.path, "no file can have this name")
+            except OSError:  # the working folder is gone, which reading will say
+                real = entry.path
             if (real, holder(entry.path)) not in seen:
                 seen.add((real, holder(entry.path)))
                 inputs.append(entry)
