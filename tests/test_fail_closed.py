@@ -60,7 +60,7 @@ def test_01_empty_directory(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no export\n")
     found = check(tmp_path)
     unproved(found)
-    assert "no file whose name ends in .csv" in found.file["error"]
+    assert "no CSV file is in this folder" in found.file["error"]
 
 
 def test_01_an_empty_directory_beside_a_good_file(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import subprocess
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -1135,6 +1137,73 @@ def test_init_of_an_export_elsewhere_names_no_folder(project: Path) -> None:
     assert run("init", str(GOOD))[0] == 0
     assert "files:" not in Path("billproof.yaml").read_text("utf-8")
     assert organization_of(check(GOOD))[0] == ACME
+
+
+@pytest.mark.parametrize("other", ["budget.csv", "deep/budget.CSV", "labs.csv", "usage.csv"])
+def test_init_makes_no_folder_with_other_files_an_integrations(project: Path, other: str) -> None:
+    """They would all be checked as exports of this organization."""
+    put(NAME, ACME)
+    if other == "labs.csv":
+        put(other, LABS)
+    elif other == "usage.csv":
+        Path(other).write_bytes(fixture("activity-completions-2025").read_bytes())
+    else:
+        Path(other).parent.mkdir(exist_ok=True)
+        Path(other).write_text("a,b\n1,2\n")
+    code, out, _ = run("init", NAME)
+    assert code == 0
+    assert "exports/ is the folder of its exports" in out
+    assert 'files: "exports/"' in Path("billproof.yaml").read_text("utf-8")
+    assert check().code == 3, "it is empty"
+    Path(NAME).rename(f"exports/{NAME}")
+    assert organization_of(check())[1] == "billproof.yaml:13"
+
+
+def test_init_takes_a_folder_of_several_exports_of_one_organization(project: Path) -> None:
+    put("costs/september.csv", ACME, Export(first=date(2025, 9, 1), last=date(2025, 9, 30)))
+    put(f"costs/deep/{NAME}", ACME)
+    assert run("init", "costs/september.csv")[0] == 0
+    assert 'files: "costs/"' in Path("billproof.yaml").read_text("utf-8")
+    assert len((check().report or {})["files"]) == 2
+
+
+@pytest.mark.parametrize("taken", ["a file", "other files", "nothing"])
+def test_init_asks_for_a_folder_where_exports_is_taken(project: Path, taken: str) -> None:
+    put(NAME, ACME)
+    Path("budget.csv").write_text("a,b\n1,2\n")
+    if taken == "a file":
+        Path("exports").write_text("x")
+    else:
+        Path("exports").mkdir()
+    if taken == "other files":
+        Path("exports/budget.csv").write_text("a,b\n1,2\n")
+    code, out, _ = run("init", NAME)
+    assert code == 0
+    assert ("add it as `files:`" in out) is (taken != "nothing")
+    assert ("files:" in Path("billproof.yaml").read_text("utf-8")) is (taken == "nothing")
+
+
+def test_init_keeps_copies_out_of_git_and_the_ledger_in(project: Path) -> None:
+    put(f"exports/{NAME}", ACME)
+    Path(".git").rmdir()
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    assert run("init", f"exports/{NAME}")[0] == 0
+    assert run("upload", "--to", "archive")[0] == 0, "as its last line says"
+    left = subprocess.run(["git", "status", "--porcelain", "-uall"], check=True, capture_output=True, text=True).stdout
+    names = {re.sub(r"[0-9a-f]{12}", "…", line.split()[1]) for line in left.splitlines()}
+    assert names == {
+        "billproof.yaml", ".billproof/.gitignore", ".billproof/ledger/.gitignore", ".billproof/ledger/.gitattributes",
+        ".billproof/ledger/ledger.json", f"exports/{NAME}", f".billproof/ledger/archive/{ACME}/2025-10/0001-….begun",
+        f".billproof/ledger/archive/{ACME}/2025-10/0001-….json",
+    }  # fmt: skip
+
+
+def test_init_in_a_subfolder_says_where_its_configuration_is_found(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "billing").mkdir()
+    monkeypatch.chdir(project / "billing")
+    code, out, _ = run("init")
+    assert code == 0
+    assert f"Commands find billproof.yaml in this folder and below it, not at the repository's root, {project}." in out
 
 
 def test_init_knows_no_organization_where_there_are_several(project: Path) -> None:

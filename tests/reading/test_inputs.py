@@ -48,7 +48,7 @@ def test_a_pattern_that_fits_nothing_is_told(folder: Path) -> None:
 
 def test_a_folder_without_csv_is_told(folder: Path) -> None:
     Path("empty").mkdir()
-    assert find_inputs(["empty"]) == [Input("empty", "this folder contains no file whose name ends in .csv")]
+    assert find_inputs(["empty"]) == [Input("empty", "no CSV file is in this folder or its subfolders")]
 
 
 def test_a_file_named_twice_is_checked_once(folder: Path) -> None:

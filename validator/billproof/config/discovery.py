@@ -20,7 +20,7 @@ def find_config(start: str) -> str | None:
 
     Raises ConfigurationError for a near name, and for a configuration above `start` that belongs to another account.
     """
-    for folder in _searched(start):
+    for folder in searched_folders(start):
         try:
             names = sorted(os.listdir(folder))
         except OSError:
@@ -40,7 +40,7 @@ def find_config(start: str) -> str | None:
     return None
 
 
-def _searched(start: str) -> list[str]:
+def searched_folders(start: str) -> list[str]:
     """The folders from `start` up to the repository's root or home, whichever is nearer; outside both, `start` alone."""
     folders = [start]
     while not os.path.lexists(os.path.join(folders[-1], ".git")) and not _is_home(folders[-1]):

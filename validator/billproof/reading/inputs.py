@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from billproof.model.record import Record
 from billproof.reading.source import STANDARD_INPUT
 
-NO_EXPORT = "this folder contains no file whose name ends in .csv"
+NO_EXPORT = "no CSV file is in this folder or its subfolders"
 NOTHING_OWN = "this folder contains only links to files of other integrations"
 
 

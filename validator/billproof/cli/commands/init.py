@@ -6,11 +6,12 @@ import argparse
 import json
 import os
 import re
+from collections.abc import Iterator
 from textwrap import dedent
 
 from billproof.cli.output import say
 from billproof.config.destinations import FILL_IN
-from billproof.config.discovery import FILE_NAME, current_folder, find_config
+from billproof.config.discovery import FILE_NAME, current_folder, find_config, searched_folders
 from billproof.config.settings import Options, settings_of
 from billproof.delivery.earlier import KNOWN
 from billproof.delivery.ledger.store import MARKER
@@ -20,8 +21,12 @@ from billproof.engine.verdict import Exit
 from billproof.model.errors import Unreadable, Unwritable, UsageError
 from billproof.model.results import FileResult, Policy
 from billproof.model.values import shown
+from billproof.reading.inputs import NO_EXPORT
 
 LEDGER = ".billproof/ledger"
+EXPORTS = "exports/"
+_IGNORED = ".billproof/.gitignore"
+_NOTE = "# Copies of exports contain amounts, and may contain e-mail addresses. The ledger must be kept.\n/archive/\n"
 _ORGANIZATION = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -47,29 +52,62 @@ def run(options: argparse.Namespace) -> int:
         name = export.organization.value or FILL_IN
         if name != FILL_IN and _ORGANIZATION.fullmatch(name):
             organization, folder = name, _folder(export)
-    data = _configuration(organization, folder).encode("utf-8")
     try:
-        with open(FILE_NAME, "xb") as stream:
-            stream.write(data)
+        _write(FILE_NAME, _configuration(organization, folder))
+        if not os.path.exists(os.path.join(LEDGER, MARKER)):
+            make_ledger(LEDGER)
+        if not os.path.lexists(_IGNORED):
+            _write(_IGNORED, _NOTE)
+        if folder == EXPORTS:
+            os.makedirs(EXPORTS, exist_ok=True)
     except OSError as error:
-        raise Unwritable(f"{FILE_NAME} could not be written: {error.strerror or error}") from None
-    if not os.path.exists(os.path.join(LEDGER, MARKER)):
-        make_ledger(LEDGER)
-    if organization == FILL_IN:
-        say(f"Wrote {FILE_NAME}. Set `organization` to your organization ID.")
-    else:
-        say(f"Wrote {FILE_NAME} for the organization {shown(organization)}.")
-    say(f"{LEDGER} is the ledger of your uploads. Keep it between runs (docs/ci/state.md).")
-    say(f"Replace each {FILL_IN} before the first upload; checks work without them.")
+        raise Unwritable(f"{error.filename} could not be written: {error.strerror or error}") from None
+    for line in _told(organization, folder):
+        say(line)
     return Exit.PASS
 
 
+def _write(path: str, text: str) -> None:
+    with open(path, "xb") as stream:
+        stream.write(text.encode("utf-8"))
+
+
+def _told(organization: str, folder: str | None) -> Iterator[str]:
+    """What was made, and what is left to do."""
+    if organization == FILL_IN:
+        yield f"Wrote {FILE_NAME}. Set `organization` to your organization ID."
+    else:
+        yield f"Wrote {FILE_NAME} for the organization {shown(organization)}."
+    if folder is None:
+        yield "No folder of exports is set: give this organization's exports a folder of their own, and add it as `files:`."
+    else:
+        yield f"{shown(folder, None)} is the folder of its exports; keep nothing else there. `billproof check` checks it."
+    root = searched_folders(current_folder())[-1]
+    if root != current_folder() and os.path.lexists(os.path.join(root, ".git")):
+        yield f"Commands find {FILE_NAME} in this folder and below it, not at the repository's root, {shown(root, None)}."
+    yield f"{LEDGER} is the ledger of your uploads. Commit it, or keep it another way (docs/ci/state.md)."
+    yield f"Replace each {FILL_IN} before an upload to Pelanor. Checks and `billproof upload --to archive` work without."
+
+
 def _folder(export: FileResult) -> str | None:
-    """The folder of the export, from here, if it has one of its own."""
-    relative = os.path.relpath(os.path.dirname(os.path.abspath(export.path)) or ".")
+    """The folder of the export, from here, or another if it holds other files too; None if nobody knows one."""
+    folder = os.path.relpath(os.path.dirname(os.path.abspath(export.path)) or ".").replace(os.sep, "/") + "/"
     # A name that is not UTF-8 cannot be written into the configuration.
-    readable = not any("\ud800" <= letter <= "\udfff" for letter in relative)
-    return None if relative.startswith("..") or not readable else relative.replace(os.sep, "/") + "/"
+    if folder.startswith("../") or any("\ud800" <= letter <= "\udfff" for letter in folder):
+        return None
+    if _holds_nothing_else(folder, export):
+        return folder
+    return EXPORTS if not os.path.lexists(EXPORTS.rstrip("/")) or _holds_nothing_else(EXPORTS, export) else None
+
+
+def _holds_nothing_else(folder: str, export: FileResult) -> bool:
+    """Whether every CSV file in a folder is an export of the same organization."""
+    settings = settings_of(Options(files=(folder,)), Policy(), None)
+    for input in settings.inputs:
+        file = check(settings._replace(inputs=(input,)), KNOWN).files[0]
+        if input.error != NO_EXPORT and (file.export, file.organization.value) != ("cost", export.organization.value):
+            return False
+    return True
 
 
 def _configuration(organization: str, folder: str | None) -> str:
