@@ -33,19 +33,20 @@ def signer_of(key: str | None, outputs: Sequence[tuple[str, str]], settings: Set
 
 
 def reported(
-    run: Run, outputs: Sequence[tuple[str, str]], signer: Signer | None, explain: bool
+    run: Run, outputs: Sequence[tuple[str, str]], signer: Signer | None, options: argparse.Namespace
 ) -> tuple[Report, Mapping[str, str]]:
     """The report of a run and its text in each format of `outputs`, which are written, and attested if there is a signer.
     Raises UsageError, Unwritable.
     """
     config_settings.refuse_total_of_several(run.settings, len(run.files))
-    report = build_report(run, run.settings.now, config_settings.clock(), os.environ)
+    shows_digests = bool(outputs) or options.format != "text" or run.settings.policy.command == "upload"
+    report = build_report(run, run.settings.now, config_settings.clock(), os.environ, shows_digests)
     paths = [file.path for file in run.files]
     if signer is not None:
         from billproof.audit.signing.attestation import refuse_foreign
 
         refuse_foreign(signer, paths)
-    texts = {format_: _rendered(format_, report, "verbose", explain) for format_ in dict(outputs)}
+    texts = {format_: _rendered(format_, report, "verbose", options.explain) for format_ in dict(outputs)}
     for format_, path in outputs:
         write(path, texts[format_])
     if signer is not None:

@@ -36,21 +36,25 @@ _CI = {
 }
 
 
-def build_report(run: Run, started: datetime, finished: datetime, environment: Mapping[str, str]) -> v1.Report:
-    """The report of a run as plain JSON values, in the order of the schema."""
+def build_report(
+    run: Run, started: datetime, finished: datetime, environment: Mapping[str, str], digests: bool = True
+) -> v1.Report:
+    """The report of a run as plain JSON values, in the order of the schema; for text that shows none, without `digests`."""
     files = [file_entry(file, verdict) for file, verdict in zip(run.files, run.verdict.files, strict=True)]
     made: v1.ReportRun = {
         "started": rfc3339(started), "finished": rfc3339(finished), "as_of": rfc3339(run.settings.as_of),
         "ci": _ci(environment), "host": _host(environment),
     }  # fmt: skip
-    return assembled(run, files, made)
+    return assembled(run, files, made, digests)
 
 
-def assembled(run: Run, entries: Sequence[v1.FileContent], made: v1.ReportRun) -> v1.Report:
+def assembled(run: Run, entries: Sequence[v1.FileContent], made: v1.ReportRun, digests: bool = True) -> v1.Report:
     """The report of a run, its files as their entries, with what it says of when and where it was made."""
     head = report_head(run)
-    files: list[v1.ReportFile] = [{**entry, "result_sha256": file_result_sha256(entry, head)} for entry in entries]
-    return {**head, "files": files, "result_sha256": result_sha256({**head, "files": files}), "run": made}
+    files: list[v1.ReportFile] = [
+        {**entry, "result_sha256": file_result_sha256(entry, head) if digests else ""} for entry in entries
+    ]
+    return {**head, "files": files, "result_sha256": result_sha256({**head, "files": files}) if digests else "", "run": made}
 
 
 def file_result_sha256(file: Mapping[str, Any], report: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     with ExitStack() as held:
         with progress(settings, options.quiet) as watched:
             plan = held.enter_context(planned(watched, upload_options, os.environ, _now, waiting))
-        report, texts = reported(plan.run, outputs, signer, options.explain) if plan.run else (None, {})
+        report, texts = reported(plan.run, outputs, signer, options) if plan.run else (None, {})
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was skipped, so none was checked")
         if report is not None and (options.format != "text" or report["verdict"] != "pass"):
