@@ -499,6 +499,15 @@ def test_a_set_that_the_configuration_names_lies_beside_it(configured: Path, com
     assert "../billproof.yaml:2  `ruleset: sets/own` is neither a built-in rule set nor a folder next to this file" in err
 
 
+def test_a_rule_that_is_not_in_the_set_says_which_set_was_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    own_set(tmp_path / "rules", rules={"MY101-other-project.yaml": rule_text()}, extends="csv")
+    assert run("rules", "show", "MY101", "--ruleset", "rules")[0] == 0
+    told = "openai-cost has no rule MY101\nSee billproof rules list. For a set of your own, add --ruleset FOLDER\n"
+    assert run("rules", "show", "MY101") == (2, "", told)
+    assert run("rules", "show", "MY9", "--ruleset", "rules")[2].endswith("See billproof rules list --ruleset rules\n")
+
+
 def test_after_rules_test_a_set_is_read_again(configured: Path) -> None:
     assert run("rules", "test")[0] == 0
     (configured / "sets" / "own" / "ruleset.yaml").write_text("name: 1\n", "utf-8")

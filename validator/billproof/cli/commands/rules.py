@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
         return Exit.PASS
     rule = ruleset.rule(options.id.upper())
     if rule is None:
-        raise UsageError(f"{ruleset.name} has no rule {options.id}", "See billproof rules list")
+        where = f" --ruleset {options.ruleset}" if options.ruleset else ". For a set of your own, add --ruleset FOLDER"
+        raise UsageError(f"{ruleset.name} has no rule {options.id}", f"See billproof rules list{where}")
     say(_shown(page(rule, ruleset).removesuffix(f"\n{MARK}\n").split("\n")))
     return Exit.PASS
 
