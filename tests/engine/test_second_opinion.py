@@ -237,3 +237,24 @@ def test_a_file_that_cannot_be_read_has_no_second_opinion(tmp_path: Path) -> Non
     found = check(tmp_path / "nowhere.csv", "--second-opinion")
     assert found.code == 3
     assert "second_opinion" not in found.file
+
+
+def wide(table: Table) -> Table:
+    return [[*cells, *(f"c{number}" if line == 0 else "" for number in range(500))] for line, cells in enumerate(table)]
+
+
+def long_row(table: Table) -> Table:
+    return [*table, [""] * 20_000]
+
+
+@pytest.mark.parametrize("make, code", [(wide, 3), (long_row, 1)])
+def test_a_file_with_very_many_cells_in_a_row_is_not_given_away(
+    make: Callable[[Table], Table], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its work grows with their square: 20,000 cells in one row took 25 seconds and a gigabyte."""
+    monkeypatch.setattr(second_opinion, "_errors", lambda *_: pytest.fail("frictionless was asked"))
+    found = asked(tmp_path, make(good("H1")))
+    assert found.code == code
+    opinion = found.file["second_opinion"]
+    assert (opinion["valid"], opinion["disagreements"]) == (False, [])
+    assert opinion["errors"] == ["a row has more than 500 cells, so it was not given the file"]
