@@ -12,6 +12,9 @@ from textwrap import dedent
 import pytest
 
 from billproof.cli.rule_pages import MARK
+from billproof.rules.compiled import load_ruleset
+from billproof.rules.loader import read_ruleset
+from billproof.rules.patterns import pattern_error
 from tests.support import FIXTURES, ROOT, check, fixture, make_ready, run
 
 STRICTER = ROOT / "tests" / "rulesets" / "stricter"
@@ -163,6 +166,85 @@ def test_own_schema_or_roles_are_no_shipped_set(tmp_path: Path, lines: list[str]
     assert found.code == 3
     assert found.report is not None
     assert "weaker_rules" in {reason["code"] for reason in found.report["reasons"]}
+
+
+def test_a_set_takes_no_claim_and_no_disclaimer_away(tmp_path: Path) -> None:
+    """It adds, after those of the sets below; one of theirs stays under its condition, even if it is repeated without."""
+    shipped = load_ruleset()
+    lines = [
+        "proves:",
+        "  - {text: All is ours.}",
+        f'  - {{text: "{shipped.proves[2].text}"}}',
+        "does_not_prove: [Nothing is left open.]",
+    ]
+    own_set(tmp_path / "base", *lines, name="base")
+    found = read_ruleset(str(own_set(tmp_path / "top", 'does_not_prove: ["Who pays."]', extends="../base")))
+    assert found.does_not_prove == (*shipped.does_not_prove, "Nothing is left open.", "Who pays.")
+    assert found.proves[: len(shipped.proves)] == shipped.proves
+    assert [claim.text for claim in found.proves[len(shipped.proves) :]] == ["All is ours."]
+
+
+@pytest.mark.parametrize("level", ["error", "warning", "note"])
+@pytest.mark.parametrize("reach", ["file", "row"])
+@pytest.mark.parametrize("off", ["", ", off: {reason: later, owner: finops}"])
+def test_a_rule_that_an_own_rule_blocks_never_passes(off: str, reach: str, level: str, tmp_path: Path) -> None:
+    """MY101 fails on every row, and OC203 is told to be silent there: the currency is not dollars."""
+    changes = [f"  OC203: {{blocked_by: [{{rule: MY101, when: always, reach: {reach}}}]}}", f"  MY101: {{level: {level}{off}}}"]
+    folder = own_set(tmp_path / "set", "rules:", *changes, rules={"MY101-other-project.yaml": rule_text()})
+    found = check(FIXTURES / "eur", "--ruleset", folder, "--config", make_ready(tmp_path))
+    assert found.code in (1, 3)
+    assert found.report is not None
+    assert not found.report["upload"]["ready"]
+
+
+CATASTROPHIC = [
+    "(a+)+", "(?:a|aa)*b", "(a*)*", "([0-9]+-?)*x", ".*.*.*.*x", "(?:(?:a?){50}){50}", "(x+x+)+y", "(.*)(?=.*.*.*x)",
+    "(?:.+)*?x", "(?>(a+)+)b", "(?:(a+)+b)*+",
+]  # fmt: skip
+HARMLESS = [
+    "(?:a++)*+", "[0-9]{1,15}(\\.[0-9]{1,100})?([eE][+-]?[0-9]{1,4})?", "(?>a+)*", "(?:[0-9]+-?)*+", "(abc)*", "[a-z]+_.*",
+    "(a|bc|def)x*",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", CATASTROPHIC)
+@pytest.mark.parametrize(
+    "check_",
+    [
+        "{{kind: decimal_number, column: amount_value, pattern: '{}', below: '10', above_zero_from: '1'}}",
+        "{{kind: whole_number, columns: [start_time], pattern: '{}', minimum: 1, maximum: 2}}",
+        "{{kind: file_name, pattern: '(?P<first>a)(?P<last>b){}'}}",
+        "{{kind: known_columns, also: '{}'}}",
+    ],
+)
+def test_a_pattern_that_could_take_for_ever_is_refused(tmp_path: Path, check_: str, pattern: str) -> None:
+    text = rule_text(check=check_.format(pattern)).replace("{value}", "it")
+    (found,) = faults(own_set(tmp_path / "set", rules={"MY101-other-project.yaml": text}))
+    assert "could take forever on some values" in found
+
+
+def test_a_pattern_is_not_tried_on_a_text_that_is_too_long_to_be_right(tmp_path: Path) -> None:
+    """On 130,000 digits two repeats next to each other would take an hour."""
+    check_ = "{kind: decimal_number, column: amount_value, pattern: '[0-9]*[0-9]*x', below: '10', above_zero_from: '1'}"
+    text = rule_text(check=check_).replace("{value}", "it")
+    path = tmp_path / "data.csv"
+    path.write_text(f"{HEADER}\n{ROW.replace('1.25', '1' * 130_000)}\n")
+    found = check(path, "--ruleset", own_set(tmp_path / "set", rules={"MY101-other-project.yaml": text}))
+    assert {"MY101", "OC202"} <= found.failed
+
+
+@pytest.mark.parametrize("pattern", HARMLESS)
+def test_a_pattern_that_ends_soon_is_accepted(pattern: str) -> None:
+    assert pattern_error(pattern, ()) is None
+
+
+@pytest.mark.parametrize("pattern", ["(" * 5_000 + ")" * 5_000, "a{1,99999999999999999999}", "(?P<first>a"])
+def test_a_pattern_that_cannot_be_compiled_is_refused(tmp_path: Path, pattern: str) -> None:
+    check_ = f"{{kind: known_columns, also: '{pattern}'}}"
+    (found,) = faults(
+        own_set(tmp_path / "set", rules={"MY101-other-project.yaml": rule_text(check=check_).replace("{value}", "it")})
+    )
+    assert "not a valid regular expression" in found
 
 
 def test_the_digest_changes_with_any_file_of_the_set(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from string import Formatter
@@ -13,6 +12,7 @@ from billproof.model.results import Level
 from billproof.reading.yaml_tree import Node
 from billproof.rules.checks.base import Check
 from billproof.rules.files import DiagnosisRule, RuleFile, RuleSetFile
+from billproof.rules.patterns import pattern_error
 from billproof.rules.rule import Rule, circles
 from billproof.rules.table_schema import TableSchema
 
@@ -72,13 +72,9 @@ class Consistency:
 
     def _check_patterns(self, file: RuleFile, path: Path, parameters: Any, groups: tuple[str, ...]) -> None:
         for key in ("pattern", "also"):
-            try:
-                compiled = re.compile(getattr(parameters, key, None) or "")
-                lacking = [group for group in groups if key == "pattern" and group not in compiled.groupindex]
-                if lacking:
-                    self._error(path, line_of(file.check, key), f"`{key}` needs a group named {' and one named '.join(lacking)}")
-            except re.error as error:
-                self._error(path, line_of(file.check, key), f"`{key}` is not a valid regular expression: {error}")
+            fault = pattern_error(getattr(parameters, key, None) or "", groups if key == "pattern" else ())
+            if fault:
+                self._error(path, line_of(file.check, key), f"`{key}` {fault}")
 
     def _check_template(self, path: Path, line: int, key: str, text: str, known: set[str]) -> None:
         try:

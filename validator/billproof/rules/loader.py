@@ -192,13 +192,21 @@ class _Loader:
             name=own.name, version=own.version, title=own.title, sha256=combined(map(digest_line, self.paths)),
             rules=rules, table_schema=self._first("table_schema"), schema=self._schema, roles=roles, currency=currency,
             exports=self._first("exports"), guide=self._first("guide"),
-            proves=self._first("proves"), does_not_prove=self._first("does_not_prove"), diagnoses=self._diagnoses,
+            proves=self._added("proves"), does_not_prove=self._added("does_not_prove"), diagnoses=self._diagnoses,
             weaker=weaker_than_shipped(self._sets, rules, shipped("rules") / DEFAULT_RULESET),
         )  # fmt: skip
 
     def _first(self, attribute: str) -> Any:
         """The value of the outermost set that gives one."""
         return next((value for _, own in self._sets if (value := getattr(own, attribute))), ())
+
+    def _added(self, attribute: str) -> Any:
+        """What the sets say, the innermost first: a set adds to it, and neither takes away nor replaces."""
+        added: dict[str, Any] = {}
+        for _, own in reversed(self._sets):
+            for one in getattr(own, attribute):
+                added.setdefault(getattr(one, "text", one), one)
+        return tuple(added.values())
 
     def _roles(self, schema: TableSchema) -> tuple[dict[str, str | None], str | None]:
         roles: dict[str, str | None] = {}

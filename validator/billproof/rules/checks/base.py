@@ -7,6 +7,7 @@ read), or its `rows` by column. Rows that another fault has spoilt are taken out
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -34,6 +35,9 @@ Circumstance = Literal[
 
 # A number as a parameter of a check, in quotes.
 NUMBER = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?"
+
+# The longest text that a pattern of a rule file is tried on: longer numbers and names are wrong in any case.
+LONGEST_MATCHED = 255
 
 # What is known once the header is read. A rule that fails by then cannot be blocked by what comes later.
 KNOWN_AT_HEADER = frozenset({"whole_file", "no_header", "header_broken", "four_columns"})
@@ -222,6 +226,11 @@ class Check:
         """A fingerprint of a finding that does not change when rows are added elsewhere."""
         text = "\0".join((self.rule_id, column or "", grouping))
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def matched(pattern: str, text: str) -> re.Match[str] | None:
+    """The whole text matched with a pattern of a rule file; None if it does not match or is too long."""
+    return re.fullmatch(pattern, text) if len(text) <= LONGEST_MATCHED else None
 
 
 def bad_rows(cells: Sequence[str], bad: Collection[str]) -> list[int]:

@@ -11,7 +11,7 @@ from billproof.model.record import Record
 from billproof.model.values import BLANKS, DAY_SECONDS, calendar_date, day_of, integer
 from billproof.reading.decode import Spec
 from billproof.reading.view import REMEMBERED_VALUES, View
-from billproof.rules.checks.base import NUMBER, Check, Settled, bad_rows
+from billproof.rules.checks.base import LONGEST_MATCHED, NUMBER, Check, Settled, bad_rows, matched
 from billproof.rules.table_schema import Role, TableSchema
 
 _SCIENTIFIC = r"-?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+"
@@ -63,12 +63,8 @@ class WholeNumber(_ByValue):
         minimum: int
         maximum: int
 
-    def start(self, parameters: Parameters) -> None:
-        super().start(parameters)
-        self._pattern = re.compile(parameters.pattern)
-
     def reason(self, value: str) -> str | None:
-        if self._pattern.fullmatch(value):
+        if matched(self.parameters.pattern, value):
             lowest, highest = self.parameters.minimum, self.parameters.maximum
             if int(value) < lowest:
                 return f"before {day_of(lowest // DAY_SECONDS).isoformat()}"
@@ -130,12 +126,12 @@ class DecimalNumber(_ByValue):
         view = view.readable(self.column)
         joined = view.joined(self.column) + "\n"
         # A line feed inside a cell would make two good lines of one bad cell.
-        one_line_each = joined.count("\n") == len(view)
+        one_line_each = joined.count("\n") == len(view) and max(map(len, view.column(self.column))) <= LONGEST_MATCHED
         if not one_line_each or "e" in joined or "E" in joined or not self._all.fullmatch(joined):
             self.look(view, self.column)
 
     def reason(self, value: str) -> str | None:
-        if not re.fullmatch(self.parameters.pattern, value):
+        if not matched(self.parameters.pattern, value):
             return "a number with a comma, as spreadsheets write it" if "," in value else "not a plain decimal number"
         number = abs(Decimal(value))
         if number >= self._below:

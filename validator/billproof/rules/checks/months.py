@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -12,7 +11,7 @@ from billproof.model.record import Record
 from billproof.model.results import Spot
 from billproof.model.values import DAY_SECONDS, calendar_date, day_number, day_of, in_words, month_days, month_end, month_of
 from billproof.reading.view import View
-from billproof.rules.checks.base import Check, Settled, bad_rows
+from billproof.rules.checks.base import Check, Settled, bad_rows, matched
 
 # Of how many months a file's findings are kept as for a file of one.
 _FULL_MONTHS = 10
@@ -206,7 +205,7 @@ class FileName(_OfDays):
         pattern: str
 
     def start(self, parameters: Parameters) -> None:
-        match = re.fullmatch(parameters.pattern, self.file.name)
+        match = matched(parameters.pattern, self.file.name)
         dates = [calendar_date(match[group]) for group in ("first", "last")] if match else [None]
         self._named = [day_number(date) for date in dates if date]
         if None in dates:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Literal
 
@@ -11,7 +10,7 @@ from billproof.model.results import Spot
 from billproof.reading.batch import Batch, Unread
 from billproof.reading.parse import raw_cells
 from billproof.reading.reader import DELIMITERS
-from billproof.rules.checks.base import Check
+from billproof.rules.checks.base import Check, matched
 
 
 class Delimiter(Check):
@@ -156,12 +155,12 @@ class KnownColumns(Check):
         also: str | None = None
 
     def start(self, parameters: Parameters) -> None:
-        self._also = re.compile(parameters.also) if parameters.also else None
+        self._also = parameters.also
 
     def at_header(self) -> None:
         known = set(self.file.schema.names())
         for name in dict.fromkeys(self.file.head.header):
-            if name not in known and not (self._also and self._also.fullmatch(name)):
+            if name not in known and not (self._also and matched(self._also, name)):
                 self.fail_file(self.file.head.header_line, name, key=name, value=name)
                 self.full = len(self.spots) >= self.file.max_findings
 
