@@ -288,3 +288,26 @@ def test_a_waiver_of_the_warning_takes_its_cause_away(tmp_path: Path, monkeypatc
     found = found_in(tmp_path, images(), "--config", str(config))
     assert found.in_state("waived") == {"OC206"}
     assert cause(found)["id"] is None
+
+
+def test_one_charge_without_line_item_is_not_said_to_be_a_grouping(tmp_path: Path) -> None:
+    found = found_in(tmp_path, put("line_item", ""))
+    (finding,) = found.outcome("OC501")["findings"]
+    assert "group" not in finding["message"].lower()
+    assert "What to do If line_item is empty in every charge" in found.out
+    assert "If only some charges lack it" in " ".join(found.out.split())
+
+
+def test_old_exports_are_dated_as_they_were_made() -> None:
+    found = check(fixture("legacy-h0"))
+    for text in (cause(found)["cause"], found.outcome("OC103")["findings"][0]["message"]):
+        assert "until mid-2025" in text
+        assert "February" not in text
+
+
+def test_nobody_is_sent_to_the_invoice() -> None:
+    rule = yaml.safe_load((ROOT / "rules/openai-cost/OC603-total-differs.yaml").read_text("utf-8"))
+    pages = [(ROOT / "docs" / name).read_text("utf-8") for name in ("limits.md", "audit.md")]
+    for text in (rule["fix"], *pages):
+        assert "tax and credit purchases" in " ".join(text.split())
+        assert "OpenAI's invoice" not in text
