@@ -433,6 +433,20 @@ def test_a_day_that_has_not_begun_fails_beside_rows_of_another_month(tmp_path: P
     assert "there is a charge on 2025-10-20" in outcome["findings"][0]["message"]
 
 
+def test_an_empty_row_of_a_day_that_has_not_begun_proves_nothing(tmp_path: Path) -> None:
+    """Whether OpenAI writes such rows is not known, so they are no fault; nor are they days without usage."""
+    table, at = h4(), h4()[0].index("amount_value")
+    body = [row for row in table[1:] if damage.day_of(table, row) <= date(2025, 10, 20)]
+    ahead = {damage.day_of(table, row): [*row[:4], *[""] * (len(row) - 4)] for row in table[1:]}
+    rest = [row for day, row in sorted(ahead.items()) if day > date(2025, 10, 20)]
+    assert body[-1][at]
+    found = checked(tmp_path, [table[0], *body, *rest], "--month-to-date", "--as-of", "2025-10-21")
+    assert (found.code, found.failed) == (0, set())
+    assert [day["state"] for day in found.file["days"][19:]] == ["charged", "empty", *["open"] * 10]
+    assert "no errors for 1 to 21 October 2025" in found.out
+    assert "21 of 31 days" in found.out
+
+
 def test_a_rule_with_rows_left_out_fails_if_other_rows_fail_it(tmp_path: Path) -> None:
     table = damage.put(damage.put(h4(), "amount_value", "n/a", LINE), "amount_value", "-1.5", LINE + 1)
     found = checked(tmp_path, table)

@@ -231,6 +231,8 @@ def _days(collector: Collector, month: str | None, settings: Settings) -> tuple[
             state = "missing" if collector.has_ended(day, settings.as_of) else "open"
         elif inside and day not in inside:
             state = "outside"
+        elif not tally.charged and day_end(day - 1) > settings.as_of:
+            state = "open"
         else:
             state = "charged" if tally.charged else "empty"
         amount = tally.amount if tally and collector.usable else None

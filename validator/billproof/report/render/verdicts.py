@@ -14,7 +14,7 @@ from billproof.model.values import month_end, month_name, number, rfc3339
 from billproof.report.render.phrases import LEVELS, STATES, amount, in_cents, in_state
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import Report, ReportFile, ReportGroup, ReportSecondOpinion, ReportTotals
+    from billproof.model.report_v1 import Report, ReportDay, ReportFile, ReportGroup, ReportSecondOpinion, ReportTotals
 
 TOP_GROUPS = 50
 NO_CONFIG = "no billproof.yaml yet"
@@ -52,13 +52,18 @@ def _blockers(file: ReportFile, report: Report) -> str:
     return ", ".join(parts)
 
 
+def _is_present(day: ReportDay) -> bool:
+    """Whether the file says something of a day: a row of a day that has not begun says nothing."""
+    return day["rows"] > 0 and day["state"] != "open"
+
+
 def _month_words(file: ReportFile, report: Report) -> str:
     month = file["month"]["value"]
     if not month:
         return ""
     complete = report["run"]["as_of"] >= rfc3339(month_end(month))
     if report["settings"]["month_to_date"]["value"] and not complete:
-        present = [int(day["date"][8:]) for day in file["days"] if day["date"].startswith(month) and day["rows"]]
+        present = [int(day["date"][8:]) for day in file["days"] if day["date"].startswith(month) and _is_present(day)]
         if present:
             return f"{min(present)} to {max(present)} {month_name(month)}, a month that has not ended"
     return month_name(month)
@@ -104,7 +109,7 @@ def _organization(file: ReportFile) -> str:
 
 def _month(file: ReportFile, month: str) -> str:
     inside = [day for day in file["days"] if day["date"].startswith(month)]
-    present = sum(1 for day in inside if day["rows"])
+    present = sum(map(_is_present, inside))
     days = f"all {present} days" if present == len(inside) else f"{present} of {len(inside)} days"
     source = "read from the rows" if file["month"]["source"] == "inferred" else f"from {file['month']['source']}"
     return f"{month}, {days} ({source})"
