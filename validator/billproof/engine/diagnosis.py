@@ -52,6 +52,7 @@ def _fits(when: Condition, failed: set[str], file: FileResult, facts: Facts) -> 
         and when.only_warnings in (None, not any(one.level == "error" for one in file.outcomes if one.rule in failed))
         and when.several_organizations in (None, len(facts.organizations) > 1)
         and when.second_header in (None, facts.second_header is not None)
+        and (when.costs is None or (file.costs is not None and file.costs.differs == when.costs))
         and (not when.kind or facts.kind in when.kind)
         and (when.file_name is None or _named(file.name, when.file_name))
     )

@@ -31,7 +31,8 @@ from billproof.rules.table_schema import recognize
 
 if TYPE_CHECKING:
     from billproof.config.file import Config, Integration
-    from billproof.model.costs import CostsAtHand
+    from billproof.model.costs import CostsAtHand, CostsFacts
+    from billproof.model.results import Outcome
 
 class Known(Record):
     """What others know of an organization and a month: what was uploaded before, and what OpenAI's own record says, read when
@@ -161,7 +162,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Know
         integration=integration.name if integration else None, month_to_date=settings.month_to_date,
         error=inexact, last_upload=history.last, upload_before=history.before,
         destination=None if history.lacking else history.destination,
-        hindrance=_hindrance(source.sha256, integration, history, settings),
+        hindrance=_hindrance(source.sha256, integration, history, settings), costs=_costs_facts(settled, ruleset, outcomes),
     )  # fmt: skip
     kind = head.kind or context.export.label
     organizations = [id_ for id_, _ in context.collector.organizations.most_common() if id_]
@@ -182,6 +183,14 @@ def _settled(context: FileContext, known: Known, settings: Settings, organizatio
     from billproof.rules.comparison import comparing
 
     return Settled(month, organization, history, costs, comparing(context.keyed.tallies, month.value, until, costs))
+
+
+def _costs_facts(settled: Settled, ruleset: RuleSet, outcomes: Sequence[Outcome]) -> CostsFacts | None:
+    if settled.comparing is None:
+        return None
+    from billproof.rules.comparison import facts_of
+
+    return facts_of(settled, ruleset.rules, outcomes)
 
 
 def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSet, allowed: Collection[str]) -> FileContext:

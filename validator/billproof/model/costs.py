@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from billproof.model.record import Record
 
@@ -28,6 +29,27 @@ class CostsRecord(Record):
     amounts: Mapping[CostKey, Decimal]
     names: Mapping[str, str]
     signed: bool = False
+
+
+class CostsFacts(Record):
+    """What came of the comparison of a file with a record: how many keys, the record's total, by how much the file is above it,
+    and the sums of the file and of the record by project. `agrees`: every rule that compares passed. `differs` names the pattern
+    of the differences: whole projects are missing, or only the line items differ.
+    """
+
+    sha256: str
+    started: datetime
+    finished: datetime
+    base_url: str
+    signed: bool
+    settles: timedelta
+    keys: int
+    total: Decimal
+    difference: Decimal
+    by_project: Mapping[str, tuple[Decimal, Decimal]]
+    names: Mapping[str, str]
+    agrees: bool
+    differs: Literal["projects_missing", "line_items_differ"] | None
 
 
 class CostsAtHand(Record):

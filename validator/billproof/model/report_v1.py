@@ -22,6 +22,9 @@ ReportPlace = TypedDict("ReportPlace", {"line": int | None, "column": str | None
 ReportGroup = TypedDict("ReportGroup", {"id": str, "name": str | None, "amount": str | None, "rows": int})
 ReportDay = TypedDict("ReportDay", {"date": str, "state": DayState, "rows": int, "amount": str | None})
 ReportCause = TypedDict("ReportCause", {"id": str, "cause": str, "fix": str, "rules": list[str]})
+ReportCostsRecord = TypedDict("ReportCostsRecord", {"sha256": str, "signed": bool, "base_url": str})
+ReportReadAt = TypedDict("ReportReadAt", {"started": str, "finished": str})
+ReportCostsProject = TypedDict("ReportCostsProject", {"id": str, "name": str | None, "file": str, "record": str})
 UploadedDay = TypedDict("UploadedDay", {"date": str, "rows": int, "amount": str})
 UploadedProject = TypedDict("UploadedProject", {"id": str, "rows": int, "amount": str})
 ReportCI = TypedDict("ReportCI", {"repository": str | None, "commit": str | None, "actor": str | None, "url": str | None})
@@ -71,6 +74,8 @@ class ReportSettings(TypedDict):
     policy: ReportSetting[Command]
     max_findings: ReportSetting[int]
     second_opinion: ReportSetting[bool]
+    costs: ReportSetting[str | None]
+    costs_required: ReportSetting[bool]
     to: ReportSetting[str | None]
     config: ReportConfig | None
 
@@ -138,6 +143,18 @@ class ReportEarlierUpload(TypedDict):
     by_project: list[UploadedProject]
 
 
+class ReportCosts(TypedDict):
+    """The comparison with OpenAI's own record: how many keys, the record's total, and by how much the file is above it."""
+
+    record: ReportCostsRecord
+    read: ReportReadAt
+    settles: str
+    keys: int
+    total: str
+    difference: str
+    by_project: list[ReportCostsProject]
+
+
 class FileContent(TypedDict):
     path: str
     name: str
@@ -163,6 +180,7 @@ class FileContent(TypedDict):
     destination: NotRequired[str]
     hindrance: NotRequired[ReportBlocker]
     second_opinion: NotRequired[ReportSecondOpinion]
+    costs: NotRequired[ReportCosts]
 
 
 class ReportFile(FileContent):

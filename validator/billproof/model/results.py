@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from billproof.model.record import Record
 from billproof.model.values import EXACT, shown
+
+if TYPE_CHECKING:
+    from billproof.model.costs import CostsFacts
 
 Level = Literal["error", "warning", "note"]
 State = Literal["passed", "failed", "waived", "not_applicable", "not_run", "blocked", "crashed", "off"]
@@ -236,6 +239,7 @@ class FileResult(Record):
     upload_before: EarlierUpload | None = None
     destination: str | None = None
     hindrance: Hindrance | None = None
+    costs: CostsFacts | None = None
 
     def outcome(self, rule: str) -> Outcome | None:
         """The outcome of a rule, or None if there is none."""

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 from billproof import __version__
 from billproof.config.settings import CLOCK
 from billproof.model.canonical import canonical
-from billproof.model.values import money, rfc3339, shown
+from billproof.model.values import cents, in_words, money, rfc3339, shown
 from billproof.report.file_entry import file_entry, lines, sourced
+from billproof.rules.files import Limit
 
 if TYPE_CHECKING:
     from billproof.engine.pipeline import Run
     from billproof.engine.verdict import Reason
     from billproof.model import report_v1 as v1
+    from billproof.model.costs import CostsFacts
     from billproof.model.results import FileResult
     from billproof.rules.files import Claim
     from billproof.rules.rule import Rule
@@ -82,8 +84,8 @@ def report_head(run: Run) -> v1.ReportHead:
         "policy": {
             "command": settings.policy.command, "policy": settings.policy.policy, "fail_on": settings.policy.fail_on,
         },
-        "proves": [claim.text for claim in ruleset.proves if _holds(claim, run)],
-        "does_not_prove": [*ruleset.does_not_prove, *([_HEARSAY] if any(map(_is_merged, run.files)) else [])],
+        "proves": [text for claim in ruleset.proves if _holds(claim, run) for text in _claimed(claim, run)],
+        "does_not_prove": [*_limits(run), *([_HEARSAY] if any(map(_is_merged, run.files)) else [])],
         "tool": {"name": "billproof", "version": __version__},
         "ruleset": {
             "name": ruleset.name, "version": ruleset.version, "sha256": ruleset.sha256,
@@ -114,9 +116,33 @@ def _holds(claim: Claim, run: Run) -> bool:
     return run.verdict.word == "pass" and all(_is_proved_by(claim, file) for file in run.files)
 
 
+def _claimed(claim: Claim, run: Run) -> list[str]:
+    """A claim in words; what rests on records of OpenAI's costs names each of them."""
+    facts = [file.costs for file in run.files if file.costs]
+    return list(dict.fromkeys(_of_record(claim.text, costs) for costs in facts)) if claim.costs else [claim.text]
+
+
+def _of_record(text: str, costs: CostsFacts) -> str:
+    from billproof.model.costs import OPENAI_URL
+
+    source = "OpenAI's Costs API" if costs.base_url == OPENAI_URL else shown(costs.base_url)
+    return text.format(source=source, read=in_words(costs.finished), keys=f"{costs.keys:,}", total=f"{cents(costs.total):,f}")
+
+
+def _limits(run: Run) -> list[str]:
+    """What the run does not prove: less where OpenAI's own record agrees with every file, but then its own limits."""
+    agrees = run.verdict.word == "pass" and all(file.costs and file.costs.agrees for file in run.files)
+    signed = all(file.costs.signed for file in run.files if file.costs)
+    stands = {"answered": not agrees, "added": agrees, "added_unsigned": agrees and not signed}
+    limits = (Limit(limit) if isinstance(limit, str) else limit for limit in run.ruleset.does_not_prove)
+    return [limit.text for limit in limits if limit.costs is None or stands[limit.costs]]
+
+
 def _is_proved_by(claim: Claim, file: FileResult) -> bool:
     states = {outcome.rule: outcome.state for outcome in file.outcomes}
     if claim.all_rules and not set(states.values()) <= {"passed", "failed", "waived", "not_applicable"}:
+        return False
+    if claim.costs and not (file.costs and file.costs.agrees):
         return False
     if claim.total and (file.totals is None or file.totals.amount is None):
         return False
@@ -139,6 +165,8 @@ def _settings(run: Run) -> v1.ReportSettings:
         "policy": {"value": settings.policy.policy, "source": settings.source("policy")},
         "max_findings": {"value": settings.max_findings, "source": settings.source("max_findings")},
         "second_opinion": {"value": settings.second_opinion, "source": settings.source("second_opinion")},
+        "costs": {"value": None if settings.costs is None else shown(settings.costs, None), "source": settings.source("costs")},
+        "costs_required": {"value": settings.costs_required, "source": settings.source("costs_required")},
         "to": {"value": settings.to, "source": "--to" if settings.to else "default"},
         "config": {"path": shown(config.shown_path, None), "sha256": config.sha256} if config else None,
     }

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
-from billproof.model.values import money, shown
+from billproof.model.values import money, rfc3339, shown
 
 if TYPE_CHECKING:
     from billproof.engine.verdict import FileVerdict
     from billproof.model import report_v1 as v1
     from billproof.model import results
+    from billproof.model.costs import CostsFacts
 
 HEADER_NAMES = 200
+TOP_PROJECTS = 50
 
 
 def file_entry(file: results.FileResult, verdict: FileVerdict) -> v1.FileContent:
@@ -40,6 +43,8 @@ def file_entry(file: results.FileResult, verdict: FileVerdict) -> v1.FileContent
         entry["destination"] = shown(file.destination, None)
     if file.hindrance is not None:
         entry["hindrance"] = {"code": file.hindrance.code, "text": shown(file.hindrance.text, None)}
+    if file.costs is not None:
+        entry["costs"] = _costs(file.costs)
     if file.second_opinion is not None:
         entry["second_opinion"] = {
             "tool": file.second_opinion.tool, "valid": file.second_opinion.valid,
@@ -55,6 +60,22 @@ def _earlier_upload(upload: results.EarlierUpload) -> v1.ReportEarlierUpload:
         "amount": money(upload.amount), "currency": shown(upload.currency),
         "days": [{"date": day, "rows": total.rows, "amount": money(total.amount)} for day, total in upload.days.items()],
         "by_project": [{"id": id_, "rows": total.rows, "amount": money(total.amount)} for id_, total in upload.projects.items()],
+    }  # fmt: skip
+
+
+def _costs(costs: CostsFacts) -> v1.ReportCosts:
+    """What came of comparing with OpenAI's own record: the largest projects by their difference, all others in the totals."""
+    by_difference = sorted(costs.by_project.items(), key=lambda entry: (-abs(entry[1][0] - entry[1][1]), entry[0]))
+    return {
+        "record": {"sha256": costs.sha256, "signed": costs.signed, "base_url": shown(costs.base_url, None)},
+        "read": {"started": rfc3339(costs.started), "finished": rfc3339(costs.finished)},
+        "settles": f"{costs.settles // timedelta(hours=1)}h",
+        "keys": costs.keys, "total": money(costs.total), "difference": money(costs.difference),
+        "by_project": [
+            {"id": shown(id_), "name": shown(costs.names[id_]) if id_ in costs.names else None, "file": money(file),
+             "record": money(record)}
+            for id_, (file, record) in by_difference[:TOP_PROJECTS]
+        ],
     }  # fmt: skip
 
 

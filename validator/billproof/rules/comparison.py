@@ -7,16 +7,21 @@ record was read may still change, and is judged apart.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, reduce
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from billproof.model.costs import CostKey, CostsAtHand, CostsRecord
+from billproof.model.costs import CostKey, CostsAtHand, CostsFacts, CostsRecord
 from billproof.model.record import Record
 from billproof.model.values import DAY_SECONDS, EXACT, cents, day_end, day_of, in_words, money, month_days, month_name
 from billproof.reading.keyed import KeyTally
+
+if TYPE_CHECKING:
+    from billproof.model.results import Outcome
+    from billproof.rules.checks.base import Settled
+    from billproof.rules.rule import Rule
 
 Sort = Literal["missing_in_file", "missing_in_record", "not_the_same"]
 
@@ -81,6 +86,35 @@ class Comparison(Record):
         """Whether both have projects with amounts, and none of them is the same."""
         file, record = ({key[1] for key, amount in side.items() if key[1] and amount} for side in (self.file, self.record))
         return bool(file and record) and not file & record
+
+    @property
+    def projects(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """The sums of the file and of the record by project."""
+        sums: dict[str, tuple[Decimal, Decimal]] = {}
+        for (_, project, _), own, other in self._sides():
+            file, record = sums.get(project, (_ZERO, _ZERO))
+            sums[project] = EXACT.add(file, own), EXACT.add(record, other)
+        return dict(sorted(sums.items()))
+
+    @property
+    def pattern(self) -> Literal["projects_missing", "line_items_differ"] | None:
+        """What the settled differences have in common: they are projects that the file lacks whole, or sums by day and project
+        are the same and only line items differ.
+        """
+        settled, lost = self.settled, self.lost_projects
+        if not settled:
+            return None
+        kept = {project for _, project, _ in self.file} & {project for _, project, _ in self.record}
+        if kept and all(difference.key[1] in lost for difference in settled):
+            return "projects_missing"
+        sums: defaultdict[tuple[int, str], Decimal] = defaultdict(Decimal)
+        for difference in settled:
+            sums[difference.key[:2]] = EXACT.add(sums[difference.key[:2]], difference.excess)
+        return "line_items_differ" if all(same(_ZERO, excess) for excess in sums.values()) else None
+
+    def _sides(self) -> Iterator[tuple[CostKey, Decimal, Decimal]]:
+        for key in self.file.keys() | self.record.keys():
+            yield key, self.file.get(key, _ZERO), self.record.get(key, _ZERO)
 
     @property
     def lost_projects(self) -> set[str]:
@@ -156,6 +190,27 @@ def comparing(
     days = month_days(month)
     stop = min(days.stop, record.days.stop, days.stop if last_day is None else last_day + 1)
     return Comparing(tallies, range(days.start, stop), costs, record)
+
+
+def facts_of(settled: Settled, rules: Iterable[Rule], outcomes: Iterable[Outcome]) -> CostsFacts | None:
+    """What came of comparing with the record; None if no rule could compare."""
+    states = {outcome.rule: outcome.state for outcome in outcomes}
+    comparing = [rule for rule in rules if rule.kind.kind == "equals_record"]
+    if settled.comparing is None or settled.costs.record is None:
+        return None
+    if not any(states[rule.id] in ("passed", "failed", "waived") for rule in comparing):
+        return None
+    record, waived = settled.costs.record, {rule for rule, state in states.items() if state == "waived"}
+    without = any(rule.parameters.without_projects in waived for rule in comparing)
+    comparison = settled.comparing.by_line_item if without else settled.comparing.by_project
+    agrees = all(
+        states[rule.id] == "passed" or (states[rule.id] == "not_applicable" and rule.parameters.fails_when == "settling")
+        for rule in comparing
+    )
+    return CostsFacts(
+        record.sha256, record.started, record.finished, record.base_url, record.signed, settled.costs.settles,
+        comparison.keys, comparison.total, comparison.difference, comparison.projects, record.names, agrees, comparison.pattern,
+    )  # fmt: skip
 
 
 class Said(Record):

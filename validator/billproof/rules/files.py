@@ -84,12 +84,24 @@ class Off(Record):
 
 
 class Claim(Record):
-    """A sentence that a pass proves, and what it rests on: rules that passed, all of them, or a known total."""
+    """A sentence that a pass proves, and what it rests on: rules that passed, all of them, a known total, or that OpenAI's own
+    record of the costs agrees.
+    """
 
     text: str
     rules: tuple[str, ...] = ()
     all_rules: bool = False
     total: bool = False
+    costs: bool = False
+
+
+class Limit(Record):
+    """A sentence on what a pass does not prove; with a record of OpenAI's costs that agrees it goes, or only then it stands."""
+
+    text: str
+    costs: Annotated[
+        Literal["answered", "added", "added_unsigned"] | None, Spec(doc="What a record that agrees does with it.")
+    ] = None
 
 
 class AtLeast(Record):
@@ -169,7 +181,7 @@ class RuleSetFile(Record):
     exports: tuple[ExportShape, ...] = ()
     guide: Annotated[tuple[str, ...], Spec(doc="The steps of the export dialog.")] = ()
     proves: Annotated[tuple[Claim, ...], Spec(doc="What a pass proves; the report lists a claim only where it is true.")] = ()
-    does_not_prove: tuple[str, ...] = ()
+    does_not_prove: tuple[str | Limit, ...] = ()
     blocked_by: Annotated[tuple[Blocker, ...], Spec(doc="Applies to every rule of this set and of sets that extend it.")] = ()
     rules: Mapping[str, RuleChange] = {}
     node: Node | None = None

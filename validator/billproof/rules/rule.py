@@ -8,7 +8,7 @@ from typing import Any
 from billproof.model.record import Record
 from billproof.model.results import Level
 from billproof.rules.checks.base import KNOWN_AT_HEADER, Check
-from billproof.rules.files import Blocker, Claim, DiagnosisRule, Off, RuleFile
+from billproof.rules.files import Blocker, Claim, DiagnosisRule, Limit, Off, RuleFile
 from billproof.rules.table_schema import ExportShape, TableSchema
 
 DEFAULT_RULESET = "openai-cost"
@@ -53,7 +53,7 @@ class RuleSet(Record):
     exports: tuple[ExportShape, ...]
     guide: tuple[str, ...]
     proves: tuple[Claim, ...]
-    does_not_prove: tuple[str, ...]
+    does_not_prove: tuple[str | Limit, ...]
     diagnoses: tuple[DiagnosisRule, ...]
     weaker: tuple[str, ...]
 
