@@ -122,7 +122,8 @@ def test_a_ledger_that_is_a_plain_folder_is_never_pulled(origin: Path, tmp_path:
 
 
 def test_the_machine_that_made_the_branch_uploads_too(origin: Path, tmp_path: Path) -> None:
-    """As docs/ci/state.md sets it up, the branch there follows no other."""
+    """As docs/ci/state.md sets it up; its branch must follow the remote's."""
+    done("git -C .ledger pull -q --rebase", tmp_path / "desk")
     assert "ALL UPLOADED  2 accepted" in done(SCRIPT, tmp_path / "desk")
     assert len(files(origin)) == 3 + 4
     assert "NOTHING SENT  2 files already uploaded" in done(SCRIPT, tmp_path / "desk")

@@ -31,7 +31,7 @@ git diff --cached --quiet || git commit --quiet --no-verify --message "Receipts 
 
 # Receipts of two machines never have the same name, so a rebase has nothing to merge.
 attempt=1
-until git push --quiet origin "HEAD:refs/heads/$branch"; do
+until git push --quiet --set-upstream origin "HEAD:refs/heads/$branch"; do
     [ "$attempt" -lt 8 ] || fail "not pushed after $attempt attempts; $1 is the only copy of its receipts"
     sleep "$attempt"
     attempt=$((attempt + 1))

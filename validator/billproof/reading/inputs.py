@@ -40,8 +40,9 @@ def find_inputs(names: Iterable[str], own: Collection[str] = (), holder: Holder 
                 real, entry = entry.path, Input(entry.path, "no file can have this name")
             except OSError:  # the working folder is gone, which reading will say
                 real = entry.path
-            if (real, holder(entry.path)) not in seen:
-                seen.add((real, holder(entry.path)))
+            key = (real, holder(entry.path))
+            if key not in seen:
+                seen.add(key)
                 inputs.append(entry)
     return inputs
 
