@@ -16,7 +16,7 @@ from typing import Any
 
 from billproof.reading.yaml_tree import Node
 from billproof.rules.checks import KINDS
-from billproof.rules.files import AtLeast, Blocker, Claim, Condition, DiagnosisRule, Examples, Off, RuleFile
+from billproof.rules.files import AtLeast, Blocker, Claim, Condition, DiagnosisRule, Examples, Limit, Off, RuleFile
 from billproof.rules.rule import DEFAULT_RULESET, Rule, RuleSet
 from billproof.rules.shipped import combined, digest_line, shipped_folder
 from billproof.rules.table_schema import ExportShape, Field, TableSchema
@@ -88,7 +88,8 @@ def _ruleset(plain: dict[str, Any]) -> RuleSet:
         "diagnoses": tuple(_diagnosis(*diagnosis) for diagnosis in plain["diagnoses"]),
     }
     fields["proves"] = tuple(Claim(claim[0], tuple(claim[1]), *claim[2:]) for claim in plain["proves"])
-    for key in ("guide", "does_not_prove", "weaker"):
+    fields["does_not_prove"] = tuple(Limit(*limit) if isinstance(limit, list) else limit for limit in plain["does_not_prove"])
+    for key in ("guide", "weaker"):
         fields[key] = tuple(plain[key])
     return RuleSet(**fields)
 
