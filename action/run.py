@@ -135,7 +135,8 @@ def receipts() -> set[tuple[str, str]]:
     """Folder and name of every receipt; none if the ledger cannot be read, which billproof itself reports."""
     with contextlib.suppress(BillproofError):
         root = configured_ledger()
-        return set(open_ledger(root).files()) if root else set()
+        months = open_ledger(root).listing()[0] if root else {}
+        return {(folder, name) for folder, names in months.items() for name in names if name.endswith(".json")}
     return set()
 
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import pytest
 
 from billproof.config.settings import parse_as_of
+from billproof.delivery.address import Address
 from fixtures.exports import DAY, HEADERS, to_bytes, unix
 from tests.support import run
 
@@ -26,6 +27,8 @@ ACME, LABS = "org-EXAMPLEacme01", "org-EXAMPLElabs02"
 MONTH = "2025-10"
 LEDGER = ".billproof/ledger"
 PROJECT = "proj_EXAMPLE1"
+# Where the destination of every project here is.
+ARCHIVE = Address("directory", "archive", None)
 
 
 def export(

@@ -293,7 +293,7 @@ def test_a_ledger_that_cannot_be_written_after(world: World, monkeypatch: pytest
         cannot_write(patch, ".json")
         found = world.upload("export.csv")
     assert (found.code, found.out) == (3, "")
-    text = "export.csv WAS SENT (written, and now the current version), but its receipt could not be written: No space left"
+    text = "export.csv WAS SENT (written and made the current version), but its receipt could not be written: No space left"
     assert f"{text} on device\n" in found.err
     assert "keep the ledger with its .begun file" in found.err
     assert world.place.current() == OCTOBER, "it was sent"

@@ -605,7 +605,9 @@ def test_check_says_what_upload_will_do(world: World) -> None:
         assert f"Ready to upload: {'yes' if ready else 'no (OC601)'}" in before.out
         found = world.upload(name, "--dry-run")
         assert found.report is not None
-        assert found.report["files"] == before.report["files"]
+        # The digest of an entry is also that of the settings, and those name the option.
+        here, there = ([file | {"result_sha256": ""} for file in report["files"]] for report in (found.report, before.report))
+        assert here == there
         assert found.code == before.code
 
 
@@ -675,6 +677,7 @@ def test_standard_input(world: World) -> None:
 
 def test_from_another_folder(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ledger and destination lie beside the configuration, wherever the command runs."""
+    (world.root / ".git").mkdir()
     folder = world.root / "exports" / "deep"
     folder.mkdir(parents=True)
     (folder / "october.csv").write_bytes(export())

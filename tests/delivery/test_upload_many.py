@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from billproof.delivery.ledger.receipt import Month
+from billproof.delivery.ledger.integrity import proved
+from billproof.delivery.ledger.standing import Month
 from billproof.delivery.ledger.store import open_ledger
 from tests.support import ROOT, run
-from tests.uploading import LEDGER, MONTH, World, export, sha256, verified
+from tests.uploading import ARCHIVE, LEDGER, MONTH, World, export, sha256, verified
 
 PROCESSES = 8
 MONTHS = ("2025-06", "2025-07", "2025-08")  # several processes meet in each, and each process comes by all of them
@@ -64,9 +65,9 @@ def test_many_processes_upload_at_once(world: World, uploads: int) -> None:
         assert one.communicate()[1] == b""
         assert one.returncode == 0
 
-    ledger = open_ledger(LEDGER)
+    contents = proved(open_ledger(LEDGER))
     for month in MONTHS:
-        standing = ledger.standing(Month("archive", "org-EXAMPLEacme01", month))
+        standing = contents.standing(Month(ARCHIVE, "org-EXAMPLEacme01", month))
         assert {one.status for one in standing.receipts} == {"accepted"}
         assert [one.n for one in standing.receipts] == list(range(1, len(sent[month]) + 1))
         arrived = [sha256(one) for one in world.place.versions(month)]

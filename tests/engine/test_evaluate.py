@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from billproof.config import settings as given
-from billproof.delivery.earlier import KNOWN
+from billproof.delivery.earlier import known
 from billproof.engine.pipeline import check as check_files
 from billproof.model.results import Policy, Sourced
 from billproof.reading import source
@@ -262,7 +262,7 @@ def test_a_check_leaves_nothing_to_the_garbage_collector(wrong: bool, tmp_path: 
     gc.collect()
     gc.disable()
     try:
-        run = check_files(settings, KNOWN)
+        run = check_files(settings, known())
         assert run.verdict.word == ("fail" if wrong else "pass")
         del run
         assert gc.collect() == 0

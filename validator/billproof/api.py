@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict, Unpack, cast
 
 from billproof.config.settings import Options, clock, refuse_total_of_several, settings_of
-from billproof.delivery.earlier import KNOWN
+from billproof.delivery.earlier import known
 from billproof.engine import pipeline
 from billproof.engine.verdict import Word
 from billproof.model.errors import ConfigurationError, UsageError
@@ -212,7 +212,7 @@ def _path(name: str, value: object) -> str:
 def _checked(settings: Settings, opened: pipeline.Opened = open_source) -> Report:
     """The report of a check."""
     refuse_total_of_several(settings, len(settings.inputs))
-    run = pipeline.check(settings, KNOWN, opened)
+    run = pipeline.check(settings, known(), opened)
     return _report(build_report(run, settings.now, clock(), os.environ), run.ruleset)
 
 

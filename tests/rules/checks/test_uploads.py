@@ -279,8 +279,8 @@ def test_without_a_ledger_both_say_what_to_do(world: World) -> None:
     for rule in ("OC601", "OC602"):
         assert found.outcome(rule)["state"] == "not_run"
         assert found.outcome(rule)["reason"] == (
-            "the ledger .billproof/ledger does not exist. First upload ever? billproof ledger init   Otherwise restore the "
-            "ledger from where it is kept: docs/ci/state.md shows three ways."
+            "the ledger .billproof/ledger does not exist. If nothing was ever uploaded, create it with billproof ledger "
+            "init. Otherwise restore the ledger from where it is kept; docs/ci/state.md shows three ways."
         )
     assert found.code == 0
     assert found.report is not None

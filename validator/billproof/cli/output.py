@@ -63,7 +63,8 @@ def refuse_to_overwrite(outputs: Sequence[tuple[str, str]], settings: Settings, 
     taken = {identity for path in read if (identity := _identity(path)) is not None}
     taken |= {identity for stream in (0, 1) if (identity := _identity(stream)) is not None}
     for what, path in wanted:
-        if any(os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), "")) for folder in _kept(settings)):
+        place = os.path.join(os.path.realpath(path), "")
+        if any(place.startswith(os.path.join(os.path.realpath(folder), "")) for folder in _kept(settings)):
             raise UsageError(f"{what}: a ledger or a folder of uploads must contain nothing else", "Write it elsewhere.")
         if _identity(path) in taken:
             raise UsageError(f"{what}: this would overwrite a file that this run uses")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from billproof.config.settings import Settings
-from billproof.delivery.earlier import KNOWN
+from billproof.delivery.earlier import known
 from billproof.delivery.routing import Judged, Routes
 from billproof.delivery.shipment import UploadResult
 from billproof.engine.pipeline import checked, seen, unread
@@ -30,7 +30,7 @@ def checked_copies(
     def opened(path: str) -> AbstractContextManager[Source]:
         return nullcontext(copies[path].source())
 
-    files = iter(checked([Input(path) for path in copies], settings, ruleset, KNOWN, opened))
+    files = iter(checked([Input(path) for path in copies], settings, ruleset, known(routes.contents), opened))
     results: list[UploadResult | FileResult | Judged] = []
     for item in items:
         if not isinstance(item, Copy):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from billproof.delivery.ledger.receipt import Receipt, Standing
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.standing import Standing
 from billproof.engine.verdict import Word
 from billproof.model.record import Record
 from billproof.model.results import HINDRANCES

@@ -16,7 +16,7 @@ from billproof.config.settings import Settings, refuse_later_than_the_clock
 from billproof.delivery import gate
 from billproof.delivery.copies import checked_copies
 from billproof.delivery.ledger import receipt
-from billproof.delivery.ledger.integrity import prove
+from billproof.delivery.ledger.integrity import proved
 from billproof.delivery.ledger.store import Ledger, LedgerError, NoLedger, open_ledger
 from billproof.delivery.ledger.writer import LedgerWriter
 from billproof.delivery.routing import Addressed, Judged, Routes, Sealed, UploadOptions
@@ -57,15 +57,13 @@ def planned(
     config = _config(settings, options)
     ruleset = prepare(settings)
     ledger = _ledger(config)
-    writer = None if ledger is None or options.dry_run else LedgerWriter(ledger, options.attest)
     with ExitStack() as held:
+        writer = None if ledger is None or options.dry_run else LedgerWriter(ledger, options.attest)
         if writer is not None:
             held.enter_context(writer.lock(waiting))
-        if ledger is not None:
-            prove(ledger)
-        if writer is not None:
             writer.settle(now())
-        routes = Routes(config, ledger, settings, options)
+        contents = writer.contents if writer else proved(ledger) if ledger else None
+        routes = Routes(config, contents, settings, options)
         checked = checked_copies(settings, routes, ruleset, held)
         _refuse_two_of_a_month(checked)
         items = [routes.addressed(item) if isinstance(item, Judged) else item for item in checked]

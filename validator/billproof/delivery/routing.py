@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from billproof.config.destinations import variables
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings
+from billproof.delivery.address import configured_address
 from billproof.delivery.destinations.directory import DirectoryDestination
 from billproof.delivery.destinations.pelanor import PRESETS
-from billproof.delivery.ledger.receipt import Month, Receipt, Standing, date_of, replacement
-from billproof.delivery.ledger.store import Ledger
+from billproof.delivery.ledger.integrity import Contents
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.standing import Month, Standing, date_of, replacement
 from billproof.delivery.ledger.writer import Attest, LedgerWriter
 from billproof.delivery.shipment import Destination, Request, Shipment, UploadResult
 from billproof.engine.verdict import Pass
@@ -64,11 +66,11 @@ class Sealed(Record):
 class Routes:
     """Where each file goes, by the configuration, and what the ledger already says of it."""
 
-    def __init__(self, config: Config, ledger: Ledger | None, settings: Settings, options: UploadOptions) -> None:
+    def __init__(self, config: Config, contents: Contents | None, settings: Settings, options: UploadOptions) -> None:
+        self.contents = contents
         self._config = config
         self._settings = settings
         self._options = options
-        self._standings = {month: ledger.standing(month) for month in ledger.months()} if ledger is not None else {}
 
     def is_wanted_folder(self, path: str) -> bool:
         """Whether `--only` allows a file from this path."""
@@ -81,20 +83,20 @@ class Routes:
 
     def already_uploaded(self, copy: Copy) -> UploadResult | None:
         """The result for a file whose bytes are the current ones at the destination, which the ledger alone decides."""
-        for month, standing, integration in self._possible(copy.path):
+        for month, standing, integration in self._possible(copy):
             current = standing.current
             if current is None or not standing.is_current(copy.sha256) or not self._is_expected(current):
                 continue
             if self._is_at_destination(copy, current, integration):
                 return UploadResult(
                     copy.path, integration.name, month.month, None, current.amount, current.currency, "current",
-                    f"{month.destination} has had it since {date_of(current)}",
+                    f"{self._settings.to or integration.to} has had it since {date_of(current)}",
                 )  # fmt: skip
         return None
 
     def superseded(self, copy: Copy) -> Hindrance | None:
         """If these bytes were uploaded and superseded: when, and by what."""
-        for _, standing, _ in self._possible(copy.path):
+        for _, standing, _ in self._possible(copy):
             both = standing.replaced(copy.sha256)
             if both is not None:
                 return Hindrance("replaced", replacement(*both))
@@ -105,7 +107,7 @@ class Routes:
         shipment = Shipment(
             current.organization, current.month, integration.integration, current.file_name, copy.size, copy.sha256
         )
-        destination = destination_of(self._config, current.destination)
+        destination = destination_of(self._config, self._settings.to or integration.to or "")
         accepted_at = Request(current.document["request"]["description"], "").address
         return destination.request(shipment).address == accepted_at and not destination.lacks(shipment)
 
@@ -114,20 +116,26 @@ class Routes:
         expected = self._settings.expected_total
         return expected is None or cents(current.amount) == cents(expected)
 
-    def _possible(self, path: str) -> Iterator[tuple[Month, Standing, Integration]]:
-        """The uploaded months that options and configuration allow the file to be; none if it is to be sent again anyway."""
-        settings, holder = self._settings, self._holder(path)
-        for month, standing in self._standings.items() if not self._options.resend else ():
+    def _possible(self, copy: Copy) -> Iterator[tuple[Month, Standing, Integration]]:
+        """The months that the file was sent as, so far as options and configuration allow it to be; none if it is to be sent
+        again anyway.
+        """
+        settings, holder = self._settings, self._holder(copy.path)
+        if self.contents is None or self._options.resend:
+            return
+        for month in self.contents.months_of(copy.sha256):
             integration = self._config.integration_of(month.organization)
+            to = settings.to or (integration.to if integration else None)
             if (
                 integration is not None
-                and month.destination == (settings.to or integration.to)
+                and to is not None
+                and month.address == configured_address(self._config.file.destinations[to], integration.integration)
                 and (holder is None or holder.organization == month.organization)
                 and (settings.organization is None or settings.organization.value == month.organization)
                 and (settings.month is None or settings.month.value == month.month)
                 and self._options.only in (None, integration.name)
             ):
-                yield month, standing, integration
+                yield month, self.contents.standing(month), integration
 
     def _holder(self, path: str) -> Integration | None:
         return self._config.integration_of_file(path) if path != STANDARD_INPUT else None
@@ -149,7 +157,9 @@ class Routes:
                 f"no destination for {integration.name} ({self._config.place(integration.line)}); nothing was sent",
                 f"Use --to NAME, or add `to: NAME` to the integration. Destinations: {self._config.destination_names()}.",
             )
-        standing = self._standings.get(Month(to, integration.organization, file.month.value), Standing(()))
+        address = configured_address(self._config.file.destinations[to], integration.integration)
+        month = Month(address, integration.organization, file.month.value)
+        standing = self.contents.standing(month) if self.contents else Standing(())
         shipment = Shipment(
             organization=integration.organization, month=file.month.value, integration=integration.integration,
             name="export.csv" if copy.path == STANDARD_INPUT else shown(file.name, None), size=copy.size, sha256=copy.sha256,

@@ -15,10 +15,12 @@ from typing import Any
 
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings, parse_month
-from billproof.delivery.earlier import KNOWN
-from billproof.delivery.ledger.integrity import prove
-from billproof.delivery.ledger.receipt import Month, Receipt, Standing
-from billproof.delivery.ledger.store import Ledger, NoLedger, open_ledger
+from billproof.delivery.address import Address, configured_address
+from billproof.delivery.earlier import known
+from billproof.delivery.ledger.integrity import Contents, proved
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.standing import Month, Standing
+from billproof.delivery.ledger.store import NoLedger, open_ledger
 from billproof.delivery.month_state import MonthState, NewFile, decide
 from billproof.engine.pipeline import check_input, judged, prepare
 from billproof.engine.verdict import Exit
@@ -69,11 +71,10 @@ def survey(settings: Settings, months: Sequence[str]) -> dict[str, Any]:
     if not config.file.integrations:
         raise UsageError(f"{config.shown_path} has no integrations", "Add one for each OpenAI organization.")
     ruleset = prepare(settings)
-    ledger = _ledger(config)
-    prove(ledger)
-    standings = {month: ledger.standing(month) for month in ledger.months()}
+    contents = _contents(config)
+    standings = {month: contents.standing(month) for month in contents.months()}
     rows = [
-        _integration(integration, config, ledger, standings, months, settings, ruleset)
+        _integration(integration, config, contents, standings, months, settings, ruleset)
         for integration in config.file.integrations
     ]
     due = any(row["unplaced"] or row["unread"] or any(month["due"] for month in row["months"]) for row in rows)
@@ -91,32 +92,34 @@ def survey(settings: Settings, months: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _ledger(config: Config) -> Ledger:
+def _contents(config: Config) -> Contents:
     root = config.ledger()
     if root is None:
         help = "Add `ledger: .billproof/ledger` to billproof.yaml, and restore the ledger or run billproof ledger init."
         raise NoLedger("no ledger is configured, so it is unknown what was uploaded", help)
-    return open_ledger(root)
+    return proved(open_ledger(root))
 
 
 def _integration(
-    integration: Integration, config: Config, ledger: Ledger, standings: Mapping[Month, Standing], months: Sequence[str],
+    integration: Integration, config: Config, contents: Contents, standings: Mapping[Month, Standing], months: Sequence[str],
     settings: Settings, ruleset: RuleSet,
 ) -> dict[str, Any]:  # fmt: skip
-    key = (integration.to, integration.organization)
-    own = {month.month: standing for month, standing in standings.items() if month[:2] == key}
+    address = _address(integration, config)
+    own = {month.month: standing for month, standing in standings.items() if month[:2] == (address, integration.organization)}
     uploaded = [month for month, standing in own.items() if standing.current and month_end(month) <= settings.as_of]
     first = min(uploaded, default=None)
-    folder = _folder(integration, config, set().union(*(standing.seen for standing in own.values())), settings, ruleset)
+    folder = _folder(integration, config, set().union(*(standing.seen for standing in own.values())), settings, ruleset, contents)
     cells = []
     for month in months:
         standing, new = own.get(month, Standing(())), [file for file in folder.new if file.month == month]
-        state = decide(standing, month, settings.as_of, first, new, folder.path, _other_upload(integration, month, standings))
+        other = _other_upload(integration, address, month, standings)
+        state = decide(standing, month, settings.as_of, first, new, folder.path, other)
         if integration.to is None:
             state = MonthState("no_destination", True, f"due: add `to:` to the integration ({config.place(integration.line)})")
         elif folder.unread and not state.due:
             state = MonthState("unproved", True, f"not every file in {shown(folder.path or '', None)} could be read")
-        cells.append(_month(month, state, standing.current, new, ledger))
+        path = contents.ledger.path(standing.current).replace("\\", "/") if standing.current else None
+        cells.append(_month(month, state, standing.current, new, path))
     return {
         "name": integration.name, "organization": shown(integration.organization), "destination": integration.to,
         "files": folder.path,
@@ -126,16 +129,26 @@ def _integration(
     }  # fmt: skip
 
 
-def _other_upload(integration: Integration, month: str, standings: Mapping[Month, Standing]) -> str:
+def _address(integration: Integration, config: Config) -> Address | None:
+    if integration.to is None:
+        return None
+    return configured_address(config.file.destinations[integration.to], integration.integration)
+
+
+def _other_upload(
+    integration: Integration, address: Address | None, month: str, standings: Mapping[Month, Standing]
+) -> str:
     """Which other destination than that of `to:` accepted a month; empty if none did."""
     for key, standing in standings.items():
         same_month = (key.organization, key.month) == (integration.organization, month)
-        if same_month and key.destination != integration.to and standing.current:
-            return f"uploaded to {key.destination}, but `to:` is {integration.to}"
+        if same_month and key.address != address and standing.current:
+            return f"uploaded to {standing.destination}, but `to:` is {integration.to}"
     return ""
 
 
-def _folder(integration: Integration, config: Config, seen: set[str], settings: Settings, ruleset: RuleSet) -> Folder:
+def _folder(
+    integration: Integration, config: Config, seen: set[str], settings: Settings, ruleset: RuleSet, contents: Contents
+) -> Folder:
     """What is in the folder of an integration and was never uploaded; each file is read once."""
     if integration.files is None:
         return Folder()
@@ -150,27 +163,27 @@ def _folder(integration: Integration, config: Config, seen: set[str], settings: 
                 raise Unreadable(f"{input.path}: {input.error}")
             with private_copy(input.path) as copy:
                 if copy.sha256 not in seen:
-                    new.append(_judged(copy, settings, ruleset))
+                    new.append(_judged(copy, settings, ruleset, contents))
         except Unreadable as error:
             unread.append(shown(error.message, None))
     return Folder(path, tuple(new), tuple(unread))
 
 
-def _judged(copy: Copy, settings: Settings, ruleset: RuleSet) -> NewFile:
+def _judged(copy: Copy, settings: Settings, ruleset: RuleSet, contents: Contents) -> NewFile:
     """A file checked under the upload policy. Raises Unreadable."""
-    file = check_input(Input(copy.path), settings, ruleset, KNOWN, lambda _: nullcontext(copy.source()))
+    file = check_input(Input(copy.path), settings, ruleset, known(contents), lambda _: nullcontext(copy.source()))
     if file.error is not None:
         raise Unreadable(file.error)
     (verdict,) = judged(settings, ruleset, [file]).verdict.files
     return NewFile(file.path, copy.sha256, file.month.value, verdict.word, verdict.because)
 
 
-def _month(month: str, state: MonthState, current: Receipt | None, new: Sequence[NewFile], ledger: Ledger) -> dict[str, Any]:
+def _month(month: str, state: MonthState, current: Receipt | None, new: Sequence[NewFile], receipt: str | None) -> dict[str, Any]:
     return {
         "month": month, "state": state.state, "due": state.due,
         "amount": money(current.amount) if current else None, "currency": current.currency if current else None,
         "accepted": current.finished if current else None, "file_sha256": current.file_sha256 if current else None,
-        "receipt": ledger.path(current).replace("\\", "/") if current else None,
+        "receipt": receipt,
         "newer": [_file(file) for file in new], "text": state.text,
     }  # fmt: skip
 
@@ -192,9 +205,9 @@ def _totals(receipts: Iterable[Receipt | None]) -> list[dict[str, Any]]:
 
 def _elsewhere(config: Config, standings: Mapping[Month, Standing], months: Sequence[str]) -> list[dict[str, Any]]:
     """Accepted uploads of these months that belong to no integration and its present destination."""
-    configured = {(integration.to, integration.organization) for integration in config.file.integrations}
+    configured = {(_address(integration, config), integration.organization) for integration in config.file.integrations}
     counts = Counter(
-        (month.destination, month.organization)
+        (standing.destination, month.organization)
         for month, standing in standings.items()
         if month[:2] not in configured and month.month in months and standing.current
     )

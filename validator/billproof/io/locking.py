@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, TypeAlias
+from io import FileIO
+from typing import TypeAlias
 
 from billproof.model.errors import BillproofError, Unwritable
 
 PATIENCE_SECONDS = 600
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 Waiting: TypeAlias = "Callable[[], None] | None"
 
 
@@ -24,10 +28,13 @@ def locked(path: str, waiting: Waiting = None, patience: float = PATIENCE_SECOND
     seconds, and Unwritable if the file cannot be locked.
     """
     try:
-        stream = open(path, "ab")  # noqa: SIM115
+        descriptor = os.open(path, _FLAGS, 0o666)
     except OSError as error:
         raise Unwritable(f"{path}: the ledger cannot be written: {error.strerror or error}") from None
-    with stream:
+    with open(descriptor, "r+b", buffering=0) as stream:
+        # A pipe or device in its place is neither waited for nor written to.
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Unwritable(f"{path}: is a device or pipe, not a file; nothing was done", "Remove it; it is created again.")
         end = time.monotonic() + patience
         while not _has_lock(stream, path):
             if waiting is not None:
@@ -39,7 +46,7 @@ def locked(path: str, waiting: Waiting = None, patience: float = PATIENCE_SECOND
         yield
 
 
-def _has_lock(stream: BinaryIO, path: str) -> bool:
+def _has_lock(stream: FileIO, path: str) -> bool:
     try:
         return _try_lock(stream.fileno())
     except OSError as error:

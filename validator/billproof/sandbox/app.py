@@ -30,7 +30,7 @@ from starlette.routing import Route
 from billproof.config.file import Config
 from billproof.config.settings import CLOCK, Settings, parse_month
 from billproof.config.waivers import check_waivers
-from billproof.delivery.earlier import KNOWN
+from billproof.delivery.earlier import known
 from billproof.engine.pipeline import check_input, judged
 from billproof.io.secrets import Secret
 from billproof.model.errors import UsageError
@@ -73,7 +73,7 @@ class Checker:
             month_to_date=now < month_end(month), config=self._config, sources={"month_to_date": CLOCK},
         )  # fmt: skip
         source = Source(sent.stream, sent.name, sent.size)
-        file = check_input(Input(sent.name), settings, self._ruleset, KNOWN, lambda _: nullcontext(source))
+        file = check_input(Input(sent.name), settings, self._ruleset, known(), lambda _: nullcontext(source))
         run = judged(settings, self._ruleset, [file])
         if run.verdict.word != "pass" or file.sha256 != sent.sha256:
             detail = f"The file did not pass as {month} of {organization}; nothing was stored."

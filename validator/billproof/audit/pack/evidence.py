@@ -26,8 +26,9 @@ from billproof.audit.signing.deviations import deviations_of_form
 from billproof.config.destinations import FILL_IN
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings
-from billproof.delivery.ledger.integrity import contents
-from billproof.delivery.ledger.receipt import Receipt, Standing
+from billproof.delivery.ledger.integrity import Contents
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.standing import Standing
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, file_name
 from billproof.io.durable import flush_folder
 from billproof.model.errors import Unwritable
@@ -40,12 +41,12 @@ _UNNAMEABLE = r'[\x00-\x1f\x7f<>:"/\\|?*]'
 
 
 def gather(
-    ledger: Ledger, integration: Integration, month: str, settings: Settings, held: ExitStack
+    contents: Contents, integration: Integration, month: str, settings: Settings, held: ExitStack
 ) -> tuple[Manifest, dict[str, Content]]:
     """A month that can be packed: its upload, and every file of its pack by name. Raises Refused."""
     config = settings.config
     assert config is not None
-    standing, receipt = find_upload(ledger, integration, month, settings.to or integration.to)
+    standing, receipt = find_upload(contents, integration, config, month, settings.to or integration.to)
     copy, found_at = find_export(receipt, config, held)
     regenerated, same, ruleset = replay(copy, receipt, settings)
     kept = find_report(receipt, [os.path.dirname(found_at), ".", os.path.dirname(config.path)])
@@ -57,12 +58,12 @@ def gather(
     if attestation is not None and fits:
         files[name + SUFFIX] = attestation
     files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
-    files |= _receipts(ledger, standing, receipt)
+    files |= _receipts(contents.ledger, standing, receipt)
     files |= _ruleset_files(settings, ruleset)
     files["config/billproof.yaml"] = _proved(config.path, config.sha256)
     manifest = Manifest(
         integration.name, name, receipt, standing.receipts, report, "kept" if kept else "same" if same else "again",
-        attestation is not None and not fits, len(contents(ledger).receipts), tuple(sorted([*files, "README.txt"])),
+        attestation is not None and not fits, len(contents.receipts), tuple(sorted([*files, "README.txt"])),
         _verify_options(name, receipt, settings),
     )  # fmt: skip
     files["README.txt"] = render_readme(manifest)

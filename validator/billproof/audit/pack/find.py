@@ -16,9 +16,11 @@ from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, fil
 from billproof.audit.signing.deviations import deviations_of_form
 from billproof.config.file import Config, Integration
 from billproof.config.settings import CLOCK
+from billproof.delivery.address import configured_address
 from billproof.delivery.destinations.directory import DirectoryDestination
-from billproof.delivery.ledger.receipt import Month, Receipt, Standing
-from billproof.delivery.ledger.store import Ledger
+from billproof.delivery.ledger.integrity import Contents
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.standing import Standing
 from billproof.delivery.routing import destination_of
 from billproof.delivery.shipment import Shipment
 from billproof.model.errors import BillproofError, Unreadable
@@ -37,15 +39,23 @@ class Refused(BillproofError):
     """A month that cannot be packed: why, and what to do."""
 
 
-def find_upload(ledger: Ledger, integration: Integration, month: str, to: str | None) -> tuple[Standing, Receipt]:
+def find_upload(
+    contents: Contents, integration: Integration, config: Config, month: str, to: str | None
+) -> tuple[Standing, Receipt]:
     """The receipts of a month at a destination, and the one that counts. Raises Refused."""
     if to is None:
         raise Refused("has no destination: its integration has no `to:`", "Name the destination: --to DESTINATION")
-    standing = ledger.standing(Month(to, integration.organization, month))
+    there = config.file.destinations.get(to)
+    address = None if there is None else configured_address(there, integration.integration)
+    months = {
+        other: contents.standing(other) for other in contents.months() if other[1:] == (integration.organization, month)
+    }
+    # A destination that is no longer configured is known by its name.
+    here = (found for other, found in months.items() if address == other.address or (address is None and to == found.destination))
+    standing = next(here, Standing(()))
     current = standing.current
     if current is None:
-        months = [other for other in ledger.months() if other[1:] == (integration.organization, month)]
-        elsewhere = [f"--to {other.destination}" for other in months if ledger.standing(other).current]
+        elsewhere = [f"--to {found.destination}" for found in months.values() if found.current]
         raise Refused(
             f"was never accepted by {to}, so there is no upload to prove",
             f"Another destination accepted it: {' or '.join(elsewhere)}"

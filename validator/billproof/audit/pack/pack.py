@@ -15,7 +15,7 @@ from billproof.audit.pack.find import Refused
 from billproof.audit.pack.readme import Manifest
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings, parse_month
-from billproof.delivery.ledger.integrity import prove
+from billproof.delivery.ledger.integrity import proved
 from billproof.delivery.ledger.store import NoLedger, open_ledger
 from billproof.model.errors import BillproofError, UsageError
 from billproof.model.values import cents, month_name, shown
@@ -53,14 +53,13 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
     if root is None:
         text = "no ledger is configured, so it is unknown what was uploaded"
         raise NoLedger(text, "Restore it, and add `ledger:` to billproof.yaml.")
-    ledger = open_ledger(root)
-    prove(ledger)
+    contents = proved(open_ledger(root))
     values = open_values(config)
     with ExitStack() as held:
         packed, refused = [], []
         for month in wanted:
             try:
-                packed.append(gather(ledger, integration, month, settings, held))
+                packed.append(gather(contents, integration, month, settings, held))
             except Refused as error:
                 refused.append((month, error))
         if refused:

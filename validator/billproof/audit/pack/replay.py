@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from billproof.audit.pack.find import Refused
 from billproof.config.settings import CLOCK, Settings, parse_as_of
-from billproof.delivery.earlier import KNOWN
+from billproof.delivery.earlier import known
 from billproof.delivery.ledger import receipt as receipts
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.shipment import Request, Shipment
@@ -40,7 +40,7 @@ def replay(copy: Copy, receipt: Receipt, settings: Settings) -> tuple[Report, bo
     """
     ruleset = _ruleset_then(receipt, settings)
     settings = _as_then(receipt, settings)
-    file = check_input(Input(copy.path), settings, ruleset, KNOWN, lambda _: nullcontext(copy.source()))
+    file = check_input(Input(copy.path), settings, ruleset, known(), lambda _: nullcontext(copy.source()))
     run = judged(settings, ruleset, [file])
     report = build_report(run, settings.now, parse_as_of(receipt.document["started"]), {})
     same = report["files"][0]["result_sha256"] == receipt.document["file_result_sha256"]

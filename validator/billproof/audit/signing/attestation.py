@@ -61,7 +61,8 @@ def receipt_statement(receipt: Receipt, name: str) -> Statement:
     subjects = [_resource(document["file"]["name"], receipt.file_sha256), _resource(name, receipt.sha256)]
     if "file_result_sha256" in document:
         subjects.append(_resource(f"{document['file']['name']}#result", document["file_result_sha256"]))
-    properties = ["BILLPROOF_PASSED_AS_UPLOAD", "BILLPROOF_UPLOAD_ACCEPTED"] if receipt.holds else []
+    holds = document["status"] in ("accepted", "already_there")
+    properties = ["BILLPROOF_PASSED_AS_UPLOAD", "BILLPROOF_UPLOAD_ACCEPTED"] if holds else []
     policies = _policies(document["ruleset"], document["config"])
     return _statement(subjects, SUMMARY, _summary(document["tool"], policies, receipt.finished, properties))
 

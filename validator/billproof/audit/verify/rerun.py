@@ -12,7 +12,7 @@ from billproof.audit.verify.result import Step
 from billproof.config.file import Config
 from billproof.config.settings import CLOCK, Settings
 from billproof.config.waivers import check_waivers
-from billproof.delivery.earlier import KNOWN
+from billproof.delivery.earlier import known
 from billproof.engine.pipeline import Run, check_file, judged
 from billproof.model.errors import ConfigurationError, UsageError
 from billproof.model.record import Record
@@ -136,7 +136,7 @@ def check_again(
 
 def _checked(file: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History) -> FileResult:
     source = copy._replace(path=file["path"]).source()
-    result = check_file(source, settings, ruleset, KNOWN._replace(uploads=lambda *_: earlier) if settings.config else KNOWN)
+    result = check_file(source, settings, ruleset, known()._replace(uploads=lambda *_: earlier) if settings.config else known())
     if settings.second_opinion:
         if copy.path == STANDARD_INPUT:
             raise UsageError("the report has a second opinion, which needs a file: standard input can be read only once")

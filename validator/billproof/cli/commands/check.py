@@ -8,7 +8,7 @@ from billproof.cli.arguments import settings_of
 from billproof.cli.output import progress, wanted_outputs
 from billproof.cli.parser import checking_arguments, reporting_options
 from billproof.cli.reporting import print_report, reported, signer_of
-from billproof.delivery.earlier import KNOWN
+from billproof.delivery.earlier import known
 from billproof.engine.pipeline import check
 from billproof.model.results import Policy
 
@@ -38,6 +38,6 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options, Policy("check", options.policy or "check", options.fail_on or "error"))
     signer = signer_of(options.attest, outputs, settings)
     with progress(settings, options.quiet) as watched:
-        checked = check(watched, KNOWN)
+        checked = check(watched, known())
     print_report(*reported(checked, outputs, signer, options), options)
     return int(checked.verdict.exit_code)

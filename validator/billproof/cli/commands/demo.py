@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from billproof.cli.output import painted, say
 from billproof.config.settings import Options, settings_of
-from billproof.delivery.earlier import KNOWN
+from billproof.delivery.earlier import known
 from billproof.engine.pipeline import check
 from billproof.engine.verdict import Exit
 from billproof.model.results import Policy
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     as_expected = True
     for name, expected in DEMO_VERDICTS.items():
         asked = Options(files=(os.path.join(shipped_folder("demo"), name),), as_of=rfc3339(DEMO_AS_OF))
-        checked = check(settings_of(asked, Policy(), None), KNOWN)
+        checked = check(settings_of(asked, Policy(), None), known())
         as_expected = as_expected and checked.verdict.word == expected
         report = build_report(checked, DEMO_AS_OF, DEMO_AS_OF, {})
         report["files"][0]["path"] = name

@@ -13,7 +13,7 @@ from billproof.cli.output import say
 from billproof.config.destinations import FILL_IN
 from billproof.config.discovery import FILE_NAME, current_folder, find_config, searched_folders
 from billproof.config.settings import Options, settings_of
-from billproof.delivery.earlier import KNOWN
+from billproof.delivery.earlier import known
 from billproof.delivery.ledger.store import MARKER
 from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.pipeline import check
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     organization, folder = FILL_IN, None
     if options.file is not None:
         settings = settings_of(Options(files=(options.file,)), Policy(), None)
-        export = check(settings, KNOWN).files[0]
+        export = check(settings, known()).files[0]
         if export.error is not None:
             raise Unreadable(f"{export.error}; nothing was written")
         if export.export != "cost":
@@ -104,7 +104,7 @@ def _holds_nothing_else(folder: str, export: FileResult) -> bool:
     """Whether every CSV file in a folder is an export of the same organization."""
     settings = settings_of(Options(files=(folder,)), Policy(), None)
     for input in settings.inputs:
-        file = check(settings._replace(inputs=(input,)), KNOWN).files[0]
+        file = check(settings._replace(inputs=(input,)), known()).files[0]
         if input.error != NO_EXPORT and (file.export, file.organization.value) != ("cost", export.organization.value):
             return False
     return True

@@ -5,22 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 
 from billproof.cli.arguments import config_of
 from billproof.cli.output import say
 from billproof.cli.parser import add_parsers, config_option
 from billproof.config.file import Config
-from billproof.delivery.ledger.integrity import contents
-from billproof.delivery.ledger.receipt import Month, Receipt, month_of
+from billproof.delivery.ledger.integrity import Contents, proved
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.standing import Month
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, LedgerError, open_ledger
 from billproof.delivery.ledger.writer import make_ledger
 from billproof.delivery.text import STATUSES
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
 from billproof.model.values import cents, is_month, number, shown
-from billproof.rules.shipped import schema_validator
 
 _UNPROVED = "3 the ledger is missing or could not be read"
 _EXIT_CODES = {
@@ -69,27 +68,36 @@ def run(options: argparse.Namespace) -> int:
     ledger = open_ledger(root)
     if options.action == "verify":
         return _verify(ledger, options.key)
-    organization, month = _organization(config, options.organization), options.month
+    contents = proved(ledger)
+    organization, month = _organization(config, contents, options.organization), options.month
     if options.action == "list":
         if month is not None and not is_month(month):
             raise UsageError(f"--month {month}: not a month", "Write it as 2025-10.")
-        receipts = [receipt for key in _months(ledger, organization, month) for receipt in ledger.standing(key).receipts]
+        receipts = [receipt for key in _months(contents, organization, month) for receipt in contents.standing(key).receipts]
         documents = [receipt.document for receipt in receipts]
         as_json = options.format == "json"
         say(json.dumps(documents, indent=2, ensure_ascii=False) if as_json else "\n".join(listing(receipts)))
     else:
-        say("\n".join(month_page(ledger, organization or "", month)))
+        say("\n".join(month_page(contents, organization or "", month)))
     return Exit.PASS
 
 
-def _organization(config: Config, name: str | None) -> str | None:
-    """The id of an organization that is named by its integration or by itself."""
-    return next((integration.organization for integration in config.file.integrations if integration.name == name), name)
+def _organization(config: Config, contents: Contents, name: str | None) -> str | None:
+    """The id of an organization that is named by its integration or by itself. Raises UsageError if nothing has this name."""
+    integrations = config.file.integrations
+    ids = {integration.organization for integration in integrations}
+    if name is None or name in ids or any(receipt.organization == name for receipt in contents.receipts.values()):
+        return name
+    for integration in integrations:
+        if integration.name == name:
+            return integration.organization
+    known = ", ".join(integration.name for integration in integrations) or "none"
+    raise UsageError(f"no integration is called {name}, and no organization has this ID", f"Integrations: {known}.")
 
 
-def _months(ledger: Ledger, organization: str | None, month: str | None) -> list[Month]:
+def _months(contents: Contents, organization: str | None, month: str | None) -> list[Month]:
     """Every month, or those of one organization or calendar month, in the order of destination, organization and month."""
-    return [key for key in ledger.months() if organization in (None, key.organization) and month in (None, key.month)]
+    return [key for key in contents.months() if organization in (None, key.organization) and month in (None, key.month)]
 
 
 def listing(receipts: Sequence[Receipt]) -> Iterator[str]:
@@ -113,23 +121,24 @@ def _line(receipt: Receipt, to: int = 0, of: int = 0) -> str:
     )
 
 
-def month_page(ledger: Ledger, organization: str, month: str) -> Iterator[str]:
+def month_page(contents: Contents, organization: str, month: str) -> Iterator[str]:
     """The receipts of one month at every destination. Raises UsageError if there is none."""
-    months = _months(ledger, organization, month)
+    months = _months(contents, organization, month)
     if not months:
         raise UsageError(f"the ledger has no receipt for {month} of {organization}", "See billproof ledger list")
     for key in months:
-        standing = ledger.standing(key)
+        standing = contents.standing(key)
         for receipt in standing.receipts:
             answer = receipt.document["answer"]
             is_current = standing.is_current(receipt.file_sha256) and receipt == standing.current
-            yield _line(receipt) + ("   current" if is_current else "")
+            is_past = receipt.holds and receipt != standing.current
+            yield _line(receipt) + ("   current" if is_current else "   superseded" if is_past else "")
             yield shown(f"    {answer['text']}" + (f"; id {answer['id']}" if answer["id"] else ""), None)
             for waiver in receipt.document["waivers"]:
                 text = f"    {waiver['rule']} waived by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
                 yield shown(text, None)
             held = f"{number(len(receipt.days), 'day')}, {number(len(receipt.projects), 'project')}"
-            yield shown(f"    {receipt.file_name}, {held}; {ledger.path(receipt)}", None)
+            yield shown(f"    {receipt.file_name}, {held}; {contents.ledger.path(receipt)}", None)
 
 
 def _verify(ledger: Ledger, key: str | None) -> int:
@@ -145,22 +154,22 @@ def verify(ledger: Ledger, key: str | None = None) -> tuple[int, list[str], list
     """How many receipts there are; the ledger errors: receipts edited, missing, added from elsewhere or, with the file of a
     public `key`, not signed by it; and notes: forks. Raises UsageError if the file is not a key.
     """
-    receipts, attempts, broken = contents(ledger)
-    misfits = list(_misfits(ledger, receipts, attempts))
-    errors = [*broken, *misfits, *_unanswered(ledger, receipts, attempts)]
+    contents = Contents(ledger)
+    errors = [*contents.errors, *_unanswered(contents)]
     if key is not None:
-        errors += _unsigned(ledger, {} if misfits else receipts, key)
-    return len(receipts), errors, list(_forks(receipts))
+        errors += _unsigned(contents, key)
+    return len(contents.receipts), errors, list(_forks(contents))
 
 
-def _unsigned(ledger: Ledger, receipts: Mapping[str, Receipt], path: str) -> Iterator[str]:
+def _unsigned(contents: Contents, path: str) -> Iterator[str]:
     """Receipts without an attestation of the key, and attestations that are not of their receipts."""
     from billproof.audit.signing.attestation import receipt_statement
     from billproof.audit.signing.deviations import deviations
     from billproof.audit.signing.dsse import read_public_key
 
     key = read_public_key(path)
-    for receipt in receipts.values():
+    ledger = contents.ledger
+    for receipt in contents.receipts.values():
         beside = ledger.path(receipt, ATTESTATION)
         try:
             data = ledger.attestation(receipt)
@@ -174,31 +183,26 @@ def _unsigned(ledger: Ledger, receipts: Mapping[str, Receipt], path: str) -> Ite
             yield f"{beside}: {text}"
 
 
-def _misfits(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:
-    """Documents that are not as the schema of receipts has them."""
-    validator = schema_validator("receipt.v1")
-    for suffix, documents in (("json", receipts), ("begun", attempts)):
-        for receipt in documents.values():
-            for error in islice(validator.iter_errors(receipt.document), 1):
-                yield f"{ledger.path(receipt, suffix)}: does not match the schema of receipts at {error.json_path}"
-
-
-def _unanswered(ledger: Ledger, receipts: Mapping[str, Receipt], attempts: Mapping[str, Receipt]) -> Iterator[str]:
+def _unanswered(contents: Contents) -> Iterator[str]:
     """Attempts without a receipt."""
-    answered = {receipt.attempt for receipt in receipts.values()}
-    for digest, attempt in attempts.items():
-        if digest not in answered:
-            yield (
-                f"{ledger.path(attempt, 'begun')}: has no receipt: the command was interrupted, or the receipt was removed. "
-                "The next upload records its outcome as unknown"
-            )
+    for attempt in contents.attempts.values():
+        yield (
+            f"{contents.ledger.path(attempt, 'begun')}: has no receipt: the command was interrupted, or the receipt was removed. "
+            "The next upload records its outcome as unknown"
+        )
 
 
-def _forks(receipts: Mapping[str, Receipt]) -> Iterator[str]:
-    """Numbers that two machines gave to different uploads."""
-    attempts: dict[tuple[Month, int], set[str | None]] = {}
-    for receipt in receipts.values():
-        attempts.setdefault((month_of(receipt), receipt.n), set()).add(receipt.attempt)
-    for (month, n), same in sorted(attempts.items()):
+def _forks(contents: Contents) -> Iterator[str]:
+    """Numbers that two machines gave to different uploads, and attempts whose outcome two machines wrote down."""
+    attempts: dict[tuple[str, str, str, int], set[str | None]] = {}
+    twice: dict[str | None, list[str]] = {}
+    for receipt in contents.receipts.values():
+        key = (receipt.destination, receipt.organization, receipt.month, receipt.n)
+        attempts.setdefault(key, set()).add(receipt.attempt)
+        if receipt.sha256 in contents.twice:
+            twice.setdefault(receipt.attempt, []).append(contents.ledger.path(receipt))
+    for (*month, n), same in sorted(attempts.items()):
         if len(same) > 1:
             yield f"fork: {' '.join(month)} has {len(same)} uploads with number {n}, from different machines; all are kept"
+    for paths in sorted(twice.values()):
+        yield f"fork: {' and '.join(sorted(paths))} are of one attempt; its outcome counts as unknown"

@@ -10,14 +10,17 @@ import hashlib
 import os
 import re
 import shlex
+import stat
 from collections.abc import Iterator
 from typing import BinaryIO
-from urllib.parse import quote
 
+from billproof.delivery.address import month_folder
 from billproof.delivery.shipment import Answer, Request, Shipment
 from billproof.io import durable
 from billproof.io.secrets import Secret
+from billproof.model.errors import Unreadable
 from billproof.model.values import shown
+from billproof.reading.source import Missing, own_bytes
 
 POINTER = "current"
 CHUNK_BYTES = 1 << 20
@@ -38,7 +41,7 @@ class DirectoryDestination:
     def request(self, shipment: Shipment) -> Request:
         """What would be written."""
         target = f"{self._folder(shipment)}/N-{shipment.sha256}.csv"
-        place = f"{self._configured}/{_month(shipment)}"
+        place = f"{self._configured}/{month_folder(shipment.organization, shipment.month)}"
         description = {
             "put": f"{place}/N-{shipment.sha256}.csv", "pointer": f"{place}/{POINTER}", "sha256": shipment.sha256,
             "bytes": shipment.size,
@@ -83,7 +86,7 @@ class DirectoryDestination:
             durable.replace(os.path.join(folder, POINTER), [f"{name}\n".encode()])
         except OSError as error:
             return Answer("unknown", f"{folder}/{POINTER} may not have been written: {error.strerror or error}", id=name)
-        return Answer("accepted", "written, and now the current version", id=name)
+        return Answer("accepted", "written and made the current version", id=name)
 
     def _put(self, folder: str, current: str | None, shipment: Shipment, body: BinaryIO) -> str:
         """The name of the version, which now exists; one that an earlier upload left without pointing to it is reused."""
@@ -98,17 +101,14 @@ class DirectoryDestination:
 
     def _current(self, folder: str) -> str | None:
         try:
-            with open(os.path.join(folder, POINTER), encoding="utf-8", errors="replace") as stream:
-                return stream.read(200).strip()
-        except FileNotFoundError:
+            return own_bytes(os.path.join(folder, POINTER), 1 << 12).decode("utf-8", "replace").strip()
+        except Missing:
             return None
+        except Unreadable as error:
+            raise OSError(error.message) from None
 
     def _folder(self, shipment: Shipment) -> str:
-        return f"{self._root}/{_month(shipment)}"
-
-
-def _month(shipment: Shipment) -> str:
-    return f"organization={quote(shipment.organization, safe='')}/month={shipment.month}"
+        return f"{self._root}/{month_folder(shipment.organization, shipment.month)}"
 
 
 def _digest(name: str) -> str:
@@ -117,6 +117,9 @@ def _digest(name: str) -> str:
 
 
 def _is_whole(path: str, shipment: Shipment) -> bool:
+    status = os.lstat(path)
+    if not stat.S_ISREG(status.st_mode) or status.st_size != shipment.size:
+        return False
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() == shipment.sha256
 

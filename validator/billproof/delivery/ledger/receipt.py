@@ -6,17 +6,19 @@ or removed one is noticed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, cast
 
+from billproof.delivery.address import Address, address_in
+from billproof.delivery.ledger.form import split, text_of
 from billproof.delivery.shipment import Answer, Request, Shipment, Status
 from billproof.model.errors import BillproofError
 from billproof.model.record import Record
 from billproof.model.results import FileResult, Sum, sums_by_project
-from billproof.model.values import cents, decimal, money, shown
+from billproof.model.values import money, shown
 
 SCHEMA = "billproof/receipt/v1"
 CUT_OFF = Answer("unknown", "the command ended before the destination responded", attempts=0)
@@ -27,7 +29,9 @@ class ReceiptError(BillproofError):
 
 
 class Receipt(Record):
-    """A receipt as the program reads it. `sha256` is the digest of its file, `file_sha256` that of the export."""
+    """A receipt as the program reads it. `sha256` is the digest of its file, `file_sha256` that of the export; `data` are the
+    bytes of its file, of which the first `known` were there before the answer. `status` is what its outcome counts as.
+    """
 
     sha256: str
     n: int
@@ -37,93 +41,63 @@ class Receipt(Record):
     month: str
     status: Status
     finished: str
-    as_of: str
-    file_name: str
     file_sha256: str
-    amount: Decimal
-    currency: str
-    days: Mapping[str, Sum]
-    projects: Mapping[str, Sum]
+    result_sha256: str
     previous: tuple[str, ...]
     attempt: str | None
-    document: Mapping[str, Any]
+    data: bytes
+    known: int
 
     @property
     def holds(self) -> bool:
         """Whether the destination confirmed that it has the file."""
         return self.status in ("accepted", "already_there")
 
-
-class Month(Record):
-    """One month of one organization at one destination: what an upload replaces."""
-
-    destination: str
-    organization: str
-    month: str
-
-
-def month_of(receipt: Receipt) -> Month:
-    """The month that a receipt is about."""
-    return Month(receipt.destination, receipt.organization, receipt.month)
-
-
-class Standing(Record):
-    """What the ledger knows of a month: its receipts in order, an attempt that was cut off among them as `unknown`."""
-
-    receipts: tuple[Receipt, ...]
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The whole receipt."""
+        return _document(self.data)
 
     @property
-    def current(self) -> Receipt | None:
-        """The last upload that the destination had by its own word."""
-        return next((receipt for receipt in reversed(self.receipts) if receipt.holds), None)
+    def address(self) -> Address:
+        """Where its file went."""
+        return address_in(self.document)
 
     @property
-    def doubtful(self) -> tuple[Receipt, ...]:
-        """Attempts since then whose outcome is unknown."""
-        after = self.receipts[self.receipts.index(self.current) + 1 :] if self.current else self.receipts
-        return tuple(receipt for receipt in after if receipt.status == "unknown")
-
-    def is_current(self, sha256: str) -> bool:
-        """Whether the destination certainly has these bytes."""
-        accepted = self.current is not None and self.current.file_sha256 == sha256
-        return accepted and all(receipt.file_sha256 == sha256 for receipt in self.doubtful)
-
-    def replaced(self, sha256: str) -> tuple[Receipt, Receipt] | None:
-        """If these bytes were superseded: the upload of these, and that of the others."""
-        arrived = self._arrived
-        mine = [receipt for receipt in arrived if receipt.file_sha256 == sha256]
-        if not mine:
-            return None
-        since = [receipt for receipt in arrived[arrived.index(mine[-1]) + 1 :] if receipt.file_sha256 != sha256]
-        return (mine[-1], since[-1]) if since else None
-
-    def follows(self, sha256: str) -> str:
-        """The digest of the last receipt before an upload of these bytes: one that holds, or of other bytes that may have."""
-        before = (receipt for receipt in reversed(self._arrived) if receipt.holds or receipt.file_sha256 != sha256)
-        return next((receipt.sha256 for receipt in before), "")
+    def as_of(self) -> str:
+        """The time as of which the file was checked."""
+        return str(self.document["as_of"])
 
     @property
-    def seen(self) -> set[str]:
-        """Digests of every file that may have been at the destination."""
-        return {receipt.file_sha256 for receipt in self._arrived}
+    def file_name(self) -> str:
+        """The name of the file."""
+        return str(self.document["file"]["name"])
 
     @property
-    def _arrived(self) -> list[Receipt]:
-        """The uploads that arrived, or may have."""
-        return [receipt for receipt in self.receipts if receipt.holds or receipt.status == "unknown"]
+    def amount(self) -> Decimal:
+        """The total of the file."""
+        return Decimal(self.document["totals"]["amount"])
+
+    @property
+    def currency(self) -> str:
+        """The currency of all amounts."""
+        return str(self.document["totals"]["currency"])
+
+    @property
+    def days(self) -> Mapping[str, Sum]:
+        """What the file has of each day."""
+        return {day["date"]: Sum(day["rows"], Decimal(day["amount"])) for day in self.document["totals"]["days"]}
+
+    @property
+    def projects(self) -> Mapping[str, Sum]:
+        """What the file has of each project, by its ID."""
+        return {one["id"]: Sum(one["rows"], Decimal(one["amount"])) for one in self.document["totals"]["projects"]}
 
 
-def replacement(mine: Receipt, since: Receipt) -> str:
-    """That a file was uploaded and superseded by another since, with both dates and totals."""
-    had = "was accepted" if mine.holds else "was sent (outcome unknown)"
-    other = "was superseded" if since.holds else "may have been superseded (outcome unknown)"
-    text = f"{had} on {date_of(mine)} with {cents(mine.amount):,f} {mine.currency} and {other} on {date_of(since)}"
-    return f"{text} by {since.file_name} with {cents(since.amount):,f} {since.currency}; to upload it again: upload --resend"
-
-
-def date_of(receipt: Receipt) -> str:
-    """When the outcome of an upload was known, to the minute."""
-    return receipt.finished[:16].replace("T", " ")
+@lru_cache(maxsize=8)
+def _document(data: bytes) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = json.loads(data)
+    return document
 
 
 def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, request: Request) -> dict[str, Any]:
@@ -192,35 +166,19 @@ def encoded(document: Mapping[str, Any]) -> bytes:
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode("utf-8")
 
 
-def read(data: bytes, name: str) -> Receipt:
-    """A receipt from the bytes of its file. Raises ReceiptError, which names the file as `name`."""
+def read(data: bytes, sha256: str, name: str) -> Receipt:
+    """A receipt, or an attempt, from the bytes of its file and their digest. Raises ReceiptError, which names the file."""
     try:
-        document = json.loads(data)
-        if document["schema"] != SCHEMA:
-            raise ReceiptError(f"{name}: is not a receipt of this version ({shown(str(document['schema']))})")
-        totals = document["totals"]
-        texts = [document[key] for key in ("ledger", "destination", "organization", "month", "status", "finished", "as_of")]
-        texts += [document["file"]["name"], document["file"]["sha256"], totals["currency"], *document["previous"]]
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError("a text was expected")
-        if type(document["n"]) is not int or document["n"] < 1:
-            raise ValueError("a number from 1 was expected")
-        return Receipt(
-            sha256=hashlib.sha256(data).hexdigest(), n=document["n"], ledger=document["ledger"],
-            destination=document["destination"], organization=document["organization"], month=document["month"],
-            status=cast(Status, document["status"]), finished=document["finished"], as_of=document["as_of"],
-            file_name=document["file"]["name"], file_sha256=document["file"]["sha256"],
-            amount=_amount(totals["amount"]), currency=totals["currency"],
-            days={day["date"]: Sum(day["rows"], _amount(day["amount"])) for day in totals["days"]},
-            projects={project["id"]: Sum(project["rows"], _amount(project["amount"])) for project in totals["projects"]},
-            previous=tuple(document["previous"]), attempt=document["attempt"], document=document,
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise ReceiptError(f"{name}: is not a receipt ({type(error).__name__})") from None
-
-
-def _amount(text: str) -> Decimal:
-    amount = decimal(text)
-    if amount is None:
-        raise ValueError(text)
-    return amount
+        text = data.decode("utf-8")
+        given, known = split(text)
+    except ValueError as error:
+        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise ReceiptError(f"{name}: is not a receipt: {reason}") from None
+    texts = (text_of(given[key]) for key in ("ledger", "destination", "organization", "month", "status", "finished"))
+    ledger, destination, organization, month, status, finished = texts
+    previous = tuple(given["previous"][2:-2].split('", "')) if given["previous"] != "[]" else ()
+    attempt = None if given["attempt"] == "null" else given["attempt"][1:-1]
+    return Receipt(
+        sha256, int(given["n"]), ledger, destination, organization, month, cast(Status, status), finished, given["file_sha256"],
+        given["result_sha256"][1:-1], previous, attempt, data, known if text.isascii() else len(text[:known].encode()),
+    )  # fmt: skip

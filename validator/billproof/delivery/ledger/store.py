@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
-from billproof.delivery.ledger.receipt import Month, Receipt, ReceiptError, Standing, month_of
-from billproof.delivery.ledger.receipt import read as read_receipt
+from billproof.delivery.ledger.receipt import Receipt
 from billproof.model.errors import BillproofError, Unreadable
 from billproof.reading.source import Missing, own_bytes
 
@@ -28,6 +28,8 @@ RESTORE = "Restore it from where the ledger is kept; see billproof ledger verify
 RECEIPT = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.json")
 BEGUN = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.begun")
 _ATTESTATION = re.compile(r"([0-9]{4,}-[0-9a-f]{12}\.json)\.intoto\.jsonl")
+# Destination, organization and month.
+_DEPTH = 3
 
 
 class NoLedger(BillproofError):
@@ -39,53 +41,20 @@ class LedgerError(BillproofError):
 
 
 class Ledger:
-    """A folder with its marker file, and what is in it."""
+    """A folder with its marker file, and where things are in it."""
 
     def __init__(self, root: str, id_: str) -> None:
         self.root = root
         self.id = id_
-        self._read_before: dict[str, Receipt] = {}
 
-    def standing(self, month: Month) -> Standing:
-        """What is known of a month. Raises LedgerError if a receipt is not as it was written."""
-        folder = self.folder(month)
-        receipts = [self.read(folder, name) for name in names_in(folder, RECEIPT)]
-        answered = {receipt.attempt for receipt in receipts}
-        attempts = [self.read(folder, name) for name in names_in(folder, BEGUN)]
-        receipts += [attempt for attempt in attempts if attempt.sha256 not in answered]
-        forked = len({receipt.n for receipt in receipts}) < len(receipts)
-        # After a fork the numbers of two machines do not show which came later.
-        order = sorted(receipts, key=lambda receipt: (receipt.finished, receipt.n) if forked else ("", receipt.n))
-        return Standing(tuple(order))
-
-    def months(self) -> list[Month]:
-        """Every month that has a receipt or an attempt, in order."""
-        return sorted({month_of(self.read(*place)) for place in (*self.files(), *self.files(BEGUN))})
-
-    def files(self, pattern: re.Pattern[str] = RECEIPT) -> list[tuple[str, str]]:
-        """Folder and name of every receipt, in order."""
-        return [place for place in self.all_files() if pattern.fullmatch(place[1])]
-
-    def all_files(self) -> list[tuple[str, str]]:
-        """Folder and name of everything in the ledger except its marker and hidden files, in order. Raises LedgerError."""
-        places: list[tuple[str, str]] = []
-        for folder, inner, names in os.walk(self.root, onerror=_unlistable):
-            for name in inner:
-                # A folder that is skipped could contain receipts; only git's own folder cannot.
-                if os.path.islink(os.path.join(folder, name)) or (name.startswith(".") and name != ".git"):
-                    raise LedgerError(f"{os.path.join(folder, name)}: is hidden or a link, which a ledger's folders never are")
-            inner[:] = [name for name in inner if name != ".git"]
-            places += [(folder, name) for name in names if not name.startswith(".")]
-        places = [place for place in places if place != (self.root, MARKER)]
-        return sorted(places)
-
-    def folder(self, month: Month) -> str:
-        """Where the receipts of a month are."""
-        return os.path.join(self.root, *(_component(part) for part in month))
+    def folder(self, destination: str, organization: str, month: str) -> str:
+        """Where the receipts of a month are, under the name that the destination has at the upload."""
+        return os.path.join(self.root, *(_component(part) for part in (destination, organization, month)))
 
     def path(self, receipt: Receipt, suffix: str = "json") -> str:
         """The file of a receipt."""
-        return os.path.join(self.folder(month_of(receipt)), file_name(receipt.n, receipt.sha256, suffix))
+        folder = self.folder(receipt.destination, receipt.organization, receipt.month)
+        return os.path.join(folder, file_name(receipt.n, receipt.sha256, suffix))
 
     def attestation(self, receipt: Receipt) -> bytes | None:
         """The attestation of a receipt; None if there is none. Raises LedgerError if it cannot be read or is too large."""
@@ -96,48 +65,53 @@ class Ledger:
         except Unreadable as error:
             raise LedgerError(error.message, RESTORE) from None
 
-    def read(self, folder: str, name: str) -> Receipt:
-        """A receipt or an attempt. Raises LedgerError if the file is neither, or was edited or moved."""
-        path = os.path.join(folder, name)
-        if path not in self._read_before:
-            self._read_before[path] = self._read_once(path, folder, name)
-        return self._read_before[path]
+    def listing(self) -> tuple[dict[str, list[str]], list[str]]:
+        """The names of the files in each folder of a month, in order, and an error for whatever else is there. Raises
+        LedgerError if a folder cannot be listed.
 
-    def _read_once(self, path: str, folder: str, name: str) -> Receipt:
-        try:
-            receipt = read_receipt(own_bytes(path, LARGEST_FILE), path)
-        except (Unreadable, ReceiptError) as error:
-            raise LedgerError(error.message, RESOLVE) from None
-        text = self._misplaced(receipt, folder, name)
-        if text:
-            raise LedgerError(f"{path}: {text}", RESTORE)
-        return receipt
-
-    def _misplaced(self, receipt: Receipt, folder: str, name: str) -> str | None:
-        """What shows that a file is not as it was written."""
-        if name not in (file_name(receipt.n, receipt.sha256, "json"), file_name(receipt.n, receipt.sha256, "begun")):
-            return "was changed after it was written: its digest does not match its name"
-        if receipt.ledger != self.id:
-            return "belongs to another ledger"
-        if self.folder(month_of(receipt)) != folder:
-            return f"is the receipt of {receipt.destination}, {receipt.organization}, {receipt.month}, and was moved here"
-        return None
+        What is hidden is no part of a ledger, except a folder, which could contain receipts; only git's own folder cannot.
+        """
+        months: dict[str, list[str]] = {}
+        errors: list[str] = []
+        waiting = [(self.root, 0)]
+        for folder, depth in waiting:
+            inner, names = [], []
+            for entry in _entries(folder):
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if entry.name.startswith("."):
+                    is_odd = entry.name != ".git" and entry.is_dir()
+                    text = "is hidden or a link, which a ledger's folders never are"
+                elif is_folder:
+                    is_odd, text = depth == _DEPTH, "is a folder, and a month has only receipts"
+                    inner += [] if is_odd else [(entry.path, depth + 1)]
+                elif not entry.is_file(follow_symlinks=False):
+                    is_odd, text = True, "is a link, device or pipe, which a ledger's files never are"
+                else:
+                    is_odd = depth < _DEPTH and not (depth == 0 and entry.name == MARKER)
+                    text = "is not a receipt in the folder of its month"
+                    names += [entry.name] if depth == _DEPTH else []
+                errors += [f"{entry.path}: {text}"] if is_odd else []
+            waiting += sorted(inner)
+            if names:
+                months[folder] = sorted(names)
+        return months, errors
 
 
 def open_ledger(root: str) -> Ledger:
     """The ledger in a folder. Raises NoLedger if there is none, LedgerError if its marker file is damaged."""
-    restore = "restore the ledger from where it is kept: docs/ci/state.md shows three ways."
+    restore = "Restore the ledger from where it is kept; docs/ci/state.md shows three ways."
     try:
         marker = json.loads(own_bytes(os.path.join(root, MARKER), LARGEST_FILE))
     except Missing:
         state = f"{root} is not a ledger" if os.path.exists(root) else f"the ledger {root} does not exist"
-        raise NoLedger(state, f"First upload ever? billproof ledger init   Otherwise {restore}") from None
+        help = "If nothing was ever uploaded, create it with billproof ledger init. Otherwise r" + restore[1:]
+        raise NoLedger(state, help) from None
     except Unreadable as error:
-        raise LedgerError(error.message, restore.capitalize()) from None
+        raise LedgerError(error.message, restore) from None
     except (ValueError, RecursionError) as error:
-        raise LedgerError(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore.capitalize()) from None
+        raise LedgerError(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore) from None
     if not isinstance(marker, dict) or marker.get("schema") != SCHEMA or not isinstance(marker.get("id"), str):
-        raise LedgerError(f"{root}/{MARKER}: is not a ledger's marker file", restore.capitalize())
+        raise LedgerError(f"{root}/{MARKER}: is not a ledger's marker file", restore)
     return Ledger(root, marker["id"])
 
 
@@ -152,20 +126,15 @@ def attested_by(name: str) -> str | None:
     return match[1] if match else None
 
 
-def names_in(folder: str, pattern: re.Pattern[str]) -> list[str]:
-    """The names in a folder that fit, in order; none if there is no folder. Raises LedgerError."""
+def _entries(folder: str) -> list[os.DirEntry[str]]:
     try:
-        return sorted(name for name in os.listdir(folder) if pattern.fullmatch(name))
-    except FileNotFoundError:
-        return []
+        with os.scandir(folder) as entries:
+            return list(entries)
     except OSError as error:
-        raise LedgerError(f"{folder}: cannot be read: {error.strerror}") from None
+        raise LedgerError(f"{error.filename or folder}: cannot be read: {error.strerror}") from None
 
 
-def _unlistable(error: OSError) -> None:
-    raise LedgerError(f"{error.filename}: cannot be read: {error.strerror}") from None
-
-
+@lru_cache(maxsize=1024)
 def _component(text: str) -> str:
     """A name as one folder: what could lead elsewhere is percent-encoded."""
     safe = quote(text, safe="")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from billproof.delivery.ledger import receipt
-from billproof.delivery.ledger.receipt import Month, Receipt
-from billproof.delivery.ledger.store import ATTESTATION, BEGUN, MARKER, RECEIPT, SCHEMA, Ledger, file_name, names_in
+from billproof.delivery.ledger.integrity import Contents, proved
+from billproof.delivery.ledger.receipt import Receipt
+from billproof.delivery.ledger.store import ATTESTATION, BEGUN, MARKER, RECEIPT, SCHEMA, Ledger, file_name
 from billproof.delivery.shipment import Answer, Shipment
 from billproof.io import durable
 from billproof.io.locking import PATIENCE_SECONDS, Waiting, locked
@@ -32,39 +35,34 @@ class LedgerWriter:
     def __init__(self, ledger: Ledger, attest: Attest = None) -> None:
         self.ledger = ledger
         self._attest = attest
-        self._heads: list[str] | None = None
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What the ledger contains, with what is written here. Raises LedgerError if it cannot be relied on."""
+        return proved(self.ledger)
 
     @contextlib.contextmanager
     def lock(self, waiting: Waiting = None, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
         """Keeps other processes of this machine from writing; calls `waiting` once if it has to wait. Raises Busy."""
         with locked(os.path.join(self.ledger.root, ".lock"), waiting, patience):
-            self._heads = None
+            self.__dict__.pop("contents", None)
             yield
 
     def settle(self, now: str) -> list[Receipt]:
         """Gives every attempt that was cut off its receipt: `unknown`. To be called under `lock`, before anything is sent."""
-        settled = []
-        for month in self.ledger.months():
-            folder = self.ledger.folder(month)
-            answered = {self.ledger.read(folder, name).attempt for name in names_in(folder, RECEIPT)}
-            for name in names_in(folder, BEGUN):
-                attempt = self.ledger.read(folder, name)
-                if attempt.sha256 not in answered:
-                    settled.append(self.conclude(attempt, receipt.CUT_OFF, now))
-        return settled
+        return [self.conclude(attempt, receipt.CUT_OFF, now) for attempt in list(self.contents.attempts.values())]
 
     def begin(self, described: Mapping[str, Any], destination: str, shipment: Shipment, now: str) -> Receipt:
         """The attempt, which is on disk by then. Raises Unwritable: nothing may be sent then."""
-        month = Month(destination, shipment.organization, shipment.month)
-        folder = self.ledger.folder(month)
-        numbers = [int(name.partition("-")[0]) for name in (*names_in(folder, RECEIPT), *names_in(folder, BEGUN))]
-        n = max(numbers, default=0) + 1
-        document = receipt.begun(described, n, self.ledger.id, destination, shipment, self.heads(), now)
+        folder = self.ledger.folder(destination, shipment.organization, shipment.month)
         try:
             os.makedirs(folder, exist_ok=True)
+            matches = [RECEIPT.fullmatch(name) or BEGUN.fullmatch(name) for name in os.listdir(folder)]
         except OSError as error:
             text = f"the ledger {self.ledger.root} cannot be written, so {shown(shipment.name)} was not sent"
             raise Unwritable(f"{text}: {error.strerror or error}") from None
+        n = max((int(match[1]) for match in matches if match), default=0) + 1
+        document = receipt.begun(described, n, self.ledger.id, destination, shipment, self.contents.heads, now)
         text = f"the start of the upload could not be recorded, so {shown(shipment.name)} was not sent"
         return self._write(document, "begun", text, "Fix the problem, and run the same command again.")
 
@@ -74,7 +72,6 @@ class LedgerWriter:
         """
         document = receipt.concluded(begun.document, begun.sha256, answer, now)
         written = self._write(document, "json", *_unrecorded(document["file"]["name"], answer))
-        self._heads = sorted({written.sha256, *(digest for digest in self.heads() if digest not in written.previous)})
         if self._attest is not None:
             data = self._attest(written, file_name(written.n, written.sha256, "json"))
             _put(
@@ -84,18 +81,11 @@ class LedgerWriter:
             )  # fmt: skip
         return written
 
-    def heads(self) -> list[str]:
-        """Digests of the receipts that no other receipt names as previous: the ends of the chain."""
-        if self._heads is None:
-            receipts = [self.ledger.read(*place) for place in self.ledger.files()]
-            named = {digest for written in receipts for digest in written.previous}
-            self._heads = sorted(written.sha256 for written in receipts if written.sha256 not in named)
-        return self._heads
-
     def _write(self, document: Mapping[str, Any], suffix: str, text: str, help: str) -> Receipt:
         data = receipt.encoded(document)
-        written = receipt.read(data, "receipt")
+        written = receipt.read(data, hashlib.sha256(data).hexdigest(), "receipt")
         _put(self.ledger.path(written, suffix), data, text, help)
+        self.contents.add(written)
         return written
 
 
