@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from billproof.config import settings as options
 from billproof.config.file import Config, ConfigFile
 from billproof.config.settings import CLOCK, Settings, parse_as_of, refuse_later_than_the_clock
+from billproof.model.costs import CostsFacts
 from billproof.model.errors import BillproofError
 from billproof.model.record import Record
 from billproof.model.results import (
@@ -168,6 +170,24 @@ def file_of(file: ReportFile, report: Report, ruleset: RuleSet) -> FileResult:
         second_opinion=second
         and SecondOpinion(second["tool"], second["valid"], tuple(second["errors"]), tuple(second["disagreements"])),
         diagnosis=cause and restored(Diagnosis, cause, rules=tuple(cause["rules"])),
+        costs=_costs(file, ruleset) if "costs" in file else None,
+    )  # fmt: skip
+
+
+def _costs(file: ReportFile, ruleset: RuleSet) -> CostsFacts:
+    """The comparison with OpenAI's own record, as far as a report has it."""
+    from billproof.rules.comparison import agrees
+
+    costs, states = file["costs"], {outcome["rule"]: outcome["state"] for outcome in file["outcomes"]}
+    started, finished = (parse_as_of(costs["read"][name]) for name in ("started", "finished"))
+    projects, record = costs["by_project"], costs["record"]
+    return CostsFacts(
+        record["sha256"], started, finished, record["base_url"], record["signed"],
+        timedelta(hours=int(costs["settles"].removesuffix("h"))), costs["keys"], Decimal(costs["total"]),
+        Decimal(costs["difference"]),
+        {project["id"]: (Decimal(project["file"]), Decimal(project["record"])) for project in projects},
+        {project["id"]: project["name"] for project in projects if project["name"] is not None},
+        agrees(ruleset.rules, states), None,
     )  # fmt: skip
 
 

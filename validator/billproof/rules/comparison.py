@@ -193,24 +193,29 @@ def comparing(
 
 
 def facts_of(settled: Settled, rules: Iterable[Rule], outcomes: Iterable[Outcome]) -> CostsFacts | None:
-    """What came of comparing with the record; None if no rule could compare."""
+    """What came of comparing with the record; None without one."""
     states = {outcome.rule: outcome.state for outcome in outcomes}
     comparing = [rule for rule in rules if rule.kind.kind == "equals_record"]
     if settled.comparing is None or settled.costs.record is None:
         return None
-    if not any(states[rule.id] in ("passed", "failed", "waived") for rule in comparing):
-        return None
     record, waived = settled.costs.record, {rule for rule, state in states.items() if state == "waived"}
     without = any(rule.parameters.without_projects in waived for rule in comparing)
     comparison = settled.comparing.by_line_item if without else settled.comparing.by_project
-    agrees = all(
-        states[rule.id] == "passed" or (states[rule.id] == "not_applicable" and rule.parameters.fails_when == "settling")
-        for rule in comparing
-    )
     return CostsFacts(
         record.sha256, record.started, record.finished, record.base_url, record.signed, settled.costs.settles,
-        comparison.keys, comparison.total, comparison.difference, comparison.projects, record.names, agrees, comparison.pattern,
+        comparison.keys, comparison.total, comparison.difference, comparison.projects, record.names, agrees(rules, states),
+        comparison.pattern,
     )  # fmt: skip
+
+
+def agrees(rules: Iterable[Rule], states: Mapping[str, str]) -> bool:
+    """Whether every rule that needs a record has passed; days that are still settling may be none."""
+    return all(
+        states[rule.id] == "passed"
+        or (states[rule.id] == "not_applicable" and getattr(rule.parameters, "fails_when", None) == "settling")
+        for rule in rules
+        if "costs" in rule.file.needs
+    )
 
 
 class Said(Record):

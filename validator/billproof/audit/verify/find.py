@@ -8,14 +8,18 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from billproof import __version__
 from billproof.audit.verify.result import Halted, Step
 from billproof.config.file import Config, read_config
+from billproof.model.costs import CostsAtHand
 from billproof.model.errors import Unreadable
 from billproof.model.values import shown
+from billproof.openai.find import FOLDER
+from billproof.openai.record import month_folder, read_record
 from billproof.reading.source import Copy, private_copy
 from billproof.report.restore import LoadedReport, used_config
 from billproof.rules.compiled import load_ruleset
@@ -103,6 +107,49 @@ def ruleset_of(document: Report, name: str | None) -> RuleSet:
     text = f"the report used {shown(used['name'])} {shown(used['version'])}, sha256 {used['sha256']}. {here} has another digest."
     command = "billproof verify REPORT FILE --ruleset FOLDER"
     raise Halted("rules", "unproved", f"{text} Verify it with the rule set that was used:", (command,))
+
+
+def costs_of(file: ReportFile, report: str, ruleset: RuleSet, named: str | None, config: str | None) -> CostsAtHand:
+    """The record of OpenAI's costs that the report names: the file `named`, else one beside the report, else one in the folder of
+    the configuration. Without one in the report, why there was none, as it says. Raises Halted if the record is not here.
+    """
+    reported = file.get("costs")
+    if reported is None:
+        asking = {rule.id for rule in ruleset.rules if "costs" in rule.file.needs}
+        asked = [outcome for outcome in file["outcomes"] if outcome["rule"] in asking]
+        lacking = next((outcome["reason"] for outcome in asked if "reason" in outcome), "")
+        demanded = any(outcome["state"] == "not_run" for outcome in asked)
+        return CostsAtHand(datetime.min, lacking=lacking, demanded=demanded)
+    sha256 = reported["record"]["sha256"]
+    settles = timedelta(hours=int(reported["settles"].removesuffix("h")))
+    for path in [named] if named is not None else _records(file, report, sha256, config):
+        try:
+            record = read_record(path)
+        except Unreadable as error:
+            raise Halted("costs", "unproved", shown(error.message, None)) from None
+        if record.sha256 != sha256:
+            text = f"{shown(path, None)} is another record of OpenAI's costs, sha256 {record.sha256}; the report names"
+            raise Halted("costs", "differs", text, (f"sha256 {sha256}",))
+        return CostsAtHand(datetime.min, record._replace(signed=reported["record"]["signed"]), settles=settles)
+    text = f"the record of OpenAI's costs with the sha256 {sha256} was not found. Say where it is:"
+    raise Halted("costs", "unproved", text, (f"billproof verify {shown(report, None)} --costs RECORD",))
+
+
+def _records(file: ReportFile, report: str, sha256: str, config: str | None) -> list[str]:
+    """Files that may be the record: its name ends in the beginning of its digest."""
+    folders = [os.path.dirname(report) or os.curdir]
+    organization, month = file["organization"]["value"], file["month"]["value"]
+    if config is not None and organization is not None and month is not None:
+        used = read_config(config)
+        costs = used.costs_of(used.integration_of(organization))
+        folders.append(month_folder(used.beside((costs.folder if costs else None) or FOLDER), organization, month))
+    return [
+        os.path.join(folder, name)
+        for folder in folders
+        if os.path.isdir(folder)
+        for name in sorted(os.listdir(folder))
+        if name.endswith(f"-{sha256[:12]}.json")
+    ]
 
 
 def config_of(document: Report, path: str) -> Config:

@@ -14,6 +14,7 @@ from billproof.config.settings import CLOCK, Settings
 from billproof.config.waivers import check_waivers
 from billproof.delivery.earlier import known
 from billproof.engine.pipeline import Run, check_file, judged
+from billproof.model.costs import CostsAtHand
 from billproof.model.errors import ConfigurationError, UsageError
 from billproof.model.record import Record
 from billproof.model.results import FileResult, History
@@ -98,10 +99,12 @@ def compare_verdict(document: Report, run: Run) -> Step:
 
 
 def check_again(
-    file: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, config: Config | None, others: Sequence[FileResult]
+    file: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, config: Config | None, others: Sequence[FileResult],
+    costs: CostsAtHand,
 ) -> Step:
     """Runs every rule again on the bytes of one file, with the settings of the report, and compares the result with the report.
-    `config` is the configuration of the run, if it is at hand; `others` are the other files of the report, for the verdict.
+    `config` is the configuration of the run, if it is at hand; `others` are the other files of the report, for the
+    verdict; `costs` is OpenAI's record that the report names.
     """
     try:
         given, earlier = settings_for(settings, file, config), history_of(file, ruleset)
@@ -113,7 +116,7 @@ def check_again(
             earlier = earlier._replace(destination=given.to or (integration and integration.to))
         if given.config is not None:
             check_waivers(given.config, ruleset, max(given.as_of, given.now).date())
-        result = _checked(file, copy, given, ruleset, earlier)
+        result = _checked(file, copy, given, ruleset, earlier, costs)
         hindrance = hindrance_of(file)
         told = hindrance.code if hindrance else None
         if told == "merged" or (given.config is not None and (config is None or told == "replaced")):
@@ -134,9 +137,16 @@ def check_again(
     return _compared(file, differing, settings)
 
 
-def _checked(file: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History) -> FileResult:
+def _checked(
+    file: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History, costs: CostsAtHand
+) -> FileResult:
     source = copy._replace(path=file["path"]).source()
-    result = check_file(source, settings, ruleset, known()._replace(uploads=lambda *_: earlier) if settings.config else known())
+    elsewhere = known()._replace(costs=lambda *given: costs._replace(ended=given[-1]))
+    if settings.config:
+        elsewhere = elsewhere._replace(uploads=lambda *_: earlier)
+    # Whether there may be a record is not a question of the settings here: there is one, or there is none.
+    settings = settings._replace(costs=None if costs.record is None else costs.record.sha256)
+    result = check_file(source, settings, ruleset, elsewhere)
     if settings.second_opinion:
         if copy.path == STANDARD_INPUT:
             raise UsageError("the report has a second opinion, which needs a file: standard input can be read only once")

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
 from billproof.audit.signing.deviations import deviations
 from billproof.audit.signing.dsse import PublicKey
-from billproof.audit.verify.find import config_of, foreign, of_these_bytes, opened, refuse_other_version, ruleset_of, unverified
+from billproof.audit.verify.find import (
+    config_of,
+    costs_of,
+    foreign,
+    of_these_bytes,
+    opened,
+    refuse_other_version,
+    ruleset_of,
+    unverified,
+)
 from billproof.audit.verify.rerun import check_again, compare_verdict
 from billproof.audit.verify.result import ATTESTED, Halted, Step, Verification
 from billproof.config.file import Config
@@ -43,6 +52,7 @@ class Wanted(Record):
     ruleset: str | None = None
     config: str | None = None
     key: PublicKey | None = None
+    costs: str | None = None
 
 
 def verify(wanted: Wanted) -> Verification:
@@ -107,7 +117,10 @@ def _files(
                 with opened(file, named, report) as copy:
                     yield Step("file", "same", f"{shown(copy.path)}: {copy.size:,} bytes, same sha256 as in the report")
                     others = [result for result, other in zip(results, files, strict=True) if other is not file]
-                    yield check_again(file, copy, settings, ruleset, config, others)
+                    costs = costs_of(file, report.path, ruleset, wanted.costs, wanted.config)
+                    if costs.record is not None:
+                        yield Step("costs", "same", f"the record of OpenAI's costs has the same digest: {costs.record.sha256}")
+                    yield check_again(file, copy, settings, ruleset, config, others, costs)
                     if wanted.key is not None:
                         attestations.append(_attested(file, copy.path, report, wanted.key))
                     elif lexists(beside := attestation_path(copy.path)):

@@ -20,6 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="FILE",
         help="configuration used for the report; also compares waivers and organization",
     )  # fmt: skip
+    parser.add_argument(
+        "--costs", metavar="FILE",
+        help="OpenAI's record that the report names. Default: looked up next to the report and in the folder of records",
+    )  # fmt: skip
     parser.add_argument("--key", metavar="PUB", help="require FILE.intoto.jsonl to be signed by this key (PEM public key)")
     parser.epilog = (
         "exit codes: 0 agrees; 1 differs; 2 usage, configuration or rule set error; "
@@ -34,6 +38,6 @@ def run(options: argparse.Namespace) -> int:
         from billproof.audit.signing.dsse import read_public_key
 
         key = read_public_key(options.key)
-    found = verify(Wanted(options.report, options.file, options.ruleset, options.config, key))
+    found = verify(Wanted(options.report, options.file, options.ruleset, options.config, key, options.costs))
     say(painted("\n".join(found.lines())))
     return int(found.exit_code)

@@ -217,6 +217,7 @@ complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npo
 complete -c billproof -n '_shtab_billproof_using verify' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using verify' -l ruleset -xka "(string split ' ' 'csv openai-cost'; __fish_complete_directories)" -d 'rule set used for the report, unless it is a built-in one'
 complete -c billproof -n '_shtab_billproof_using verify' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration used for the report; also compares waivers and organization'
+complete -c billproof -n '_shtab_billproof_using verify' -l costs -xka "(_shtab_glob_compgen_8f7f322e)" -d 'OpenAI'"'"'s record that the report names. Default: looked up next to the report and in the folder of records'
 complete -c billproof -n '_shtab_billproof_using verify' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'require FILE.intoto.jsonl to be signed by this key (PEM public key)'
 complete -c billproof -n '_shtab_billproof_using verify; and test $_shtab_billproof_npos -eq 0' -ka "(_shtab_glob_compgen_4be58ade)" -d 'report in JSON'
 complete -c billproof -n '_shtab_billproof_using verify; and test $_shtab_billproof_npos -eq 1' -ka "(_shtab_glob_compgen_d30b0a58)" -d 'export to verify. Default: every file in the report, looked up next to it and in the current folder'

@@ -338,6 +338,7 @@ _shtab_billproof_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--ruleset[rule set used for the report, unless it is a built-in one]:NAME|DIR:_billproof_set_or_dir"
   "--config[configuration used for the report\; also compares waivers and organization]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--costs[OpenAI\'s record that the report names. Default\: looked up next to the report and in the folder of records]:FILE:_files -g '(*.yaml|*.yml)'"
   "--key[require FILE.intoto.jsonl to be signed by this key (PEM public key)]:PUB:_files"
   ":report in JSON:_files -g '(*.json|*.JSON)'"
   ":export to verify. Default\: every file in the report, looked up next to it and in the current folder:_files -g '(*.csv|*.CSV)'"
