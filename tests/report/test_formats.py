@@ -19,7 +19,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from billproof import __version__
 from billproof.model.results import FORMATS
 from tests.report import readers
-from tests.support import AS_OF, EACH_FORMAT, ROOT, fixture, process, run
+from tests.support import AS_OF, EACH_FORMAT, ROOT, fixture, make_ready, process, run
 
 NAME = "cost_2025-10-01_2025-10-31.csv"
 ORGANIZATION = "org-EXAMPLEacme01"
@@ -549,3 +549,63 @@ def test_multitool_would_see_what_github_refuses(folder: Path) -> None:
         result["locations"] = []
     (folder / "out.sarif").write_text(json.dumps(log), "utf-8")
     assert "error" in multitool(folder / "out.sarif").values()
+
+
+# --- what a pass still lacks, and what it adds up to ---
+
+READ_BY_PEOPLE = ("text", "github", "markdown", "html", "junit", "sarif")
+
+
+@pytest.mark.parametrize("format_", READ_BY_PEOPLE)
+def test_a_first_pass_says_in_words_what_an_upload_still_needs(format_: str) -> None:
+    out = printed(format_, str(fixture("good-h1")))[1]
+    assert "not compared with your organization yet, nor with an earlier upload (OC401, OC601, OC602)" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("format_", READ_BY_PEOPLE)
+def test_a_waived_missing_day_that_would_not_be_uploaded_says_so_first(folder: Path, format_: str) -> None:
+    who = 'organization: org-EXAMPLEacme01, month: "2025-10", reason: x, owner: me, expires: "2026-12-31"'
+    make_ready(folder, f"waivers:\n  - {{rule: OC304, at_most: 3, {who}}}\n")
+    code, out = printed(format_, str(fixture("middle-gap")))
+    assert code == 0
+    why = "the month was read from the rows, and a missing day is waived: set --month"
+    assert why in " ".join(out.split()).replace("\\", "")
+    if format_ in ("text", "github", "markdown"):
+        assert why in out.replace("\\", "").splitlines()[0]
+    if format_ == "html":
+        first_screen = out.partition("</header>")[0]
+        assert "Not ready to upload" in first_screen and "OC304 missing-day is waived by me" in first_screen
+    ready = printed(format_, str(fixture("middle-gap")), "--month", "2025-10")[1]
+    assert "ot ready to upload" not in ready
+
+
+def test_every_reason_that_keeps_a_pass_from_an_upload_is_in_its_first_line(folder: Path) -> None:
+    """Also those that are no rule's: no destination, no integration, two files of one month."""
+    config = make_ready(folder)
+    given = config.read_text("utf-8")
+    for edit, words in (
+        (given.replace(", to: archive", ""), "not compared with an earlier upload (OC601, OC602); no destination"),
+        (given.replace("acme01", "other"), "not compared with your organization, nor with an earlier upload"),
+    ):
+        config.write_text(edit, "utf-8")
+        assert f"not ready to upload: {words}" in printed("text", str(fixture("good-h1")))[1].splitlines()[0]
+    config.write_text(given, "utf-8")
+    both = [str(fixture("good-h1")), str(fixture("good-h2"))]
+    lines = printed("text", *both, "--month", "2025-10", "--quiet")[1].splitlines()
+    assert [line.partition("; ")[2] for line in lines[:2]] == ["not ready to upload: two files of one month"] * 2
+    assert "Not ready to upload" in printed("html", *both, "--month", "2025-10")[1].partition("<main")[0]
+
+
+@pytest.mark.parametrize("format_", ["text", "github", "markdown", "html"])
+def test_a_file_with_days_of_another_month_has_two_totals(format_: str) -> None:
+    """917.49 USD in October and 121.07 USD in November, added up by hand from the rows of the fixture."""
+    out = printed(format_, str(fixture("default-31-days")), "--month", "2025-10")[1]
+    texts = re.sub(r"<[^>]+>|\|", " ", out)
+    assert re.search(r"Month total\s+917\.49 USD", texts)
+    assert re.search(r"File total\s+1,038\.56 USD", texts)
+
+
+def test_in_a_list_of_files_both_totals_are_named() -> None:
+    out = printed("markdown", str(fixture("default-31-days")), str(fixture("good-h1")), "--month", "2025-10")[1]
+    assert "| FAIL | 2025-10 | 917.49 USD (whole file: 1,038.56) |" in out
+    assert "| PASS | 2025-10 | 1,038.56 USD |" in out

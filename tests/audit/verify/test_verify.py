@@ -84,7 +84,7 @@ def test_a_report_and_its_file_agree() -> None:
         "report", "rules", "file", "re-run", "waivers", "unverified", "signature",
     ]  # fmt: skip
     assert "  unverified only the report says: run, settings.*.source, settings.max_findings.value" in out
-    assert "PASS: 49 of 49 rules give the same result with the report's settings (as of 2025-12-01T00:00:00Z)" in out
+    assert "PASS: 55 of 55 rules give the same result with the report's settings (as of 2025-12-01T00:00:00Z)" in out
     assert f"export.csv: {GOOD.stat().st_size:,} bytes, same sha256 as in the report" in out
     assert lines[-1].endswith("none checked. Report and file match; this does not show who made them or when. See docs/audit.md")
     assert verified() == (code, out), "without FILE it finds the one beside it"
@@ -163,7 +163,7 @@ def test_waivers_are_taken_and_told_and_earlier_uploads_compared_again(folder: P
     shutil.rmtree(".billproof")
     Path("billproof.yaml").unlink()
     code, out = verified()
-    assert (code, "49 of 49" in out) == (0, True), out
+    assert (code, "55 of 55" in out) == (0, True), out
     assert "OC601, 1 file: waived by finops until 2026-06-30, approved by controlling, FIN-812: credits" in out
     for line in ("config", "ledger"):
         assert next(one for one in out.splitlines() if one.startswith(f"  {line} "))
@@ -327,9 +327,9 @@ def test_every_file_of_a_report_or_the_one_that_is_named(folder: Path) -> None:
     shutil.copy(fixture("middle-gap"), folder / "gap.csv")
     reported("export.csv", "gap.csv")
     code, out = verified()
-    assert (code, out.count("49 of 49"), "scope" in out) == (0, 2, False), out
+    assert (code, out.count("55 of 55"), "scope" in out) == (0, 2, False), out
     code, out = verified("gap.csv")
-    assert (code, out.count("49 of 49")) == (0, 1)
+    assert (code, out.count("55 of 55")) == (0, 1)
     assert "scope      1 of 2 files; the others, and the verdict on all of them, were not checked" in out
     Path("export.csv").unlink()
     code, out = verified()
@@ -550,7 +550,7 @@ def test_a_verdict_that_does_not_follow_is_seen(folder: Path) -> None:
     write(report)
     code, out = verified()
     assert code == 1
-    assert "report     differs: its verdict does not follow from its 49 outcomes and settings" in out
+    assert "report     differs: its verdict does not follow from its 55 outcomes and settings" in out
     assert "export.csv: the report says pass; its outcomes say fail" in out
 
 

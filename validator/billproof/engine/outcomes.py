@@ -98,7 +98,9 @@ class Work:
 
 
 # The reason where a configuration has integrations, but none of the file's organization. `verify` compares reports with it.
-NO_INTEGRATION = "the configuration has no integration for this organization; add one, or set --organization ID"
+NO_INTEGRATION = "not compared with your organization: no integration has this one; add it, or set --organization ID"
+# What a rule lacks that compares with earlier uploads; why follows.
+NO_HISTORY = "not compared with an earlier upload: "
 
 
 def outcomes(works: Sequence[Work], file: FileContext, settled: Settled, waive: Waive | None) -> tuple[Outcome, ...]:
@@ -205,8 +207,9 @@ class _End(Record):
         if "organization" in needs and self.settled.expected_organization is None:
             if self.file.organizations:
                 return NO_INTEGRATION
-            return "set the expected organization: --organization ID or `billproof init`"
-        return self.settled.history.lacking if "ledger" in needs else None
+            return "not compared with your organization yet: --organization ID or `billproof init`"
+        lacking = self.settled.history.lacking
+        return NO_HISTORY + lacking if lacking and "ledger" in needs else None
 
     def _evaluated(self, work: Work) -> int:
         check = work.check

@@ -200,7 +200,8 @@ class Hindrance(Record):
 # What may keep an upload from sending a file, other than a rule, in words by its code in the report.
 HINDRANCES = {
     "no_integration": "no integration is configured for its organization", "weaker_rules": "a relaxed rule set",
-    "month_inferred": "no month given: set --month", "unreadable": "a file or folder could not be checked",
+    "month_inferred": "the month was read from the rows, and a missing day is waived: set --month",
+    "unreadable": "a file or folder could not be checked",
     "nothing_to_check": "no file", "no_destination": "no destination: set `to:` in billproof.yaml",
     "replaced": "superseded: upload --resend sends it again",
     "fill_in": "billproof.yaml still says FILL-IN for its destination", "two_files": "two files of one month",

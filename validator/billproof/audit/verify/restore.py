@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from billproof.config.file import Config, ConfigFile, Integration
 from billproof.config.settings import Settings
 from billproof.config.waivers import Waiver
-from billproof.engine.outcomes import NO_INTEGRATION
+from billproof.engine.outcomes import NO_HISTORY, NO_INTEGRATION
 from billproof.model.results import EarlierUpload, History, Sourced, Sum
 from billproof.model.values import calendar_date, month_before
 from billproof.report.restore import restored
@@ -94,7 +94,7 @@ def history_of(file: ReportFile, ruleset: RuleSet) -> History:
     unset = (outcome for outcome in file["outcomes"] if outcome["rule"] in asking and outcome["state"] == "not_run")
     reason, month = next((outcome.get("reason", "the report gives no reason") for outcome in unset), None), file["month"]["value"]
     if reason is not None or month is None:
-        return History(lacking=reason or "the month is unknown")
+        return History(lacking=(reason or "the month is unknown").removeprefix(NO_HISTORY))
     last, before = file.get("last_upload"), file.get("upload_before")
     return History(
         file.get("destination"), _upload(last, month) if last else None,

@@ -34,7 +34,8 @@ def render_junit(report: Report) -> str:
     for file in report["files"]:
         name = source_path(file["path"])
         names[name] += 1
-        _suite(root, name if names[name] == 1 else f"{name} ({names[name]})", _cases(file, report))
+        suite = _suite(root, name if names[name] == 1 else f"{name} ({names[name]})", _cases(file, report))
+        _add(suite, "system-out", verdicts.headline(file, report))
     if not report["files"]:
         _suite(root, "billproof", [_unproved(None, report)])
     _count(root, root.iter("testcase"))
@@ -42,12 +43,13 @@ def render_junit(report: Report) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
 
 
-def _suite(root: Element, name: str, cases: Iterable[Element]) -> None:
+def _suite(root: Element, name: str, cases: Iterable[Element]) -> Element:
     suite = SubElement(root, "testsuite", name=_xml(name))
     for case in cases:
         case.set("classname", _xml(name))
         suite.append(case)
     _count(suite, list(suite))
+    return suite
 
 
 def _count(parent: Element, cases: Iterable[Element]) -> None:
@@ -94,7 +96,7 @@ def _add_failure(case: Element, outcome: ReportOutcome, file: ReportFile, report
 
 
 def _add(case: Element, kind: str, text: str, **attributes: str) -> None:
-    """The outcome of a case: its first line as the message, and all of it as text."""
+    """The outcome of a case or suite: its first line as the message, and all of it as text."""
     if kind != "system-out":
         attributes["message"] = _xml(text.partition("\n")[0])
     SubElement(case, kind, attributes).text = _xml(text)

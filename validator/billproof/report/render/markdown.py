@@ -55,8 +55,9 @@ def _overview(files: Sequence[ReportFile], report: Report) -> Iterator[str]:
     yield from ("", "| File | Verdict | Month | Total |", "|---|---|---|---:|")
     rows = []
     for file in files:
-        totals = file["totals"] or {"amount": None, "currency": None}
-        amount = phrases.amount(totals["amount"], totals["currency"])
+        currency, (first, *rest) = file["totals"] and file["totals"]["currency"], verdicts.totals_of(file)
+        whole = f" (whole file: {phrases.in_cents(rest[0][1])})" if rest else ""
+        amount = f"{phrases.amount(first[1], currency)}{whole}"
         rows.append(_row(file["path"], file["verdict"].upper(), file["month"]["value"] or "", amount))
     shown = _fitting(rows, ROOM // 2)
     yield from shown

@@ -7,11 +7,12 @@ whole file or run is in `verdicts`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from billproof.model.values import cents, number, shown
+from billproof.model.values import EXACT, cents, money, number, shown
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportFinding, ReportOutcome, ReportReason
@@ -114,6 +115,11 @@ def unproved(report: Report) -> Iterator[tuple[ReportReason, str]]:
     for reason in report["reasons"]:
         if reason["code"] != "failed":
             yield reason, errors.get(reason["file"] or "", reason["text"])
+
+
+def total(amounts: Iterable[Decimal]) -> str:
+    """The exact sum of amounts, as text."""
+    return money(reduce(EXACT.add, amounts, Decimal(0)))
 
 
 def in_cents(amount: str | None) -> str:

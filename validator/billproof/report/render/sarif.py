@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from billproof.report.render.entries import MORE, UNPROVED, Entry, Weight, entries, with_rest
 from billproof.report.render.phrases import escaped, fenced
+from billproof.report.render.verdicts import ready_to_upload
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportRule
@@ -82,7 +83,8 @@ def _invocation(findings: Sequence[Entry], report: Report) -> dict[str, Any]:
         if entry.weight == "unproved"
     ]
     outcome = {"executionSuccessful": report["verdict"] != "unproved", "exitCode": report["exit_code"]}
-    return {**outcome, "exitCodeDescription": report["verdict"], "toolExecutionNotifications": notes}
+    described = f"{report['verdict']}; ready to upload: {ready_to_upload(report)}"
+    return {**outcome, "exitCodeDescription": described, "toolExecutionNotifications": notes}
 
 
 def _result(entry: Entry, numbers: dict[str, int]) -> dict[str, Any]:

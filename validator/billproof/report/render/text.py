@@ -43,12 +43,18 @@ def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> It
     if file.get("error"):
         yield from _labelled("Why", file["error"])
         return
-    yield from (f"  {text}" for text in verdicts.concessions(file, report))
+    yield from (line for text in verdicts.concessions(file, report) for line in _wrap(f"  {text}", "    "))
     for reason in report["reasons"]:
         if reason["code"] == "replaced" and reason["file"] == file["path"]:
             yield from _wrap(f"  It {reason['text']}", "    ")
     yield from _cause(file, report)
-    facts = [f"  {label:<14}{text}" for label, text in verdicts.facts(file)] if file["verdict"] == "pass" else []
+    # A file that does not pass has its totals only where that of its month is another one.
+    wanted = file["verdict"] == "pass" or len(verdicts.totals_of(file)) > 1
+    facts = [
+        f"  {label:<14}{text}"
+        for label, text in (verdicts.facts(file) if wanted else ())
+        if file["verdict"] == "pass" or label.endswith("total")
+    ]
     for part in (facts, list(calendar(file)), list(_rules(file, report, detail, explain))):
         if part:
             yield from ("", *part)
@@ -93,8 +99,6 @@ def _rules(file: ReportFile, report: Report, detail: Detail, explain: bool) -> I
             yield from _explanation(outcome, file, report)
     if not whole and len(outcomes) > RULE_LINES:
         yield f"  and {len(outcomes) - RULE_LINES} more rules: --verbose"
-    for outcome in phrases.in_state(file, "waived"):
-        yield from _wrap(f"  {outcome['rule']} {outcome['name']}  {phrases.waived_by(outcome)}", " " * 8)
 
 
 def _explanation(outcome: ReportOutcome, file: ReportFile, report: Report) -> Iterator[str]:

@@ -6,15 +6,24 @@ Everything comes from report v1, whose text may be shown unchanged; each format 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billproof.model.results import HINDRANCES
 from billproof.model.values import month_end, month_name, number, rfc3339
-from billproof.report.render.phrases import LEVELS, STATES, amount, in_cents, in_state
+from billproof.report.render.phrases import LEVELS, STATES, amount, in_cents, in_state, total, waived_by
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import Report, ReportDay, ReportFile, ReportGroup, ReportSecondOpinion, ReportTotals
+    from billproof.model.report_v1 import (
+        Report,
+        ReportDay,
+        ReportFile,
+        ReportGroup,
+        ReportOutcome,
+        ReportSecondOpinion,
+        ReportTotals,
+    )
 
 TOP_GROUPS = 50
 NO_CONFIG = "no billproof.yaml yet"
@@ -33,23 +42,39 @@ def headline(file: ReportFile, report: Report) -> str:
         return f"FAIL  {name} must not be uploaded{as_month}"
     if report["upload"]["ready"]:
         return f"PASS  {name} is ready to upload{as_month}"
-    blockers = _blockers(file, report)
-    return f"PASS  {name} has no errors for {month}" + (f"; not ready to upload: {blockers}" if blockers else "")
+    not_ready = blockers(file, report)
+    return f"PASS  {name} has no errors for {month}" + (f"; not ready to upload: {not_ready}" if not_ready else "")
 
 
-def _blockers(file: ReportFile, report: Report) -> str:
-    """What an upload would not accept of a file that passed, in words: `1 warning (OC206), 2 rules not run (OC601, OC602)`."""
+def blockers(file: ReportFile, report: Report) -> str:
+    """What an upload would not accept of a file that passed, in words: `1 warning (OC206); 1 rule disabled (OC602)`."""
     warnings = [outcome["rule"] for outcome in in_state(file, "failed") if outcome["level"] != "note"]
-    not_run, disabled = ([outcome["rule"] for outcome in in_state(file, state)] for state in ("not_run", "off"))
-    parts = [
-        f"{number(len(rules), noun)}{rest} ({', '.join(rules)})"
-        for rules, noun, rest in ((warnings, "warning", ""), (not_run, "rule", " not run"), (disabled, "rule", " disabled"))
-        if rules
-    ]
-    if not_run and report["settings"]["config"] is None:
-        # On a first run it is the configuration that is missing, whichever rules would read it.
-        parts[bool(warnings)] = f"{NO_CONFIG} ({', '.join(not_run)})"
-    return ", ".join(parts)
+    not_run, disabled = in_state(file, "not_run"), [outcome["rule"] for outcome in in_state(file, "off")]
+    parts = [f"{number(len(warnings), 'warning')} ({', '.join(warnings)})"] if warnings else []
+    parts += [_lacking(not_run)] if not_run else []
+    parts += [f"{number(len(disabled), 'rule')} disabled ({', '.join(disabled)})"] if disabled else []
+    # Without an integration some rules cannot run, and they say so.
+    codes = (code for code in report["upload"]["because"] if code in HINDRANCES and not (code == "no_integration" and not_run))
+    return "; ".join((*parts, *(HINDRANCES[code] for code in codes if _concerns(code, file, report))))
+
+
+def _lacking(not_run: Iterable[ReportOutcome]) -> str:
+    """Why rules were not run, in the words before the first colon of their reasons, and their IDs in brackets."""
+    first, *rest = dict.fromkeys(outcome["reason"].partition(": ")[0] for outcome in not_run)
+    rules = dict.fromkeys(outcome["rule"] for outcome in not_run)
+    return f"{', '.join((first, *(text.replace('not compared', 'nor', 1) for text in rest)))} ({', '.join(rules)})"
+
+
+def _concerns(code: str, file: ReportFile, report: Report) -> bool:
+    """Whether a code that keeps the files of a report from being uploaded is about this one, which was read."""
+    if code == "two_files":
+        same = (other for other in report["files"] if other["integration"] == file["integration"])
+        return sum(other["month"]["value"] == file["month"]["value"] for other in same) > 1
+    told = {
+        "weaker_rules": True, "later_than_clock": True, "no_integration": file["integration"] is None,
+        "month_inferred": file["month"]["source"] == "inferred" and bool(in_state(file, "waived")),
+    }  # fmt: skip
+    return told.get(code, "hindrance" in file and file["hindrance"]["code"] == code)
 
 
 def _is_present(day: ReportDay) -> bool:
@@ -70,7 +95,11 @@ def _month_words(file: ReportFile, report: Report) -> str:
 
 
 def concessions(file: ReportFile, report: Report) -> Iterator[str]:
-    """Rules that are disabled, or count for less than in the built-in rule set: said next to the verdict, not deep in a list."""
+    """Rules that are waived or disabled, or count for less than in the built-in rule set: said next to the verdict, not deep in
+    a list.
+    """
+    for outcome in in_state(file, "waived"):
+        yield f"{outcome['rule']} {outcome['name']} is {waived_by(outcome)}"
     for outcome in in_state(file, "off"):
         yield f"{outcome['rule']} {outcome['name']} is {outcome['reason']}"
     for rule in report["ruleset"]["rules"]:
@@ -87,9 +116,9 @@ def facts(file: ReportFile) -> Iterator[tuple[str, str]]:
     if file["month"]["value"] is not None:
         yield "Month", _month(file, file["month"]["value"])
     if totals is not None:
-        total = totals["amount"]
-        exact = f"   exactly {total}" if total is not None and in_cents(total).replace(",", "") != total else ""
-        yield "Total", f"{in_cents(total)} {totals['currency'] or ''}{exact}"
+        for label, sum_ in totals_of(file):
+            exact = f"   exactly {sum_}" if sum_ is not None and in_cents(sum_).replace(",", "") != sum_ else ""
+            yield label, f"{in_cents(sum_)} {totals['currency'] or ''}{exact}"
         yield "Rows", _rows(totals)
     if "last_upload" in file:
         last = file["last_upload"]
@@ -97,6 +126,15 @@ def facts(file: ReportFile) -> Iterator[tuple[str, str]]:
         yield "Last upload", f"{charges}, accepted by {last['destination']} on {last['finished'][:10]}"
     if file["sha256"]:
         yield "File", f"{file['bytes']:,} bytes, sha256 {file['sha256'][:12]}…"
+
+
+def totals_of(file: ReportFile) -> list[tuple[str, str | None]]:
+    """The file's total, or that of its month and that of the file, apart, if the file also has other months; None if unknown."""
+    whole, month = file["totals"]["amount"] if file["totals"] else None, file["month"]["value"]
+    if whole is None or month is None or all(day["state"] != "outside" for day in file["days"]):
+        return [("Total", whole)]
+    amounts = (Decimal(day["amount"]) for day in file["days"] if day["amount"] is not None and day["date"].startswith(month))
+    return [("Month total", total(amounts)), ("File total", whole)]
 
 
 def _organization(file: ReportFile) -> str:
@@ -166,13 +204,16 @@ def ending(report: Report) -> Iterator[str]:
 
 
 def ready_to_upload(report: Report) -> str:
-    """`yes`, or `no (OC206, OC309)`: rules by id, all else in words."""
-    because = report["upload"]["because"]
-    words = [code for code in because if code not in HINDRANCES]
+    """`yes`, or `no (OC206, OC309)`: rules by ID, all else in words; on a first run also what the rules lack."""
+    because, first_run = report["upload"]["because"], report["settings"]["config"] is None
+    not_run = [outcome for file in report["files"] for outcome in in_state(file, "not_run") if first_run]
+    lacking = f"; {_lacking(not_run)}" if not_run else ""
+    ids = {outcome["rule"] for outcome in not_run}
+    words = [code for code in because if code not in HINDRANCES and code not in ids]
     for code in because:
-        if code == "no_integration" and report["settings"]["config"] is None:
+        if code == "no_integration" and first_run:
             words.append(NO_CONFIG)
         # Without an integration some rules cannot run, and they say so; the code alone adds nothing then.
         elif code in HINDRANCES and (code != "no_integration" or not words):
             words.append(HINDRANCES[code])
-    return f"no ({', '.join(words)})" if because else "yes"
+    return (f"no ({', '.join(words)})" if words else "no") + lacking if because else "yes"

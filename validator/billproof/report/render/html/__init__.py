@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal
 
 from billproof.model.record import Record
 from billproof.model.values import month_name
-from billproof.report.render.html.elements import Element, Node, cell, element, head, stamp, total, write
+from billproof.report.render.html.elements import Element, Node, cell, element, head, stamp, stamps, write
 from billproof.report.render.html.file import beside_the_verdict, file_sections, key, section
-from billproof.report.render.phrases import in_cents, in_state
-from billproof.report.render.verdicts import headline, ready_to_upload, tally
+from billproof.report.render.phrases import in_cents, in_state, total
+from billproof.report.render.verdicts import blockers, headline, ready_to_upload, tally, totals_of
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile
@@ -62,11 +62,19 @@ def _body(report: Report) -> Element:
     _, sentence = _verdict(report)
     tool = f"{report['tool']['name']} {report['tool']['version']} · {report['ruleset']['name']} {report['ruleset']['version']}"
     header = element(
-        "header", element("p", tool, class_="tool"), stamp(report["verdict"], "p"), element("h1", element("bdi", sentence)),
-        *(beside_the_verdict(files[0], report) if len(files) == 1 else ()), class_="verdict",
+        "header", element("p", tool, class_="tool"), *stamps(report["verdict"], ", ".join(report["upload"]["because"])),
+        element("h1", element("bdi", sentence)),
+        *(beside_the_verdict(files[0], report) if len(files) == 1 else _readiness(report)), class_="verdict",
     )  # fmt: skip
     footer = element("p", f"Made by billproof {report['tool']['version']} from {report['schema']}.")
     return element("body", header, element("main", *_main(report), *_closing(report)), element("footer", footer))
+
+
+def _readiness(report: Report) -> list[Element]:
+    """What keeps files that all passed from being uploaded; of one file, its own sentence says so."""
+    if report["verdict"] != "pass" or report["upload"]["ready"]:
+        return []
+    return [element("p", f"Ready to upload: {ready_to_upload(report)}", class_="weak")]
 
 
 def _main(report: Report) -> Iterator[Node]:
@@ -84,7 +92,7 @@ def _main(report: Report) -> Iterator[Node]:
 def _article(number: int, file: ReportFile, report: Report) -> Element:
     _, _, sentence = headline(file, report).partition("  ")
     header = element(
-        "header", stamp(file["verdict"], "p"), element("h2", element("bdi", sentence), id=anchor(number)),
+        "header", *stamps(file["verdict"], blockers(file, report)), element("h2", element("bdi", sentence), id=anchor(number)),
         *beside_the_verdict(file, report), class_="verdict",
     )  # fmt: skip
     return element(
@@ -183,9 +191,7 @@ def _placed(number: int, file: ReportFile) -> Placed | None:
     if month is None or totals is None:
         return None
     organization = file["organization"]["value"] or "unknown organization"
-    amounts = (Decimal(day["amount"]) for day in file["days"] if day["amount"] is not None and day["date"].startswith(month))
-    amount = None if totals["amount"] is None else total(amounts)
-    return Placed(number, file, month, organization, totals["currency"] or "", amount)
+    return Placed(number, file, month, organization, totals["currency"] or "", totals_of(file)[0][1])
 
 
 def _matrix(files: Sequence[Placed], currency: str) -> Element:

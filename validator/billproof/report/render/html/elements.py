@@ -7,13 +7,11 @@ scripts or for addresses outside the page: `element` knows the attributes and ta
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
-from functools import reduce
 from html import escape
 from typing import TYPE_CHECKING, TypeAlias
 
 from billproof.model.record import Record
-from billproof.model.values import EXACT, money, number
+from billproof.model.values import number
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportDay, ReportOutcome
@@ -118,6 +116,13 @@ def stamp(verdict: str, tag: str = "span") -> Element:
     return element(tag, element("span", state.sign, aria_hidden="true"), f" {state.word}", class_=f"stamp {state.kind}")
 
 
+def stamps(verdict: str, blockers: str) -> Iterator[Element]:
+    """The stamps of a file or run: its verdict and, if there are `blockers`, that it is not ready to upload."""
+    yield stamp(verdict, "p")
+    if verdict == "pass" and blockers:
+        yield element("p", element("span", "!", aria_hidden="true"), " Not ready to upload", class_="stamp doubt")
+
+
 def state_of(outcome: ReportOutcome) -> Badge:
     """The state of a rule's outcome."""
     return _FAILED[outcome["level"]] if outcome["state"] == "failed" else _STATES[outcome["state"]]
@@ -132,11 +137,6 @@ def evaluated(outcome: ReportOutcome) -> str:
     """How much a rule checked: `112 rows`, `31 days`, or `the file`."""
     unit = _UNITS.get(outcome["unit"])
     return number(outcome["evaluated"], unit) if unit else "the file"
-
-
-def total(amounts: Iterable[Decimal]) -> str:
-    """The exact sum of amounts, as text."""
-    return money(reduce(EXACT.add, amounts, Decimal(0)))
 
 
 def cell(text: str, class_: str | None = None) -> Element:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from billproof.model.values import number
 from billproof.report.render.html.calendar import months
-from billproof.report.render.html.elements import Element, Node, cell, element, head, total
+from billproof.report.render.html.elements import Element, Node, cell, element, head
 from billproof.report.render.html.rules import all_rules, findings, not_evaluated
-from billproof.report.render.phrases import amount, in_cents, unproved, what_to_do
-from billproof.report.render.verdicts import TOP_GROUPS, concessions, facts, how_many, second_opinion
+from billproof.report.render.phrases import amount, in_cents, total, unproved, what_to_do
+from billproof.report.render.verdicts import TOP_GROUPS, concessions, facts, how_many, second_opinion, totals_of
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportGroup, ReportTotals
@@ -53,7 +53,7 @@ def key(title: str) -> str:
 
 
 def beside_the_verdict(file: ReportFile, report: Report) -> list[Element]:
-    """What weakens a verdict: rules that are disabled, or count for less than in the built-in rule set."""
+    """What weakens a verdict: rules that are waived or disabled, or count for less than in the built-in rule set."""
     return [element("p", text, class_="weak") for text in concessions(file, report)]
 
 
@@ -114,9 +114,10 @@ def _facts(file: ReportFile) -> Iterator[tuple[str, list[Node]]]:
     elif totals["amount"] is None:
         yield "Total", ["unknown: an amount, a currency or a record could not be read"]
     else:
-        rounded = element("strong", f"{in_cents(totals['amount'])} {totals['currency'] or ''}")
-        exact = in_cents(totals["amount"]).replace(",", "") == totals["amount"]
-        yield "Total", [rounded] if exact else [rounded, " exactly ", element("span", totals["amount"], class_="exact")]
+        for label, sum_ in totals_of(file):
+            rounded = element("strong", f"{in_cents(sum_)} {totals['currency'] or ''}")
+            exact = sum_ is None or in_cents(sum_).replace(",", "") == sum_
+            yield label, [rounded] if exact else [rounded, " exactly ", element("span", sum_, class_="exact")]
     if totals is not None:
         yield "Rows", [known["Rows"]]
     if "Last upload" in known:
