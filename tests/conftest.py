@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from billproof.rules import compiled
+from billproof.rules.rule import RuleSet
 from tests.support import SOAK, run
 from tests.uploading import PLACES, World
 
@@ -25,6 +27,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and SLOW_FIXTURES & set(item.fixturenames):
             item.add_marker(pytest.mark.soak)
+
+
+@pytest.fixture(scope="session")
+def built_in() -> RuleSet:
+    """The built-in rules, read once."""
+    return compiled.load_ruleset()
+
+
+@pytest.fixture(autouse=True)
+def _rules_are_read_once(built_in: RuleSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of commands in one process need not read the same rules again; a command in a process of its own does."""
+    monkeypatch.setattr(compiled, "_KEPT", {built_in.name: built_in})
 
 
 @pytest.fixture(params=list(PLACES))

@@ -353,6 +353,7 @@ def touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Check
     (tmp_path / compiled.FILE_NAME).write_text(text)
     for folder in ("csv", "openai-cost"):
         (tmp_path / folder).symlink_to(shipped("rules") / folder)
+    monkeypatch.setattr(compiled, "_KEPT", {})
     shipped_folder = "billproof.rules.compiled.shipped_folder"
     monkeypatch.setattr(shipped_folder, lambda name: str(tmp_path if name == "rules" else shipped(name)))
     return check(FAILING)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fixtures.exports import HEADERS, TIMES, Export, Table, rows, to_bytes
 
@@ -24,6 +24,9 @@ INSTANTS = (
     "2025-12-01T00:00:00Z", "2025-12-01T00:00:00Z", "2025-12-01T00:00:00Z", "2025-11-10T12:00:00Z", "2025-11-03T00:00:00Z",
     "2025-11-02T23:59:59Z", "2025-11-01T00:00:00Z", "2025-10-31T23:59:59Z", "2025-10-21T00:00:00Z", "2025-10-20T00:00:00Z",
     "2025-10-19T23:59:59Z", "2025-10-15T08:30:00Z", "2025-10-01T00:00:00Z", "2025-09-30T12:00:00Z", "2025-11-01T01:00:00+02:00",
+)  # fmt: skip
+AROUND_THE_20TH = (
+    "2025-10-19T23:59:59Z", "2025-10-20T00:00:00Z", "2025-10-20T12:00:00Z", "2025-10-21T00:00:00Z", "2025-10-22T09:00:00Z",
 )  # fmt: skip
 BLANKS = (" ", "  ", "\u00a0", "\u3000", "\u2003")
 VALUES: dict[str, tuple[str, ...]] = {
@@ -116,16 +119,15 @@ def mutant(number: int, seed: int) -> Mutant:
             damage = dice.choice(BYTE_CHANGES)
             data = damage(data, dice)
             told.append(damage.__name__)
-    is_partial = base == 4
+    made: dict[str, Any] = {"data": data, "ready": dice.random() < 0.4, "told": tuple(told)}
+    if base == 4 and dice.random() < 0.7:
+        return Mutant(as_of=dice.choice(AROUND_THE_20TH), month=None, month_to_date=True, organization=ACME, **made)
+    if dice.random() < 0.6:
+        return Mutant(as_of=INSTANTS[0], month=None, month_to_date=False, organization=dice.choice((None, ACME)), **made)
     return Mutant(
-        data,
-        as_of=dice.choice(INSTANTS) if dice.random() < 0.6 else INSTANTS[0],
-        month=dice.choice((None, None, None, "2025-10", "2025-10", "2025-09", "2025-11")),
-        month_to_date=dice.random() < (0.7 if is_partial else 0.15),
-        organization=dice.choice((None, None, None, ACME, ACME, OTHER)),
-        ready=dice.random() < 0.4,
-        told=tuple(told),
-    )
+        as_of=dice.choice(INSTANTS), month=dice.choice((None, "2025-10", "2025-10", "2025-09", "2025-11")),
+        month_to_date=dice.random() < 0.25, organization=dice.choice((None, ACME, OTHER)), **made,
+    )  # fmt: skip
 
 
 def line(table: Table, dice: random.Random) -> int:
@@ -253,13 +255,15 @@ def copy_of_a_charge(table: Table, dice: random.Random) -> None:
     if not found:
         return
     copy = list(table[found])
-    telling = [
-        at for at, name in enumerate(table[0]) if name in ("amount_currency", "start_time_iso", "end_time_iso", "quantity")
-    ]
-    chosen = dice.sample(range(len(copy)), dice.choice((0, 1, 2))) + dice.sample(telling, dice.choice((0, 1)) if telling else 0)
-    for at in chosen:
-        copy[at] = respelled(table[0][at], copy[at], dice)
-    if dice.random() < 0.3:
+    telling = [at for at, name in enumerate(table[0]) if name in ("amount_currency", "start_time_iso", "end_time_iso")]
+    if telling and dice.random() < 0.5:
+        at = dice.choice(telling)
+        time = copy[at][:19]
+        copy[at] = dice.choice(("USD", "usd") if table[0][at] == "amount_currency" else (f"{time}Z", f"{time}+00:00", time))
+    else:
+        for at in dice.sample(range(len(copy)), dice.choice((0, 1, 2))):
+            copy[at] = respelled(table[0][at], copy[at], dice)
+    if dice.random() < 0.2:
         at = dice.randrange(len(copy))
         copy[at] = dice.choice(VALUES.get(table[0][at], ("x",)))
     table.insert(found + dice.choice((0, 1, 1, 2)), copy)
