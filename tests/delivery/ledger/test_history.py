@@ -9,11 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from billproof.delivery.address import Address, address_in
 from billproof.delivery.ledger import receipt
-from tests.delivery.ledger.test_ledger import machine
+from billproof.delivery.ledger.form import split
+from billproof.reading.source import listed_bytes
+from tests.delivery.ledger.test_ledger import FORM, machine
 from tests.support import run
 from tests.uploading import ACME, LEDGER, MONTH, World, export, sha256, stand_still, verified
 
@@ -368,6 +371,40 @@ def test_both_files_of_the_last_upload_can_be_rewritten_together_as_the_document
     """Only a signature or the destination contradicts that; an outcome alone needs one file."""
     rewritten(sent.files()[0], put("status", value="refused"))
     assert verified()[0] == 0
+
+
+@pytest.mark.parametrize("change", FORMS.values(), ids=FORMS)
+def test_the_published_schema_refuses_what_billproof_refuses(sent: World, change: Callable[[dict[str, Any]], object]) -> None:
+    validator = jsonschema.Draft202012Validator(FORM)
+    (document,) = [one for one in sent.receipts() if one["month"] == MONTH]
+    assert validator.is_valid(document)
+    assert split(receipt.encoded(document).decode())
+    change(document)
+    assert not validator.is_valid(document)
+    with pytest.raises(ValueError, match="is not as billproof writes it"):
+        split(receipt.encoded(document).decode())
+
+
+# --- growth ---
+
+
+def test_an_upload_and_a_verification_read_each_file_of_a_ledger_once(sent: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a run asks of the ledger: it is proved whole, and read once."""
+    read: list[str] = []
+
+    def counted(path: str, limit: int) -> bytes:
+        read.append(path)
+        return listed_bytes(path, limit)
+
+    monkeypatch.setattr("billproof.delivery.ledger.integrity.listed_bytes", counted)
+    exports = [sent.put(export("110", month=month), f"{month}.csv") for month in (MONTH, "2025-11", "2025-09")]
+    for words in (["upload", *exports, "--dry-run"], ["ledger", "verify"], ["check", *exports, "--jobs", "1"], ["status"]):
+        read.clear()
+        run(*words)
+        assert len(read) == len(set(read)) == 4, words
+    read.clear()
+    assert sent.upload(*exports).code == 0
+    assert len(read) == len(set(read)) == 4, "what this run writes is not read again"
 
 
 # --- what is not a file, where files belong ---
