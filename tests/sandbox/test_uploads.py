@@ -17,7 +17,7 @@ import pytest
 
 from billproof.model.results import FileResult
 from billproof.sandbox.app import Checker
-from billproof.sandbox.problems import Problem
+from billproof.sandbox.faults import Problem
 from billproof.sandbox.store import Keys
 from tests.sandbox.running import INTEGRATION, ORGANIZATION, TOKEN, Answer, Running, running_sandbox, sha256
 from tests.support import ROOT, check, fixture

@@ -43,8 +43,7 @@ from billproof.report.build import build_report
 from billproof.rules.compiled import load_ruleset
 from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.sandbox.body import Body, SentFile, read_file
-from billproof.sandbox.faults import Fault, Faulty, Plan
-from billproof.sandbox.problems import Problem, on_error, on_http_exception
+from billproof.sandbox.faults import Fault, Faulty, Plan, Problem, on_error, on_http_exception
 from billproof.sandbox.store import Integration, Store
 
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text("utf-8"))

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from billproof.model.record import Record
-from billproof.sandbox.problems import Problem
+from billproof.sandbox.faults import Problem
 
 FIELD = "file"
 RAW_NAME = "upload.csv"

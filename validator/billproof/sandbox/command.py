@@ -28,8 +28,7 @@ from billproof.model.errors import BillproofError, UsageError
 from billproof.model.values import shown
 from billproof.sandbox.app import Checker, Sandbox
 from billproof.sandbox.body import FIELD
-from billproof.sandbox.faults import NAMES, Fault, Plan
-from billproof.sandbox.problems import Problem
+from billproof.sandbox.faults import NAMES, Fault, Plan, Problem
 from billproof.sandbox.store import Store
 
 PATH = "/v1/integrations/{integration}/uploads/{month}"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from billproof.model.record import Record
 from billproof.model.results import FileResult
 from billproof.model.values import money, rfc3339
-from billproof.sandbox.problems import Problem
+from billproof.sandbox.faults import Problem
 
 KEYS_KEPT = 1_000
 
