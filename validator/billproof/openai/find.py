@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from billproof.config.file import Config
 from billproof.config.settings import Settings
 from billproof.model.costs import CostsAtHand
 from billproof.model.results import Sourced
-from billproof.openai.record import newest_first, read_record
+from billproof.openai.record import month_folder, newest_first, read_record
 from billproof.rules.comparison import unfit
 
 FOLDER = "costs"
 HOW = "An owner of the organization can fetch it: billproof costs fetch --month {month}"
+
+
+def costs_folder(config: Config, organization: str, month: str) -> str:
+    """The folder of the records of a month, as it is configured for the organization's integration."""
+    costs = config.costs_of(config.integration_of(organization))
+    return month_folder(config.beside((costs.folder if costs else None) or FOLDER), organization, month)
+
+
+def path_of_record(sha256: str, folders: Iterable[str]) -> str | None:
+    """The first file in these folders whose name says that it is the record with this digest."""
+    for folder in filter(os.path.isdir, folders):
+        for name in sorted(os.listdir(folder)):
+            if name.endswith(f"{sha256[:12]}.json"):
+                return os.path.join(folder, name)
+    return None
 
 
 def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended: datetime) -> CostsAtHand:
@@ -31,7 +49,7 @@ def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended:
     if config is None or costs is None or organization.value is None or month.value is None:
         return found._replace(lacking="no folder of records of OpenAI's costs is configured for its organization and month")
     passed_over = []
-    for path in newest_first(config.beside(costs.folder or FOLDER), organization.value, month.value):
+    for path in newest_first(costs_folder(config, organization.value, month.value)):
         record = read_record(path)
         reason = unfit(record, organization.value, month.value, ended)
         if reason is None:

@@ -130,9 +130,8 @@ def months_of(folder: str, organization: str) -> list[str]:
     return sorted(name for name in os.listdir(where) if is_month(name)) if os.path.isdir(where) else []
 
 
-def newest_first(folder: str, organization: str, month: str) -> list[str]:
-    """The records of a month. Raises Unreadable if the folder cannot be listed."""
-    where = month_folder(folder, organization, month)
+def newest_first(where: str) -> list[str]:
+    """The records in the folder of a month. Raises Unreadable if it cannot be listed."""
     try:
         return sorted((os.path.join(where, name) for name in os.listdir(where) if name.endswith(".json")), reverse=True)
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import BinaryIO
 
-from billproof.audit.pack.find import Refused, find_attestation, find_export, find_report, find_upload
+from billproof.audit.pack.find import Refused, find_attestation, find_export, find_report, find_upload, record_of_costs
 from billproof.audit.pack.readme import Manifest, render_readme
 from billproof.audit.pack.replay import replay
 from billproof.audit.signing.attestation import SUFFIX, receipt_statement
@@ -32,6 +32,8 @@ from billproof.delivery.ledger.standing import Standing
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, file_name
 from billproof.io.durable import flush_folder
 from billproof.model.errors import Unwritable
+from billproof.openai.record import LARGEST
+from billproof.reading.source import small_file
 from billproof.report.render import render
 from billproof.rules.rule import RuleSet
 from billproof.rules.shipped import combined, is_shipped
@@ -58,6 +60,9 @@ def gather(
     if attestation is not None and fits:
         files[name + SUFFIX] = attestation
     files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
+    record = record_of_costs(receipt, settings)
+    if record is not None:
+        files[f"costs-{receipt.document['costs']['sha256'][:12]}.json"] = small_file(record, LARGEST)
     files |= _receipts(contents.ledger, standing, receipt)
     files |= _ruleset_files(settings, ruleset)
     files["config/billproof.yaml"] = _proved(config.path, config.sha256)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
 from billproof.audit.signing.deviations import deviations_of_form
 from billproof.config.file import Config, Integration
-from billproof.config.settings import CLOCK
+from billproof.config.settings import CLOCK, Settings
 from billproof.delivery.address import configured_address
 from billproof.delivery.destinations.directory import DirectoryDestination
 from billproof.delivery.ledger.integrity import Contents
@@ -26,6 +26,8 @@ from billproof.delivery.shipment import Shipment
 from billproof.model.errors import BillproofError, Unreadable
 from billproof.model.record import Record
 from billproof.model.values import shown
+from billproof.openai.find import costs_folder, path_of_record
+from billproof.openai.record import read_record
 from billproof.reading.inputs import NO_EXPORT, find_inputs
 from billproof.reading.source import STANDARD_INPUT, Copy, private_copy, small_file
 from billproof.report.render.json import render_json
@@ -37,6 +39,24 @@ if TYPE_CHECKING:
 
 class Refused(BillproofError):
     """A month that cannot be packed: why, and what to do."""
+
+
+def record_of_costs(receipt: Receipt, settings: Settings) -> str | None:
+    """The file of OpenAI's own record that the receipt names; None if it names none. Raises Refused if it is not here."""
+    named = receipt.document.get("costs")
+    if named is None:
+        return None
+    assert settings.config is not None
+    folders = [costs_folder(settings.config, receipt.organization, receipt.month)]
+    of_upload = receipt.document["settings"]["costs"]["value"]
+    for path in filter(None, (of_upload, path_of_record(named["sha256"], folders))):
+        try:
+            if read_record(path).sha256 == named["sha256"]:
+                return str(path)
+        except Unreadable:
+            continue
+    text = f"the record of OpenAI's costs that the file was compared with was not found (sha256 {named['sha256'][:12]}…)"
+    raise Refused(text, f"Put it into {folders[0]}.")
 
 
 def find_upload(

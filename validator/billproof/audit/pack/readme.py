@@ -110,6 +110,11 @@ def _listing(manifest: Manifest) -> Iterator[str]:
         ("report.html", "the same report as a page to read"),
         ("ruleset/", f"the rules and the table schema: {ruleset['name']} {ruleset['version']}, sha256 {ruleset['sha256']}"),
         ("config/billproof.yaml", "the configuration at the upload, with every waiver. It names where secrets are kept."),
+        *(
+            (name, "OpenAI's own record of the costs, which the export was compared with")
+            for name in manifest.files
+            if name.startswith("costs-")
+        ),
         (
             "SHA256SUMS",
             f"the SHA-256 digests of the {len(manifest.files)} other files. A file that it does not list does not belong here.",

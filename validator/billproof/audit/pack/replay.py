@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from billproof.audit.pack.find import Refused
+from billproof.audit.pack.find import Refused, record_of_costs
 from billproof.config.settings import CLOCK, Settings, parse_as_of
 from billproof.delivery.earlier import known
 from billproof.delivery.ledger import receipt as receipts
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.shipment import Request, Shipment
 from billproof.engine.pipeline import Run, check_input, judged, prepare
+from billproof.model.costs import CostsAtHand
 from billproof.model.errors import UsageError
 from billproof.model.values import shown
+from billproof.openai.record import read_record
 from billproof.reading.inputs import Input
 from billproof.reading.source import Copy
 from billproof.report.build import build_report
@@ -40,7 +43,10 @@ def replay(copy: Copy, receipt: Receipt, settings: Settings) -> tuple[Report, bo
     """
     ruleset = _ruleset_then(receipt, settings)
     settings = _as_then(receipt, settings)
-    file = check_input(Input(copy.path), settings, ruleset, known(), lambda _: nullcontext(copy.source()))
+    costs = costs_then(receipt, settings)
+    elsewhere = known()._replace(costs=lambda *given: costs._replace(ended=given[-1]))
+    compared = settings._replace(costs=None if costs.record is None else costs.record.sha256)
+    file = check_input(Input(copy.path), compared, ruleset, elsewhere, lambda _: nullcontext(copy.source()))
     run = judged(settings, ruleset, [file])
     report = build_report(run, settings.now, parse_as_of(receipt.document["started"]), {})
     same = report["files"][0]["result_sha256"] == receipt.document["file_result_sha256"]
@@ -71,6 +77,17 @@ def _as_then(receipt: Receipt, settings: Settings) -> Settings:
         return settings_of({"settings": given, "run": run, "policy": policy})._replace(config=config, before=receipt.sha256)
     except (UsageError, ValueError, KeyError, TypeError) as error:
         raise Refused(f"no run accepts the settings in its receipt: {shown(str(error))}", "Is the ledger intact?") from None
+
+
+def costs_then(receipt: Receipt, settings: Settings) -> CostsAtHand:
+    """OpenAI's own record as the upload had it. Raises Refused if it is not here any more."""
+    path = record_of_costs(receipt, settings)
+    if path is None:
+        return CostsAtHand(datetime.min, lacking="the upload had no record of OpenAI's costs")
+    config, organization = settings.config, receipt.organization
+    costs = config.costs_of(config.integration_of(organization)) if config else None
+    hours = int((costs.settles if costs and costs.settles else "48h").removesuffix("h"))
+    return CostsAtHand(datetime.min, read_record(path), settles=timedelta(hours=hours))
 
 
 def _ruleset_then(receipt: Receipt, settings: Settings) -> RuleSet:

@@ -18,8 +18,8 @@ from billproof.config.file import Config, read_config
 from billproof.model.costs import CostsAtHand
 from billproof.model.errors import Unreadable
 from billproof.model.values import shown
-from billproof.openai.find import FOLDER
-from billproof.openai.record import month_folder, read_record
+from billproof.openai.find import costs_folder, path_of_record
+from billproof.openai.record import read_record
 from billproof.reading.source import Copy, private_copy
 from billproof.report.restore import LoadedReport, used_config
 from billproof.rules.compiled import load_ruleset
@@ -122,34 +122,22 @@ def costs_of(file: ReportFile, report: str, ruleset: RuleSet, named: str | None,
         return CostsAtHand(datetime.min, lacking=lacking, demanded=demanded)
     sha256 = reported["record"]["sha256"]
     settles = timedelta(hours=int(reported["settles"].removesuffix("h")))
-    for path in [named] if named is not None else _records(file, report, sha256, config):
-        try:
-            record = read_record(path)
-        except Unreadable as error:
-            raise Halted("costs", "unproved", shown(error.message, None)) from None
-        if record.sha256 != sha256:
-            text = f"{shown(path, None)} is another record of OpenAI's costs, sha256 {record.sha256}; the report names"
-            raise Halted("costs", "differs", text, (f"sha256 {sha256}",))
-        return CostsAtHand(datetime.min, record._replace(signed=reported["record"]["signed"]), settles=settles)
-    text = f"the record of OpenAI's costs with the sha256 {sha256} was not found. Say where it is:"
-    raise Halted("costs", "unproved", text, (f"billproof verify {shown(report, None)} --costs RECORD",))
-
-
-def _records(file: ReportFile, report: str, sha256: str, config: str | None) -> list[str]:
-    """Files that may be the record: its name ends in the beginning of its digest."""
     folders = [os.path.dirname(report) or os.curdir]
     organization, month = file["organization"]["value"], file["month"]["value"]
     if config is not None and organization is not None and month is not None:
-        used = read_config(config)
-        costs = used.costs_of(used.integration_of(organization))
-        folders.append(month_folder(used.beside((costs.folder if costs else None) or FOLDER), organization, month))
-    return [
-        os.path.join(folder, name)
-        for folder in folders
-        if os.path.isdir(folder)
-        for name in sorted(os.listdir(folder))
-        if name.endswith(f"-{sha256[:12]}.json")
-    ]
+        folders.append(costs_folder(read_config(config), organization, month))
+    path = named or path_of_record(sha256, folders)
+    if path is None:
+        text = f"the record of OpenAI's costs with the sha256 {sha256} was not found. Say where it is:"
+        raise Halted("costs", "unproved", text, (f"billproof verify {shown(report, None)} --costs RECORD",))
+    try:
+        record = read_record(path)
+    except Unreadable as error:
+        raise Halted("costs", "unproved", shown(error.message, None)) from None
+    if record.sha256 != sha256:
+        text = f"{shown(path, None)} is another record of OpenAI's costs, sha256 {record.sha256}; the report names"
+        raise Halted("costs", "differs", text, (f"sha256 {sha256}",))
+    return CostsAtHand(datetime.min, record._replace(signed=reported["record"]["signed"]), settles=settles)
 
 
 def config_of(document: Report, path: str) -> Config:

@@ -23,7 +23,7 @@ from billproof.model.errors import BillproofError, Unwritable, UsageError
 from billproof.model.record import Record
 from billproof.model.values import EXACT, cents, day_of, in_words, month_name, shown
 from billproof.openai.find import FOLDER
-from billproof.openai.record import months_of, newest_first, place_of, read_record, sealed, write
+from billproof.openai.record import month_folder, months_of, newest_first, place_of, read_record, sealed, write
 
 _SHOWN = 30
 _ACTIONS = {
@@ -184,7 +184,7 @@ def listing(config: Config) -> Iterator[str]:
         costs = config.costs_of(integration)
         folder = config.beside((costs.folder if costs else None) or FOLDER)
         for month in months_of(folder, integration.organization):
-            for path in newest_first(folder, integration.organization, month):
+            for path in newest_first(month_folder(folder, integration.organization, month)):
                 found = True
                 yield f"{shown(integration.name)}  {shown(summary(read_record(path)), None)}  {shown(path, None)}"
     if not found:

@@ -47,6 +47,7 @@ _WAIVER = (
     rf'\{{"rule": {_TEXT}, "violations": {_FROM_1}, "reason": {_TEXT}, "owner": {_TEXT}, "expires": {_TEXT}, "at": {_TEXT}'
     rf'(?:, "approved_by": {_TEXT})?(?:, "reference": {_TEXT})?\}}'
 )
+_COSTS = _object(sha256=_SHA256, base_url=_TEXT, read=_INSTANT, keys=_COUNT, total=_MONEY, difference=_MONEY)
 # A directory is known by its pointer, an API by its URL.
 _DESCRIPTION = rf'(?=\{{"put": {_TEXT}, "pointer": {_TEXT}, |\{{"method": {_TEXT}, "url": {_TEXT}, ){_OBJECT}'
 
@@ -58,6 +59,7 @@ _HEAD = {
     "integration": _object(name=_TEXT_OR_NULL, id=_TEXT_OR_NULL),
     "file": _object(name=_TEXT, bytes=_FROM_1, sha256=f'"(?P<file_sha256>{_SHA256[1:-1]})"'), "totals": _TOTALS,
     "waivers": _list(_WAIVER), "result_sha256": _SHA256, "file_result_sha256": _SHA256,
+    "costs": f"(?:null|{_COSTS})",
     "ruleset": _object(name=_TEXT, version=_TEXT, sha256=_SHA256), "tool": _object(name='"billproof"', version=_TEXT),
     "settings": _OBJECT, "config": _object(path=_TEXT, sha256=_SHA256), "as_of": _INSTANT, "month_to_date": "(?:true|false)",
     "request": _object(sha256=_SHA256, description=_DESCRIPTION), "ci": _FLAT, "host": f"(?:{_FLAT}|null)",
@@ -70,7 +72,7 @@ _TAIL = {
 _BEGINNING = re.compile(
     rf',\n"attempt": null,\n"status": "unknown",\n"answer": {_ANSWER},\n"finished": {_INSTANT}\n\}}\n'.encode()
 )
-_BY_0_1 = {key: value for key, value in _HEAD.items() if key not in ("file_result_sha256", "settings")} | {
+_BY_0_1 = {key: value for key, value in _HEAD.items() if key not in ("file_result_sha256", "costs", "settings")} | {
     "tool": _object(name='"billproof"', version=r'"0\.1\.0"')
 }
 _KEPT = ("ledger", "n", "destination", "organization", "month", "result_sha256", "previous")

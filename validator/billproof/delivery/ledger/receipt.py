@@ -123,6 +123,7 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
         ],
         "result_sha256": report["result_sha256"],
         "file_result_sha256": entry["result_sha256"],
+        "costs": _record_of(entry.get("costs")),
         "ruleset": {key: report["ruleset"][key] for key in ("name", "version", "sha256")},
         "tool": report["tool"],
         "settings": report["settings"],
@@ -132,6 +133,16 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
         "request": {"sha256": request.sha256, "description": request.description},
         "ci": report["run"]["ci"],
         "host": report["run"]["host"],
+    }  # fmt: skip
+
+
+def _record_of(costs: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Which record of OpenAI's costs the file was compared with, and what came of it."""
+    if costs is None:
+        return None
+    return {
+        "sha256": costs["record"]["sha256"], "base_url": costs["record"]["base_url"], "read": costs["read"]["finished"],
+        "keys": costs["keys"], "total": costs["total"], "difference": costs["difference"],
     }  # fmt: skip
 
 
