@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import shutil
@@ -543,3 +544,21 @@ def test_red_rule_examples_fail(folder: Path) -> None:
     code, out, _ = run("rules", "test", "--ruleset", "./csv")
     assert code == 1
     assert "CSV010" in out
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["check", "--help"], ["rules", "list"]], ids=" ".join)
+@pytest.mark.parametrize(("redirected", "code"), [(">/dev/full", 3), (">&-", 3), ("2>/dev/full", 0), ("2>&-", 0)])
+def test_a_result_that_cannot_be_written_is_unproved(arguments: list[str], redirected: str, code: int) -> None:
+    done = subprocess.run(["sh", "-c", f'"$@" {redirected}', "sh", *COMMAND, *arguments], capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr, b"unexpected" in done.stderr) == (code, False, False)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("redirected", ["2>/dev/full", "2>&-"])
+def test_an_upload_whose_notes_nobody_can_read_ends_as_it_would(tmp_path: Path, redirected: str) -> None:
+    make_ready(tmp_path)
+    words = [*COMMAND, "upload", str(fixture("good-h1")), "--month", "2025-10", "--format", "json"]
+    done = subprocess.run(["sh", "-c", f'"$@" {redirected}', "sh", *words], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["verdict"] == "pass"

@@ -609,3 +609,15 @@ def test_in_a_list_of_files_both_totals_are_named() -> None:
     out = printed("markdown", str(fixture("default-31-days")), str(fixture("good-h1")), "--month", "2025-10")[1]
     assert "| FAIL | 2025-10 | 917.49 USD (whole file: 1,038.56) |" in out
     assert "| PASS | 2025-10 | 1,038.56 USD |" in out
+
+
+def test_quiet_is_quiet_in_the_log_of_a_job_and_gives_a_reason_for_each_file() -> None:
+    names = ("default-31-days", "bad-amount", "good-h1")
+    files = [str(fixture(name)) for name in names]
+    text, log = (printed(name, *files, "--quiet")[1] for name in ("text", "github"))
+    assert [line for line in log.splitlines() if not line.startswith("::")] == text.splitlines()
+    lines = text.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")][:3] == ["FAIL", "FAIL", "PASS"]
+    assert lines[1].startswith("  The export has the dashboard's 31-day range")
+    assert lines[3 if lines[2].startswith("FAIL") else 4].startswith("  OC202 bad-amount: ")
+    assert "could not be checked\n  missing.csv: " in printed("text", "missing.csv", "--quiet")[1]

@@ -138,7 +138,9 @@ def say(text: str, end: str = "\n") -> None:
 def note(text: str) -> None:
     """Something beside the result, for standard error; names stand in it as `values.shown` has them."""
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    # Standard error may be closed or full: the result and the exit code still speak.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def say_bytes(data: bytes) -> None:

@@ -32,6 +32,10 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, formatter_class=_formatter, **options)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help and version are results: where they cannot be written, the command says so as for any other."""
+        say(message, end="")
+
     def error(self, message: str) -> NoReturn:
         raise _refusal(self.prog, _masked(message))
 

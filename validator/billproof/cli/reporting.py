@@ -70,6 +70,10 @@ def print_report(report: Report, texts: Mapping[str, str], options: argparse.Nam
     detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
     if options.format == "text":
         say(painted(_rendered("text", report, detail, options.explain)), end="")
+    elif options.format == "github" and options.quiet:
+        from billproof.report.render.github import render_github
+
+        say_bytes(render_github(report, detail).encode("utf-8"))
     else:
         say_bytes((texts.get(options.format) or render(options.format, report)).encode("utf-8"))
 

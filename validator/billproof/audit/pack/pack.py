@@ -25,8 +25,7 @@ class NotPacked(BillproofError):
     """Months that cannot be packed, each with the reason and what to do."""
 
     def __init__(self, refused: Sequence[tuple[str, BillproofError]], of: int) -> None:
-        count = f"{len(refused)} of {of} months cannot be packed" if of > 1 else "the month cannot be packed"
-        super().__init__(f"UNPROVED  nothing was packed: {count}")
+        super().__init__("UNPROVED  nothing was packed" + (f": {len(refused)} of {of} months cannot be packed" if of > 1 else ""))
         self.refused = refused
 
     def lines(self) -> list[str]:

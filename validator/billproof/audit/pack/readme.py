@@ -58,7 +58,10 @@ class Manifest(Record):
         if self.is_signed:
             return f"not checked, because pack has no public key; in the pack: {self.verify}"
         if self.left_out:
-            return "no: the file next to the export does not attest this report; add the report that it attests, and pack again"
+            text = "no: the file next to the export does not attest this report"
+            # A report of this file alone, which is not at hand: only it is what the attestation covers.
+            alone = self.report["result_sha256"] == self.receipt.document["result_sha256"] and self.origin != "kept"
+            return f"{text}; put the report that the upload wrote next to the export, and pack again" if alone else text
         return "no: the pack shows that these files belong together, not who made them"
 
     @property

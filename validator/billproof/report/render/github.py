@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from billproof.report.render.entries import STANDARD_INPUT, Entry, Weight, and_more, capped, entries
-from billproof.report.render.text import render_text
+from billproof.report.render.text import Detail, render_text
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
@@ -20,10 +20,11 @@ LIMIT = 10
 _COMMANDS: dict[str, tuple[Weight, ...]] = {"error": ("unproved", "error"), "warning": ("warning",), "notice": ("note",)}
 
 
-def render_github(report: Report) -> str:
+def render_github(report: Report, detail: Detail = "normal") -> str:
     """The report as text, and each finding that fits as a workflow command on a line of its own."""
     findings = entries(report)
-    return render_text(report) + "".join(line for command in _COMMANDS for line in _annotations(command, findings, report))
+    lines = (line for command in _COMMANDS for line in _annotations(command, findings, report))
+    return render_text(report, detail) + "".join(lines)
 
 
 def _annotations(command: str, findings: Sequence[Entry], report: Report) -> Iterator[str]:

@@ -43,6 +43,7 @@ def render_text(report: Report, detail: Detail = "normal", explain: bool = False
 def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> Iterator[str]:
     yield verdicts.headline(file, report)
     if detail == "quiet":
+        yield from _reason(file)
         return
     if file.get("error"):
         yield from _labelled("Why", file["error"])
@@ -72,6 +73,17 @@ def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> It
         yield from _limits(file, report)
     else:
         yield from waivers_to_paste(file, report)
+
+
+def _reason(file: ReportFile) -> Iterator[str]:
+    """Why a file fails or could not be read, in a line: its cause, else the gravest rule that failed."""
+    failed = phrases.failed_by_level(file)
+    if "diagnosis" in file:
+        yield from _wrap(f"  {file['diagnosis']['cause'].splitlines()[0]}", "    ")
+    elif file.get("error"):
+        yield from _wrap(f"  {file['error']}", "    ")
+    elif file["verdict"] == "fail" and failed:
+        yield from _wrap(f"  {failed[0]['rule']} {failed[0]['name']}: {phrases.first_message(failed[0])}", "    ")
 
 
 def _cause(file: ReportFile, report: Report) -> Iterator[str]:
