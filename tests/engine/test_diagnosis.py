@@ -154,6 +154,8 @@ def test_every_cause_leads_in_some_test_here() -> None:
     assert shipped - {id_ for _, id_, _ in LEADS} == {
         "default-31-day-range", "several-months", "another-month", "other-interval", "wrong-tab", "legacy-export",
         "wrong-organization",
+        # Of OpenAI's own record: tested with it.
+        "project-filter", "line-items-differ", "amounts-changed",
     }  # fmt: skip
 
 
@@ -254,7 +256,7 @@ def test_every_text_that_names_a_dashboard_names_both() -> None:
     for path in sorted((ROOT / "rules").glob("*/*.yaml")):
         document = yaml.safe_load(path.read_text("utf-8"))
         texts += [document[key] for key in ("message", "why", "fix") if key in document]
-        texts += ["\n".join(document[key]) for key in ("guide", "does_not_prove") if key in document]
+        texts.append("\n".join(document.get("guide", ())))
         for one in document.get("diagnoses", ()):
             texts += [one["cause"].replace("{export}", document["export"]), one["fix"].replace("{export}", document["export"])]
     named = [text for text in texts if any(word in text for word in ("Usage", "selector", "Organization analytics"))]
