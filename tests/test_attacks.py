@@ -51,6 +51,18 @@ def test_a_link_to_a_foreign_export_in_the_folder_fails(project: Path) -> None:
     assert found.failed == {"OC401"}
 
 
+@pytest.mark.parametrize("arguments", [["exports"], [], ["exports/*/*.csv"], [f"exports/research/{NAME}"]])
+def test_nothing_of_a_file_that_a_link_calls_an_export_is_shown(project: Path, arguments: list[str]) -> None:
+    (project / ".env").write_text("SECRET,hunter2\n1,2\n")
+    (project / "exports" / "research").mkdir(parents=True)
+    (project / "exports" / "research" / NAME).symlink_to(project / ".env")
+    for format_ in ("text", "json", "html"):
+        code, out, err = run("check", *arguments, "--format", format_)
+        assert code == 3
+        assert "this link leads to a file" in " ".join(out.split())
+        assert "hunter2" not in out + err and "SECRET" not in out + err
+
+
 @pytest.mark.parametrize("arguments", [["exports"], [], ["exports/*/*.csv"]], ids=["folder", "configured", "pattern"])
 def test_a_report_never_replaces_an_export_through_a_link(project: Path, arguments: list[str]) -> None:
     export = put(project / "exports" / "research" / "data.csv", GOOD)

@@ -267,6 +267,13 @@ def test_an_output_through_a_link_leaves_the_link(folder: Path) -> None:
     assert '"verdict": "pass"' in (folder / "report.json").read_text("utf-8")
 
 
+def test_an_output_to_a_pipe_that_nobody_reads_is_unproved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billproof.cli.output.PATIENCE_SECONDS", 0.0)
+    os.mkfifo(folder / "pipe")
+    code, _, err = run("check", str(GOOD), "--as-of", AS_OF, "--output", "json=pipe")
+    assert (code, err) == (3, "UNPROVED  the report pipe could not be written: no program reads this pipe\n")
+
+
 def test_an_output_to_a_pipe_goes_into_the_pipe(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     reading = subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE)

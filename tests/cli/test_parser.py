@@ -84,7 +84,7 @@ def test_a_file_that_begins_with_a_dash_is_checked_where_it_can_only_be_a_file(
         ([f"--atest={PRIVATE}"], "unrecognized arguments: --atest\n"),
         ([f"--atest={BODY}"], "unrecognized arguments: --atest\n"),
         ([PRIVATE], "unrecognized arguments: …\n"),
-        (["--format", PRIVATE], "--format …: expected one of text, json"),
+        (["--format", PRIVATE], "--format <secret>: expected one of text, json"),
         ([f"--quiet={PRIVATE}"], "--quiet takes no value"),
     ],
 )
@@ -105,3 +105,41 @@ def test_of_other_unknown_arguments_only_the_beginning_is_shown() -> None:
 def test_a_word_with_a_blank_that_looks_like_an_option_may_be_a_value() -> None:
     code, _, err = run("guide", "--month", "--of last year")
     assert (code, err.splitlines()[0]) == (2, "--month --of last year: not a month")
+
+
+KEYS = {
+    "OpenAI's": "sk-admin-EXAMPLE0123456789", "token": "tok-EXAMPLE-123:sec-EXAMPLE-456", "private key": PRIVATE,
+    "private key without its frame": "MC4CAQAwBQYDK2VwBCIEIEXAMPLEEXAMPLEEXAMPLE0123456789", "hex": "0badc0de" * 8,
+}  # fmt: skip
+PASTED = [
+    "--attest", "--config", "--format", "--month", "--as-of", "--expect-total", "--ruleset", "--output", "--jobs",
+    "--max-findings", "--policy", "--fail-on", "--zzz",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_a_key_that_is_pasted_in_place_of_a_value_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.csv").write_bytes(BAD)
+    lines = [["check", "bad.csv", f"{name}={key}"] for name in PASTED]
+    lines += [["check", "bad.csv", name, key] for name in PASTED]
+    lines += [
+        ["verify", "report.json", "--key", key],
+        ["ledger", "verify", "--key", key],
+        ["guide", key],
+        ["upload", "bad.csv", "--to", key],
+    ]
+    for line in lines:
+        code, out, err = run(*line)
+        assert (code, out) == (2, "") or line[0] == "verify", line
+        assert not any(piece in err for piece in key.splitlines()), line
+
+
+def test_what_only_looks_like_a_key_is_shown() -> None:
+    for text in (
+        "2025-10-01T00:00:00+25:00",
+        "exports/cost_2025-10-01_2025-10-31 (1).csv",
+        "https://api.example.com:8080",
+        "C:\\cost-2025",
+    ):
+        assert run("guide", text)[2].startswith(f"billproof: unrecognized arguments: {text}")

@@ -713,8 +713,8 @@ def refused(world: World, data: bytes, *arguments: str) -> str:
     found = world.upload(world.put(data), *arguments)
     assert found.code == 4, found.out + found.err
     assert found.lines[-1] == (
-        "NOT ALL UPLOADED 0 accepted, 1 not. Running the same command again is safe: accepted files are not sent twice, and "
-        "the same bytes may arrive twice without harm."
+        "NOT ALL UPLOADED 0 accepted, 1 not. Running the same command again is safe, but useless until you fix "
+        "what its line names."
     )
     assert world.statuses()[-1] == "refused"
     return found.lines[-2]

@@ -38,10 +38,9 @@ from tests.sending import (
 )
 from tests.uploading import MONTH, sha256
 
-NOT_ALL = (
-    "NOT ALL UPLOADED 0 accepted, 1 not. Running the same command again is safe: "
-    "accepted files are not sent twice, and the same bytes may arrive twice without harm."
-)
+AGAIN = "NOT ALL UPLOADED 0 accepted, 1 not. Running the same command again is safe"
+NOT_ALL = f"{AGAIN}; accepted files are not sent again."
+UNKNOWN = f"{NOT_ALL} A file whose outcome is unknown is sent again; if it arrived the first time, that changes nothing."
 LINE = "research 2025-10 PASS 1,048.56 USD"
 
 
@@ -169,7 +168,7 @@ def test_a_fault_that_lasts_is_told_and_settled_by_the_next_command(
     word = {"refused": "refused", "unknown": "outcome unknown"}[strike.status]
     assert found.told[0].startswith(f"{LINE} {word} {strike.text}")
     assert found.told[0].endswith(f"receipt {next(project.ledger.rglob(f'{versions + 1:04}-*.json')).relative_to(project.root)}")
-    assert found.told[1:] == [NOT_ALL]
+    assert found.told[1:] == [NOT_ALL if strike.status == "refused" else UNKNOWN]
     assert current(sandbox) == (sha256(SECOND) if strike.stores else sha256(FIRST) if before else None)
     assert stored(sandbox) == versions + strike.stores
     project.verify()
@@ -221,15 +220,17 @@ class Wrong(NamedTuple):
     what: str
     code: int | None
     text: str
+    until: str
     attempts: int = 1
 
 
+FILE = "`file`, its field, or what the server's message names"
 WRONGS = [
-    Wrong("token", 401, "401: Wrong token;"),
-    Wrong("integration", 404, "404: Unknown integration;"),
-    Wrong("limit", 413, "413: Too large; A request may be at most 1,000 bytes."),
-    Wrong("organization", 422, "422: File refused; The file did not pass as 2025-10 of org-EXAMPLEother1; nothing was stored."),
-    Wrong("server", None, "127.0.0.1 was not reached three times", 3),
+    Wrong("token", 401, "401: Wrong token;", "the token: both of its parts, its role, and its environment (US or EU)"),
+    Wrong("integration", 404, "404: Unknown integration;", "`base_url`, `path`, `method` or the integration ID"),
+    Wrong("limit", 413, "413: Too large; A request may be at most 1,000 bytes.", FILE),
+    Wrong("organization", 422, "422: File refused; The file did not pass as 2025-10 of org-EXAMPLEother1; nothing was", FILE),
+    Wrong("server", None, "127.0.0.1 was not reached three times", "what its line names", 3),
 ]
 
 
@@ -262,7 +263,7 @@ def test_what_lasts_is_refused_and_settled_once_it_is_mended(
             assert (answer["code"], answer["attempts"], answer["id"]) == (wrong.code, wrong.attempts, None)
             assert answer["text"].startswith(wrong.text)
             assert found.told[0].startswith(f"{LINE} refused {wrong.text}")
-            assert found.told[1:] == [NOT_ALL]
+            assert found.told[1:] == [f"{AGAIN}, but useless until you fix {wrong.until}."]
         assert len(broken.uploads) == (0 if wrong.what == "server" else 2)
         assert len(set(keys(broken))) == (0 if wrong.what == "server" else 1)
         if wrong.what != "integration":

@@ -847,16 +847,17 @@ def test_a_folder_that_somebody_fills_meanwhile_is_left_alone(project: Path, mon
     assert not [name for name in os.listdir("..") if name.endswith(".part")]
 
 
-def test_a_pack_that_is_told_to_end_leaves_nothing(project: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_pack_that_is_told_to_end_leaves_nothing(project: Path, number: signal.Signals) -> None:
     upload(put())
     before = sorted(os.listdir(".."))
     script = (
         "import os, signal, sys; from billproof.cli.main import main; steps = iter(range(30))\n"
-        "os.fsync = lambda _: None if next(steps, None) is not None else os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"os.fsync = lambda _: None if next(steps, None) is not None else os.kill(os.getpid(), {int(number)})\n"
         "main(['pack', 'research', '2025-10', '--output', '../evidence'])"
     )
     done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
-    assert done.returncode == 128 + signal.SIGTERM
+    assert done.returncode == 128 + number
     assert sorted(os.listdir("..")) == before
 
 
@@ -873,6 +874,7 @@ def test_a_pack_that_was_killed_never_looks_finished(project: Path) -> None:
     (left,) = (name for name in os.listdir("..") if name.startswith(".evidence."))
     assert left.endswith(".part") and SUMS not in os.listdir(f"../{left}")
     assert checked(packed()[0]) == 0
+    assert not Path(f"../{left}").exists()
 
 
 # --- what is said to whom ---

@@ -35,12 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _told(error: Exception) -> int:
     """Says what went wrong; gives the exit code."""
-    from billproof.model.errors import BillproofError
+    from billproof.model.errors import BillproofError, UsageError
     from billproof.model.values import shown
 
     if isinstance(error, BillproofError):
+        from billproof.io.secrets import without_keys
+
         for line in error.lines():
-            _say(shown(line, None))
+            # What people typed is quoted where it is wrong, and it may be a key that was pasted in place of its file's name.
+            _say(shown(without_keys(line) if error.exit_code == UsageError.exit_code else line, None))
         return error.exit_code
     _say(f"UNPROVED  unexpected error: {type(error).__name__} at {_origin(error)}; nothing was proved")
     _say("Please report this line and the command, but do not attach the file: it may contain private data.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -118,7 +119,7 @@ def write(path: str, text: str) -> None:
     target = path if odd else os.path.realpath(path)
     draft = target if odd else f"{target}.{os.getpid()}.part"
     try:
-        with open(draft, "wb") as stream:
+        with open(draft, "wb", opener=_opened if odd else None) as stream:
             stream.write(text.encode("utf-8"))
         if not odd:
             os.replace(draft, target)
@@ -127,6 +128,22 @@ def write(path: str, text: str) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(draft)
         raise Unwritable(f"UNPROVED  the report {path} could not be written: {error.strerror or error}") from None
+
+
+def _opened(path: str, flags: int) -> int:
+    """A descriptor of a device or a pipe. Raises OSError if nobody begins to read the pipe, which may never happen."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, flags & ~os.O_CREAT | getattr(os, "O_NONBLOCK", 0))
+            os.set_blocking(descriptor, True)
+            return descriptor
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > end:
+                raise OSError(error.errno, "no program reads this pipe") from None
+        time.sleep(PAUSE_SECONDS)
 
 
 def say(text: str, end: str = "\n") -> None:

@@ -37,12 +37,14 @@ class Parser(argparse.ArgumentParser):
         say(message, end="")
 
     def error(self, message: str) -> NoReturn:
-        raise _refusal(self.prog, _masked(message))
+        raise _refusal(self.prog, message)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
+            from billproof.io.secrets import without_keys
+
             name, words = "/".join(action.option_strings) or action.metavar or action.dest, list(map(str, action.choices))
-            text = f"{name} {shown(_masked(value))}: expected one of {', '.join(words)}"
+            text = f"{name} {shown(without_keys(value))}: expected one of {', '.join(words)}"
             raise _refusal(self.prog, text, value, words)
 
 
@@ -62,12 +64,6 @@ def _refusal(prog: str, message: str, word: str = "", known: Iterable[str] = ())
 
         near = get_close_matches(word, sorted(known), 1)
     return UsageError(f"{prog}: {message}", (f"Did you mean {near[0]}? " if near else "") + f"See {prog} --help")
-
-
-def _masked(text: str) -> str:
-    """A text without the private key in it, if somebody gave the key in place of its file."""
-    start, key, _ = text.partition("-----BEGIN")
-    return f"{start}…" if key else text
 
 
 def parsed(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:

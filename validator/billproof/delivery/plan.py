@@ -21,6 +21,7 @@ from billproof.delivery.ledger.store import Ledger, LedgerError, NoLedger, open_
 from billproof.delivery.ledger.writer import LedgerWriter
 from billproof.delivery.routing import Addressed, Judged, Routes, Sealed, UploadOptions
 from billproof.delivery.shipment import UploadResult, UploadStatus
+from billproof.delivery.text import what_must_change
 from billproof.engine.pipeline import Run, judged, prepare
 from billproof.engine.verdict import Exit, Pass, Word, two_of_a_month
 from billproof.model.errors import UsageError
@@ -99,7 +100,8 @@ def _sent(sealed: Sealed, report: Mapping[str, Any], now: Callable[[], str]) -> 
     written = gate.upload(sealed.proof, copy.stream, shipment, destination, sealed.token, sealed.writer, described, now)
     answer = written.document["answer"]
     result = _result(file, "pass", written.status, answer["text"])
-    return result._replace(id=answer["id"], receipt=sealed.writer.ledger.path(written))
+    until = what_must_change(answer["code"]) if written.status == "refused" else ""
+    return result._replace(id=answer["id"], receipt=sealed.writer.ledger.path(written), until=until)
 
 
 def _result(file: FileResult, verdict: Word, status: UploadStatus, text: str) -> UploadResult:

@@ -68,7 +68,10 @@ UploadStatus = Literal["accepted", "refused", "unknown", "already_there", "curre
 
 
 class UploadResult(Record):
-    """The outcome for one file. `verdict` is None if it was skipped unchecked; `waived` are rules that failed."""
+    """The outcome for one file. `verdict` is None if it was skipped unchecked; `waived` are rules that failed.
+
+    `until` is what must change before another upload can succeed; empty if nothing needs to.
+    """
 
     path: str
     integration: str | None
@@ -81,6 +84,7 @@ class UploadResult(Record):
     id: str | None = None
     receipt: str | None = None
     waived: tuple[str, ...] = ()
+    until: str = ""
 
 
 class Destination(Protocol):

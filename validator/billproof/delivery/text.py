@@ -59,8 +59,7 @@ def headline(results: Sequence[UploadResult], dry_run: bool) -> str:
     accepted, current = statuses.count("accepted") + statuses.count("already_there"), statuses.count("current")
     lost = statuses.count("refused") + statuses.count("unknown")
     if lost:
-        text = f"NOT ALL UPLOADED  {accepted} accepted, {lost} not. Running the same command again is safe: "
-        return text + "accepted files are not sent twice, and the same bytes may arrive twice without harm."
+        return f"NOT ALL UPLOADED  {accepted} accepted, {lost} not. {_again(results, lost)}"
     if accepted:
         return f"ALL UPLOADED  {accepted} accepted{_already(current)}"
     if dry_run and "would_be_sent" in statuses:
@@ -70,6 +69,34 @@ def headline(results: Sequence[UploadResult], dry_run: bool) -> str:
     stopped = [result for result in results if result.status == "replaced" or result.verdict in ("fail", "unproved")]
     of = f"{len(stopped)} of {number(len(statuses), 'file')}"
     return f"NOTHING SENT  {of} not ready to upload; billproof sends nothing until all are"
+
+
+def what_must_change(code: int | None) -> str:
+    """What stands in the way of a file that was refused with a code (None: nothing was sent); empty if only time does."""
+    if code in (429, 503):
+        return ""
+    if code in (401, 403):
+        return "the token: both of its parts, its role, and its environment (US or EU)"
+    if code == 407:
+        return "the user and password of your proxy in HTTPS_PROXY"
+    if code is not None and (300 <= code <= 399 or code in (404, 405, 410)):
+        return "`base_url`, `path`, `method` or the integration ID"
+    return "what its line names" if code is None else "`file`, its field, or what the server's message names"
+
+
+def _again(results: Sequence[UploadResult], lost: int) -> str:
+    """What the same command would do again, and what it needs first."""
+    lasting = [result.until for result in results if result.until]
+    of = "" if len(lasting) == lost else f" for {len(lasting)} of them"
+    text = "Running the same command again is safe"
+    text += (
+        f", but useless{of} until you fix {'; '.join(dict.fromkeys(lasting))}."
+        if lasting
+        else "; accepted files are not sent again."
+    )
+    if any(result.status == "unknown" for result in results):
+        text += " A file whose outcome is unknown is sent again; if it arrived the first time, that changes nothing."
+    return text
 
 
 def _already(count: int) -> str:

@@ -24,7 +24,7 @@ _LARGEST = 1 << 16
 
 # What looks like a key: a private key, what well-known makers' keys begin with, a pair with a colon, a long unbroken word.
 _LOOKS_SECRET = (
-    r"-----BEGIN[\s\S]*|(?<![\w-])(?:sk-|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza|eyJ)[\w.~+/-]{12,}+=*"
+    r"-----BEGIN(?:(?!-----END)[\s\S])*+(?:-----END[^-]*+-*)?|(?<![\w-])(?:sk-|ghp_|gho_|ghs_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza|eyJ)[\w.~+/-]{12,}+=*"
     r"|(?<![\w~.-])[\w~.-]{8,}+:[\w~.=+/-]{8,}+|(?<![A-Za-z0-9+])[A-Za-z0-9+]{32,}+=*"
 )
 

@@ -40,6 +40,9 @@ def find_inputs(names: Iterable[str], own: Collection[str] = (), holder: Holder 
                 real, entry = entry.path, Input(entry.path, "no file can have this name")
             except OSError:  # the working folder is gone, which reading will say
                 real = entry.path
+            if entry.error is None and _is_csv(entry.path) and not _is_csv(real):
+                # Whoever may add a link could have any file's first lines shown, such as those of one with a password.
+                entry = Input(entry.path, "this link leads to a file whose name does not end in .csv, so it is not read")
             key = (real, holder(entry.path))
             if key not in seen:
                 seen.add(key)
@@ -101,13 +104,17 @@ def _folder(folder: str, own: Collection[str]) -> Iterator[Input]:
             continue
         walked.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths += [os.path.join(parent, name) for name in files if name.lower().endswith(".csv") and not name.startswith(".")]
+        paths += [os.path.join(parent, name) for name in files if _is_csv(name) and not name.startswith(".")]
     for error in unreadable:
         yield Input(_slashes(str(error.filename)), f"cannot be read: {error.strerror}")
     if not paths and not unreadable:
         yield Input(_slashes(folder), NO_EXPORT)
     for path in sorted(paths):
         yield Input(_slashes(path))
+
+
+def _is_csv(path: str) -> bool:
+    return path.lower().endswith(".csv")
 
 
 def _slashes(path: str) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -172,14 +173,18 @@ def write_bundles(path: str, bundles: Mapping[str, Mapping[str, Content]]) -> li
     """Creates the folder `path`, which must be new or empty, with one folder per entry of `bundles` (`.` is `path` itself).
 
     Returns the digest of each `SHA256SUMS`. Everything is written into a hidden folder next to `path`, which is renamed last.
-    Raises Unwritable, and exits at SIGTERM; then `path` is unchanged, and the hidden folder is gone.
+    Raises Unwritable, and exits at SIGTERM and SIGHUP; then `path` is unchanged, and the hidden folder is gone. One that was
+    left by a process that was killed is removed by the next.
     """
     target = os.path.abspath(path)
     above, name = os.path.split(target)
     draft = os.path.join(above, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.part")
-    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.signal(number, lambda number, frame: sys.exit(128 + number)) for number in numbers}
     try:
-        os.makedirs(draft)
+        os.makedirs(above, exist_ok=True)
+        _remove_leftovers(above, name)
+        os.mkdir(draft)
         digests = [_write_bundle(os.path.join(draft, folder), files) for folder, files in bundles.items()]
         # Windows does not rename a folder to an existing name, even if that folder is empty.
         with contextlib.suppress(FileNotFoundError):
@@ -190,8 +195,23 @@ def write_bundles(path: str, bundles: Mapping[str, Mapping[str, Content]]) -> li
         raise Unwritable(f"{path} could not be written: {error.strerror or error}; nothing was packed") from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return digests
+
+
+def _remove_leftovers(above: str, name: str) -> None:
+    """Removes the hidden folders of this machine's processes that wrote the same pack and were killed."""
+    for entry in os.listdir(above):
+        match = re.fullmatch(rf"\.{re.escape(name)}\.([0-9]{{1,9}})-[0-9a-f]{{8}}\.part", entry)
+        if match is None or os.name == "nt":
+            continue
+        try:
+            os.kill(int(match[1]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(os.path.join(above, entry), ignore_errors=True)
+        except OSError:
+            continue  # it runs, and is somebody else's
 
 
 def _write_bundle(folder: str, files: Mapping[str, Content]) -> str:
