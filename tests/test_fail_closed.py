@@ -203,9 +203,12 @@ def test_07_a_rule_whose_column_is_absent_is_blocked_not_green(column: str, tmp_
     table = good("H4")
     found = check(put(tmp_path, to_bytes(damage.columns(table, [one for one in table[0] if one != column]))))
     ruleset = load_ruleset()
+    # Without a record of OpenAI's costs there is nothing to compare a file with, whatever it lacks.
     reads = {
-        rule.id for rule in ruleset.rules if column in rule.kind.columns(rule.parameters, ruleset.schema, ruleset.roles)
-    }  # fmt: skip
+        rule.id
+        for rule in ruleset.rules
+        if column in rule.kind.columns(rule.parameters, ruleset.schema, ruleset.roles) and "costs" not in rule.file.needs
+    }
     assert found.failed == {"OC104"}
     assert reads
     assert reads <= found.blocked.keys()
