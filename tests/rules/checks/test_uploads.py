@@ -279,8 +279,8 @@ def test_without_a_ledger_both_say_what_to_do(world: World) -> None:
     for rule in ("OC601", "OC602"):
         assert found.outcome(rule)["state"] == "not_run"
         assert found.outcome(rule)["reason"] == (
-            "the ledger .billproof/ledger does not exist. If nothing was ever uploaded, create it with billproof ledger "
-            "init. Otherwise restore the ledger from where it is kept; docs/ci/state.md shows three ways."
+            "not compared with an earlier upload: the ledger .billproof/ledger does not exist. If nothing was ever uploaded, "
+            "create it with billproof ledger init. Otherwise restore the ledger from where it is kept; docs/ci/state.md shows three ways."
         )
     assert found.code == 0
     assert found.report is not None
@@ -305,7 +305,9 @@ def test_without_a_destination_neither_runs(world: World, integrations: str | No
     world.configure(integrations, ledger=ledger)
     found = checked(world, export("100"))
     for rule in ("OC601", "OC602"):
-        assert (found.outcome(rule)["state"], found.outcome(rule)["reason"]) == ("not_run", reason)
+        assert (found.outcome(rule)["state"], found.outcome(rule)["reason"]) == (
+            "not_run", f"not compared with an earlier upload: {reason}",
+        )  # fmt: skip
 
 
 def test_a_ledger_that_was_edited_is_not_believed(world: World) -> None:
