@@ -74,14 +74,16 @@ class EarlierUploads:
         return self._contents
 
 
+NO_RECORD = "there is no record of OpenAI's own costs. An owner of the organization can fetch one: billproof costs fetch"
+
+
 def costs_at_hand(settings: Settings, organization: Sourced, month: Sourced, ended: datetime) -> CostsAtHand:
     """The record of OpenAI's costs to compare with, or why there is none. Raises Unreadable for one that cannot be relied on."""
     if settings.compares_costs:
         from billproof.openai.find import find_costs
 
         return find_costs(settings, organization, month, ended)
-    lacking = "there is no record of OpenAI's own costs. An owner of the organization can fetch one: billproof costs fetch"
-    return CostsAtHand(ended, lacking=lacking, demanded=settings.costs_required)
+    return CostsAtHand(ended, lacking=NO_RECORD, demanded=settings.costs_required)
 
 
 def _upload(standing: Standing) -> EarlierUpload | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from billproof.audit.pack.find import Refused, record_of_costs
 from billproof.config.settings import CLOCK, Settings, parse_as_of
-from billproof.delivery.earlier import known
+from billproof.delivery.earlier import NO_RECORD, known
 from billproof.delivery.ledger import receipt as receipts
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.shipment import Request, Shipment
@@ -83,7 +83,7 @@ def costs_then(receipt: Receipt, settings: Settings) -> CostsAtHand:
     """OpenAI's own record as the upload had it. Raises Refused if it is not here any more."""
     path = record_of_costs(receipt, settings)
     if path is None:
-        return CostsAtHand(datetime.min, lacking="the upload had no record of OpenAI's costs")
+        return CostsAtHand(datetime.min, lacking=NO_RECORD)
     config, organization = settings.config, receipt.organization
     costs = config.costs_of(config.integration_of(organization)) if config else None
     hours = int((costs.settles if costs and costs.settles else "48h").removesuffix("h"))

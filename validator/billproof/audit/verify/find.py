@@ -188,6 +188,8 @@ def _of_settings(document: Report, has_config: bool) -> Iterator[str]:
     if settings["config"] is not None:
         yield "settings.config.path" if has_config else "settings.config"
         yield "settings.to.value"
+    if settings["costs"]["value"] is not None:
+        yield "settings.costs.value"
     if not is_shipped(settings["ruleset"]["value"]) or (settings["config"] is not None and not has_config):
         yield "settings.ruleset.value"
     outcomes = (outcome for file in document["files"] for outcome in file["outcomes"])
