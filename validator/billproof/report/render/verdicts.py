@@ -190,9 +190,9 @@ def second_opinion(opinion: ReportSecondOpinion) -> str:
 
 def limits(report: Report) -> Iterator[str]:
     """What a file cannot prove, in a sentence; nothing if the rule set says nothing of it."""
-    texts = [text[0].lower() + text[1:].rstrip(".") for text in report["does_not_prove"]]
-    if texts:
-        yield f"A file cannot prove {'; or '.join(texts)}."
+    parts = [(text[0].lower() + text[1:].rstrip(".")).partition("; ") for text in report["does_not_prove"]]
+    if parts:
+        yield f"A file cannot prove {', nor '.join(what + (f' ({why})' if why else '') for what, _, why in parts)}."
 
 
 def ending(report: Report) -> Iterator[str]:
