@@ -17,9 +17,9 @@ from billproof.io.attempts import PATIENCE, Failure, HttpRequest, NotPrepared, P
 from billproof.io.secrets import Secret, contains, redact
 from billproof.model.errors import BillproofError, UsageError
 from billproof.model.record import Record
-from billproof.model.values import DAY_SECONDS, day_of, month_days, month_name, rfc3339, shown
+from billproof.model.values import day_of, month_days, month_name, rfc3339, shown
 from billproof.openai.answers import BadAnswer, Page, read_page, read_projects
-from billproof.openai.record import COSTS_PATH, PROJECTS_PATH, SCHEMA, Answer, Headers, costs_in, ended_days
+from billproof.openai.record import PROJECTS_PATH, SCHEMA, Answer, Headers, costs_in, ended_days, question
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 CLOCK_SECONDS = 300
@@ -83,9 +83,8 @@ class _Api(Record):
     key: Secret
     patience: Patience
 
-    def get(self, path: str, query: list[tuple[str, str | int]]) -> Answer:
-        """The answer to one question. Raises NoRecord if there is none, or if it is not a success."""
-        target = f"{path}?{urlencode(query)}"
+    def get(self, target: str) -> Answer:
+        """The answer to one question, a path with its query. Raises NoRecord if there is none, or if it is not a success."""
         headers = {
             "Authorization": f"Bearer {self.key.reveal()}", "Accept": "application/json", "Accept-Encoding": "identity",
             "User-Agent": "billproof",
@@ -125,15 +124,12 @@ class _Refused(NoRecord):
 
 def _costs(api: _Api, days: range) -> Iterator[Answer]:
     """The answers that hold the days between them. Raises BadAnswer for paging that does not lead on."""
-    asked: list[tuple[str, str | int]] = [
-        ("start_time", days.start * DAY_SECONDS), ("end_time", days.stop * DAY_SECONDS), ("bucket_width", "1d"), ("limit", 31),
-        ("group_by[]", "project_id"), ("group_by[]", "line_item"),
-    ]  # fmt: skip
+    asked = question(days)
     token: str | None = None
     tokens: set[str] = set()
     there = 0
     while there < len(days):
-        answer = api.get(COSTS_PATH, asked if token is None else [*asked, ("page", token)])
+        answer = api.get(asked if token is None else f"{asked}&{urlencode({'page': token})}")
         page: Page = read_page(answer.body)
         yield answer
         there += len(page.days)
@@ -148,10 +144,10 @@ def _projects(api: _Api) -> tuple[list[Answer], tuple[str, ...]]:
     answers: list[Answer] = []
     after: str | None = None
     known: set[str] = set()
-    asked: list[tuple[str, str | int]] = [("limit", 100), ("include_archived", "true")]
+    asked = f"{PROJECTS_PATH}?limit=100&include_archived=true"
     try:
         while len(answers) < MAX_PAGES:
-            answer = api.get(PROJECTS_PATH, asked if after is None else [*asked, ("after", after)])
+            answer = api.get(asked if after is None else f"{asked}&{urlencode({'after': after})}")
             names, after = read_projects(answer.body)
             if names.keys() <= known and answers:
                 break

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from billproof.io import durable
 from billproof.model.canonical import canonical
@@ -32,7 +32,7 @@ COSTS_PATH = "/v1/organization/costs"
 PROJECTS_PATH = "/v1/organization/projects"
 LARGEST = 256 * 1024 * 1024
 
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DATE = r"2[01][0-9]{2}-[0-9]{2}-[0-9]{2}"
 _INSTANT = rf"{_DATE}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}Z"
 _HELP = "It was damaged or edited. Fetch the month again: billproof costs fetch"
 
@@ -142,13 +142,29 @@ def newest_first(where: str) -> list[str]:
 
 def costs_in(answers: Sequence[Answer], days: range, organization: str) -> Costs:
     """What the answers say together, with the names of projects. Raises BadAnswer."""
-    pages = [read_page(answer.body) for answer in answers if answer.path.startswith(COSTS_PATH)]
+    asked = question(days)
+    pages, names = [], dict[str, str]()
+    for answer in answers:
+        if answer.path == asked or answer.path.startswith(f"{asked}&page="):
+            pages.append(read_page(answer.body))
+        elif answer.path.startswith(f"{PROJECTS_PATH}?"):
+            names.update(read_projects(answer.body)[0])
+        else:
+            raise BadAnswer(f"it contains the answer to another question: {answer.path}")
     costs = costs_of(pages, days)
     others = costs.organizations - {organization}
     if others:
         raise BadAnswer(f"the answers are of another organization: {', '.join(sorted(others))}")
-    listed = (read_projects(answer.body)[0] for answer in answers if answer.path.startswith(PROJECTS_PATH))
-    return costs._replace(names={**costs.names, **{id_: name for names in listed for id_, name in names.items() if name}})
+    return costs._replace(names={**costs.names, **{id_: name for id_, name in names.items() if name}})
+
+
+def question(days: range) -> str:
+    """Path and query that ask for the costs of these days; a page but the first has a parameter more."""
+    query: list[tuple[str, str | int]] = [
+        ("start_time", days.start * DAY_SECONDS), ("end_time", days.stop * DAY_SECONDS), ("bucket_width", "1d"), ("limit", 31),
+        ("group_by[]", "project_id"), ("group_by[]", "line_item"),
+    ]  # fmt: skip
+    return f"{COSTS_PATH}?{urlencode(query)}"
 
 
 def _shaped(document: Any) -> RecordFile:
@@ -167,8 +183,8 @@ def _record(file: RecordFile) -> CostsRecord:
         raise BadAnswer("a date or time in it does not exist")
     days = range(day_number(first), day_number(last) + 1)
     month = month_days(file.month)
-    if not days or days.start != month.start or days.stop > min(month.stop, ended_days(started)) or finished < started:
-        raise BadAnswer("it covers days that are not of its month, or that had not ended when it was read")
+    if not days or days != range(month.start, min(month.stop, ended_days(started))) or finished < started:
+        raise BadAnswer("it does not cover the days of its month that had ended when it was read, and no others")
     if any(answer.status != 200 for answer in file.answers):
         raise BadAnswer("it contains an answer that is not a success")
     costs = costs_in(file.answers, days, file.organization)
