@@ -192,6 +192,15 @@ def test_a_cap_keeps_the_first_findings_and_the_count(
     assert capped.failed == everything.failed
 
 
+@pytest.mark.parametrize("spoiler, rule", [(b"\xcd", "CSV002"), (b"\t", "CSV005")], ids=["bad byte", "control character"])
+def test_a_skipped_rule_that_looks_for_the_totals_blocks_nothing(spoiler: bytes, rule: str, tmp_path: Path) -> None:
+    """Bad data was unproved: OC202 was skipped because of OC204, which OC104 had skipped."""
+    data = to_bytes(good("H1")).replace(b"start_time", b"Start_time", 1).replace(b"proj_", b"proj" + spoiler, 1)
+    found = checked(tmp_path, data)
+    assert (found.code, found.failed) == (1, {rule, "OC104"})
+    assert "OC204" not in found.blocked.values()
+
+
 def test_a_bad_byte_in_the_header_and_no_last_line_end(tmp_path: Path) -> None:
     data = to_bytes(damage.with_column(good("H1"), "zone", "", 0)).replace(b"zone", b"zon\xfc", 1)
     assert checked(tmp_path, data[:-1]).failed == {"CSV002", "CSV009"}

@@ -204,7 +204,9 @@ class Engine:
         """Cells that another rule has found bad, by column."""
         spoilt: dict[str | None, set[int]] = {}
         for blocker in work.cell_blockers:
-            for name, positions in self._works[blocker.rule].check.bad.items():
+            # A skipped rule that only looks, for the totals, spoils nothing for others.
+            bad = self._works[blocker.rule].check.bad if blocker.rule in self._spoilers else {}
+            for name, positions in bad.items():
                 if not blocker.columns or name in blocker.columns:
                     spoilt.setdefault(name, set()).update(positions)
                     if not work.columns or name in work.columns:
