@@ -33,8 +33,9 @@ class CostsRecord(Record):
 
 class CostsFacts(Record):
     """What came of the comparison of a file with a record: how many keys, the record's total, by how much the file is above it,
-    and the sums of the file and of the record by project. `agrees`: every rule that compares passed. `differs` names the pattern
-    of the differences: whole projects are missing, or only the line items differ.
+    and the sums of the file and of the record by project. `agrees`: every rule that compares passed; False if one found a
+    difference, None if they could not compare. `differs` names the pattern of the differences: whole projects are missing, or
+    only the line items differ.
     """
 
     sha256: str
@@ -48,7 +49,7 @@ class CostsFacts(Record):
     difference: Decimal
     by_project: Mapping[str, tuple[Decimal, Decimal]]
     names: Mapping[str, str]
-    agrees: bool
+    agrees: bool | None
     differs: Literal["projects_missing", "line_items_differ"] | None
 
 

@@ -152,6 +152,9 @@ class ReportCosts(TypedDict):
     keys: int
     total: str
     difference: str
+    agrees: bool | None
+    projects: int
+    projects_differing: int
     by_project: list[ReportCostsProject]
 
 

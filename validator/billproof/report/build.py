@@ -131,7 +131,7 @@ def _of_record(text: str, costs: CostsFacts) -> str:
 
 def _limits(run: Run) -> list[str]:
     """What the run does not prove: less where OpenAI's own record agrees with every file, but then its own limits."""
-    agrees = run.verdict.word == "pass" and all(file.costs and file.costs.agrees for file in run.files)
+    agrees = run.verdict.word == "pass" and all(bool(file.costs and file.costs.agrees) for file in run.files)
     signed = all(file.costs.signed for file in run.files if file.costs)
     stands = {"answered": not agrees, "added": agrees, "added_unsigned": agrees and not signed}
     limits = (Limit(limit) if isinstance(limit, str) else limit for limit in run.ruleset.does_not_prove)

@@ -65,12 +65,16 @@ def _earlier_upload(upload: results.EarlierUpload) -> v1.ReportEarlierUpload:
 
 def _costs(costs: CostsFacts) -> v1.ReportCosts:
     """What came of comparing with OpenAI's own record: the largest projects by their difference, all others in the totals."""
+    from billproof.rules.comparison import same
+
     by_difference = sorted(costs.by_project.items(), key=lambda entry: (-abs(entry[1][0] - entry[1][1]), entry[0]))
     return {
         "record": {"sha256": costs.sha256, "signed": costs.signed, "base_url": shown(costs.base_url, None)},
         "read": {"started": rfc3339(costs.started), "finished": rfc3339(costs.finished)},
         "settles": f"{costs.settles // timedelta(hours=1)}h",
         "keys": costs.keys, "total": money(costs.total), "difference": money(costs.difference),
+        "agrees": costs.agrees, "projects": len(costs.by_project),
+        "projects_differing": sum(not same(*sides) for sides in costs.by_project.values()),
         "by_project": [
             {"id": shown(id_), "name": shown(costs.names[id_]) if id_ in costs.names else None, "file": money(file),
              "record": money(record)}

@@ -208,14 +208,19 @@ def facts_of(settled: Settled, rules: Iterable[Rule], outcomes: Iterable[Outcome
     )  # fmt: skip
 
 
-def agrees(rules: Iterable[Rule], states: Mapping[str, str]) -> bool:
-    """Whether every rule that needs a record has passed; days that are still settling may be none."""
-    return all(
+def agrees(rules: Iterable[Rule], states: Mapping[str, str]) -> bool | None:
+    """Whether every rule that needs a record has passed; days that are still settling may be none. None if that is unknown,
+    because rules could not compare and none found a difference.
+    """
+    asked = [rule for rule in rules if "costs" in rule.file.needs]
+    if all(
         states[rule.id] == "passed"
         or (states[rule.id] == "not_applicable" and getattr(rule.parameters, "fails_when", None) == "settling")
-        for rule in rules
-        if "costs" in rule.file.needs
-    )
+        for rule in asked
+    ):
+        return True
+    compared = (states[rule.id] for rule in asked if rule.kind.kind == "equals_record")
+    return False if any(state in ("failed", "waived") for state in compared) else None
 
 
 class Said(Record):

@@ -35,7 +35,7 @@ def render_junit(report: Report) -> str:
         name = source_path(file["path"])
         names[name] += 1
         suite = _suite(root, name if names[name] == 1 else f"{name} ({names[name]})", _cases(file, report))
-        _add(suite, "system-out", verdicts.headline(file, report))
+        _add(suite, "system-out", "\n".join((verdicts.headline(file, report), *verdicts.of_record(file))))
     if not report["files"]:
         _suite(root, "billproof", [_unproved(None, report)])
     _count(root, root.iter("testcase"))

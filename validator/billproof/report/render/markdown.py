@@ -78,6 +78,8 @@ def _file(file: ReportFile, report: Report) -> Iterator[str]:
     if days := "\n".join(calendar(file)):
         yield from ("", *fenced(days))
     yield from _rules(file)
+    for text in verdicts.of_record(file):
+        yield from ("", escaped(text))
     yield from ("", escaped(verdicts.counts(file)), "", "| | |", "|---|---|")
     yield from (_row(label, text) for label, text in verdicts.facts(file))
 

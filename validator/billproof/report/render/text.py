@@ -60,6 +60,7 @@ def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> It
         for label, text in (verdicts.facts(file) if wanted else ())
         if file["verdict"] == "pass" or label.endswith("total")
     ]
+    facts += [f"  {text}" for text in verdicts.of_record(file)]
     for part in (facts, list(calendar(file)), list(_rules(file, report, detail, explain))):
         if part:
             yield from ("", *part)

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from billproof.model.costs import OPENAI_URL
 from billproof.model.results import HINDRANCES
-from billproof.model.values import month_end, month_name, number, rfc3339
+from billproof.model.values import cents, money, month_end, month_name, number, rfc3339
 from billproof.report.render.phrases import LEVELS, STATES, amount, in_cents, in_state, total, waived_by
 
 if TYPE_CHECKING:
@@ -126,6 +127,32 @@ def facts(file: ReportFile) -> Iterator[tuple[str, str]]:
         yield "Last upload", f"{charges}, accepted by {last['destination']} on {last['finished'][:10]}"
     if file["sha256"]:
         yield "File", f"{file['bytes']:,} bytes, sha256 {file['sha256'][:12]}…"
+
+
+def of_record(file: ReportFile) -> Iterator[str]:
+    """How the file compares with OpenAI's own record, in a sentence; nothing without a record."""
+    costs = file.get("costs")
+    if costs is None:
+        return
+    whose = "OpenAI's record" if costs["record"]["base_url"] == OPENAI_URL else f"The record from {costs['record']['base_url']}"
+    day, time = costs["read"]["finished"][:10], costs["read"]["finished"][11:16]
+    head = f"{whose} of {int(day[8:])} {month_name(day[:7]).split()[0]} {time} UTC"
+    difference, both = Decimal(costs["difference"]), _usd(costs["total"])
+    if costs["agrees"]:
+        signed = ", signed" if costs["record"]["signed"] else ""
+        yield f"{head} agrees: {number(costs['keys'], 'key')}, {both}{signed}"
+    elif costs["agrees"] is None:
+        yield f"{head} could not be compared with the file"
+    elif not difference:
+        yield f"{head} differs, although both totals are {both}"
+    else:
+        side = "more" if difference > 0 else "less"
+        yield f"{head} differs: the file has {_usd(money(abs(difference)))} {side} than its {both}"
+
+
+def _usd(value: str) -> str:
+    """An amount in cents; one that is less than a cent, as it is."""
+    return f"{in_cents(value) if cents(Decimal(value)) or not Decimal(value) else value} USD"
 
 
 def totals_of(file: ReportFile) -> list[tuple[str, str | None]]:

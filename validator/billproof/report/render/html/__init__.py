@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 Setting = Literal[
     "ruleset", "organization", "month", "month_to_date", "as_of", "expect_total", "fail_on", "policy", "max_findings",
-    "second_opinion",
+    "second_opinion", "costs", "costs_required",
 ]  # fmt: skip
 
 _SETTINGS: dict[Setting, str] = {
     "ruleset": "Rule set", "organization": "Organization", "month": "Month", "month_to_date": "Month to date",
     "as_of": "As of", "expect_total": "Expected total", "fail_on": "Fail on", "policy": "Policy",
     "max_findings": "Findings kept per rule", "second_opinion": "Second opinion",
+    "costs": "OpenAI's record", "costs_required": "OpenAI's record required",
 }  # fmt: skip
 
 
@@ -114,6 +115,7 @@ def _closing(report: Report) -> Iterator[Element]:
 def _digests(report: Report) -> Element:
     rules, config = report["ruleset"], report["settings"]["config"]
     lines = [(file["path"], "file", file["sha256"]) for file in report["files"] if file["sha256"] is not None]
+    lines += [(file["path"], "OpenAI's record", file["costs"]["record"]["sha256"]) for file in report["files"] if "costs" in file]
     lines.append((f"{rules['name']} {rules['version']}", f"{len(rules['rules'])} rules", rules["sha256"]))
     if config is not None:
         lines.append((config["path"], "configuration", config["sha256"]))

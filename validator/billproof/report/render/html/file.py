@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from billproof.model.values import number
 from billproof.report.render.html.calendar import months
 from billproof.report.render.html.elements import Element, Node, cell, element, head
+from billproof.report.render.html.record import record
 from billproof.report.render.html.rules import all_rules, findings, not_evaluated
 from billproof.report.render.phrases import amount, in_cents, total, unproved, what_to_do
 from billproof.report.render.verdicts import TOP_GROUPS, concessions, facts, how_many, second_opinion, totals_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FIRST = 8
 _KEYS = {
+    "OpenAI's record": "record",
     "Skipped or not run": "not-judged", "What this proves": "proved", "What a file cannot prove": "what-no-file-can-prove",
 }  # fmt: skip
 
@@ -33,6 +35,7 @@ def file_sections(file: ReportFile, report: Report, level: int, name: str) -> It
         ("Calendar", list(months(file))),
         ("Findings", list(findings(file, report, below))),
         ("Skipped or not run", list(not_evaluated(file))),
+        ("OpenAI's record", list(record(file))),
         ("Second opinion", _second_opinion(file)),
         ("Control totals", _totals(file)),
         ("All rules", list(all_rules(file, report)) if file["outcomes"] else []),
