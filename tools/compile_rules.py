@@ -30,7 +30,7 @@ def _plain_rule(rule: Rule) -> dict[str, Any]:
     for key in ("examples", "node", "check", "blocked_by"):
         del file[key]
     return {
-        "file": file, "kind": rule.kind.kind, "parameters": rule.parameters._asdict(), "level": rule.level,
+        "file": list(file.values()), "kind": rule.kind.kind, "parameters": list(rule.parameters), "level": rule.level,
         "shipped_level": rule.shipped_level, "off": rule.off,
         "path": os.path.relpath(rule.path, shipped_folder("rules")).replace(os.sep, "/"),
     }  # fmt: skip

@@ -50,6 +50,8 @@ class Engine:
         """Reads the file to its end."""
         for work in self._works.values():
             work.guard(work.check.start, work.check.parameters)
+            if self._file.keyed is None and "costs" in work.rule.file.needs:
+                work.not_applicable = "nothing to compare with"
         for work in self._header_order:
             self._settle_at_header(work)
         for batch in reader.batches():
