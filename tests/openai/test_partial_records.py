@@ -49,7 +49,7 @@ def check(tmp_path: Path) -> Callable[[dict[str, Any]], billproof.Report]:
     def check(document: dict[str, Any]) -> billproof.Report:
         path = tmp_path / "record.json"
         path.write_bytes(sealed(document))
-        return billproof.check(EXPORT, organization=ORGANIZATION, as_of="2025-11-10", costs=str(path))
+        return billproof.check(EXPORT, organization=ORGANIZATION, as_of="2025-11-10", costs=path)
 
     return check
 
@@ -75,3 +75,9 @@ def test_what_covers_less_is_no_record(document: dict[str, Any], check: Callable
     report = check(document)
     assert report.exit_code == 3
     assert "is not a valid record of OpenAI's costs" in report.as_dict()["reasons"][0]["text"]
+
+
+@pytest.mark.parametrize("options", [{"costs": 5}, {"costs": b"record.json"}, {"costs_required": "no"}], ids=str)
+def test_an_option_of_another_type_is_refused_in_words(options: dict[str, Any]) -> None:
+    with pytest.raises(billproof.UsageError, match="expected"):
+        billproof.check(EXPORT, **options)

@@ -97,12 +97,14 @@ class CheckOptions(TypedDict, total=False):
     policy: Literal["check", "upload"]
     fail_on: Literal["error", "warning"]
     max_findings: int | None
+    costs: str | os.PathLike[str] | None
+    costs_required: bool
 
 
 # What each option may be, and how an error says it.
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("organization", "month", "policy", "fail_on"), ((str,), "text")),
-    **dict.fromkeys(("month_to_date", "second_opinion"), ((bool,), "True or False")),
+    **dict.fromkeys(("month_to_date", "second_opinion", "costs_required"), ((bool,), "True or False")),
     **dict.fromkeys(("max_findings", "jobs"), ((int, str), "a number")),
     "expect_total": ((str, Decimal, int, float), "text or a number"),
     "as_of": ((str, date), "text, a date or a datetime"),
@@ -114,7 +116,7 @@ def check(
     **options: Unpack[CheckOptions],
 ) -> Report:  # fmt: skip
     """Checks files and folders. The options are those of CheckOptions: organization, month, month_to_date, as_of,
-    expect_total, ruleset, config, policy, fail_on, max_findings.
+    expect_total, ruleset, config, policy, fail_on, max_findings, costs, costs_required.
 
     Raises UsageError or ConfigurationError for options, a configuration or a rule set that is not valid. A file that cannot
     be read raises nothing: it is unproved.
@@ -190,8 +192,8 @@ def _settings(options: CheckOptions, **more: Any) -> Settings:
     policy, fail_on, path = given.get("policy", "check"), given.get("fail_on", "error"), given.pop("config", None)
     if policy not in ("check", "upload") or fail_on not in ("error", "warning"):
         raise UsageError("policy is check or upload, fail_on is error or warning", f"They were {policy!r} and {fail_on!r}.")
-    if "ruleset" in given:
-        given["ruleset"] = _path("ruleset", given["ruleset"])
+    for name in {"ruleset", "costs"} & given.keys():
+        given[name] = _path(name, given[name])
     for name in ("as_of", "expect_total", "max_findings", "jobs"):
         if name in given:
             given[name] = given[name].isoformat() if isinstance(given[name], date) else str(given[name])

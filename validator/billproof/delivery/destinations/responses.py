@@ -38,7 +38,10 @@ BODY_BYTES = 1_048_576
 _TEXT = 200
 _SEARCHED = 4000
 _PAGES = ("text/html", "application/xhtml+xml")
-_TAGS = rb"(?i)<(?:/[a-z]|(?:[?]xml|!doctype|html|head|body|title|meta|script|style|form|iframe)\b)"
+_TAGS = (
+    rb"(?i)<(?:/[a-z]|(?:[?]xml|!doctype|html|head|body|title|meta|script|style|form|iframe)\b"
+    rb"|(?:a|div|p|h[1-6]|br|img|input|link|span|table|noscript|frameset)(?:/?>|\s+[a-z-]+=))"
+)
 _GZIP = b"\x1f\x8b"
 _GZIP_OR_ZLIB = 47
 # In ASCII these are seven characters; in UTF-7 they are two.
