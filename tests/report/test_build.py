@@ -344,8 +344,9 @@ UNITS = {
     **dict.fromkeys(["OC402", "OC403"], "id"),
     "CSV007": "record",
     "OC602": "project",
-    "OC304": "day",
-}
+    "OC304": "day", "OC211": "cell",
+    **dict.fromkeys(["OC801", "OC802", "OC803"], "key"), "OC804": "day", "OC805": "file",
+}  # fmt: skip
 
 
 def test_units_are_those_of_the_table(checked: dict[Path, Checked]) -> None:
