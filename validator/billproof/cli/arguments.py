@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
 from billproof.config import settings as asked
@@ -26,7 +27,14 @@ def config_of(options: argparse.Namespace) -> Config | None:
 
 def settings_of(options: argparse.Namespace, policy: Policy) -> Settings:
     """The settings of `check` or `upload`, each with its source. Raises UsageError for options that are not valid."""
-    return asked.settings_of(_options(options), policy, config_of(options))
+    settings = asked.settings_of(_options(options), policy, config_of(options))
+    if options.costs_key is None:
+        return settings
+    from billproof.audit.signing.attestation import require_signed_record
+    from billproof.audit.signing.dsse import read_public_key
+
+    read_public_key(options.costs_key, "--costs-key")
+    return settings._replace(costs_signature=partial(require_signed_record, options.costs_key))
 
 
 def upload_settings(options: argparse.Namespace) -> Settings:

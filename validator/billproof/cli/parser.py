@@ -163,6 +163,7 @@ def checking_arguments(parser: argparse.ArgumentParser) -> None:
         "--costs", metavar="FILE", help="compare with this record of OpenAI's costs. Default: the newest in the folder of records"
     )
     parser.add_argument("--costs-required", action="store_true", help="require a record to compare with")
+    parser.add_argument("--costs-key", metavar="PUB", help="require the record to be signed with this key (PEM public key)")
     parser.add_argument("--jobs", metavar="N", help="check N files in parallel. Default: 1")
 
 

@@ -32,6 +32,9 @@ _WITHOUT_SOURCE = (
     "month_to_date", "expect_total", "fail_on", "policy", "max_findings", "second_opinion", "costs", "costs_required",
 )  # fmt: skip
 
+# Raises Unreadable unless the record of OpenAI's costs at the path, with these bytes, has the signature that is demanded.
+Signature = Callable[[str, bytes], None]
+
 # Told after each block that is read: number of the file, how many files there are, its path, bytes read, bytes in all if known.
 Watch = Callable[[int, int, str, int, int | None], None]
 
@@ -58,6 +61,7 @@ class Settings(Record):
     second_opinion: bool = False
     costs: str | None = None
     costs_required: bool = False
+    costs_signature: Signature | None = None
     config: Config | None = None
     sources: Mapping[str, str] = {}
     to: str | None = None
@@ -85,7 +89,9 @@ def refuse_later_than_the_clock(settings: Settings) -> None:
 
 
 def refuse_total_of_several(settings: Settings, count: int) -> None:
-    """Raises UsageError if the expected total, which is that of one file, is given for several."""
+    """Raises UsageError if the expected total, or a record of costs, which is that of one file, is given for several."""
+    if settings.costs is not None and count > 1:
+        raise UsageError("--costs accepts one file only", f"{count} files were named.")
     if settings.expected_total is not None and count > 1:
         raise UsageError("--expect-total accepts one file only", f"{count} files were named.")
 

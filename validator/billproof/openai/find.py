@@ -45,12 +45,12 @@ def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended:
         ended, demanded=settings.costs_required or bool(costs and costs.required), settles=timedelta(hours=hours)
     )
     if settings.costs is not None:
-        return found._replace(record=read_record(settings.costs))
+        return found._replace(record=read_record(settings.costs, settings.costs_signature))
     if config is None or costs is None or organization.value is None or month.value is None:
         return found._replace(lacking="no folder of records of OpenAI's costs is configured for its organization and month")
     passed_over = []
     for path in newest_first(costs_folder(config, organization.value, month.value)):
-        record = read_record(path)
+        record = read_record(path, settings.costs_signature)
         reason = unfit(record, organization.value, month.value, ended)
         if reason is None:
             return found._replace(record=record)

@@ -10,11 +10,12 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
+from billproof.config.settings import Signature
 from billproof.io import durable
 from billproof.model.canonical import canonical
 from billproof.model.costs import CostsRecord
@@ -35,9 +36,6 @@ LARGEST = 256 * 1024 * 1024
 _DATE = r"2[01][0-9]{2}-[0-9]{2}-[0-9]{2}"
 _INSTANT = rf"{_DATE}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}Z"
 _HELP = "It was damaged or edited. Fetch the month again: billproof costs fetch"
-
-# Raises Unreadable unless the record at the path, with these bytes, has the signature that is demanded.
-Signature = Callable[[str, bytes], None]
 
 
 class Span(Record):

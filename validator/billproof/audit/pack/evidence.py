@@ -22,7 +22,7 @@ from typing import BinaryIO
 from billproof.audit.pack.find import Refused, find_attestation, find_export, find_report, find_upload, record_of_costs
 from billproof.audit.pack.readme import Manifest, render_readme
 from billproof.audit.pack.replay import replay
-from billproof.audit.signing.attestation import SUFFIX, receipt_statement
+from billproof.audit.signing.attestation import MAX_BYTES, SUFFIX, receipt_statement
 from billproof.audit.signing.deviations import deviations_of_form
 from billproof.config.destinations import FILL_IN
 from billproof.config.file import Config, Integration
@@ -63,7 +63,10 @@ def gather(
     files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
     record = record_of_costs(receipt, settings)
     if record is not None:
-        files[f"costs-{receipt.document['costs']['sha256'][:12]}.json"] = small_file(record, LARGEST)
+        packed = f"costs-{receipt.document['costs']['sha256'][:12]}.json"
+        files[packed] = small_file(record, LARGEST)
+        if os.path.lexists(record + SUFFIX):
+            files[packed + SUFFIX] = small_file(record + SUFFIX, MAX_BYTES)
     files |= _receipts(contents.ledger, standing, receipt)
     files |= _ruleset_files(settings, ruleset)
     files["config/billproof.yaml"] = _proved(config.path, config.sha256)

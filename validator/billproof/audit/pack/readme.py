@@ -114,7 +114,7 @@ def _listing(manifest: Manifest) -> Iterator[str]:
         ("ruleset/", f"the rules and the table schema: {ruleset['name']} {ruleset['version']}, sha256 {ruleset['sha256']}"),
         ("config/billproof.yaml", "the configuration at the upload, with every waiver. It names where secrets are kept."),
         *(
-            (name, "OpenAI's own record of the costs, which the export was compared with")
+            (name, "OpenAI's own record of the costs, which the export was compared with, or its signature")
             for name in manifest.files
             if name.startswith("costs-")
         ),

@@ -87,7 +87,8 @@ def costs_then(receipt: Receipt, settings: Settings) -> CostsAtHand:
     config, organization = settings.config, receipt.organization
     costs = config.costs_of(config.integration_of(organization)) if config else None
     hours = int((costs.settles if costs and costs.settles else "48h").removesuffix("h"))
-    return CostsAtHand(datetime.min, read_record(path), settles=timedelta(hours=hours))
+    record = read_record(path)._replace(signed=receipt.document["costs"]["signed"])
+    return CostsAtHand(datetime.min, record, settles=timedelta(hours=hours))
 
 
 def _ruleset_then(receipt: Receipt, settings: Settings) -> RuleSet:

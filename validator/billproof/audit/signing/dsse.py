@@ -137,10 +137,10 @@ def read_signer(path: str) -> Signer:
     return Signer(key.sign, public.keyid, public)
 
 
-def read_public_key(path: str) -> PublicKey:
+def read_public_key(path: str, flag: str = "--key") -> PublicKey:
     """The public key in a PEM file. Raises UsageError, which never shows the file's content."""
-    data = _pem(path, "--key", "a public key", _PUBLISH)
-    name, help = f"--key {shown(path)}", f"The signer makes it with: {_PUBLISH}"
+    data = _pem(path, flag, "a public key", _PUBLISH)
+    name, help = f"{flag} {shown(path)}", f"The signer makes it with: {_PUBLISH}"
     if b"PRIVATE KEY" in data.partition(b"\n")[0]:
         text = f"{name}: this is a private key, which only its owner should have; verifying needs the public key"
         raise UsageError(text, f"Its owner makes it with: {_PUBLISH}")

@@ -206,6 +206,8 @@ def _of_file(file: ReportFile, config: ReportConfig | None, has_config: bool) ->
         names.append("outcomes[].reason")
     if names or "hindrance" in file:
         names.append("hindrance")
+    if "costs" in file and file["costs"]["record"]["signed"]:
+        names.append("costs.record.signed")
     yield from (f"files[].{name}" for name in names)
 
 

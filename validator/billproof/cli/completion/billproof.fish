@@ -104,7 +104,7 @@ function _shtab_billproof_using
 end
 
 set -g _shtab_billproof_commands check upload guide init demo costs 'costs fetch' 'costs show' 'costs list' ledger 'ledger init' 'ledger list' 'ledger show' 'ledger verify' status verify pack rules 'rules list' 'rules show' 'rules kinds' 'rules test' 'rules docs' sandbox completion
-set -g _shtab_billproof_opts_with_value --as-of --attest --config --costs --delay --expect-total --fail-on --fault --format --from --host --integration --jobs --key --key-env --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
+set -g _shtab_billproof_opts_with_value --as-of --attest --config --costs --costs-key --delay --expect-total --fail-on --fault --format --from --host --integration --jobs --key --key-env --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
 
 complete -c billproof -e
 complete -c billproof -f
@@ -123,6 +123,7 @@ complete -c billproof -n '_shtab_billproof_using check' -l config -xka "(_shtab_
 complete -c billproof -n '_shtab_billproof_using check' -l second-opinion -d 'also validate with frictionless and compare (needs the extra `frictionless`)'
 complete -c billproof -n '_shtab_billproof_using check' -l costs -xka "(_shtab_glob_compgen_8f7f322e)" -d 'compare with this record of OpenAI'"'"'s costs. Default: the newest in the folder of records'
 complete -c billproof -n '_shtab_billproof_using check' -l costs-required -d 'require a record to compare with'
+complete -c billproof -n '_shtab_billproof_using check' -l costs-key -xka "(__fish_complete_path (commandline -ct))" -d 'require the record to be signed with this key (PEM public key)'
 complete -c billproof -n '_shtab_billproof_using check' -l jobs -x -d 'check N files in parallel. Default: 1'
 complete -c billproof -n '_shtab_billproof_using check' -l policy -xka "check upload" -d '`upload` applies the stricter upload policy. Default: check'
 complete -c billproof -n '_shtab_billproof_using check' -l fail-on -xka "error warning" -d 'lowest level that makes a file fail. Default: error'
@@ -150,6 +151,7 @@ complete -c billproof -n '_shtab_billproof_using upload' -l config -xka "(_shtab
 complete -c billproof -n '_shtab_billproof_using upload' -l second-opinion -d 'also validate with frictionless and compare (needs the extra `frictionless`)'
 complete -c billproof -n '_shtab_billproof_using upload' -l costs -xka "(_shtab_glob_compgen_8f7f322e)" -d 'compare with this record of OpenAI'"'"'s costs. Default: the newest in the folder of records'
 complete -c billproof -n '_shtab_billproof_using upload' -l costs-required -d 'require a record to compare with'
+complete -c billproof -n '_shtab_billproof_using upload' -l costs-key -xka "(__fish_complete_path (commandline -ct))" -d 'require the record to be signed with this key (PEM public key)'
 complete -c billproof -n '_shtab_billproof_using upload' -l jobs -x -d 'check N files in parallel. Default: 1'
 complete -c billproof -n '_shtab_billproof_using upload' -l format -xka "text json html sarif junit github gitlab markdown" -d 'output format. Default: text'
 complete -c billproof -n '_shtab_billproof_using upload' -l output -xka "(_billproof_formats)" -d 'also write the report to a file; repeatable'

@@ -47,7 +47,9 @@ _WAIVER = (
     rf'\{{"rule": {_TEXT}, "violations": {_FROM_1}, "reason": {_TEXT}, "owner": {_TEXT}, "expires": {_TEXT}, "at": {_TEXT}'
     rf'(?:, "approved_by": {_TEXT})?(?:, "reference": {_TEXT})?\}}'
 )
-_COSTS = _object(sha256=_SHA256, base_url=_TEXT, read=_INSTANT, keys=_COUNT, total=_MONEY, difference=_MONEY)
+_COSTS = _object(
+    sha256=_SHA256, signed="(?:true|false)", base_url=_TEXT, read=_INSTANT, keys=_COUNT, total=_MONEY, difference=_MONEY
+)
 # A directory is known by its pointer, an API by its URL.
 _DESCRIPTION = rf'(?=\{{"put": {_TEXT}, "pointer": {_TEXT}, |\{{"method": {_TEXT}, "url": {_TEXT}, ){_OBJECT}'
 

@@ -141,8 +141,8 @@ def _record_of(costs: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if costs is None:
         return None
     return {
-        "sha256": costs["record"]["sha256"], "base_url": costs["record"]["base_url"], "read": costs["read"]["finished"],
-        "keys": costs["keys"], "total": costs["total"], "difference": costs["difference"],
+        "sha256": costs["record"]["sha256"], "signed": costs["record"]["signed"], "base_url": costs["record"]["base_url"],
+        "read": costs["read"]["finished"], "keys": costs["keys"], "total": costs["total"], "difference": costs["difference"],
     }  # fmt: skip
 
 
