@@ -94,7 +94,7 @@ def test_bytes_that_were_replaced_since_are_refused(world: World, monkeypatch: p
         assert found.report["upload"]["ready"] is False
         assert found.lines[-2:] == [
             "research 2025-10 FAIL 100.00 USD SUPERSEDED was accepted on 2026-01-05 12:00 with 100.00 USD and was superseded on "
-            f"2026-01-07 08:30 by sent-{sha256(export('2100.5'))[:8]}.csv with 2,100.50 USD; to upload it again: upload "
+            f"2026-01-07 08:30 by sent-{sha256(export('2100.5'))[:8]}.csv with 2,100.50 USD; to upload it again, add "
             "--resend",
             NOT_SENT,
         ]

@@ -50,11 +50,13 @@ def _wrapped(text: str) -> list[str]:
 def _example(title: str, example: Example, rule: Rule) -> Iterator[str]:
     arguments = f" with `{' '.join(example.args)}`" if example.args else ""
     named = f", file name `{example.name}`" if example.name != "data.csv" else ""
-    places = f" at {', '.join(f'`{place}`' for place in example.at)}" if example.at else ""
+    record = f", compared with the record `{example.costs}`" if example.costs else ""
+    at = [f"`{place}`" for place in example.at if place != "-:-"]  # which is the file as a whole
+    places = f" at {', '.join(at)}" if at else ""
     if example.before:
         yield f"Uploaded before: {', '.join(example.before)} (next to the rule file)."
         yield ""
-    yield f"{title}{places}{arguments}{named}:"
+    yield f"{title}{places}{arguments}{named}{record}:"
     yield ""
     if example.csv is not None:
         yield from textwrap.indent(example.csv.rstrip("\n"), "    ").splitlines()

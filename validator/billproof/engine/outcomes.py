@@ -161,7 +161,7 @@ class _End(Record):
         if "costs" not in work.rule.file.needs or costs.record is not None:
             return None
         work.blocked_by, work.not_applicable = None, None if costs.demanded else costs.lacking
-        return costs.lacking if costs.demanded else None
+        return f"not compared with OpenAI's own costs: {costs.lacking}" if costs.demanded else None
 
     def _known(self) -> Settled:
         """What is known of the file, and which failures are waived by now."""

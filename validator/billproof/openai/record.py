@@ -119,7 +119,9 @@ def read_record(path: str, signature: Signature | None = None) -> CostsRecord:
         return _record(file)._replace(signed=signature is not None)
     except (ValueError, RecursionError, BadAnswer) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else shown(str(error), 200)
-        raise Unreadable(f"{path}: is not a valid record of OpenAI's costs: {reason}", _HELP) from None
+        if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+            reason = "it is not JSON"
+        raise Unreadable(f"{path} is not a valid record of OpenAI's costs: {reason}", _HELP) from None
 
 
 def months_of(folder: str, organization: str) -> list[str]:

@@ -81,7 +81,7 @@ def _told(organization: str, folder: str | None) -> Iterator[str]:
     if folder is None:
         yield "No folder of exports is set: give this organization's exports a folder of their own, and add it as `files:`."
     else:
-        yield f"{shown(folder, None)} is the folder of its exports; keep nothing else there. `billproof check` checks it."
+        yield f"{shown(folder, None)} is the folder of its exports: put only them there. `billproof check` checks it."
     root = searched_folders(current_folder())[-1]
     if root != current_folder() and os.path.lexists(os.path.join(root, ".git")):
         yield f"Commands find {FILE_NAME} in this folder and below it, not at the repository's root, {shown(root, None)}."

@@ -97,7 +97,7 @@ def listing(ruleset: RuleSet) -> Iterator[str]:
     width = max(len(rule.file.name) for rule in ruleset.rules)
     for rule in ruleset.rules:
         level = ("off" if rule.off else rule.level) + (" (waivable)" if rule.file.waivable else "")
-        yield f"{rule.id:<8}{rule.file.name:<{width}}  {level:<18}{rule.file.asserts}"
+        yield f"{rule.id:<8}{rule.file.name:<{width}}  {level:<20}{rule.file.asserts}"
 
 
 def kinds() -> Iterator[str]:

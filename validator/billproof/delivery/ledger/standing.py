@@ -76,7 +76,7 @@ def replacement(mine: Receipt, since: Receipt) -> str:
     had = "was accepted" if mine.holds else "was sent (outcome unknown)"
     other = "was superseded" if since.holds else "may have been superseded (outcome unknown)"
     text = f"{had} on {date_of(mine)} with {cents(mine.amount):,f} {mine.currency} and {other} on {date_of(since)}"
-    return f"{text} by {since.file_name} with {cents(since.amount):,f} {since.currency}; to upload it again: upload --resend"
+    return f"{text} by {since.file_name} with {cents(since.amount):,f} {since.currency}; to upload it again, add --resend"
 
 
 def date_of(receipt: Receipt) -> str:
