@@ -15,6 +15,7 @@ from billproof.model.values import in_words, instant, month_end, month_settled, 
 
 State = Literal[
     "accepted", "provisional", "newer", "not_known", "refused", "missing", "open", "before", "no_destination", "unproved",
+    "differs",
 ]  # fmt: skip
 
 

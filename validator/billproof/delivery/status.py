@@ -16,6 +16,7 @@ from typing import Any
 from billproof.config.file import Config, Integration
 from billproof.config.settings import Settings, parse_month
 from billproof.delivery.address import Address, configured_address
+from billproof.delivery.against_record import Compared, against_record, as_json, with_record
 from billproof.delivery.earlier import known
 from billproof.delivery.ledger.integrity import Contents, proved
 from billproof.delivery.ledger.receipt import Receipt
@@ -109,7 +110,7 @@ def _integration(
     uploaded = [month for month, standing in own.items() if standing.current and month_end(month) <= settings.as_of]
     first = min(uploaded, default=None)
     folder = _folder(integration, config, set().union(*(standing.seen for standing in own.values())), settings, ruleset, contents)
-    cells = []
+    cells, bad = [], list(folder.unread)
     for month in months:
         standing, new = own.get(month, Standing(())), [file for file in folder.new if file.month == month]
         other = _other_upload(integration, address, month, standings)
@@ -118,14 +119,22 @@ def _integration(
             state = MonthState("no_destination", True, f"due: add `to:` to the integration ({config.place(integration.line)})")
         elif folder.unread and not state.due:
             state = MonthState("unproved", True, f"not every file in {shown(folder.path or '', None)} could be read")
+        compared = None
+        if standing.current and config.costs_of(integration):
+            try:
+                compared = against_record(standing.current, config)
+                state = with_record(state, compared)
+            except Unreadable as error:
+                bad.append(shown(error.message, None))
+                state = MonthState("unproved", True, "its record of OpenAI's costs could not be read")
         path = contents.ledger.path(standing.current).replace("\\", "/") if standing.current else None
-        cells.append(_month(month, state, standing.current, new, path))
+        cells.append(_month(month, state, standing.current, new, path, compared))
     return {
         "name": integration.name, "organization": shown(integration.organization), "destination": integration.to,
         "files": folder.path,
         "months": cells, "totals": _totals(own[month].current for month in months if month in own),
         "unplaced": [_file(file) for file in folder.new if file.month is None],
-        "unread": list(folder.unread),
+        "unread": bad,
     }  # fmt: skip
 
 
@@ -178,13 +187,15 @@ def _judged(copy: Copy, settings: Settings, ruleset: RuleSet, contents: Contents
     return NewFile(file.path, copy.sha256, file.month.value, verdict.word, verdict.because)
 
 
-def _month(month: str, state: MonthState, current: Receipt | None, new: Sequence[NewFile], receipt: str | None) -> dict[str, Any]:
+def _month(
+    month: str, state: MonthState, current: Receipt | None, new: Sequence[NewFile], receipt: str | None, compared: Compared | None
+) -> dict[str, Any]:
     return {
         "month": month, "state": state.state, "due": state.due,
         "amount": money(current.amount) if current else None, "currency": current.currency if current else None,
         "accepted": current.finished if current else None, "file_sha256": current.file_sha256 if current else None,
         "receipt": receipt,
-        "newer": [_file(file) for file in new], "text": state.text,
+        "newer": [_file(file) for file in new], "costs": as_json(compared), "text": state.text,
     }  # fmt: skip
 
 

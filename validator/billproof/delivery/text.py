@@ -20,10 +20,11 @@ STATUSES = {
 }  # fmt: skip
 _SIGNS = {
     "accepted": "#", "provisional": "~", "newer": "+", "not_known": "?", "unproved": "?", "refused": "!", "missing": "!",
-    "no_destination": "!", "open": ".", "before": " ",
+    "differs": "x", "no_destination": "!", "open": ".", "before": " ",
 }  # fmt: skip
 _LEGEND = {
-    "#": "# accepted", "~": "~ provisional", "+": "+ newer file", "?": "? outcome unknown", "!": "! missing, refused",
+    "#": "# accepted", "~": "~ provisional", "+": "+ newer file", "?": "? outcome unknown", "x": "x differs from OpenAI's record",
+    "!": "! missing, refused",
     ".": ". not due yet", " ": "blank: before the first upload",
 }  # fmt: skip
 _WORDS = {
@@ -130,8 +131,10 @@ def _grid(status: Tree, width: int) -> Iterator[str]:
 def _totals(status: Tree, width: int) -> Iterator[str]:
     for row in status["integrations"]:
         head, count = f"  {row['name']:<{width}}", len(_past(row["months"]))
+        recorded = sum(month["costs"] is not None for month in row["months"])
+        more = f"  {number(recorded, 'month')} with OpenAI's record" if recorded else ""
         for total in row["totals"]:
-            yield f"{head}  {total['months']:>2} of {count} months accepted  {_amount(total)}"
+            yield f"{head}  {total['months']:>2} of {count} months accepted  {_amount(total)}{more}"
         if not row["totals"]:
             yield f"{head}   0 of {count} months accepted"
 

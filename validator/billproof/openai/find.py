@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from billproof.config.file import Config
+from billproof.config.file import Config, Costs
 from billproof.config.settings import Settings
 from billproof.model.costs import CostsAtHand
 from billproof.model.results import Sourced
@@ -21,6 +21,11 @@ def costs_folder(config: Config, organization: str, month: str) -> str:
     """The folder of the records of a month, as it is configured for the organization's integration."""
     costs = config.costs_of(config.integration_of(organization))
     return month_folder(config.beside((costs.folder if costs else None) or FOLDER), organization, month)
+
+
+def settles_of(costs: Costs | None) -> timedelta:
+    """For how long after its end a day may still change, as it is configured."""
+    return timedelta(hours=int((costs.settles if costs and costs.settles else "48h").removesuffix("h")))
 
 
 def path_of_record(sha256: str, folders: Iterable[str]) -> str | None:
@@ -40,9 +45,8 @@ def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended:
     config = settings.config
     integration = config.integration_of(organization.value) if config else None
     costs = config.costs_of(integration) if config else None
-    hours = int((costs.settles if costs and costs.settles else "48h").removesuffix("h"))
     found = CostsAtHand(
-        ended, demanded=settings.costs_required or bool(costs and costs.required), settles=timedelta(hours=hours)
+        ended, demanded=settings.costs_required or bool(costs and costs.required), settles=settles_of(costs)
     )
     if settings.costs is not None:
         return found._replace(record=read_record(settings.costs, settings.costs_signature))

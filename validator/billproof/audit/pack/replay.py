@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from billproof.audit.pack.find import Refused, record_of_costs
@@ -21,6 +21,7 @@ from billproof.engine.pipeline import Run, check_input, judged, prepare
 from billproof.model.costs import CostsAtHand
 from billproof.model.errors import UsageError
 from billproof.model.values import shown
+from billproof.openai.find import settles_of
 from billproof.openai.record import read_record
 from billproof.reading.inputs import Input
 from billproof.reading.source import Copy
@@ -86,9 +87,8 @@ def costs_then(receipt: Receipt, settings: Settings) -> CostsAtHand:
         return CostsAtHand(datetime.min, lacking=NO_RECORD)
     config, organization = settings.config, receipt.organization
     costs = config.costs_of(config.integration_of(organization)) if config else None
-    hours = int((costs.settles if costs and costs.settles else "48h").removesuffix("h"))
     record = read_record(path)._replace(signed=receipt.document["costs"]["signed"])
-    return CostsAtHand(datetime.min, record, settles=timedelta(hours=hours))
+    return CostsAtHand(datetime.min, record, settles=settles_of(costs))
 
 
 def _ruleset_then(receipt: Receipt, settings: Settings) -> RuleSet:
