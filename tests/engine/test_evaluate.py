@@ -21,7 +21,7 @@ from billproof.reading.inputs import Input
 from fixtures import damage
 from fixtures.exports import DAY, Table, to_bytes
 from tests.generations import LINE, ORGANIZATION, good, later
-from tests.support import ROOT, Checked, check
+from tests.support import ROOT, Checked, check, make_ready
 
 START = 1_759_276_800  # 2025-10-01T00:00:00Z
 
@@ -190,6 +190,22 @@ def test_a_cap_keeps_the_first_findings_and_the_count(
     assert capped.places(rule) == everything.places(rule)[:2]
     assert capped.outcome(rule)["violations"] == everything.outcome(rule)["violations"] > 2
     assert capped.failed == everything.failed
+
+
+UNUSABLE = {"no currency": ("amount_currency", ""), "no amount": ("amount_value", ""), "euros": ("amount_currency", "eur")}
+
+
+@pytest.mark.parametrize("column, cell", UNUSABLE.values(), ids=UNUSABLE)
+@pytest.mark.parametrize("lacks", [True, False], ids=["lacks end_time", "has it twice"])
+def test_a_total_that_is_unknown_crashes_no_rule(lacks: bool, column: str, cell: str, tmp_path: Path) -> None:
+    """Which rows are charged depends on the times. Bad data was unproved: rules on the total ran, and there was none."""
+    table = damage.put(good("H1"), column, cell, LINE)
+    names = [name for name in table[0] if name != "end_time"]
+    table = damage.columns(table, names) if lacks else damage.with_column(table, "end_time", "", 2)
+    config = make_ready(tmp_path)
+    found = checked(tmp_path, table, "--expect-total", "1", "--config", config, "--organization", ORGANIZATION)
+    assert (found.code, found.failed, found.in_state("crashed")) == (1, {"OC104" if lacks else "CSV013"}, set())
+    assert {found.blocked[rule] for rule in ("OC601", "OC602", "OC603")} == found.failed
 
 
 @pytest.mark.parametrize("spoiler, rule", [(b"\xcd", "CSV002"), (b"\t", "CSV005")], ids=["bad byte", "control character"])

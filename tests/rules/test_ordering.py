@@ -291,7 +291,7 @@ TABLE = (
         "CSV013 amount_value", doubled("amount_value"), "CSV013",
         {"OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC211", "OC601", "OC602", "OC603"},
     ),
-    line("CSV013 start_time", doubled("start_time"), "CSV013", {"OC107", "OC601"} | OF_START_COLUMN),
+    line("CSV013 start_time", doubled("start_time"), "CSV013", {"OC107", "OC601", "OC602", "OC603"} | OF_START_COLUMN),
     line(
         "OC104 project_name", without("project_name"), "OC104",
         {"OC106", "OC107", "OC208", "OC403", "OC502", "OC503", "OC504"},
@@ -301,7 +301,7 @@ TABLE = (
         "OC104 amount_value", without("amount_value"), "OC104",
         {"OC106", "OC107", "OC202", "OC204", "OC205", "OC206", "OC207", "OC211", "OC601", "OC602", "OC603"},
     ),
-    line("OC104 start_time", without("start_time"), "OC104", {"OC106", "OC107", "OC601"} | OF_START_COLUMN),
+    line("OC104 start_time", without("start_time"), "OC104", {"OC106", "OC107", "OC601", "OC602", "OC603"} | OF_START_COLUMN),
     line(
         "OC102, no charged row", lambda: no_charges("H4"), "OC102",
         {f"OC20{number}" for number in range(2, 8)} | {"OC211"} | family("OC4", "OC5", "OC6", "OC7"),

@@ -119,6 +119,7 @@ class ExpectedTotal(Check):
 
     kind = "expected_total"
     placeholders = ("total", "expected", "difference")
+    reads_charged = True
     reads_roles = ("amount", "currency")
 
     def start(self, parameters: Any) -> None:

@@ -20,6 +20,7 @@ class RecordFits(Check):
 
     kind = "record_fits"
     placeholders = ("found",)
+    reads_charged = True
     reads_roles = ("project", "amount")
 
     def at_end(self, settled: Settled) -> None:
@@ -39,6 +40,7 @@ class EqualsRecord(Check):
 
     kind = "equals_record"
     placeholders = ("found",)
+    reads_charged = True
     reads_roles = ("day", "project", "group", "amount", "currency")
 
     class Parameters(Record):

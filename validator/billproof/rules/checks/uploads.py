@@ -20,6 +20,7 @@ class NotLess(Check):
 
     kind = "not_less"
     placeholders = ("found", "accepted", "destination")
+    reads_charged = True
     reads_roles = ("day", "amount", "currency")
 
     class Parameters(Record):
@@ -59,6 +60,7 @@ class ProjectsKept(Check):
     unit = "project"
     placeholders = ("project", "amount", "share", "when")
     # Projects are counted by their amounts: without that column every project would seem lost.
+    reads_charged = True
     reads_roles = ("amount",)
 
     class Parameters(Record):
