@@ -396,6 +396,7 @@ def test_only_what_is_sent_again_waits() -> None:
 BODIES = {
     "problem": (b'{"type": "x", "title": "Month is locked", "status": 400, "detail": "since\\n Monday", "y": 1}', {},
                 "Month is locked; since Monday"),
+    "twice the same": (b'{"title": "Not Found", "detail": "Not Found"}', {}, "Not Found"),
     "detail only": (b'{"detail": "no such integration"}', {}, "no such integration"),
     "other JSON": (b'{"errors": ["x",\n {"code": 7}]}', {}, '{"errors": ["x", {"code": 7}]}'),
     "title that is no text": (b'{"title": 7}', {}, '{"title": 7}'),

@@ -194,6 +194,6 @@ def listing(config: Config) -> Iterator[str]:
 def summary(record: CostsRecord) -> str:
     """A record in a line: its month, what it covers and its total."""
     projects = {project for _, project, _ in record.amounts if project}
-    sizes = f"{len(record.days)} days, {len(projects)} projects, {len(record.amounts):,} amounts"
+    sizes = f"{len(record.days)} days, {len(projects)} projects, {len(record.amounts):,} keys"
     total = cents(reduce(EXACT.add, record.amounts.values(), Decimal(0)))
     return f"{month_name(record.month)}  {sizes}, {total:,f} USD, read {in_words(record.finished)}"

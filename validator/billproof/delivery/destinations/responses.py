@@ -154,7 +154,8 @@ def _redirect(location: str) -> str:
 def _words(response: Response, body: bytes, document: Any) -> str:
     """An error body as text: title and detail of RFC 9457, other JSON on one line, plain text; of a page, its title."""
     if isinstance(document, dict):
-        texts = [str(document[key]) for key in ("title", "detail") if isinstance(document.get(key), str) and document[key]]
+        given = [document[key] for key in ("title", "detail") if isinstance(document.get(key), str) and document[key]]
+        texts = dict.fromkeys(given)
         if texts:
             return _line("; ".join(texts))
     text = _decoded(body)
