@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from billproof.io.secrets import Secret
 from billproof.sandbox.app import Checker, Sandbox
 from billproof.sandbox.command import listen, make_server, url_of
+from billproof.sandbox.costs import Exported
 from billproof.sandbox.faults import Name, Plan
 from billproof.sandbox.store import Store
 
@@ -109,12 +110,13 @@ def running_sandbox(
     delay: float = 0,
     limit: int = 10_000_000,
     now: datetime = NOW,
+    costs: Exported | None = None,
 ) -> Iterator[Running]:
-    """A sandbox with these integrations (id → organization), whose clock stands at `now`."""
+    """A sandbox with these integrations (id → organization), whose clock stands at `now`; it answers `costs`."""
     store = Store(delay)
     for id, organization in ({INTEGRATION: ORGANIZATION} if integrations is None else integrations).items():
         store.add(organization, id)
-    application = Sandbox(store, Plan(), Checker(None, now), Secret(token), limit, lambda: now).application()
+    application = Sandbox(store, Plan(), Checker(None, now), Secret(token), limit, lambda: now, costs).application()
     listener = listen("127.0.0.1", 0)
     running = Running(url_of(listener), token)
 

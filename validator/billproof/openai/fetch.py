@@ -13,7 +13,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from billproof.config.settings import clock
-from billproof.io.attempts import PATIENCE, Failure, HttpRequest, NotPrepared, Patience, Response, attempts_of, retry_after
+from billproof.io.attempts import (
+    PATIENCE,
+    Failure,
+    HttpRequest,
+    NotPrepared,
+    Patience,
+    Response,
+    attempts_of,
+    load_libraries,
+    retry_after,
+)
 from billproof.io.secrets import Secret, contains, redact
 from billproof.model.errors import BillproofError, UsageError
 from billproof.model.record import Record
@@ -51,6 +61,7 @@ def fetch(organization: str, month: str, base_url: str, key: Secret, patience: P
     """The answers about the days of a month that have ended. Raises NoRecord, with the reason in words, if they cannot be relied
     on; UsageError if no day of the month has ended; BillproofError if a library is missing.
     """
+    load_libraries()
     started = clock()
     days = range(month_days(month).start, min(month_days(month).stop, ended_days(started)))
     if not days:

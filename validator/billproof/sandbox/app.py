@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -43,7 +44,19 @@ from billproof.report.build import build_report
 from billproof.rules.compiled import load_ruleset
 from billproof.rules.rule import DEFAULT_RULESET, RuleSet
 from billproof.sandbox.body import Body, SentFile, read_file
-from billproof.sandbox.faults import Fault, Faulty, Plan, Problem, on_error, on_http_exception
+from billproof.sandbox.costs import Exported, costs_page, projects_page
+from billproof.sandbox.faults import (
+    OF_COSTS,
+    OF_NAMES,
+    OF_UPLOAD,
+    Fault,
+    Faulty,
+    Name,
+    Plan,
+    Problem,
+    on_error,
+    on_http_exception,
+)
 from billproof.sandbox.store import Integration, Store
 
 DOCUMENT = json.loads(Path(__file__).with_name("openapi.json").read_text("utf-8"))
@@ -81,7 +94,9 @@ class Checker:
 
 
 class Sandbox(Record):
-    """What the application holds. `limit` is the most that an upload's request may have, in bytes."""
+    """What the application holds. `limit` is the most that an upload's request may have, in bytes; without `costs` there is no
+    answer about costs.
+    """
 
     store: Store
     plan: Plan
@@ -89,34 +104,55 @@ class Sandbox(Record):
     token: Secret
     limit: int
     clock: Callable[[], datetime]
+    costs: Exported | None = None
 
     def application(self) -> Starlette:
         """The ASGI application."""
         integration = "/v1/integrations/{integration}"
-        faulty = [Middleware(Faulty, plan=self.plan)]
         faults = {"GET": self._faults, "PUT": self._set_faults, "DELETE": self._clear_faults}
         return Starlette(
             routes=[
                 Route("/openapi.json", self._document),
                 self._route("/v1/integrations", {"GET": self._list, "POST": self._create}),
                 self._route(f"{integration}/months", {"GET": self._months}),
-                self._route(f"{integration}/uploads/{{month}}", {"POST": self._upload}, self.limit, faulty),
+                self._route(f"{integration}/uploads/{{month}}", {"POST": self._upload}, self.limit, OF_UPLOAD),
                 self._route("/sandbox/faults", faults),
+                *(self._routes_of_costs(self.costs) if self.costs else ()),
             ],
             exception_handlers={HTTPException: on_http_exception, Exception: on_error},
         )
 
-    def _route(
-        self, path: str, handlers: Mapping[str, Handler], limit: int = MAX_JSON, middleware: Sequence[Middleware] = ()
-    ) -> Route:
-        """A path with a handler for each method; the body is no longer than `limit`, and the token is right."""
+    def _routes_of_costs(self, costs: Exported) -> Iterator[Route]:
+        """The paths of OpenAI's that `billproof costs fetch` asks."""
+
+        async def page(request: Request, body: Body) -> Response:
+            fault = request.scope["state"].get("fault")
+            text = costs_page(costs, request.query_params, fault, self.token.reveal())
+            headers = {"X-Request-Id": f"req_{secrets.token_hex(16)}"}
+            if fault == "wrong_clock":
+                # In place of the server's own.
+                request.scope["state"]["transport"].get_protocol().cycle.default_headers = []
+                headers["Date"] = format_datetime(self.clock() - timedelta(hours=2), usegmt=True)
+            return Response(text, headers=headers, media_type="application/json")
+
+        async def projects(request: Request, body: Body) -> Response:
+            return Response(projects_page(costs, request.query_params), media_type="application/json")
+
+        yield self._route("/v1/organization/costs", {"GET": page}, names=OF_COSTS)
+        yield self._route("/v1/organization/projects", {"GET": projects}, names=OF_NAMES)
+
+    def _route(self, path: str, handlers: Mapping[str, Handler], limit: int = MAX_JSON, names: Collection[Name] = ()) -> Route:
+        """A path with a handler for each method; the body is no longer than `limit`, the token is right; faults of these `names`
+        strike its requests.
+        """
 
         async def endpoint(request: Request) -> Response:
             body = Body(request.receive, request.headers, limit)
             self._authorise(request)
             return await handlers["GET" if request.method == "HEAD" else request.method](request, body)
 
-        return Route(path, endpoint, methods=list(handlers), middleware=middleware)
+        faulty = [Middleware(Faulty, plan=self.plan, names=names)] if names else []
+        return Route(path, endpoint, methods=list(handlers), middleware=faulty)
 
     def _authorise(self, request: Request) -> None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")

@@ -28,6 +28,7 @@ from billproof.model.errors import BillproofError, UsageError
 from billproof.model.values import shown
 from billproof.sandbox.app import Checker, Sandbox
 from billproof.sandbox.body import FIELD
+from billproof.sandbox.costs import read_exports
 from billproof.sandbox.faults import NAMES, Fault, Plan, Problem
 from billproof.sandbox.store import Store
 
@@ -42,6 +43,9 @@ _LOG = {
         "uvicorn.error": {"level": "CRITICAL"},
     },
 }
+_COSTS = """
+To fetch costs from it, add to an integration, with the token as key in {token}:
+    costs: {{key: {{env: {token}}}, base_url: "{url}"}}"""
 _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _TOKEN = re.compile(r"[!-9;-~]+:[!-~]+")
 
@@ -70,7 +74,8 @@ def serve(options: argparse.Namespace, config: Config | None, say: Callable[[str
     plan = Plan(_fault(text) for text in options.fault)
     token, shown_token = _token(os.environ)
     limit = parse_number(options.max_bytes, "--max-bytes", 1, 2**40)
-    sandbox = Sandbox(store, plan, Checker(config, clock()), token, limit, clock)
+    costs = None if options.costs_from is None else read_exports(options.costs_from)
+    sandbox = Sandbox(store, plan, Checker(config, clock()), token, limit, clock, costs)
     with listen(options.host, parse_number(options.port, "--port", 0, 65_535)) as listener:
         if not is_loopback(listener):
             sys.stderr.write(
@@ -80,7 +85,10 @@ def serve(options: argparse.Namespace, config: Config | None, say: Callable[[str
         signal.signal(signal.SIGTERM, _end)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            say(_welcome(url_of(listener), shown_token, store, options.delay))
+            url = url_of(listener)
+            say(_welcome(url, shown_token, store, options.delay))
+            if costs is not None:
+                say(_COSTS.format(url=url, token=TOKEN))
             server.run([listener])
         except _Ended:
             pass

@@ -25,9 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-bytes", default="104857600", metavar="N", help="largest upload accepted. Default: 100 MiB")
     parser.add_argument(
         "--fault", action="append", default=[], metavar="NAME[:N]",
-        help="simulate a failure for the next N uploads: delay, too_many, error, cut_before_body, cut_after_body, lost_answer; "
-        "repeatable",
+        help="simulate a failure for the next N uploads or questions about costs (docs/sandbox.md lists them); repeatable",
     )  # fmt: skip
+    parser.add_argument(
+        "--costs-from", metavar="FOLDER", help="answer `billproof costs fetch` from one organization's exports in this folder"
+    )
     parser.epilog = (
         "exit codes: 0 terminated; 2 usage or configuration error; 3 cannot listen, or the extra is missing; 130 interrupted"
     )

@@ -34,7 +34,7 @@ _shtab_billproof_rules_kinds_option_strings=(-h --help --ruleset)
 _shtab_billproof_rules_test_option_strings=(-h --help --ruleset --config)
 _shtab_billproof_rules_docs_option_strings=(-h --help --ruleset --config --output --check)
 _shtab_billproof_rules_option_strings=(-h --help)
-_shtab_billproof_sandbox_option_strings=(-h --help --port --host --delay --config --integration --max-bytes --fault)
+_shtab_billproof_sandbox_option_strings=(-h --help --port --host --delay --config --integration --max-bytes --fault --costs-from)
 _shtab_billproof_completion_option_strings=(-h --help)
 _shtab_billproof_option_strings=(-h --help --version)
 

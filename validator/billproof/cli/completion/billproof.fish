@@ -104,7 +104,7 @@ function _shtab_billproof_using
 end
 
 set -g _shtab_billproof_commands check upload guide init demo costs 'costs fetch' 'costs show' 'costs list' ledger 'ledger init' 'ledger list' 'ledger show' 'ledger verify' status verify pack rules 'rules list' 'rules show' 'rules kinds' 'rules test' 'rules docs' sandbox completion
-set -g _shtab_billproof_opts_with_value --as-of --attest --config --costs --costs-key --delay --expect-total --fail-on --fault --format --from --host --integration --jobs --key --key-env --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
+set -g _shtab_billproof_opts_with_value --as-of --attest --config --costs --costs-from --costs-key --delay --expect-total --fail-on --fault --format --from --host --integration --jobs --key --key-env --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
 
 complete -c billproof -e
 complete -c billproof -f
@@ -261,7 +261,8 @@ complete -c billproof -n '_shtab_billproof_using sandbox' -l delay -x -d 'second
 complete -c billproof -n '_shtab_billproof_using sandbox' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
 complete -c billproof -n '_shtab_billproof_using sandbox' -l integration -x -d 'add an integration to those in billproof.yaml; repeatable'
 complete -c billproof -n '_shtab_billproof_using sandbox' -l max-bytes -x -d 'largest upload accepted. Default: 100 MiB'
-complete -c billproof -n '_shtab_billproof_using sandbox' -l fault -x -d 'simulate a failure for the next N uploads: delay, too_many, error, cut_before_body, cut_after_body, lost_answer; repeatable'
+complete -c billproof -n '_shtab_billproof_using sandbox' -l fault -x -d 'simulate a failure for the next N uploads or questions about costs (docs/sandbox.md lists them); repeatable'
+complete -c billproof -n '_shtab_billproof_using sandbox' -l costs-from -x -d 'answer `billproof costs fetch` from one organization'"'"'s exports in this folder'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a completion -d 'Print a shell completion script.'
 complete -c billproof -n '_shtab_billproof_using completion' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using completion; and test $_shtab_billproof_npos -eq 0' -ka "bash zsh fish" -d 'your shell; docs/completion.md explains where to put the script'

@@ -286,7 +286,8 @@ _shtab_billproof_sandbox_options=(
   "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
   "*--integration[add an integration to those in billproof.yaml\; repeatable]:ID=ORGANIZATION:"
   "--max-bytes[largest upload accepted. Default\: 100 MiB]:N:"
-  "*--fault[simulate a failure for the next N uploads\: delay, too_many, error, cut_before_body, cut_after_body, lost_answer\; repeatable]:NAME[:N]:"
+  "*--fault[simulate a failure for the next N uploads or questions about costs (docs\/sandbox.md lists them)\; repeatable]:NAME[:N]:"
+  "--costs-from[answer \`billproof costs fetch\` from one organization\'s exports in this folder]:FOLDER:"
 )
 
 # guard to ensure default positional specs are added only once per session
