@@ -99,6 +99,8 @@ def arguments(environment: Mapping[str, str]) -> list[str]:
         with contextlib.suppress(OSError):  # what cannot be made cannot be written either, and billproof says so
             os.makedirs(os.path.dirname(output.partition("=")[2]) or ".", exist_ok=True)
     words = [*COMMANDS[command], *([f"--policy={policy}"] if policy and command == "check" else [])]
+    key = environment.get("BILLPROOF_COSTS_KEY", "")
+    words += [f"--costs-key={key}"] if key else []
     # A path that begins with a dash is none of billproof's options.
     return [*words, *(f"--output={word}" for word in outputs), *(f"./{word}" if word.startswith("-") else word for word in files)]
 

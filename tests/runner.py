@@ -125,7 +125,7 @@ def _is_wanted(condition: str | None, given: Mapping[str, str], failed: bool) ->
 
 def _input(expression: str) -> str:
     """The input that a variable holds."""
-    found = re.fullmatch(r"\$\{\{ inputs\.(\w+) \}\}", expression)
+    found = re.fullmatch(r"\$\{\{ inputs\.([\w-]+) \}\}", expression)
     assert found, expression
     return found[1]
 

@@ -56,7 +56,12 @@ def put(workspace: Path, source: Path | bytes, name: str = "cost_2025-10-01_2025
 
 @pytest.mark.parametrize(
     ("schema", "file"),
-    [("github-actions", "action.yml"), ("github-workflows", "docs/ci/github.yml"), ("gitlab-ci", "docs/ci/gitlab.yml")],
+    [
+        ("github-actions", "action.yml"),
+        ("github-workflows", "docs/ci/github.yml"),
+        ("github-workflows", "docs/ci/costs.yml"),
+        ("gitlab-ci", "docs/ci/gitlab.yml"),
+    ],
 )
 def test_what_ci_systems_read_fits_their_schema(schema: str, file: str) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", file]
@@ -65,7 +70,7 @@ def test_what_ci_systems_read_fits_their_schema(schema: str, file: str) -> None:
 
 
 def test_inputs_and_outputs_are_those_that_are_documented() -> None:
-    assert list(ACTION["inputs"]) == ["command", "files", "policy", "output", "ledger"]
+    assert list(ACTION["inputs"]) == ["command", "files", "policy", "output", "costs-key", "ledger"]
     assert list(ACTION["outputs"]) == ["verdict", "report", "sha256", "retry-after"]
     for kind in ("input", "output"):
         assert [row[0].strip("`") for row in table(PAGE, kind)] == list(ACTION[f"{kind}s"])
@@ -76,7 +81,7 @@ def test_no_expression_stands_in_a_script() -> None:
         assert "${{" not in step["run"], step["name"]
         assert step["shell"] == "bash"
         for value in step.get("env", {}).values():
-            assert re.fullmatch(r"\$\{\{ inputs\.\w+ \}\}", value)
+            assert re.fullmatch(r"\$\{\{ inputs\.[\w-]+ \}\}", value)
     mapped = {value[len("${{ inputs.") : -len(" }}")] for value in STEPS[1]["env"].values()}
     assert mapped == set(ACTION["inputs"])
 
@@ -118,6 +123,21 @@ def test_a_bad_file_fails_with_annotations(runner: Runner, workspace: Path) -> N
     assert [line.split("  ")[1] for line in lines] == ["exports/cost_2025-10-01_2025-10-31.csv", bad]
     checked = subprocess.run(["sha256sum", "--check"], input=found.outputs["sha256"], cwd=workspace, text=True, check=False)
     assert checked.returncode == 0
+
+
+def test_a_record_without_the_demanded_signature_is_unproved(runner: Runner, workspace: Path, tmp_path: Path) -> None:
+    from tests.signing import make_keys
+
+    rules = ROOT / "rules/openai-cost"
+    (workspace / "costs/org-EXAMPLE1/2025-10").mkdir(parents=True)
+    shutil.copy(rules / "OC801-record.json", workspace / "costs/org-EXAMPLE1/2025-10")
+    put(workspace, rules / "OC801-as-exported.csv")
+    integration = "{name: one, organization: org-EXAMPLE1, files: exports/, costs: {required: true}}"
+    (workspace / "billproof.yaml").write_text(f"version: 1\nintegrations:\n  - {integration}\n", "utf-8")
+    assert runner.use(command="check", files="exports/").code == 0
+    found = runner.use(command="check", files="exports/", **{"costs-key": str(make_keys(tmp_path).public)})
+    assert (found.code, found.outputs["verdict"]) == (3, "unproved")
+    assert "is not signed with the key of --costs-key" in found.log
 
 
 @pytest.mark.parametrize("files", ["exports/", "exports/nothing.csv", "exports/*.csv", "nowhere/"])
@@ -260,7 +280,7 @@ def test_a_job_that_cannot_be_told_is_unproved(runner: Runner, workspace: Path, 
     step = {**STEPS[1], "run": STEPS[1]["run"].replace("$RUNNER_TEMP/billproof-venv", str(venv))}
     runner.place_billproof()
     runner.environment[name] = str(runner.temp / "a file" / "below")
-    ended = runner.run(step, {"command": "check", "files": "exports/", "policy": "", "output": "", "ledger": ""})
+    ended = runner.run(step, {"command": "check", "files": "exports/", "policy": "", "output": "", "costs-key": "", "ledger": ""})
     assert ended.returncode == 3
     assert "::error title=billproof::UNPROVED  unexpected error in the action: NotADirectoryError" in ended.stdout
 

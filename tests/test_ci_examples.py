@@ -55,7 +55,7 @@ def no_waits(tmp_path: Path) -> None:
 
 
 def test_the_two_lines_of_the_page(origin: Path, tmp_path: Path) -> None:
-    (block,) = [one for one in blocks("sh") if one.path == PAGE]
+    block, _ = [one for one in blocks("sh") if one.path == PAGE]
     dry, upload = block.text.splitlines()
     assert (dry, upload) == (f"{SCRIPT} --dry-run", SCRIPT)
     read_only = '[url "nowhere:"]\n\tpushInsteadOf = file://\n'
@@ -386,3 +386,41 @@ def test_the_owners_of_what_decides_are_named() -> None:
     (block,) = [one for one in blocks("text") if one.path == PAGE]
     owned = {line.split()[0] for line in block.text.splitlines()}
     assert owned == {"/billproof.yaml", "/rules/", "/.github/", "/docs/ci/"}
+
+
+# --- OpenAI's own record ---
+
+COSTS = yaml.safe_load((ROOT / "docs" / "ci" / "costs.yml").read_text("utf-8"))["jobs"]
+
+
+def test_only_the_job_that_fetches_has_the_key_and_may_write() -> None:
+    fetch, status = COSTS["fetch"], COSTS["status"]
+    assert (fetch["environment"], fetch["permissions"]) == ("openai", {"contents": "write"})
+    assert [step for step in fetch["steps"] if "env" in step] == [
+        {
+            "run": "billproof costs fetch --month last",
+            "env": {"OPENAI_ADMIN_KEY_RESEARCH": "${{ secrets.OPENAI_ADMIN_KEY_RESEARCH }}"},
+        }
+    ]
+    assert "secrets" not in json.dumps(status)
+    assert not {"environment", "permissions"} & set(status)
+    assert "secrets.OPENAI" not in (ROOT / "docs/ci/github.yml").read_text("utf-8")
+    _, block = [one for one in blocks("sh") if one.path == PAGE]
+    assert block.text.splitlines() == ["billproof costs fetch --month last", "billproof status --month last"]
+    assert [step["run"] for step in fetch["steps"] + status["steps"] if step.get("run") in block.text.splitlines()]
+
+
+def test_the_records_of_a_night_are_pushed_once(origin: Path, tmp_path: Path) -> None:
+    folder = job(tmp_path, "main")
+    done("git config user.email a@example.com && git config user.name a && git add -A && git commit -qm one", folder)
+    done("git push -q origin HEAD:main && git branch -q --set-upstream-to origin/main", folder)
+    (save,) = [step["run"] for step in COSTS["fetch"]["steps"] if step.get("if") == "always()"]
+    (folder / "costs").mkdir()
+    (folder / "costs" / "record.json").write_text("{}\n", "utf-8")
+    done(save, folder)
+    assert done("git log -1 --format=%s origin/main && git show --name-only --format= origin/main", folder).split("\n")[:2] == [
+        "OpenAI's costs, as of tonight", "costs/record.json",
+    ]  # fmt: skip
+    before = done("git rev-parse origin/main", folder)
+    done(save, folder)
+    assert done("git rev-parse origin/main", folder) == before

@@ -114,11 +114,14 @@ def pattern(shown: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder as a reader has it: the demo files, a folder of exports, own rules, and the command `billproof`."""
+    """A folder as a reader has it: the demo files, a folder of exports, own rules, records of costs, the command `billproof`."""
     for path in (FIXTURES / "demo").glob("*.csv"):
         shutil.copy(path, tmp_path)
     (tmp_path / "exports").mkdir()
     shutil.copy(FIXTURES / "demo" / "cost_2025-10-01_2025-10-31.csv", tmp_path / "exports")
+    (tmp_path / "rules/openai-cost").mkdir(parents=True)
+    for path in (ROOT / "rules/openai-cost").glob("OC80*.[cj]s*"):
+        shutil.copy(path, tmp_path / "rules/openai-cost")
     (tmp_path / "bin").mkdir()
     shim = tmp_path / "bin" / "billproof"
     shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m billproof "$@"\n', "utf-8")
