@@ -231,9 +231,9 @@ def ending(report: Report) -> Iterator[str]:
 
 
 def ready_to_upload(report: Report) -> str:
-    """`yes`, or `no (OC206, OC309)`: rules by ID, all else in words; on a first run also what the rules lack."""
+    """`yes`, or `no (OC206, OC309)`: rules by ID, all else in words, also what rules lack that were not run."""
     because, first_run = report["upload"]["because"], report["settings"]["config"] is None
-    not_run = [outcome for file in report["files"] for outcome in in_state(file, "not_run") if first_run]
+    not_run = [outcome for file in report["files"] for outcome in in_state(file, "not_run")]
     lacking = f"; {_lacking(not_run)}" if not_run else ""
     ids = {outcome["rule"] for outcome in not_run}
     words = [code for code in because if code not in HINDRANCES and code not in ids]
