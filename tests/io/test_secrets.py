@@ -108,6 +108,14 @@ def test_what_is_found_of_a_secret(text: str, shown: str) -> None:
     assert redact(text) == text
 
 
+@pytest.mark.parametrize(
+    "form", [r"\{:03o}", "0x{:02x} ", "%u{:04x}", r"\U{:08x}", r"\u{{{:x}}}", "&#{}", "&#0000000000{};", "&#x{:012x};"]
+)
+def test_a_secret_is_found_however_its_characters_are_escaped(form: str) -> None:
+    text = "".join(form.format(byte) for byte in b"tok-EXAMPLE-123")
+    assert redact(text, Secret(TEXT)).strip(" ;}") == "<token>"
+
+
 @pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc", b"Basic "])
 @pytest.mark.parametrize("after", [b"", b"z", b"zz"])
 def test_a_secret_in_base64_is_found_wherever_it_begins(before: bytes, after: bytes) -> None:

@@ -14,11 +14,12 @@ from billproof.model.errors import BillproofError
 # This many letters and digits of a secret in a row are hidden: servers like to quote its beginning. Shorter words are common.
 _PIECE = 8
 _SHORTEST = 4
-# A letter or digit, plain, percent-encoded (also several times), or escaped for JSON or HTML.
+# A letter or digit, plain, percent-encoded (also several times), or escaped for a program, JSON or HTML, in any base.
 _SIGN = (
-    r"%(?:25)*([0-9A-Fa-f]{2})|\\u00([0-9A-Fa-f]{2})|\\x([0-9A-Fa-f]{2})|&#[xX]0{0,6}([0-9A-Fa-f]{2});|&#0{0,6}([0-9]{2,3});"
-    r"|&[A-Za-z]{2,8};|\\[nrt]|[A-Za-z0-9]"
+    r"(?:%(?:25)*(?:u00)?|\\(?:x|u00|U000000|u\{0{0,6})|0x|&#[xX]0{0,30})([0-9A-Fa-f]{2})|&#0{0,30}([0-9]{2,3})(?![0-9])"
+    r"|\\([01][0-7]{2})|&[A-Za-z]{2,8};|\\[nrt]|[A-Za-z0-9]"
 )
+_BASES = (16, 10, 8)
 # No header may be longer at any server that is known.
 _LARGEST = 1 << 16
 
@@ -137,7 +138,7 @@ def _letters(text: str) -> tuple[str, list[tuple[int, int]]]:
     letters, spans = [], []
     for match in re.finditer(_SIGN, text):
         kind = match.lastindex
-        letter = chr(int(match[kind], 10 if kind == 5 else 16)) if kind else match[0]
+        letter = chr(int(match[kind], _BASES[kind - 1])) if kind else match[0]
         if len(letter) == 1 and letter.isascii() and letter.isalnum():
             letters.append(letter.lower())
             spans.append(match.span())
