@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import traceback
+import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from billproof.io.attempts import Patience
+from billproof.model.values import month_days
 from billproof.openai.fetch import fetch
+from tests.delivery.destinations.server import Act, answer
 from tests.sending import QUICK
 from tests.support import run
 
@@ -49,7 +50,34 @@ def fetched(*arguments: str, key: str = KEY, month: str = MONTH) -> tuple[int, s
     return code, out, err
 
 
-def traced(error: BaseException) -> str:
-    """A traceback with the values of every variable in it, as a crash reporter takes them."""
-    frames: Any = traceback.TracebackException.from_exception(error, capture_locals=True)
-    return "".join(frames.format())
+def result(value: str, project: str | None = "proj_EXAMPLE1", item: str | None = "whisper", more: str = "") -> str:
+    """A result as JSON; `value` is JSON itself, `more` further members."""
+    return (
+        f'{{"object": "organization.costs.result", "amount": {{"value": {value}, "currency": "usd"}}, '
+        f'"line_item": {json.dumps(item)}, "project_id": {json.dumps(project)}{more}}}'
+    )
+
+
+def bucket(day: int, *results: str, name: str = "results", length: int = 86_400) -> str:
+    """A bucket as JSON, of a day counted from 1970."""
+    times = f'"start_time": {day * 86_400}, "end_time": {day * 86_400 + length}'
+    return f'{{"object": "bucket", {times}, "{name}": [{", ".join(results)}]}}'
+
+
+def page(*buckets: str, more: str = '"has_more": false, "next_page": null') -> str:
+    """An answer of the Costs API as JSON."""
+    return f'{{"object": "page", "data": [{", ".join(buckets)}], {more}}}'
+
+
+def whole(*results: str, month: str = MONTH, more: str = '"has_more": false, "next_page": null') -> str:
+    """An answer with every day of a month; its results are on the first."""
+    first, *others = month_days(month)
+    return page(bucket(first, *results), *map(bucket, others), more=more)
+
+
+PROJECTS = '{"object": "list", "data": [{"id": "proj_EXAMPLE1", "name": "Search"}], "has_more": false}'
+
+
+def says(body: str | bytes, code: int = 200, **headers: str) -> Act:
+    """Answers with a body."""
+    return answer(code, body if isinstance(body, bytes) else body.encode(), **headers)

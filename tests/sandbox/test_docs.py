@@ -56,7 +56,7 @@ def test_the_lines_for_ci_start_a_sandbox(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     with listen("127.0.0.1", 0) as free:
         port = str(free.getsockname()[1])
-    lines = on_the_page("sh")[1].replace("billproof sandbox", f"billproof sandbox --port {port}").replace("8765", port)
+    lines = on_the_page("sh")[-1].replace("billproof sandbox", f"billproof sandbox --port {port}").replace("8765", port)
     shell(f"{lines}\nkill $!\nwait $!\n")
     assert json.loads((tmp_path / "openapi.json").read_text("utf-8")) == DOCUMENT
     assert "the one in BILLPROOF_SANDBOX_TOKEN" in (tmp_path / "sandbox.log").read_text("utf-8")
