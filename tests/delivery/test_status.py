@@ -509,7 +509,7 @@ def test_a_file_that_cannot_be_read_leaves_nothing_fine(project: Path) -> None:
     for name in NAMES:
         put(name, "2025-10")
     upload()
-    Path("exports/labs/broken.csv").symlink_to("nowhere")
+    Path("exports/labs/broken.csv").symlink_to("nowhere.csv")
     code, out, _ = run("status")
     assert code == 3
     lines = out.splitlines()
