@@ -305,6 +305,22 @@ def test_a_file_name_that_is_not_id_and_name(tmp_path: Path) -> None:
     assert found == ["MY101-project.yaml:1  the file must be named after its id and name: MY101-other-project.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("guide: ['From {start}']", "`guide` has the unknown placeholder {start}"),
+        ("guide: ['From {first']", "`guide`: expected '}' before end of string"),
+        ("proves: [{text: 'Equal to {invoice}', costs: true}]", "`proves` has the unknown placeholder {invoice}"),
+        ("proves: [{text: 'It has {0} keys', costs: true}]", "`proves` has the unknown placeholder {0}"),
+        ("proves: [{text: 'All is well', rules: [OC999]}]", "`proves` names OC999, which is not in this rule set"),
+    ],
+)
+def test_words_of_a_set_that_nothing_could_fill_in(tmp_path: Path, line: str, text: str) -> None:
+    found = faults(own_set(tmp_path / "set", line))
+    assert len(found) == 1
+    assert text in found[0]
+
+
 def test_an_id_twice(tmp_path: Path) -> None:
     rules = {"MY101-other-project.yaml": rule_text(), "MY101-project.yaml": rule_text(name="project")}
     found = faults(own_set(tmp_path / "set", rules=rules))

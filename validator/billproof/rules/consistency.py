@@ -24,6 +24,9 @@ _DIAGNOSIS_PLACEHOLDERS = {
     "days_in_month_present", "rows", "kind", "organization", "organizations", "expected_organization", "second_header",
 }  # fmt: skip
 
+_GUIDE_PLACEHOLDERS = {"first", "last", "organization"}
+_CLAIM_PLACEHOLDERS = {"source", "read", "keys", "total"}
+
 
 def line_of(node: Node | None, *keys: str) -> int:
     """The line of the value under a path of keys in a YAML mapping; the nearest line above if there is no such value."""
@@ -69,6 +72,17 @@ class Consistency:
         for example in (*file.examples.passing, *file.examples.failing):
             if (example.csv is None) == (example.csv_file is None):
                 self._error(path, example.line, "an example needs either `csv` or `csv_file`")
+
+    def check_words(self, own: RuleSetFile, path: Path, rules: Sequence[Rule]) -> None:
+        """The steps of a set's guide, and the claims that it says a pass proves."""
+        for step in own.guide:
+            self._check_template(path, line_of(own.node, "guide"), "guide", step, _GUIDE_PLACEHOLDERS)
+        known, line = {rule.id for rule in rules} | set(self._unread), line_of(own.node, "proves")
+        for claim in own.proves:
+            if claim.costs:
+                self._check_template(path, line, "proves", claim.text, _CLAIM_PLACEHOLDERS)
+            for rule_id in sorted(set(claim.rules) - known):
+                self._error(path, line, f"`proves` names {rule_id}, which is not in this rule set")
 
     def _check_patterns(self, file: RuleFile, path: Path, parameters: Any, groups: tuple[str, ...]) -> None:
         for key in ("pattern", "also"):

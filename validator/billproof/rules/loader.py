@@ -185,6 +185,8 @@ class _Loader:
             if (rule := self._rule(raw, changes.get(raw.file.id, []), consistency)) is not None
         )
         consistency.check_references(rules)
+        for base, one in self._sets:
+            consistency.check_words(one, base / "ruleset.yaml", rules)
         consistency.check_diagnoses(rules, self._diagnoses, self._diagnoses_path)
         if self.errors:
             return None
