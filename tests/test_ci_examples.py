@@ -333,7 +333,7 @@ def test_what_gitlab_runs_when() -> None:
     assert upload["rules"][0]["if"].startswith("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH")
     assert upload["resource_group"] == "billproof-upload"
     for one in (check, upload):
-        assert one["rules"][0]["changes"] == ["exports/**/*", "billproof.yaml", "rules/**/*"], "as in github.yml"
+        assert one["rules"][0]["changes"] == ["exports/**/*", "costs/**/*", "billproof.yaml", "rules/**/*"], "as in github.yml"
     assert "--dry-run" in check["script"][0]
     assert upload["script"][0] == check["script"][0].replace(" --dry-run", "")
     assert "environment" not in check, "a merge request must not get the tokens"
