@@ -81,3 +81,17 @@ def test_what_covers_less_is_no_record(document: dict[str, Any], check: Callable
 def test_an_option_of_another_type_is_refused_in_words(options: dict[str, Any]) -> None:
     with pytest.raises(billproof.UsageError, match="expected"):
         billproof.check(EXPORT, **options)
+
+
+def test_the_newest_record_is_that_which_was_read_last_whatever_its_name(tmp_path: Path) -> None:
+    """One that was fetched with --output has any name; it does not outlast those that are fetched later."""
+    config = tmp_path / "billproof.yaml"
+    integration = f"{{name: main, organization: {ORGANIZATION}, costs: {{folder: costs}}}}"
+    config.write_text(f"version: 1\nintegrations:\n  - {integration}\n", "utf-8")
+    folder = tmp_path / "costs" / ORGANIZATION / "2025-10"
+    folder.mkdir(parents=True)
+    older, newer = record(started="2025-11-03T00:00:00Z"), record(started="2025-11-05T00:00:00Z")
+    (folder / "october.json").write_bytes(sealed(older))
+    (folder / "20251105T000000Z-000000000000.json").write_bytes(sealed(newer))
+    report = billproof.check(EXPORT, config=config, as_of="2025-11-10")
+    assert report.as_dict()["files"][0]["costs"]["read"]["started"] == "2025-11-05T00:00:00Z"

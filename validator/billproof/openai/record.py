@@ -131,13 +131,17 @@ def months_of(folder: str, organization: str) -> list[str]:
 
 
 def newest_first(where: str) -> list[str]:
-    """The records in the folder of a month. Raises Unreadable if it cannot be listed."""
+    """The records in the folder of a month, that which was read last first, whatever its name.
+
+    Raises Unreadable if they cannot be listed, or if one of several is damaged.
+    """
     try:
-        return sorted((os.path.join(where, name) for name in os.listdir(where) if name.endswith(".json")), reverse=True)
+        paths = sorted((os.path.join(where, name) for name in os.listdir(where) if name.endswith(".json")), reverse=True)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise Unreadable(f"{where}: cannot be read: {error.strerror or error}") from None
+    return sorted(paths, key=lambda path: read_record(path).started, reverse=True) if len(paths) > 1 else paths
 
 
 def costs_in(answers: Sequence[Answer], days: range, organization: str) -> Costs:
