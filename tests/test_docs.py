@@ -100,7 +100,7 @@ def first_upload() -> list[Block]:
 
 def needs_server(block: Block) -> bool:
     """Whether a block is run by a test of its own, against a sandbox."""
-    return block.path == SANDBOX or block in section(README, "Upload")
+    return block.path == SANDBOX or block in section(README, "Upload") or (block.path == README and "costs fetch" in block.text)
 
 
 def pattern(shown: str) -> str:
@@ -180,6 +180,24 @@ def test_the_first_upload_is_what_happens(page: Path, folder: Path, monkeypatch:
         (month,) = sandbox.client(token).months("int-EXAMPLE1").values()
     assert (month["id"], month["bytes"]) == ("upload-000001", (folder / "exports/cost_2025-10-01_2025-10-31.csv").stat().st_size)
     assert shell("billproof ledger verify", folder)[0] == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the documents' commands are for a POSIX shell")
+def test_the_record_that_the_readme_fetches_is_the_sandbox_s(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the lines that docs/sandbox.md adds to the configuration of the first upload."""
+    from tests.sandbox.test_command import served
+
+    yaml, sh, _ = first_upload()
+    (costs,) = re.findall(r"^```yaml\n( +costs: .*?)^```$", SANDBOX.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    (console,) = [block for block in blocks("console") if block.path == README and "costs fetch" in block.text]
+    variable, _, token = sh.text.splitlines()[0].removeprefix("export ").partition("=")
+    assert shell("billproof init exports/cost_2025-10-01_2025-10-31.csv", folder)[0] == 0
+    monkeypatch.chdir(folder)
+    configuration = folder / "billproof.yaml"
+    configuration.write_text(yaml.text + costs, "utf-8")
+    with served("--costs-from", "exports/", **{variable: token}) as sandbox:
+        configuration.write_text((yaml.text + costs).replace(SANDBOX_ADDRESS, sandbox.url.removeprefix("http://")), "utf-8")
+        prints_what_is_shown(console, folder, **{variable: token})
 
 
 @pytest.mark.parametrize("tool", ["sha256sum", "shasum"])
