@@ -321,6 +321,7 @@ def _rounded(ground: Ground) -> Planted:
     return Planted(damage.changed(ground.table, "amount_value", change), ("-:amount_value",))
 
 
+in_cell("OC211", ["amount_value"], ["1.2345678901234567890123456789012345", "0.01" + "0" * 34])
 in_cell("OC207", ["amount_value"], ["-0.01", "-1E-20", "-12.5000000000000004"])
 in_cell(
     "OC208", ["project_name", "line_item", "organization_name", "quantity_unit"],
@@ -484,7 +485,12 @@ def _address(ground: Ground) -> Planted:
 # --- every rule has a planter, and finds what it plants ---
 
 EARLIER_UPLOAD = "speaks of an upload before it; planted in tests/rules/checks/test_uploads.py"
-NO_PLANTER = {"OC601": EARLIER_UPLOAD, "OC602": EARLIER_UPLOAD}
+RECORD = "speaks of OpenAI's own record; planted in tests/rules/checks/test_costs.py"
+NOT_BEGUN = "speaks of a month that is not over; pinned in tests/rules/test_ordering.py"
+NO_PLANTER = {
+    "OC310": NOT_BEGUN, **dict.fromkeys(["OC601", "OC602"], EARLIER_UPLOAD),
+    **dict.fromkeys([f"OC80{number}" for number in range(1, 6)], RECORD),
+}  # fmt: skip
 
 NO_ISO = "H1 has no ISO times"
 NO_ADDRESS = "no address column before H3"
