@@ -121,7 +121,7 @@ def test_a_month_to_date_must_have_no_hole(tmp_path: Path) -> None:
     kept = [line for line in GOOD.split(b"\n") if not b"1759795200" <= line[:10] <= b"1761350400"]
     found = check(put(tmp_path / "data.csv", b"\n".join(kept)), "--month-to-date", "--as-of", "2025-10-06")
     assert found.code == 1
-    assert found.failed == {"OC304"}
+    assert found.failed == {"OC304", "OC310"}
 
 
 def test_a_configuration_in_a_folder_that_cannot_be_listed_counts(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

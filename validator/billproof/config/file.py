@@ -41,7 +41,7 @@ class Costs(Record):
     key: Annotated[Token | None, Spec(secret=True, doc="Where the admin key is; only `costs fetch` reads it.")] = None
     folder: Annotated[str | None, Spec(doc="The folder of records. Default: costs/")] = None
     base_url: Annotated[str | None, Spec(pattern=r"https?://.+", secret=True, doc="Default: https://api.openai.com")] = None
-    settles: Annotated[str | None, Spec(pattern=r"[0-9]{1,4}h", doc="How long a day may still change. Default: 48h")] = None
+    settles: Annotated[str | None, Spec(pattern=r"[0-9]{1,3}h", doc="How long a day may still change. Default: 48h")] = None
     required: Annotated[bool | None, Spec(doc="Whether an export without a record is unproved. Default: false")] = None
     line: int = 1
 

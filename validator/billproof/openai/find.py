@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 
 from billproof.config.file import Config, Costs
 from billproof.config.settings import Settings
-from billproof.model.costs import CostsAtHand
+from billproof.model.costs import CostsAtHand, CostsRecord
+from billproof.model.errors import Unreadable
 from billproof.model.results import Sourced
+from billproof.model.values import in_words
 from billproof.openai.record import month_folder, newest_first, read_record
 from billproof.rules.comparison import unfit
 
@@ -37,6 +39,15 @@ def path_of_record(sha256: str, folders: Iterable[str]) -> str | None:
     return None
 
 
+def _read(path: str, settings: Settings) -> CostsRecord:
+    """A record. Raises Unreadable, also for one of the future, whose days would all seem settled."""
+    record = read_record(path, settings.costs_signature)
+    if record.started > settings.now:
+        text = f"{path}: was read at {in_words(record.started)}, which is later than this machine's clock"
+        raise Unreadable(text, "Set the clock, or fetch the month again: billproof costs fetch")
+    return record
+
+
 def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended: datetime) -> CostsAtHand:
     """The record for an organization and month, read once the last day to compare had `ended`; or why there is none.
 
@@ -49,12 +60,12 @@ def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended:
         ended, demanded=settings.costs_required or bool(costs and costs.required), settles=settles_of(costs)
     )
     if settings.costs is not None:
-        return found._replace(record=read_record(settings.costs, settings.costs_signature))
+        return found._replace(record=_read(settings.costs, settings))
     if config is None or costs is None or organization.value is None or month.value is None:
         return found._replace(lacking="no folder of records of OpenAI's costs is configured for its organization and month")
     passed_over = []
     for path in newest_first(costs_folder(config, organization.value, month.value)):
-        record = read_record(path, settings.costs_signature)
+        record = _read(path, settings)
         reason = unfit(record, organization.value, month.value, ended)
         if reason is None:
             return found._replace(record=record)
