@@ -142,6 +142,13 @@ def test_an_answer_that_is_not_exact_leaves_no_record(server: Server, tmp_path: 
     assert reason in err
 
 
+def test_a_list_of_projects_that_holds_the_key_leaves_no_record_either(server: Server, tmp_path: Path) -> None:
+    server.acts = [says(GOOD), says(PROJECTS.replace("Search", KEY))]
+    code, out, err = fetched()
+    assert (code, out, records(tmp_path)) == (3, "", [])
+    assert "contains the key" in err
+
+
 def test_bytes_that_are_not_utf_8(server: Server, tmp_path: Path) -> None:
     for body in (GOOD.replace("whisper", "caf\xe9").encode("latin-1"), GOOD.encode("utf-16")):
         server.acts = [says(body), says(PROJECTS)]

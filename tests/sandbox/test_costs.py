@@ -92,7 +92,7 @@ def test_another_key_and_a_sandbox_without_costs(openai: Running, sandbox: Runni
 HARMLESS: tuple[Name, ...] = ("delay", "too_many", "error", "needless_page", "text_amounts", "tiny_zero", "undocumented_fields")
 NO_RECORD: dict[Name, str] = {
     "unauthorized": "does not accept the key (401)", "forbidden": "api.usage.read", "wrong_clock": "clock",
-    "echoed_key": "it contains the key", "not_grouped": "it is not grouped", "repeated_token": "its paging leads to no more",
+    "echoed_key": "contains the key", "not_grouped": "it is not grouped", "repeated_token": "its paging leads to no more",
     "duplicate_name": "twice", "not_a_number": "NaN is not a number",
 }  # fmt: skip
 DIFFERENT: dict[Name, str] = {"project_hidden": "OC802", "amount_changed": "OC803", "late_amount": "OC803"}

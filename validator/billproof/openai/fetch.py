@@ -59,7 +59,7 @@ class _Try(Record):
 
 def fetch(organization: str, month: str, base_url: str, key: Secret, patience: Patience = PATIENCE) -> Fetched:
     """The answers about the days of a month that have ended. Raises NoRecord, with the reason in words, if they cannot be relied
-    on; UsageError if no day of the month has ended; BillproofError if a library is missing.
+    on; UsageError if no day of the month has ended; BillproofError if a library is missing, or an answer contains the key.
     """
     load_libraries()
     started = clock()
@@ -121,7 +121,7 @@ class _Api(Record):
             raise BadAnswer("it is not UTF-8") from None
         kept = Headers(*(response.headers.get(name) for name in ("date", "x-request-id", "openai-organization")))
         if any(contains(text, self.key) for text in (body, *(value or "" for value in kept))):
-            raise BadAnswer("it contains the key")
+            raise BillproofError("the answer contains the key, so nothing was kept", "Revoke the key and create another one.")
         return Answer(target, response.code, kept, body)
 
 
