@@ -16,12 +16,16 @@ from typing import NoReturn
 import pytest
 
 from billproof.cli.commands.demo import DEMO_VERDICTS
+from billproof.model.results import FORMATS
 from billproof.rules.shipped import shipped
 from tests.support import AS_OF, EACH_FORMAT, check, fixture, make_ready, process, run
 
 GOOD = fixture("good-h1")
 WARNED = fixture("some-without-project")
 FAILING = fixture("middle-gap")
+# One run writes every format; that the command ends alike whichever it prints is tried for each of them in soak.
+EVERY = "every"
+FROM_ONE_RUN = [EVERY, *(pytest.param(name, marks=pytest.mark.soak) for name in FORMATS)]
 COMMAND = [sys.executable, "-m", "billproof"]
 
 
@@ -31,6 +35,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def asked(format_: str, folder: Path) -> list[str]:
+    """The options that print a format, or write every one of them into the folder; the tests' own `check` writes the JSON."""
+    if format_ != EVERY:
+        return ["--format", format_]
+    return [word for name in FORMATS if name != "json" for word in ("--output", f"{name}={folder / f'report.{name}'}")]
 
 
 def configuration(waiver: str = "") -> str:
@@ -72,23 +83,24 @@ VERDICTS: dict[str, tuple[list[str | Path], int]] = {
 }
 
 
-@pytest.mark.parametrize("format_", EACH_FORMAT)
+@pytest.mark.parametrize("format_", FROM_ONE_RUN)
 @pytest.mark.parametrize(("arguments", "code"), VERDICTS.values(), ids=VERDICTS)
 def test_a_verdict_and_its_report(folder: Path, format_: str, arguments: list[str | Path], code: int) -> None:
     (folder / "empty").mkdir()
     (folder / "loop.csv").symlink_to("loop.csv")
     os.mkfifo(folder / "pipe")
-    found = check(*arguments, "--format", format_)
+    found = check(*arguments, *asked(format_, folder))
     assert found.code == code
     assert found.report is not None
     assert found.report["exit_code"] == code
     assert found.report["verdict"] == {0: "pass", 1: "fail", 3: "unproved"}[code]
-    assert {0: "PASS  ", 1: "FAIL  ", 3: "UNPROVED  "}[code] in found.out or format_ != "text"
+    assert {0: "PASS  ", 1: "FAIL  ", 3: "UNPROVED  "}[code] in found.out or format_ not in ("text", EVERY)
+    assert all((folder / f"report.{name}").stat().st_size for name in FORMATS if format_ == EVERY and name != "json")
 
 
-@pytest.mark.parametrize("format_", EACH_FORMAT)
+@pytest.mark.parametrize("format_", FROM_ONE_RUN)
 def test_one_file_fails_and_another_cannot_be_read(folder: Path, format_: str) -> None:
-    found = check(FAILING, "missing.csv", "--format", format_)
+    found = check(FAILING, "missing.csv", *asked(format_, folder))
     assert found.code == 3
     assert "OC304" in found.out
     assert "missing.csv" in found.out
@@ -97,15 +109,15 @@ def test_one_file_fails_and_another_cannot_be_read(folder: Path, format_: str) -
     assert [one["verdict"] for one in found.report["files"]] == ["fail", "unproved"]
 
 
-@pytest.mark.parametrize("format_", EACH_FORMAT)
+@pytest.mark.parametrize("format_", FROM_ONE_RUN)
 def test_two_files_of_one_month_have_their_own_verdicts(folder: Path, format_: str) -> None:
-    found = check(GOOD, FAILING, fixture("good-h2"), "--format", format_)
+    found = check(GOOD, FAILING, fixture("good-h2"), *asked(format_, folder))
     assert found.report is not None
     assert [one["month"]["value"] for one in found.report["files"]] == ["2025-10"] * 3
     assert [one["verdict"] for one in found.report["files"]] == ["pass", "fail", "pass"]
 
 
-@pytest.mark.parametrize("format_", EACH_FORMAT)
+@pytest.mark.parametrize("format_", FROM_ONE_RUN)
 @pytest.mark.parametrize(
     ("keys", "code"),
     [({}, 0), ({"expires": '"2025-01-01"'}, 1), ({"at_most": "2"}, 1)],
@@ -113,34 +125,34 @@ def test_two_files_of_one_month_have_their_own_verdicts(folder: Path, format_: s
 )
 def test_a_waiver_that_does_not_count_leaves_the_rule_failed(folder: Path, format_: str, keys: dict[str, str], code: int) -> None:
     (folder / "billproof.yaml").write_text(configuration(waiver("OC304", **keys)))
-    assert check(FAILING, "--format", format_).code == code
+    assert check(FAILING, *asked(format_, folder)).code == code
 
 
-@pytest.mark.parametrize("format_", EACH_FORMAT)
+@pytest.mark.parametrize("format_", FROM_ONE_RUN)
 @pytest.mark.parametrize(("file", "code"), [(GOOD, 0), (WARNED, 1), (FAILING, 1)], ids=["good", "warning", "error"])
 def test_the_policy_of_an_upload(folder: Path, format_: str, file: Path, code: int) -> None:
     make_ready(folder)
-    assert check(file, "--policy", "upload", "--format", format_).code == code
+    assert check(file, "--policy", "upload", *asked(format_, folder)).code == code
 
 
-@pytest.mark.parametrize("format_", EACH_FORMAT)
+@pytest.mark.parametrize("format_", FROM_ONE_RUN)
 def test_a_check_that_crashes_is_unproved(folder: Path, format_: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> NoReturn:
         raise ZeroDivisionError
 
     monkeypatch.setattr("billproof.rules.checks.duplicates.UniqueRows.on_rows", crash)
-    found = check(GOOD, "--format", format_)
+    found = check(GOOD, *asked(format_, folder))
     assert found.code == 3
     assert found.outcome("OC504")["state"] == "crashed"
 
 
-@pytest.mark.parametrize("format_", EACH_FORMAT)
+@pytest.mark.parametrize("format_", FROM_ONE_RUN)
 def test_a_crash_is_unproved_beside_a_failed_rule_too(folder: Path, format_: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> NoReturn:
         raise ZeroDivisionError
 
     monkeypatch.setattr("billproof.rules.checks.duplicates.UniqueRows.on_rows", crash)
-    found = check(FAILING, "--format", format_)
+    found = check(FAILING, *asked(format_, folder))
     assert found.code == 3
     assert "OC304" in found.out
 
