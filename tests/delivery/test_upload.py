@@ -714,7 +714,7 @@ def refused(world: World, data: bytes, *arguments: str) -> str:
     assert found.code == 4, found.out + found.err
     assert found.lines[-1] == (
         "NOT ALL UPLOADED 0 accepted, 1 not. Running the same command again is safe, but useless until you fix "
-        "what its line names."
+        "what its line names, unless that passes by itself."
     )
     assert world.statuses()[-1] == "refused"
     return found.lines[-2]

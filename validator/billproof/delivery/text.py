@@ -82,7 +82,9 @@ def what_must_change(code: int | None) -> str:
         return "the user and password of your proxy in HTTPS_PROXY"
     if code is not None and (300 <= code <= 399 or code in (404, 405, 410)):
         return "`base_url`, `path`, `method` or the integration ID"
-    return "what its line names" if code is None else "`file`, its field, or what the server's message names"
+    if code is None:
+        return "what its line names, unless that passes by itself"
+    return "`file`, its field, or what the server's message names"
 
 
 def _again(results: Sequence[UploadResult], lost: int) -> str:
