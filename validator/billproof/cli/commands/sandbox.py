@@ -39,8 +39,10 @@ def run(options: argparse.Namespace) -> int:
     """Serves until it is interrupted (130) or terminated (0). Raises BillproofError if the extra is missing."""
     try:
         import python_multipart  # noqa: F401
-
-        from billproof.sandbox.command import serve
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
     except ImportError as error:
         raise BillproofError(f"billproof sandbox needs {error.name}, which is not installed", how_to_install("sandbox")) from None
+    from billproof.sandbox.command import serve
+
     return serve(options, config_of(options), say)
