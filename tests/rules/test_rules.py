@@ -234,8 +234,9 @@ def test_the_program_knows_no_column_of_the_export_by_name() -> None:
     names = {field["name"] for field in schema["fields"]} - set(ROLE_NAMES)
     assert "start_time" in names
     package = ROOT / "validator" / "billproof"
-    # What asks OpenAI's own API knows the names of that API, which the export has as well.
-    for path in (path for path in sorted(package.rglob("*.py")) if not path.is_relative_to(package / "openai")):
+    # What asks OpenAI's own API, or stands in for it, knows the names of that API, which the export has as well.
+    api = {*(package / "openai").rglob("*.py"), package / "sandbox" / "costs.py"}
+    for path in sorted({*package.rglob("*.py")} - api):
         words = set(re.findall(r"\w+", path.read_text("utf-8")))
         assert not words & names, path.name
 
