@@ -132,6 +132,8 @@ def _client(request: HttpRequest, patience: Patience) -> httpx2.Client:
         follow_redirects=False,
         # On the way to this machine a proxy would see the secret in the clear.
         trust_env=request.url.startswith("https:"),
+        # Without TLS there is nothing to verify, and to load the system's certificates takes longer than the request.
+        verify=request.url.startswith("https:"),
         timeout=httpx2.Timeout(patience.read, connect=patience.connect),
         # A connection that was used before may be closed by now, and it would be unknown whether the request arrived.
         limits=httpx2.Limits(max_keepalive_connections=0),
