@@ -87,7 +87,7 @@ def test_nothing_is_lost_without_script(window: Window) -> None:
     assert words == re.sub(r"\s+", "", read(html[html.index("<body>") : html.index("</html>")]).text)
 
 
-@pytest.mark.parametrize("name, pages", [("pass", 2), ("fail", 3), ("unproved", 1)])
+@pytest.mark.parametrize("name, pages", [("pass", 3), ("fail", 3), ("unproved", 1)])
 def test_on_paper(name: str, pages: int, window: Window) -> None:
     with window.showing(page_of(*RUNS[name])) as page:
         pdf = page.pdf(prefer_css_page_size=True)
