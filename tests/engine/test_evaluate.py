@@ -208,6 +208,16 @@ def test_a_total_that_is_unknown_crashes_no_rule(lacks: bool, column: str, cell:
     assert {found.blocked[rule] for rule in ("OC601", "OC602", "OC603")} == found.failed
 
 
+def test_a_total_that_a_skipped_rule_makes_unknown_crashes_no_rule(tmp_path: Path) -> None:
+    """OC204 is skipped for want of the organization, and leaves OC601 a charge without an amount."""
+    table = damage.put(good("H1"), "amount_value", "", LINE)
+    table = damage.columns(table, [name for name in table[0] if name != "organization_id"])
+    config = make_ready(tmp_path)
+    found = checked(tmp_path, table, "--expect-total", "1", "--config", config, "--organization", ORGANIZATION)
+    assert (found.code, found.failed, found.in_state("crashed")) == (1, {"OC104"}, set())
+    assert found.blocked["OC601"] == found.blocked["OC603"] == "OC104"
+
+
 @pytest.mark.parametrize("spoiler, rule", [(b"\xcd", "CSV002"), (b"\t", "CSV005")], ids=["bad byte", "control character"])
 def test_a_skipped_rule_that_looks_for_the_totals_blocks_nothing(spoiler: bytes, rule: str, tmp_path: Path) -> None:
     """Bad data was unproved: OC202 was skipped because of OC204, which OC104 had skipped."""

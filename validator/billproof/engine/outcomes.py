@@ -131,6 +131,8 @@ class _End(Record):
             self._block_at_end(work, work.file_blockers)
         if work.at_work and reason is None:
             reason = self._lacking(work)
+            if reason is None and self._lacks_total(work):
+                work.blocked_by = work.blocked_by or _root([self.works[blocker.rule] for blocker in work.rule.blocked_by])
             if reason is None and not work.blocked_by and not (needs_all and check.left_out):
                 work.guard(check.at_end, self._known())
                 check.trim()
@@ -152,6 +154,10 @@ class _End(Record):
         else:
             state = "passed"
         work.outcome = self._outcome(work, state, reason)
+
+    def _lacks_total(self, work: Work) -> bool:
+        """Whether the rule is about to speak of a total that nobody knows."""
+        return work.rule.kind.reads_total and not work.check.not_applicable and self.file.collector.amount is None
 
     def _without_record(self, work: Work) -> str | None:
         """The reason if a rule cannot run for want of a record that is demanded. One that is not demanded leaves it nothing to
@@ -199,11 +205,8 @@ class _End(Record):
             day = self.file.roles.get("day")
             suspects = [self.works[blocker.rule] for blocker in work.rule.blocked_by]
             suspects += [other for other in self.works.values() if other.rule.kind.refuses_values and day in other.columns]
-            for other in suspects:
-                if other.check.violations:
-                    work.blocked_by = other.rule.id
-                    return None
-            return "the month is unknown; set --month YYYY-MM"
+            work.blocked_by = _root(suspects)
+            return None if work.blocked_by else "the month is unknown; set --month YYYY-MM"
         if "organization" in needs and self.settled.expected_organization is None:
             if self.file.organizations:
                 return NO_INTEGRATION
@@ -264,3 +267,9 @@ class _End(Record):
             related=tuple(Place(place.line, place.column) for place in spot.related),
             key=spot.key,
         )  # fmt: skip
+
+
+def _root(suspects: Sequence[Work]) -> str | None:
+    """The failed rule at the root of what cannot be known: the first that fails, else what keeps the first from looking."""
+    failed = next((other.rule.id for other in suspects if other.check.violations), None)
+    return failed or next((other.blocked_by for other in suspects if other.blocked_by), None)

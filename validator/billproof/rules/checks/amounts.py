@@ -118,6 +118,7 @@ class ExpectedTotal(Check):
     """The total, rounded to cents, is the expected total."""
 
     kind = "expected_total"
+    reads_total = True
     placeholders = ("total", "expected", "difference")
     reads_charged = True
     reads_roles = ("amount", "currency")

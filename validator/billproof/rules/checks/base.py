@@ -99,6 +99,8 @@ class Check:
     reads_cells: ClassVar[bool] = True
     # Whether it must know which rows are charged, and so needs the columns of the times.
     reads_charged: ClassVar[bool] = False
+    # Whether it needs the exact sum of all charges.
+    reads_total: ClassVar[bool] = False
     # Whether a cell that it fails has no usable value: an amount that cannot be summed, a day that does not exist.
     refuses_values: ClassVar[bool] = False
 

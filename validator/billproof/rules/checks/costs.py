@@ -39,6 +39,7 @@ class EqualsRecord(Check):
     """The amounts of the file are those of the record of costs: `fails_when` says in which way they may not differ."""
 
     kind = "equals_record"
+    reads_total = True
     placeholders = ("found",)
     reads_charged = True
     reads_roles = ("day", "project", "group", "amount", "currency")

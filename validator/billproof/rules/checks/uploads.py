@@ -19,6 +19,7 @@ class NotLess(Check):
     """The month has at least as many days as its last accepted upload, and its total is not much lower."""
 
     kind = "not_less"
+    reads_total = True
     placeholders = ("found", "accepted", "destination")
     reads_charged = True
     reads_roles = ("day", "amount", "currency")
