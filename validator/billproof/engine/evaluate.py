@@ -44,7 +44,7 @@ class Engine:
         self._header_starts = (comma.join((*names, "")), f'"{comma}"'.join((*names, ""))) if len(names) == 2 else ()
         self.second_header: int | None = None
         # Any check can make the keys of findings; the first rule's makes those that belong to a day.
-        self._row_key = next(iter(self._works.values())).check.row_key
+        self._any_check = next(iter(self._works.values())).check
 
     def run(self, reader: Reader) -> None:
         """Reads the file to its end."""
@@ -236,9 +236,9 @@ class Engine:
                     badly_dated |= positions
         if base.batch.unread:
             self._file.collector.usable = False
-        self._file.collector.take(base, unusable, badly_dated, self._row_key)
+        self._file.collector.take(base, unusable, badly_dated, self._any_check.row_key)
         if self._file.keyed is not None:
-            self._file.keyed.take(base, badly_dated, self._row_key)
+            self._file.keyed.take(base, badly_dated, self._any_check.row_keys)
 
     def outcomes(self, settled: Settled, waive: Waive | None) -> tuple[Outcome, ...]:
         """One outcome per rule, by id."""

@@ -182,7 +182,7 @@ def _settled(context: FileContext, known: Known, settings: Settings, organizatio
         return Settled(month, organization, history, costs)
     from billproof.rules.comparison import comparing
 
-    return Settled(month, organization, history, costs, comparing(context.keyed.tallies, month.value, until, costs))
+    return Settled(month, organization, history, costs, comparing(context.keyed, month.value, until, costs))
 
 
 def _costs_facts(settled: Settled, ruleset: RuleSet, outcomes: Sequence[Outcome]) -> CostsFacts | None:

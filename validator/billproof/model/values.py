@@ -19,6 +19,7 @@ MONTH_NAMES = (
 
 # Sums are exact or they raise: 15 digits before the point and 100 after it need far fewer than 200. What is so large or so small
 # that it would fill pages raises as well: Overflow, Subnormal.
+_LEAST_AMOUNT, _AMOUNTS_END = Decimal("1e-100"), Decimal("1e15")
 EXACT = Context(prec=200, Emax=200, Emin=-300, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
 
 # White space and the characters that have no width: a cell padded with either looks right and is not.
@@ -60,7 +61,7 @@ def amount_of(text: str) -> Decimal | None:
     if not re.fullmatch(_AMOUNT, text):
         return None
     amount = Decimal(text)
-    return amount if not amount or Decimal("1e-100") <= abs(amount) < Decimal("1e15") else None
+    return amount if not amount or _LEAST_AMOUNT <= abs(amount) < _AMOUNTS_END else None
 
 
 def instant(text: str) -> datetime | None:

@@ -16,6 +16,8 @@ from billproof.model.record import Record
 from billproof.model.values import BLANKS, DAY_SECONDS, EXACT, amount_of, day_of, shown
 from billproof.rules.table_schema import unique_keys
 
+_ZERO = Decimal(0)
+
 
 class BadAnswer(Exception):
     """An answer that cannot be relied on, with the reason in words."""
@@ -25,14 +27,8 @@ class _Number(str):
     """A JSON number as it was written."""
 
 
-class Charge(Record):
-    """One result of a bucket."""
-
-    amount: Decimal
-    project: str
-    line_item: str
-    organization: str
-    project_name: str
+# One result of a bucket: amount, project, line item, organization, name of the project. A month may have tens of thousands.
+Charge = tuple[Decimal, str, str, str, str]
 
 
 class Page(Record):
@@ -68,20 +64,19 @@ def costs_of(pages: Iterable[Page], days: range) -> Costs:
     for day, charges in (bucket for page in pages for bucket in page.days):
         if day != next(expected, None):
             raise BadAnswer(f"its bucket for {day_of(day)} is doubled, out of order or was not asked for")
-        for charge in charges:
-            key = (day, charge.project, charge.line_item)
+        for amount, project, item, organization, name in charges:
+            key = (day, project, item)
             # A zero may have thousands of decimals, and would hand them on to the sum.
-            amounts[key] = EXACT.add(amounts.get(key, Decimal(0)), charge.amount or Decimal(0))
-            if charge.project_name:
-                names[charge.project] = charge.project_name
-            if charge.organization:
-                organizations.add(charge.organization)
+            amounts[key] = EXACT.add(amounts.get(key, _ZERO), amount or _ZERO)
+            organizations.add(organization)
+            if name:
+                names[project] = name
     missing = next(expected, None)
     if missing is not None:
         raise BadAnswer(f"it has no bucket for {day_of(missing)}")
     if amounts and not any(project or line_item for _, project, line_item in amounts):
         raise BadAnswer("it is not grouped: no result has a project or a line item")
-    return Costs(amounts, names, frozenset(organizations))
+    return Costs(amounts, names, frozenset(organizations - {""}))
 
 
 def read_projects(body: str) -> tuple[dict[str, str], str | None]:
@@ -89,6 +84,8 @@ def read_projects(body: str) -> tuple[dict[str, str], str | None]:
     document = _strict(body)
     names = {}
     for project in _list(document, "data", "the answer"):
+        if not isinstance(project, dict):
+            raise BadAnswer("a project is not a JSON object")
         names[_text(project, "id")] = _text(project, "name")
     last = document.get("last_id")
     return names, last if document.get("has_more") is True and isinstance(last, str) and last else None
@@ -121,37 +118,42 @@ def _bucket(bucket: Any) -> tuple[int, tuple[Charge, ...]]:
 
 
 def _charge(result: Any) -> Charge:
-    money = result.get("amount") if isinstance(result, dict) else None
-    value = money.get("value") if isinstance(money, dict) else None
+    money = _fields(_fields(result).get("amount"))
+    value, currency = money.get("value"), money.get("currency")
     amount = amount_of(value) if isinstance(value, str) else None
     if amount is None:
         raise BadAnswer(f"an amount is missing or not a number: {shown(json.dumps(value))}")
-    currency = money.get("currency") if isinstance(money, dict) else None
     if not isinstance(currency, str) or currency.lower() != "usd":
         raise BadAnswer(f"an amount is not in USD: {shown(json.dumps(currency))}")
-    names = ("project_id", "line_item", "organization_id", "project_name")
-    return Charge(amount, *(_text(result, name) for name in names))
+    project, item = _text(result, "project_id"), _text(result, "line_item")
+    return amount, project, item, _text(result, "organization_id"), _text(result, "project_name")
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The fields of an object; anything else has none."""
+    return value if isinstance(value, dict) else {}
 
 
 def _list(document: Any, name: str, where: str) -> list[Any]:
-    value = document.get(name) if isinstance(document, dict) else None
+    value = _fields(document).get(name)
     if not isinstance(value, list):
         raise BadAnswer(f"{where} has no list `{name}`")
     return value
 
 
-def _text(document: Any, name: str) -> str:
+def _text(document: dict[str, Any], name: str) -> str:
     """A text without blanks around it; empty for null and for a field that is absent."""
-    value = document.get(name) if isinstance(document, dict) else _Number()
+    value = document.get(name)
     if value is None:
         return ""
-    if not isinstance(value, str) or isinstance(value, _Number):
+    # A number is a kind of text here, but not this one.
+    if type(value) is not str:
         raise BadAnswer(f"`{name}` is not text")
     return value.strip(BLANKS)
 
 
 def _seconds(bucket: Any, name: str) -> int:
-    value = bucket.get(name) if isinstance(bucket, dict) else None
+    value = _fields(bucket).get(name)
     if not isinstance(value, _Number) or not value.isdigit() or len(value) > 10:
         raise BadAnswer(f"`{name}` of a bucket is not a time in whole seconds")
     return int(value)

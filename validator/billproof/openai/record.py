@@ -112,16 +112,25 @@ def read_record(path: str, signature: Signature | None = None) -> CostsRecord:
     if signature is not None:
         signature(path, data)
     try:
-        document = json.loads(data.decode("utf-8"), object_pairs_hook=unique_keys)
-        file = _shaped(document)
-        if _digest(document) != file.sha256:
-            raise BadAnswer("its content does not match its digest")
-        return _record(file)._replace(signed=signature is not None)
+        return _record(_file(data))._replace(signed=signature is not None)
     except (ValueError, RecursionError, BadAnswer) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else shown(str(error), 200)
-        if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-            reason = "it is not JSON"
-        raise Unreadable(f"{path} is not a valid record of OpenAI's costs: {reason}", _HELP) from None
+        raise _damaged(path, error) from None
+
+
+def _file(data: bytes) -> RecordFile:
+    """The parts of a record. Raises BadAnswer, ValueError or RecursionError for another form, or another digest."""
+    document = json.loads(data.decode("utf-8"), object_pairs_hook=unique_keys)
+    file = _shaped(document)
+    if _digest(document) != file.sha256:
+        raise BadAnswer("its content does not match its digest")
+    return file
+
+
+def _damaged(path: str, error: Exception) -> Unreadable:
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else shown(str(error), 200)
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        reason = "it is not JSON"
+    return Unreadable(f"{path} is not a valid record of OpenAI's costs: {reason}", _HELP)
 
 
 def months_of(folder: str, organization: str) -> list[str]:
@@ -141,7 +150,15 @@ def newest_first(where: str) -> list[str]:
         return []
     except OSError as error:
         raise Unreadable(f"{where}: cannot be read: {error.strerror or error}") from None
-    return sorted(paths, key=lambda path: read_record(path).started, reverse=True) if len(paths) > 1 else paths
+    return sorted(paths, key=_read_at, reverse=True) if len(paths) > 1 else paths
+
+
+def _read_at(path: str) -> str:
+    """When a record was read, as it says itself; its answers are left for later."""
+    try:
+        return _file(small_file(path, LARGEST)).read.started
+    except (ValueError, RecursionError, BadAnswer) as error:
+        raise _damaged(path, error) from None
 
 
 def costs_in(answers: Sequence[Answer], days: range, organization: str) -> Costs:

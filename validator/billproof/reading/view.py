@@ -91,6 +91,11 @@ class View:
         """The first physical line of every row."""
         return self.batch.lines if self._whole else [self.batch.lines[position] for position in self.positions]
 
+    @property
+    def end_lines(self) -> Sequence[int]:
+        """The last physical line of every row."""
+        return self.batch.end_lines if self._whole else [self.batch.end_lines[position] for position in self.positions]
+
     def line(self, row: int) -> int:
         """The first physical line of a row."""
         return self.batch.lines[self.positions[row]]

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Literal
 
 from billproof.model.costs import CostKey, CostsAtHand, CostsFacts, CostsRecord
 from billproof.model.record import Record
 from billproof.model.values import DAY_SECONDS, EXACT, cents, day_end, day_of, in_words, money, month_days, month_name
-from billproof.reading.keyed import KeyTally
+from billproof.reading.keyed import FirstRow, KeyedSums
 
 if TYPE_CHECKING:
     from billproof.model.results import Outcome
@@ -58,28 +58,21 @@ class Difference(Record):
 
 
 class Comparison(Record):
-    """A file beside a record: how many keys they have together, what differs, and the first day that is still settling.
-
-    `file` and `record` are the sums by key that were compared; `total` is the record's.
+    """A file beside a record: the sums by key that were compared, what differs, how many keys are of days that no longer change,
+    how many days may still change, and the first of those.
     """
 
-    keys: int
-    differences: tuple[Difference, ...]
-    first_settling: int
-    total: Decimal
-    difference: Decimal
     file: Mapping[CostKey, Decimal]
     record: Mapping[CostKey, Decimal]
+    differences: tuple[Difference, ...]
+    settled_keys: int
+    settling_days: int
+    first_settling: int
 
     @property
     def settled(self) -> list[Difference]:
         """What differs on days that no longer change."""
         return [difference for difference in self.differences if difference.key[0] < self.first_settling]
-
-    @property
-    def settled_keys(self) -> int:
-        """How many keys are of days that no longer change."""
-        return sum(1 for day, _, _ in self.file.keys() | self.record.keys() if day < self.first_settling)
 
     @property
     def has_no_common_project(self) -> bool:
@@ -90,11 +83,8 @@ class Comparison(Record):
     @property
     def projects(self) -> dict[str, tuple[Decimal, Decimal]]:
         """The sums of the file and of the record by project."""
-        sums: dict[str, tuple[Decimal, Decimal]] = {}
-        for (_, project, _), own, other in self._sides():
-            file, record = sums.get(project, (_ZERO, _ZERO))
-            sums[project] = EXACT.add(file, own), EXACT.add(record, other)
-        return dict(sorted(sums.items()))
+        file, record = _by_project(self.file), _by_project(self.record)
+        return {project: (file.get(project, _ZERO), record.get(project, _ZERO)) for project in sorted(file.keys() | record)}
 
     @property
     def pattern(self) -> Literal["projects_missing", "line_items_differ"] | None:
@@ -112,15 +102,11 @@ class Comparison(Record):
             sums[difference.key[:2]] = EXACT.add(sums[difference.key[:2]], difference.excess)
         return "line_items_differ" if all(same(_ZERO, excess) for excess in sums.values()) else None
 
-    def _sides(self) -> Iterator[tuple[CostKey, Decimal, Decimal]]:
-        for key in self.file.keys() | self.record.keys():
-            yield key, self.file.get(key, _ZERO), self.record.get(key, _ZERO)
-
     @property
     def lost_projects(self) -> set[str]:
         """The projects of which the record has a settled amount and the file has nothing at all."""
-        there = {project for _, project, _ in self.file}
-        return {project for _, project, _ in (difference.key for difference in self.settled)} - there - {""}
+        differing = {difference.key[1] for difference in self.settled} - {""}
+        return differing - {project for _, project, _ in self.file} if differing else differing
 
 
 def same(file: Decimal, record: Decimal) -> bool:
@@ -131,41 +117,48 @@ def same(file: Decimal, record: Decimal) -> bool:
 class Comparing:
     """A file and a record that can be compared, by project or, where the file has no projects, without."""
 
-    def __init__(self, tallies: Mapping[CostKey, KeyTally], days: range, costs: CostsAtHand, record: CostsRecord) -> None:
-        self.tallies = tallies
-        self._days = days
-        self._record = record
+    def __init__(self, keyed: KeyedSums, days: range, costs: CostsAtHand, record: CostsRecord) -> None:
+        self.first_rows = keyed.first_rows
+        self._sides = [
+            {key: amount for key, amount in side.items() if key[0] in days} for side in (keyed.amounts, record.amounts)
+        ]
         self._first_settling = int((record.started - costs.settles).timestamp()) // DAY_SECONDS
 
     @cached_property
     def by_project(self) -> Comparison:
         """By day, project and line item."""
-        return self._compared(by_project=True)
+        return self._compared(*self._sides)
 
     @cached_property
     def by_line_item(self) -> Comparison:
         """By day and line item."""
-        return self._compared(by_project=False)
+        return self._compared(*map(_without_projects, self._sides))
 
-    def _compared(self, by_project: bool) -> Comparison:
-        file = _folded({key: tally.amount for key, tally in self.tallies.items()}, self._days, by_project)
-        record = _folded(self._record.amounts, self._days, by_project)
-        keys = sorted(file.keys() | record.keys())
-        differences = tuple(
-            Difference(key, file.get(key), record.get(key))
+    def _compared(self, file: Mapping[CostKey, Decimal], record: Mapping[CostKey, Decimal]) -> Comparison:
+        keys, first = file.keys() | record.keys(), self._first_settling
+        differences = [
+            Difference(key, own, theirs)
             for key in keys
-            if not same(file.get(key, _ZERO), record.get(key, _ZERO))
+            if (own := file.get(key)) != (theirs := record.get(key)) and not same(own or _ZERO, theirs or _ZERO)
+        ]
+        settling = [key[0] for key in keys if key[0] >= first]
+        return Comparison(
+            file, record, tuple(sorted(differences)), len(keys) - len(settling), len(set(settling)), first
         )
-        total, own = (reduce(EXACT.add, side.values(), _ZERO) for side in (record, file))
-        return Comparison(len(keys), differences, self._first_settling, total, EXACT.subtract(own, total), file, record)
 
 
-def _folded(amounts: Mapping[CostKey, Decimal], days: range, by_project: bool) -> dict[CostKey, Decimal]:
+def _without_projects(amounts: Mapping[CostKey, Decimal]) -> dict[CostKey, Decimal]:
     sums: dict[CostKey, Decimal] = {}
-    for (day, project, item), amount in amounts.items():
-        if day in days:
-            key = (day, project if by_project else "", item)
-            sums[key] = EXACT.add(sums[key], amount) if key in sums else amount
+    for (day, _, item), amount in amounts.items():
+        sums[day, "", item] = EXACT.add(sums.get((day, "", item), _ZERO), amount)
+    return sums
+
+
+def _by_project(amounts: Mapping[CostKey, Decimal]) -> dict[str, Decimal]:
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    with localcontext(EXACT):
+        for (_, project, _), amount in amounts.items():
+            sums[project] += amount
     return sums
 
 
@@ -181,7 +174,7 @@ def unfit(record: CostsRecord, organization: str | None, month: str | None, ende
 
 
 def comparing(
-    tallies: Mapping[CostKey, KeyTally], month: str | None, last_day: int | None, costs: CostsAtHand
+    keyed: KeyedSums, month: str | None, last_day: int | None, costs: CostsAtHand
 ) -> Comparing | None:
     """What can be compared: the days of the month that had ended when the record was read, up to `last_day` if that is given."""
     record = costs.record
@@ -189,7 +182,7 @@ def comparing(
         return None
     days = month_days(month)
     stop = min(days.stop, record.days.stop, days.stop if last_day is None else last_day + 1)
-    return Comparing(tallies, range(days.start, stop), costs, record)
+    return Comparing(keyed, range(days.start, stop), costs, record)
 
 
 def facts_of(settled: Settled, rules: Iterable[Rule], outcomes: Iterable[Outcome]) -> CostsFacts | None:
@@ -201,10 +194,12 @@ def facts_of(settled: Settled, rules: Iterable[Rule], outcomes: Iterable[Outcome
     record, waived = settled.costs.record, {rule for rule, state in states.items() if state == "waived"}
     without = any(rule.parameters.without_projects in waived for rule in comparing)
     comparison = settled.comparing.by_line_item if without else settled.comparing.by_project
+    projects = comparison.projects
+    own, total = (reduce(EXACT.add, (sums[side] for sums in projects.values()), _ZERO) for side in (0, 1))
     return CostsFacts(
         record.sha256, record.started, record.finished, record.base_url, record.signed, settled.costs.settles,
-        comparison.keys, comparison.total, comparison.difference, comparison.projects, record.names, agrees(rules, states),
-        comparison.pattern,
+        len(comparison.file.keys() | comparison.record.keys()), total, EXACT.subtract(own, total), projects, record.names,
+        agrees(rules, states), comparison.pattern,
     )  # fmt: skip
 
 
@@ -247,7 +242,7 @@ def what_differs(comparison: Comparison, names: Mapping[str, str], sort: Sort) -
         yield Said(project, f"{_label(names, project)} is missing: {usd(amount)} {when}")
 
 
-def what_may_change(comparison: Comparison, settles: timedelta, tallies: Mapping[CostKey, KeyTally]) -> Iterator[Said]:
+def what_may_change(comparison: Comparison, settles: timedelta, first_rows: Mapping[CostKey, FirstRow]) -> Iterator[Said]:
     """The days that differ and are still settling, each with what to do, and from when."""
     amounts: defaultdict[int, list[Decimal]] = defaultdict(list)
     for difference in comparison.differences:
@@ -258,7 +253,7 @@ def what_may_change(comparison: Comparison, settles: timedelta, tallies: Mapping
         settled = in_words(day_end(day) + settles)
         total = reduce(EXACT.add, excess, _ZERO)
         text = f"{day_of(day)} differs by {usd(total, sign=True)} and may still change. {again} again from {settled}"
-        first = min((key for key in tallies if key[0] == day), key=lambda key: tallies[key].line, default=None)
+        first = min((key for key in first_rows if key[0] == day), key=first_rows.__getitem__, default=None)
         yield Said(str(day), text, first, at_day=True)
 
 

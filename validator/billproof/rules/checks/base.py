@@ -210,6 +210,12 @@ class Check:
         """The day and every id and group cell of a row: what stays the same when the file is exported again."""
         return self._grouping_cells(view.cells(row))
 
+    def row_keys(self, view: View) -> Sequence[str]:
+        """The same of every row of a view."""
+        none, names = ("",) * len(view), view.columns.names
+        columns = [none if index is None else view.column(names[index]) for index in self._grouping] or [none]
+        return list(map("\0".join, zip(*columns, strict=True)))
+
     def key_of_cells(self, cells: Sequence[str], column: str | None) -> str:
         """The key of a finding in a row as the file has it."""
         return self.key(column, self._grouping_cells(cells))

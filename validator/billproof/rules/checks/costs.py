@@ -56,15 +56,13 @@ class EqualsRecord(Check):
 
     def at_end(self, settled: Settled) -> None:
         costs, comparing = settled.costs, settled.comparing
-        assert costs.record is not None and comparing is not None
+        assert costs.record is not None and comparing is not None and self.file.collector.amount is not None
         from billproof.rules.comparison import what_differs, what_may_change
 
         comparison = comparing.by_line_item if self.parameters.without_projects in settled.waived else comparing.by_project
         sort = self.parameters.fails_when
-        days = {day for day, _, _ in (*comparison.file, *comparison.record)}
-        settling = {day for day in days if day >= comparison.first_settling}
         if sort == "settling":
-            self.evaluated, said = len(settling), what_may_change(comparison, costs.settles, comparing.tallies)
+            self.evaluated, said = comparison.settling_days, what_may_change(comparison, costs.settles, comparing.first_rows)
         else:
             self.evaluated, said = comparison.settled_keys, what_differs(comparison, costs.record.names, sort)
         for one in said:
@@ -72,11 +70,11 @@ class EqualsRecord(Check):
 
     def _fail(self, said: Said, comparing: Comparing) -> None:
         """One violation, at the first row of its key if the file has it."""
-        tally = comparing.tallies.get(said.place) if said.place else None
-        if tally is None:
+        row = comparing.first_rows.get(said.place) if said.place else None
+        if row is None:
             self.fail_file(key=said.key, found=said.text)
             return
-        column = self.file.roles["day" if said.at_day else "amount"] or ""
-        number, value = self.file.columns.index[column] + 1, tally.start if said.at_day else tally.value
-        key = self.key(column, tally.row_key)
-        self.fail(Spot(tally.line, tally.end_line, column, number, value, key=key, details={"found": said.text}))
+        line, end_line, start, amount, grouping = row
+        column, value = self.file.roles["day" if said.at_day else "amount"] or "", start if said.at_day else amount
+        number, key = self.file.columns.index[column] + 1, self.key(column, grouping)
+        self.fail(Spot(line, end_line, column, number, value, key=key, details={"found": said.text}))
