@@ -101,7 +101,7 @@ def arguments(environment: Mapping[str, str]) -> list[str]:
     words = [*COMMANDS[command], *([f"--policy={policy}"] if policy and command == "check" else [])]
     key = environment.get("BILLPROOF_COSTS_KEY", "")
     words += [f"--costs-key={key}"] if key else []
-    # A path that begins with a dash is none of billproof's options.
+    # A path that begins with a dash is not one of billproof's options.
     return [*words, *(f"--output={word}" for word in outputs), *(f"./{word}" if word.startswith("-") else word for word in files)]
 
 

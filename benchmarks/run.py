@@ -171,7 +171,7 @@ def machine() -> str:
 
 
 def plots_with(python: Path) -> Any:
-    """A function that draws the plots, in the peers' environment: matplotlib is no dependency of ours."""
+    """A function that draws the plots, in the peers' environment: matplotlib is not a dependency of ours."""
     return lambda: subprocess.run([str(python), str(ROOT / "benchmarks" / "plots.py"), str(FIGURES)], check=True)
 
 

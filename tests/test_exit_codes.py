@@ -185,7 +185,7 @@ USAGE = {
     "total with two dollar signs": ["--expect-total", "$$1038.56"],
     "total that a shell has eaten": ["--expect-total", ",038.56"],
     "total in other digits": ["--expect-total", "１,０38.56"],
-    "total that is no number": ["--expect-total", "NaN"],
+    "total that is not a number": ["--expect-total", "NaN"],
     "total with two files": ["--expect-total", "1.00", str(FAILING)],
     "policy": ["--policy", "lenient"],
     "level": ["--fail-on", "note"],

@@ -166,13 +166,13 @@ def test_outside_home_and_any_repository_only_the_working_folder_is_searched(
     assert organization_of(check(GOOD)) == (ACME, "billproof.yaml:3")
 
 
-@pytest.mark.parametrize("spelling", ["{home}", "{home}/", "{link}", "{link}//", "{home}/work/..", "{home}/./"])
+@pytest.mark.parametrize("spelling", ["{home}", "{home}/", "{link}", "{link}//", "{home}/projects/..", "{home}/./"])
 def test_home_is_home_however_it_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
     home, link = tmp_path / "home", tmp_path / "link"
-    (home / "work").mkdir(parents=True)
+    (home / "projects").mkdir(parents=True)
     link.symlink_to(home)
     monkeypatch.setenv("HOME", spelling.format(home=home, link=link))
-    monkeypatch.chdir(home / "work")
+    monkeypatch.chdir(home / "projects")
     configure(ONE, tmp_path)
     assert organization_of(check(GOOD)) == (ACME, "inferred")
     configure(ONE, home)

@@ -44,7 +44,7 @@ DUTIES = (
     RuleDuty("AA018", core=True, optional_in_check=False),
 )
 LEVELS: dict[str, Level] = {"AA014": "warning"}
-FINDING = Finding(3, 3, "amount", 3, "n/a", "a number", "n/a is no number", (), "key")
+FINDING = Finding(3, 3, "amount", 3, "n/a", "a number", "n/a is not a number", (), "key")
 WAIVER = UsedWaiver("late invoice", "somebody@example.com", "2026-01-01", "billproof.yaml:12")
 PASSED: State = "passed"
 

@@ -226,7 +226,7 @@ def test_paging_that_leads_nowhere(server: Server, tmp_path: Path, spans: list[t
 
 @pytest.mark.parametrize(
     ("code", "words", "times"),
-    [(401, "it is no admin key", 1), (403, "api.usage.read", 1), (400, "Invalid limit", 1), (302, "answered 302", 1),
+    [(401, "it is not an admin key", 1), (403, "api.usage.read", 1), (400, "Invalid limit", 1), (302, "answered 302", 1),
      (404, "answered 404", 1), (204, "answered 204", 1), (429, "(429)", 3), (500, "answered 500", 3), (503, "answered 503", 3)],
 )  # fmt: skip
 def test_refusals(server: Server, tmp_path: Path, code: int, words: str, times: int) -> None:

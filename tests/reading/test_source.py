@@ -1,4 +1,4 @@
-"""Bytes are read once, hashed as they are handed on, and whatever cannot be read to its end is no file that passes."""
+"""Bytes are read once, hashed as they are handed on, and whatever cannot be read to its end does not pass."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_line_over_32_mib_is_unproved(tmp_path: Path) -> None:
     assert not found.file["complete"]
 
 
-# --- what is no file ---
+# --- what is not a file ---
 
 
 def missing(folder: Path) -> Path:

@@ -746,7 +746,7 @@ def test_another_key_vouches_for_nothing(world: World, keys: Keys, tmp_path: Pat
 
 
 def test_the_receipt_is_there_before_its_attestation(world: World, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the attestation cannot be written, the upload is on record all the same, and the command is no success."""
+    """If the attestation cannot be written, the upload is on record all the same, and the command does not succeed."""
     from billproof.io import durable
 
     original = durable.put_new

@@ -399,7 +399,7 @@ BODIES = {
     "twice the same": (b'{"title": "Not Found", "detail": "Not Found"}', {}, "Not Found"),
     "detail only": (b'{"detail": "no such integration"}', {}, "no such integration"),
     "other JSON": (b'{"errors": ["x",\n {"code": 7}]}', {}, '{"errors": ["x", {"code": 7}]}'),
-    "title that is no text": (b'{"title": 7}', {}, '{"title": 7}'),
+    "title that is not text": (b'{"title": 7}', {}, '{"title": 7}'),
     "text": (b"bad  header\r\n in row 1\n", {}, "bad header in row 1"),
     "not UTF-8": (b"caf\xe9", {}, "caf\ufffd"),
     "page": (b"<!doctype html><head><title>\nLog in</title>", {"Content_Type": "text/html"}, "Log in"),

@@ -185,7 +185,7 @@ def _tried(answer: Response | Failure) -> _Try:
 def _refusal(response: Response, key: Secret) -> tuple[str, str]:
     """A refusal in plain words, and what to do."""
     if response.code == 401:
-        return "OpenAI does not accept the key (401): it is no admin key, or it was revoked", _KEY_HELP
+        return "OpenAI does not accept the key (401): it is not an admin key, or it was revoked", _KEY_HELP
     if response.code == 403:
         return "the key may not read costs (403): it lacks the scope api.usage.read, or is of another organization", _KEY_HELP
     if response.code == 429:

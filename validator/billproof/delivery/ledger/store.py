@@ -69,7 +69,7 @@ class Ledger:
         """The names of the files in each folder of a month, in order, and an error for whatever else is there. Raises
         LedgerError if a folder cannot be listed.
 
-        What is hidden is no part of a ledger, except a folder, which could contain receipts; only git's own folder cannot.
+        What is hidden is not part of a ledger, except a folder, which could contain receipts; only git's own folder cannot.
         """
         months: dict[str, list[str]] = {}
         errors: list[str] = []
