@@ -117,6 +117,7 @@ def told_elsewhere(*arguments: str) -> tuple[int, bytes]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.soak
 def test_several_processes_tell_how_many_files_have_ended(folder: Path, slow: None) -> None:
     (folder / "third.csv").write_bytes(export(2_000))
     with terminal() as on:
@@ -275,6 +276,7 @@ def feed_until_shown(on: Terminal, running: subprocess.Popen[bytes], data: bytes
     raise AssertionError("nothing was shown")
 
 
+@pytest.mark.soak
 def test_standard_input_that_is_slow(folder: Path) -> None:
     data = export(BLOCK_BYTES * 50)
     with terminal() as on, started(on, "check", "-", "--as-of", AS_OF) as running:

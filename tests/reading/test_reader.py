@@ -242,6 +242,7 @@ def test_a_cell_of_ten_megabytes_is_one_fault_on_its_line(tmp_path: Path) -> Non
     assert len(found.out) < 10_000
 
 
+@pytest.mark.soak
 def test_a_header_of_a_million_names(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes(",".join(f"c{number}" for number in range(1_000_000)).encode() + b"\n")

@@ -337,6 +337,7 @@ def test_a_hostile_export_stays_text(tmp_path: Path) -> None:
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", page)
 
 
+@pytest.mark.soak
 def test_ten_thousand_findings_stand_on_the_page(tmp_path: Path) -> None:
     reader = read(page_of(hostile_export(tmp_path, 10_000), "--max-findings", "20000"))
     assert reader.tags <= TAGS | FRAME
