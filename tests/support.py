@@ -18,7 +18,7 @@ from hypothesis import settings
 
 from billproof.cli.main import main
 from billproof.model.results import FORMATS
-from billproof.report.build import file_result_sha256, result_sha256
+from billproof.report.build import file_digests, result_sha256
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -78,7 +78,7 @@ def reseal(report: dict[str, Any]) -> None:
     """Gives an edited report, and each of its files, the digests of what it says now; as far as it is still a report."""
     for file in report["files"] if isinstance(report.get("files"), list) else []:
         if isinstance(file, dict) and "ruleset" in report and "settings" in report:
-            file["result_sha256"] = file_result_sha256(file, report)
+            file["result_sha256"] = file_digests([file], report)[0]
     report["result_sha256"] = result_sha256(report)
 
 

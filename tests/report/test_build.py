@@ -22,6 +22,7 @@ import jsonschema_rs
 import pytest
 import rfc8785
 
+from billproof.model.canonical import canonical
 from fixtures import damage
 from fixtures.exports import Export, Organization, rows, to_bytes
 from tests.rules.test_loader import own_set, rule_text
@@ -243,6 +244,15 @@ def test_the_digest_of_a_file_does_not_depend_on_the_other_files(tmp_path: Path)
     alone = [report_of(check(path))["files"][0]["result_sha256"] for path in paths]
     assert [file["result_sha256"] for file in report_of(check(*paths))["files"]] == alone
     assert report_of(check(paths[0], "--max-findings", "7"))["files"][0]["result_sha256"] != alone[0], "other settings"
+
+
+def test_the_rule_set_is_encoded_no_more_often_for_many_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is larger than most entries: once for the digests of all files, once for that of the report."""
+    encoded: list[bytes] = []
+    monkeypatch.setattr("billproof.report.build.canonical", lambda value: encoded.append(canonical(value)) or encoded[-1])
+    report = report_of(check(*FILES[:5]))
+    assert len(report["files"]) == 5
+    assert sum(b'"waivable":' in data for data in encoded) == 2
 
 
 def test_the_digest_covers_everything_outside_run(checked: dict[Path, Checked]) -> None:

@@ -53,17 +53,17 @@ def build_report(
 def assembled(run: Run, entries: Sequence[v1.FileContent], made: v1.ReportRun, digests: bool = True) -> v1.Report:
     """The report of a run, its files as their entries, with what it says of when and where it was made."""
     head = report_head(run)
-    files: list[v1.ReportFile] = [
-        {**entry, "result_sha256": file_result_sha256(entry, head) if digests else ""} for entry in entries
-    ]
+    sums = file_digests(entries, head) if digests else [""] * len(entries)
+    files: list[v1.ReportFile] = [{**entry, "result_sha256": sum_} for entry, sum_ in zip(entries, sums, strict=True)]
     return {**head, "files": files, "result_sha256": result_sha256({**head, "files": files}) if digests else "", "run": made}
 
 
-def file_result_sha256(file: Mapping[str, Any], report: Mapping[str, Any]) -> str:
-    """The digest of a file's entry, with the rule set and the settings: the same whatever other files the run checked."""
-    entry = {key: value for key, value in file.items() if key != "result_sha256"}
-    whole = {"file": entry, "ruleset": report["ruleset"], "settings": report["settings"]}
-    return hashlib.sha256(canonical(whole)).hexdigest()
+def file_digests(files: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> list[str]:
+    """The digest of each entry with the rule set and the settings: the same whatever other files the run checked."""
+    entries = ({key: value for key, value in file.items() if key != "result_sha256"} for file in files)
+    # The canonical form of {file, ruleset, settings}: what follows the entry is the same for every file.
+    rest = b"," + canonical({"ruleset": report["ruleset"], "settings": report["settings"]})[1:]
+    return [hashlib.sha256(b'{"file":' + canonical(entry) + rest).hexdigest() for entry in entries]
 
 
 def result_sha256(report: Mapping[str, object]) -> str:

@@ -33,7 +33,7 @@ from billproof.model.results import (
 )
 from billproof.model.values import shown
 from billproof.reading.source import open_source
-from billproof.report.build import SCHEMA, file_result_sha256, result_sha256
+from billproof.report.build import SCHEMA, file_digests, result_sha256
 from billproof.rules.shipped import schema_validator
 from billproof.rules.table_schema import unique_keys
 
@@ -107,7 +107,8 @@ def misfits(document: Mapping[str, Any]) -> Iterator[str]:
 
 def changed_entries(report: Report) -> list[str]:
     """The paths of files whose entry in a valid report no longer has the digest that it names."""
-    return [file["path"] for file in report["files"] if file["result_sha256"] != file_result_sha256(file, report)]
+    digests = file_digests(report["files"], report)
+    return [file["path"] for file, now in zip(report["files"], digests, strict=True) if file["result_sha256"] != now]
 
 
 def _refuse(text: str) -> None:
