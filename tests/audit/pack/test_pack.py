@@ -67,6 +67,12 @@ def put(data: bytes = OCTOBER, name: str = NAME, folder: str = EXPORTS) -> str:
     return str(path)
 
 
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is a second further each time it is read, so that a report made again differs in its times."""
+    ticks = (parse_as_of("2025-11-04T08:00:00Z") + timedelta(seconds=seconds) for seconds in range(1000))
+    monkeypatch.setattr("billproof.config.settings.clock", lambda: next(ticks))
+
+
 def upload(*arguments: str) -> None:
     code, out, err = run("upload", *arguments)
     assert code == 0, out + err
@@ -416,7 +422,7 @@ def test_two_reports_of_an_upload_that_differ_are_refused(project: Path) -> None
     for name in ("copy.json", "october.json"):
         os.remove(name)
     folder, out = packed()
-    assert "signed   no: the file next to the export does not attest this report" in out
+    assert f"{LEFT_OUT}\n" in out, "the report is there"
     assert not list(folder.glob("*.intoto.jsonl"))
 
 
@@ -526,15 +532,37 @@ def test_signatures_are_packed_with_what_they_speak_of(key: Path) -> None:
     assert "Verified Successfully" not in shell(folder, commands)
 
 
-def test_a_signature_over_another_report_is_left_out_and_that_is_told(key: Path) -> None:
-    upload(os.path.abspath(put()), "--attest", str(key), "--output", "json=report.json")
-    os.remove("report.json")
+LEFT_OUT = "signed   no: the file next to the export does not attest this report"
+PUT_THERE = "; put the report that the upload wrote next to the export, if it is on this file alone, and pack again"
+
+
+@pytest.mark.parametrize("path", [os.path.abspath, str], ids=["another path", "the same path"])
+def test_the_advice_about_an_attestation_without_its_report_has_the_attestation_packed(
+    key: Path, path: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticking(monkeypatch)
+    upload(path(put()), "--attest", str(key), "--output", "json=../report.json")
     folder, out = packed()
     assert not (folder / f"{NAME}.intoto.jsonl").exists()
-    assert "signed   no: the file next to the export does not attest this report" in out
+    assert f"{LEFT_OUT}{PUT_THERE}\n" in out
     assert "it is not signed" in readme(folder)
     shutil.copy("../public-key.pem", folder)
     assert "Signature Verified Successfully" in shell(folder, of_section(folder, "The signatures"))  # that of the receipt
+    shutil.move("../report.json", EXPORTS)
+    folder, out = packed(output="../signed")
+    assert "signed   not checked" in out
+    assert (folder / f"{NAME}.intoto.jsonl").read_bytes() == Path(EXPORTS, f"{NAME}.intoto.jsonl").read_bytes()
+
+
+def test_an_attestation_of_a_report_on_several_files_is_left_out_and_its_own_check_is_named(key: Path) -> None:
+    """No pack has a report on files that are not in it, so there is no place from which that report would be taken."""
+    september = put(export(month="2025-09"), "cost_2025-09-01_2025-09-30.csv")
+    upload(put(), september, "--attest", str(key), "--output", "json=report.json")
+    shutil.copy("report.json", EXPORTS)
+    _, out = packed()
+    assert f"{LEFT_OUT}, but one on several files; to check it: billproof verify REPORT FILE --key PUB\n" in out
+    code, said, _ = run("verify", "report.json", f"{EXPORTS}/{NAME}", "--config", "billproof.yaml", "--key", "../public-key.pem")
+    assert (code, said.startswith("AGREES\n")) == (0, True), said
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"{}\n", b"[" * 100_000, b'{"payload": "e30="}\n', b"\xff\x00"])
@@ -750,8 +778,7 @@ def test_a_report_that_was_made_again_can_be_verified(project: Path, monkeypatch
 
 def test_a_clock_that_ticks_between_judging_and_sending(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report by the clock is judged as of its start; a receipt knows the sending, which is later."""
-    ticks = (parse_as_of("2025-11-04T08:00:00Z") + timedelta(seconds=seconds) for seconds in range(1000))
-    monkeypatch.setattr("billproof.config.settings.clock", lambda: next(ticks))
+    ticking(monkeypatch)
     upload(put())
     folder, out = packed()
     assert "its result is that of the upload" in out

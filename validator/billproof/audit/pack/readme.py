@@ -59,9 +59,11 @@ class Manifest(Record):
             return f"not checked, because pack has no public key; in the pack: {self.verify}"
         if self.left_out:
             text = "no: the file next to the export does not attest this report"
-            # A report of this file alone, which is not at hand: only it is what the attestation covers.
-            alone = self.report["result_sha256"] == self.receipt.document["result_sha256"] and self.origin != "kept"
-            return f"{text}; put the report that the upload wrote next to the export, and pack again" if alone else text
+            if self.origin == "kept":
+                return text
+            if self.origin == "same" and self.report["result_sha256"] != self.receipt.document["result_sha256"]:
+                return f"{text}, but one on several files; to check it: billproof verify REPORT FILE --key PUB"
+            return f"{text}; put the report that the upload wrote next to the export, if it is on this file alone, and pack again"
         return "no: the pack shows that these files belong together, not who made them"
 
     @property
