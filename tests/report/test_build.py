@@ -249,7 +249,12 @@ def test_the_digest_of_a_file_does_not_depend_on_the_other_files(tmp_path: Path)
 def test_the_rule_set_is_encoded_no_more_often_for_many_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is larger than most entries: once for the digests of all files, once for that of the report."""
     encoded: list[bytes] = []
-    monkeypatch.setattr("billproof.report.build.canonical", lambda value: encoded.append(canonical(value)) or encoded[-1])
+
+    def counted(value: Any) -> bytes:
+        encoded.append(canonical(value))
+        return encoded[-1]
+
+    monkeypatch.setattr("billproof.report.build.canonical", counted)
     report = report_of(check(*FILES[:5]))
     assert len(report["files"]) == 5
     assert sum(b'"waivable":' in data for data in encoded) == 2

@@ -26,10 +26,10 @@ def keys(tmp_path: Path) -> Keys:
     return make_keys(tmp_path)
 
 
-def signed_record(folder: Path, keys: Keys) -> Path:
-    """The record of the rules' examples as `costs fetch --attest` writes it."""
+def signed_record(folder: Path, keys: Keys, example: str = "OC801-record") -> Path:
+    """A record of the rules' examples as `costs fetch --attest` writes it."""
     path = folder / "record.json"
-    path.write_bytes((RULES / "OC801-record.json").read_bytes())
+    path.write_bytes((RULES / f"{example}.json").read_bytes())
     attest_record(read_signer(str(keys.private)), str(path), path.read_bytes(), json.loads(path.read_bytes()))
     return path
 

@@ -30,7 +30,7 @@ def settings_of(options: argparse.Namespace, policy: Policy) -> Settings:
     settings = asked.settings_of(_options(options), policy, config_of(options))
     if options.costs_key is None:
         return settings
-    from billproof.audit.signing.attestation import require_signed_record
+    from billproof.audit.signing.deviations import require_signed_record
     from billproof.audit.signing.dsse import read_public_key
 
     read_public_key(options.costs_key, "--costs-key")

@@ -111,8 +111,13 @@ def read_record(path: str, signature: Signature | None = None) -> CostsRecord:
     data = small_file(path, LARGEST)
     if signature is not None:
         signature(path, data)
+    return record_in(path, data)._replace(signed=signature is not None)
+
+
+def record_in(path: str, data: bytes) -> CostsRecord:
+    """The record in `data`, the bytes of a file. Raises Unreadable as `read_record` does."""
     try:
-        return _record(_file(data))._replace(signed=signature is not None)
+        return _record(_file(data))
     except (ValueError, RecursionError, BadAnswer) as error:
         raise _damaged(path, error) from None
 

@@ -19,10 +19,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import BinaryIO
 
-from billproof.audit.pack.find import Refused, find_attestation, find_export, find_report, find_upload, record_of_costs
+from billproof.audit.pack.find import Refused, find_attestation, find_export, find_report, find_upload
 from billproof.audit.pack.readme import Manifest, render_readme
 from billproof.audit.pack.replay import replay
-from billproof.audit.signing.attestation import MAX_BYTES, SUFFIX, receipt_statement
+from billproof.audit.signing.attestation import SUFFIX, receipt_statement
 from billproof.audit.signing.deviations import deviations_of_form
 from billproof.config.destinations import FILL_IN
 from billproof.config.file import Config, Integration
@@ -33,8 +33,6 @@ from billproof.delivery.ledger.standing import Standing
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, file_name
 from billproof.io.durable import flush_folder
 from billproof.model.errors import Unwritable
-from billproof.openai.record import LARGEST
-from billproof.reading.source import small_file
 from billproof.report.render import render
 from billproof.rules.rule import RuleSet
 from billproof.rules.shipped import combined, is_shipped
@@ -51,9 +49,9 @@ def gather(
     assert config is not None
     standing, receipt = find_upload(contents, integration, config, month, settings.to or integration.to)
     copy, found_at = find_export(receipt, config, held)
-    regenerated, same, ruleset = replay(copy, receipt, settings)
+    replayed = replay(copy, receipt, settings)
     kept = find_report(receipt, [os.path.dirname(found_at), ".", os.path.dirname(config.path)])
-    report = kept.report if kept else regenerated
+    report = kept.report if kept else replayed.report
     data = kept.data if kept else render("json", report).encode("utf-8")
     attestation, fits = find_attestation(found_at, report, data)
     name = packed_name(receipt.file_name)
@@ -61,17 +59,16 @@ def gather(
     if attestation is not None and fits:
         files[name + SUFFIX] = attestation
     files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
-    record = record_of_costs(receipt, settings)
-    if record is not None:
-        packed = f"costs-{receipt.document['costs']['sha256'][:12]}.json"
-        files[packed] = small_file(record, LARGEST)
-        if os.path.lexists(record + SUFFIX):
-            files[packed + SUFFIX] = small_file(record + SUFFIX, MAX_BYTES)
+    if replayed.costs is not None:
+        packed = f"costs-{replayed.costs.record.sha256[:12]}.json"
+        files[packed] = replayed.costs.data
+        if replayed.costs.attestation is not None:
+            files[packed + SUFFIX] = replayed.costs.attestation
     files |= _receipts(contents.ledger, standing, receipt)
-    files |= _ruleset_files(settings, ruleset)
+    files |= _ruleset_files(settings, replayed.ruleset)
     files["config/billproof.yaml"] = _proved(config.path, config.sha256)
     manifest = Manifest(
-        integration.name, name, receipt, standing.receipts, report, "kept" if kept else "same" if same else "again",
+        integration.name, name, receipt, standing.receipts, report, "kept" if kept else "same" if replayed.same else "again",
         attestation is not None and not fits, len(contents.receipts), tuple(sorted([*files, "README.txt"])),
         _verify_options(name, receipt, settings),
     )  # fmt: skip
@@ -81,8 +78,6 @@ def gather(
 
 def packed_name(name: str) -> str:
     """A name for the export that every system can write: its own name, unless that is a very odd one."""
-    import re
-
     plain = re.sub(_UNNAMEABLE, "_", name).strip(" .")
     return plain if plain.lower().endswith(".csv") and len(plain.encode()) <= 200 else "export.csv"
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
-from billproof.audit.signing.deviations import deviations_of_form
+from billproof.audit.signing.deviations import deviations_of_form, record_fault, unsigned
 from billproof.config.file import Config, Integration
 from billproof.config.settings import CLOCK, Settings
 from billproof.delivery.address import configured_address
@@ -23,11 +23,12 @@ from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.standing import Standing
 from billproof.delivery.routing import destination_of
 from billproof.delivery.shipment import Shipment
+from billproof.model.costs import CostsRecord
 from billproof.model.errors import BillproofError, Unreadable
 from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.openai.find import costs_folder, path_of_record
-from billproof.openai.record import read_record
+from billproof.openai.record import LARGEST, record_in
 from billproof.reading.inputs import NO_EXPORT, find_inputs
 from billproof.reading.source import STANDARD_INPUT, Copy, private_copy, small_file
 from billproof.report.render.json import render_json
@@ -41,22 +42,40 @@ class Refused(BillproofError):
     """A month that cannot be packed: why, and what to do."""
 
 
-def record_of_costs(receipt: Receipt, settings: Settings) -> str | None:
-    """The file of OpenAI's own record that the receipt names; None if it names none. Raises Refused if it is not here."""
+class KeptRecord(Record):
+    """OpenAI's own record with the bytes of its file, and those of its attestation, if there is one that has the form."""
+
+    record: CostsRecord
+    data: bytes
+    attestation: bytes | None
+
+
+def find_record(receipt: Receipt, settings: Settings) -> KeptRecord | None:
+    """The record of OpenAI's costs that the receipt names; None if it names none. Raises Refused if it is not here."""
     named = receipt.document.get("costs")
     if named is None:
         return None
     assert settings.config is not None
-    folders = [costs_folder(settings.config, receipt.organization, receipt.month)]
+    folder = costs_folder(settings.config, receipt.organization, receipt.month)
     of_upload = receipt.document["settings"]["costs"]["value"]
-    for path in filter(None, (of_upload, path_of_record(named["sha256"], folders))):
+    for path in filter(None, (of_upload, path_of_record(named["sha256"], [folder]))):
         try:
-            if read_record(path).sha256 == named["sha256"]:
-                return str(path)
+            data = small_file(path, LARGEST)
+            record = record_in(path, data)
         except Unreadable:
             continue
+        if record.sha256 == named["sha256"]:
+            return KeptRecord(record._replace(signed=named["signed"]), data, _attestation_of_record(path, data))
     text = f"the record of OpenAI's costs that the file was compared with was not found (sha256 {named['sha256'][:12]}…)"
-    raise Refused(text, f"Put it into {folders[0]}.")
+    raise Refused(text, f"Put it into {folder}.")
+
+
+def _attestation_of_record(path: str, data: bytes) -> bytes | None:
+    try:
+        attestation = small_file(attestation_path(path), MAX_BYTES)
+    except Unreadable:
+        return None
+    return attestation if record_fault(attestation, data, unsigned) is None else None
 
 
 def find_upload(

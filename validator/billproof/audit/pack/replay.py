@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from billproof.audit.pack.find import Refused, record_of_costs
+from billproof.audit.pack.find import KeptRecord, Refused, find_record
 from billproof.config.settings import CLOCK, Settings, parse_as_of
 from billproof.delivery.earlier import NO_RECORD, known
 from billproof.delivery.ledger import receipt as receipts
@@ -20,9 +20,9 @@ from billproof.delivery.shipment import Request, Shipment
 from billproof.engine.pipeline import Run, check_input, judged, prepare
 from billproof.model.costs import CostsAtHand
 from billproof.model.errors import UsageError
+from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.openai.find import settles_of
-from billproof.openai.record import read_record
 from billproof.reading.inputs import Input
 from billproof.reading.source import Copy
 from billproof.report.build import build_report
@@ -36,15 +36,26 @@ if TYPE_CHECKING:
 _FOLLOWS = ("integration", "file", "totals", "waivers", "ruleset", "config", "as_of", "month_to_date")
 
 
-def replay(copy: Copy, receipt: Receipt, settings: Settings) -> tuple[Report, bool, RuleSet]:
-    """The report of an upload, regenerated from its bytes, whether its result is, to the last byte, that of the upload, and the
-    rule set. Raises Refused if it is not a pass, or not what the receipt says.
+class Replayed(Record):
+    """An upload checked again: its report, whether the result is, to the last byte, that of the upload, and the rule set and the
+    record of costs of then.
+    """
+
+    report: Report
+    same: bool
+    ruleset: RuleSet
+    costs: KeptRecord | None
+
+
+def replay(copy: Copy, receipt: Receipt, settings: Settings) -> Replayed:
+    """An upload, checked again from its bytes. Raises Refused if it is not a pass, or not what the receipt says.
 
     Its `run` section comes from the receipt, so that packing the same upload always gives the same bytes.
     """
     ruleset = _ruleset_then(receipt, settings)
     settings = _as_then(receipt, settings)
-    costs = costs_then(receipt, settings)
+    kept = find_record(receipt, settings)
+    costs = _costs_then(kept, receipt, settings)
     elsewhere = known()._replace(costs=lambda *given: costs._replace(ended=given[-1]))
     compared = settings._replace(costs=None if costs.record is None else costs.record.sha256)
     file = check_input(Input(copy.path), compared, ruleset, elsewhere, lambda _: nullcontext(copy.source()))
@@ -53,7 +64,7 @@ def replay(copy: Copy, receipt: Receipt, settings: Settings) -> tuple[Report, bo
     same = report["files"][0]["result_sha256"] == receipt.document["file_result_sha256"]
     report["run"] |= {"ci": receipt.document["ci"], "host": receipt.document["host"]}
     _hold_to(receipt, run, report, copy)
-    return report, same, ruleset
+    return Replayed(report, same, ruleset, kept)
 
 
 def _as_then(receipt: Receipt, settings: Settings) -> Settings:
@@ -80,15 +91,13 @@ def _as_then(receipt: Receipt, settings: Settings) -> Settings:
         raise Refused(f"no run accepts the settings in its receipt: {shown(str(error))}", "Is the ledger intact?") from None
 
 
-def costs_then(receipt: Receipt, settings: Settings) -> CostsAtHand:
-    """OpenAI's own record as the upload had it. Raises Refused if it is not here any more."""
-    path = record_of_costs(receipt, settings)
-    if path is None:
+def _costs_then(kept: KeptRecord | None, receipt: Receipt, settings: Settings) -> CostsAtHand:
+    """OpenAI's own record as the upload had it."""
+    if kept is None:
         return CostsAtHand(datetime.min, lacking=NO_RECORD)
-    config, organization = settings.config, receipt.organization
-    costs = config.costs_of(config.integration_of(organization)) if config else None
-    record = read_record(path)._replace(signed=receipt.document["costs"]["signed"])
-    return CostsAtHand(datetime.min, record, settles=settles_of(costs))
+    config = settings.config
+    costs = config.costs_of(config.integration_of(receipt.organization)) if config else None
+    return CostsAtHand(datetime.min, kept.record, settles=settles_of(costs))
 
 
 def _ruleset_then(receipt: Receipt, settings: Settings) -> RuleSet:

@@ -15,12 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from billproof import __version__
-from billproof.audit.signing.dsse import EnvelopeFault, Signer, lines_of, opened, parsed, read_public_key, read_signer, sealed
+from billproof.audit.signing.dsse import EnvelopeFault, Signer, lines_of, opened, read_signer, sealed
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.io import durable
 from billproof.model.canonical import canonical
 from billproof.model.errors import Unreadable, Unwritable, UsageError
-from billproof.model.values import shown
 from billproof.reading.source import small_file
 
 SUFFIX = ".intoto.jsonl"
@@ -135,27 +134,6 @@ def record_statement(name: str, data: bytes, document: Mapping[str, Any]) -> Sta
     tool = {"name": "billproof", "version": __version__}
     summary = _summary(tool, [], document["read"]["finished"], [FETCHED])
     return _statement([_resource(name, hashlib.sha256(data).hexdigest())], SUMMARY, summary)
-
-
-def require_signed_record(key: str, path: str, data: bytes) -> None:
-    """Raises Unreadable unless the attestation beside a record says that these bytes are from the Costs API, and is signed with
-    the public `key`, a file.
-    """
-    beside = attestation_path(path)
-    try:
-        (line,) = lines_of(small_file(beside, MAX_BYTES))
-        statement = parsed(opened(read_public_key(key, "--costs-key"), line))
-        said = statement["predicateType"], statement["predicate"]["properties"], statement["subject"][0]["digest"]
-        if said != (SUMMARY, [FETCHED], {"sha256": hashlib.sha256(data).hexdigest()}):
-            raise EnvelopeFault("it is of another file")
-    except (Unreadable, EnvelopeFault) as error:
-        reason = error.message if isinstance(error, EnvelopeFault) else shown(error.message, None)
-    except (ValueError, LookupError, TypeError):
-        reason = "it is not the attestation of a record"
-    else:
-        return
-    text = f"{path}: the record of OpenAI's costs is not signed with the key of --costs-key: {beside}: {reason}"
-    raise Unreadable(text, "Fetch the month again with its private key: billproof costs fetch --attest KEY")
 
 
 def attestation_path(path: str) -> str:

@@ -1,14 +1,35 @@
-"""Where an attestation differs from the statements that follow from a report or a receipt."""
+"""Where an attestation differs from the statements that follow from a report or a receipt, or from that on a record of costs."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from billproof.audit.signing.attestation import STATEMENT, SUMMARY, TEST_RESULT, Statement
-from billproof.audit.signing.dsse import SIGNATURE_BYTES, EnvelopeFault, PublicKey, lines_of, opened, parsed, unverified
+from billproof.audit.signing.attestation import (
+    FETCHED,
+    MAX_BYTES,
+    STATEMENT,
+    SUMMARY,
+    TEST_RESULT,
+    Statement,
+    attestation_path,
+)
+from billproof.audit.signing.dsse import (
+    SIGNATURE_BYTES,
+    EnvelopeFault,
+    PublicKey,
+    lines_of,
+    opened,
+    parsed,
+    read_public_key,
+    unverified,
+)
 from billproof.model.canonical import canonical
+from billproof.model.errors import Unreadable
+from billproof.model.values import shown
+from billproof.reading.source import small_file
 
 _NAMES = {TEST_RESULT: "test result", SUMMARY: "verification summary"}
 
@@ -22,10 +43,40 @@ def deviations_of_form(data: bytes, expected: Sequence[Statement]) -> list[str]:
     """Where a file differs in form from an attestation of the expected statements. No signature is checked: a file without
     deviations covers the right subjects, but may not be signed by anyone.
     """
-    return _deviations(data, _unverified, expected)
+    return _deviations(data, unsigned, expected)
 
 
-def _unverified(line: bytes) -> bytes:
+def require_signed_record(key: str, path: str, data: bytes) -> None:
+    """Raises Unreadable unless the attestation beside a record says that these bytes are from the Costs API, and is signed with
+    the public `key`, a file.
+    """
+    beside = attestation_path(path)
+    try:
+        fault = record_fault(small_file(beside, MAX_BYTES), data, partial(opened, read_public_key(key, "--costs-key")))
+    except Unreadable as error:
+        fault = shown(error.message, None)
+    if fault is not None:
+        text = f"{path}: the record of OpenAI's costs is not signed with the key of --costs-key: {beside}: {fault}"
+        raise Unreadable(text, "Fetch the month again with its private key: billproof costs fetch --attest KEY")
+
+
+def record_fault(attestation: bytes, data: bytes, open_: Callable[[bytes], bytes]) -> str | None:
+    """Why an attestation does not say that `data`, the bytes of a record, are from the Costs API; None if it does. `open_` gives
+    the body of an envelope.
+    """
+    try:
+        (line,) = lines_of(attestation)
+        statement = parsed(open_(line))
+        said = statement["predicateType"], statement["predicate"]["properties"], statement["subject"][0]["digest"]
+    except EnvelopeFault as error:
+        return error.message
+    except (ValueError, LookupError, TypeError):
+        return "it is not the attestation of a record"
+    return None if said == (SUMMARY, [FETCHED], {"sha256": hashlib.sha256(data).hexdigest()}) else "it is of another file"
+
+
+def unsigned(line: bytes) -> bytes:
+    """The body of an envelope whose signature has the form of one, but is not checked. Raises EnvelopeFault."""
     body, signature = unverified(line)
     if len(signature) != SIGNATURE_BYTES:
         raise EnvelopeFault("its signature does not have the length of an Ed25519 signature")
