@@ -233,6 +233,24 @@ def test_a_pattern_is_not_tried_on_a_text_that_is_too_long_to_be_right(tmp_path:
     assert {"MY101", "OC202"} <= found.failed
 
 
+@pytest.mark.parametrize(
+    "parameters, bad",
+    [
+        ("pattern: '[0-9.]+', below: '1.25', above_zero_from: '0'", ["1.25", "2.5"]),
+        ("pattern: '[0-9.]+', below: '1e15', above_zero_from: '2'", ["1.25"]),
+        # A pattern that goes on over a line ending took the next amount for a part of this one.
+        ("pattern: '1[^x]*', below: '1e15', above_zero_from: '0'", ["2.5"]),
+    ],
+)
+def test_every_amount_is_compared_with_the_bounds_of_a_users_rule(parameters: str, bad: list[str], tmp_path: Path) -> None:
+    rule = f"{{kind: decimal_number, column: amount_value, {parameters}}}"
+    folder = own_set(tmp_path / "set", rules={"MY101-other-project.yaml": rule_text(check=rule).replace("{value}", "it")})
+    path = tmp_path / "data.csv"
+    path.write_text("\n".join([HEADER, ROW, ROW.replace("1.25", "2.5"), ""]))
+    found = check(path, "--ruleset", folder)
+    assert [finding["value"] for finding in found.outcome("MY101")["findings"]] == bad
+
+
 @pytest.mark.parametrize("pattern", HARMLESS)
 def test_a_pattern_that_ends_soon_is_accepted(pattern: str) -> None:
     assert pattern_error(pattern, ()) is None

@@ -11,10 +11,12 @@ from billproof.model.record import Record
 from billproof.model.values import BLANKS, DAY_SECONDS, calendar_date, day_of, integer
 from billproof.reading.decode import Spec
 from billproof.reading.view import REMEMBERED_VALUES, View
-from billproof.rules.checks.base import LONGEST_MATCHED, NUMBER, Check, Settled, bad_rows, matched
+from billproof.rules.checks.base import NUMBER, Check, Settled, bad_rows, matched
 from billproof.rules.table_schema import Role, TableSchema
 
 _SCIENTIFIC = r"-?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+"
+# A number of this form is below 10^15, and it is zero or at least 10^-100.
+_PLAIN = r"-?[0-9]{1,15}+(?:\.[0-9]{1,100}+)?+"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _BEGINS_FORMULA = frozenset("\r\n\t=@＝＠+-＋－")
 _DATE_LIKE = r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.*"
@@ -120,14 +122,13 @@ class DecimalNumber(_ByValue):
     def start(self, parameters: Parameters) -> None:
         super().start(parameters)
         self._below, self._smallest = Decimal(parameters.below), Decimal(parameters.above_zero_from)
-        self._all = re.compile(rf"(?:(?:{parameters.pattern})\n)*+")
+        # Nearly every amount is written so, and then need not be compared with the bounds, unless they are narrower.
+        is_within = self._below >= Decimal("1e15") and self._smallest <= Decimal("1e-100")
+        self._usual = re.compile(rf"(?={_PLAIN}\Z)(?:{parameters.pattern})" if is_within else "(?!)").fullmatch
 
     def on_rows(self, view: View) -> None:
         view = view.readable(self.column)
-        joined = view.joined(self.column) + "\n"
-        # A line feed inside a cell would make two good lines of one bad cell.
-        one_line_each = joined.count("\n") == len(view) and max(map(len, view.column(self.column))) <= LONGEST_MATCHED
-        if not one_line_each or "e" in joined or "E" in joined or not self._all.fullmatch(joined):
+        if not all(map(self._usual, view.column(self.column))):
             self.look(view, self.column)
 
     def reason(self, value: str) -> str | None:
