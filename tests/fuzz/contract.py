@@ -252,11 +252,8 @@ class Table:
         if not days <= set(wanted):
             errors.add("OC303")
         ended = [day for day in wanted if (day + 1) * DAY <= asked.as_of.timestamp()]
-        missing = set(wanted) - days
-        if set(ended) & missing:
+        if not days.issuperset(ended):
             errors.add("OC304")
-        elif any(day < max(days) for day in missing):
-            unsure.add("OC304")  # a gap before a day that is there, and neither has begun
         is_over = len(ended) == len(wanted)
         if not is_over and not asked.month_to_date:
             errors.add("OC305")

@@ -49,11 +49,17 @@ def test_of_a_month_to_date_only_days_that_ended_are_asked_for(tmp_path: Path) -
     assert found.outcome("OC304")["evaluated"] == 11
 
 
-def test_a_day_before_one_with_rows_had_ended_whatever_the_clock_says(tmp_path: Path) -> None:
-    table = damage.without(good("H1"), date(2025, 10, 20), date(2025, 10, 20))
-    found = checked(tmp_path, table, "--month", "2025-10", "--as-of", "2025-10-15")
-    assert [text.partition(" ")[2] for text in missing(found)] == ["2025-10 has no row for 2025-10-20"]
-    assert found.outcome("OC304")["evaluated"] == 30
+def test_a_day_that_has_not_ended_may_be_missing_whatever_follows_it(tmp_path: Path) -> None:
+    """The 20th has no row. Rows of later days are empty before these days begin; with charges they are OC310's."""
+    charged = damage.without(good("H1"), date(2025, 10, 20), date(2025, 10, 20))
+    one_a_day = {row[0]: row for row in charged[1:] if damage.day_of(charged, row) > date(2025, 10, 20)}
+    empty = damage.only([charged[0], *one_a_day.values()], ["start_time", "end_time"])[1:]
+    empty = [*damage.between(charged, date(2025, 10, 1), date(2025, 10, 19)), *empty]
+    for table, ahead in ((charged, {"OC310"}), (empty, set[str]())):
+        for as_of, failed in (("2025-10-20T23:59:59Z", ahead), ("2025-10-21", {"OC304"} | ahead)):
+            found = checked(tmp_path, table, "--month", "2025-10", "--month-to-date", "--as-of", as_of)
+            assert found.failed == failed
+    assert missing(found) == [f"{len(table) - 10}:start_time 2025-10 has no row for 2025-10-20"]
 
 
 @pytest.mark.parametrize(

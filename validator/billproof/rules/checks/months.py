@@ -134,10 +134,7 @@ class DayCoverage(_OfDays):
     def at_end(self, settled: Settled) -> None:
         assert settled.month.value is not None
         days = self.file.collector.days
-        # A day before one that has rows has also ended, whatever the clock says.
-        last = max(days, default=0)
-        month = month_days(settled.month.value)
-        ended = [day for day in month if self.file.collector.has_ended(day, self.file.as_of) or day < last]
+        ended = [day for day in month_days(settled.month.value) if self.file.collector.has_ended(day, self.file.as_of)]
         self.evaluated = len(ended)
         missing = [day for day in ended if day not in days]
         later = sorted(days)
