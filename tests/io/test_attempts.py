@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from billproof.io.attempts import Failure, HttpRequest, Patience, Response, attempts_of, retry_after
+from billproof.io.attempts import Failure, HttpRequest, Patience, Response, attempts_of
+from billproof.io.http_time import retry_after
 from billproof.model.record import Record
 from tests.delivery.destinations.server import Server, answer, lose, serving
 

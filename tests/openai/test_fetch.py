@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -315,6 +316,19 @@ def test_a_month_to_date_by_a_clock_that_the_server_shares(
         return
     assert parse_qsl(urlsplit(server.received[0].target).query)[1] == ("end_time", str((FIRST + 19) * 86_400))
     assert read_record(str(records(tmp_path)[0])).days == range(FIRST, FIRST + 19)
+
+
+def test_a_date_in_the_old_form_is_in_utc_wherever_this_machine_is(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billproof.openai.fetch.clock", lambda: NOW)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        body = page(*(bucket(FIRST + day, result("1")) for day in range(19)))
+        server.acts = [dated(body, "Mon Oct 20 06:00:00 2025"), dated(PROJECTS, "Mon Oct 20 06:00:00 2025")]
+        assert fetched()[0] == 0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("month", ["2099-01", "2025-13", "October"])

@@ -7,13 +7,10 @@ and the libraries' logs are off, because they may quote a secret.
 from __future__ import annotations
 
 import random
-import re
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -39,7 +36,6 @@ class Patience(Record):
 
 
 PATIENCE: Final = Patience()
-LONGEST_WAIT: Final = 1e12
 
 
 class HttpRequest(Record):
@@ -234,27 +230,3 @@ class _Content:
         self.sent = False
         yield from self._content()
         self.sent = True
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait, from seconds or a date (RFC 9110, 10.2.3); a date is measured by the server's own clock, else `now`.
-
-    Of several waits the longest counts, and what is longer than 30,000 years is 30,000 years; junk is None.
-    """
-    text = headers.get("retry-after", "").strip()
-    waits = [wait.strip() for wait in text.split(",")]
-    if all(re.fullmatch(r"[0-9]+(?:\.[0-9]*)?", wait) for wait in waits):
-        return max(min(float(wait), LONGEST_WAIT) for wait in waits)
-    until = _instant(text)
-    if until is None:
-        return None
-    return max(0.0, until - (_instant(headers.get("date", "")) or now))
-
-
-def _instant(text: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    # A date of HTTP is one of UTC, even in the old form that does not say so.
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

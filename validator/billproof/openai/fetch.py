@@ -8,22 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from billproof.config.settings import clock
-from billproof.io.attempts import (
-    PATIENCE,
-    Failure,
-    HttpRequest,
-    NotPrepared,
-    Patience,
-    Response,
-    attempts_of,
-    load_libraries,
-    retry_after,
-)
+from billproof.io.attempts import PATIENCE, Failure, HttpRequest, NotPrepared, Patience, Response, attempts_of, load_libraries
+from billproof.io.http_time import http_date, retry_after
 from billproof.io.secrets import Secret, contains, redact
 from billproof.model.errors import BillproofError, UsageError
 from billproof.model.record import Record
@@ -197,11 +187,8 @@ def _refusal(response: Response, key: Secret) -> tuple[str, str]:
 def _same_clock(answers: list[Answer], started: datetime, finished: datetime) -> None:
     """Raises NoRecord if this machine and the server do not agree about the time: a day might not have ended."""
     for answer in answers:
-        try:
-            date = parsedate_to_datetime(answer.headers.date or "").timestamp()
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-        if not started.timestamp() - CLOCK_SECONDS <= date <= finished.timestamp() + CLOCK_SECONDS:
+        date = http_date(answer.headers.date or "")
+        if date is not None and not started.timestamp() - CLOCK_SECONDS <= date <= finished.timestamp() + CLOCK_SECONDS:
             text = f"this machine's clock and the server's differ by more than 5 minutes ({answer.headers.date})"
             raise NoRecord(text, "Set the clock and fetch again.")
 

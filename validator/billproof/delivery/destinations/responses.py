@@ -27,7 +27,8 @@ from urllib.parse import urlsplit
 
 from billproof.config.destinations import DestinationSettings
 from billproof.delivery.shipment import Answer, Status
-from billproof.io.attempts import Failure, Response, retry_after
+from billproof.io.attempts import Failure, Response
+from billproof.io.http_time import retry_after
 from billproof.io.secrets import Secret, redact
 from billproof.model.record import Record
 from billproof.model.values import shown
