@@ -13,7 +13,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,6 +28,7 @@ from billproof.report.render.phrases import fenced
 
 COMMANDS = {"check": ("check",), "upload": ("upload",), "upload --dry-run": ("upload", "--dry-run")}
 VERDICTS: Mapping[int, str] = {Exit.PASS: "pass", Exit.FAIL: "fail", Exit.NOT_SENT: "pass"}
+LAST_INSTANT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 NOTES_BYTES = 100_000  # in addition to a report of at most 900,000: GitHub shows no summary of more than 1 MiB
 
 
@@ -146,10 +147,11 @@ def retry_after(new: set[tuple[str, str]]) -> str:
     """The latest instant for which a destination asked in these receipts; empty if none did."""
     documents = [json.loads(Path(*place).read_bytes()) for place in new]
     instants = [
-        rfc3339(datetime.fromisoformat(receipt["finished"]) + timedelta(seconds=receipt["answer"]["retry_after"]))
+        datetime.fromisoformat(receipt["finished"]).timestamp() + receipt["answer"]["retry_after"]
         for receipt in documents if receipt["answer"]["retry_after"]
     ]  # fmt: skip
-    return max(instants, default="")
+    # No date has a year of five digits.
+    return rfc3339(datetime.fromtimestamp(min(max(instants), LAST_INSTANT), UTC)) if instants else ""
 
 
 def summarize(path: str, folder: Path, said: str) -> None:

@@ -406,6 +406,12 @@ def test_when_to_ask_again_is_what_the_receipts_say(tmp_path: Path, workspace: P
     assert runner.use(**wanted).outputs["retry-after"] == ""
 
 
+def test_a_wait_without_end_ends_with_the_calendar(run_py: ModuleType, tmp_path: Path) -> None:
+    document = {"finished": "2026-01-01T00:00:00Z", "answer": {"retry_after": 10**12}}
+    (tmp_path / "receipt.json").write_text(json.dumps(document), "utf-8")
+    assert run_py.retry_after({(str(tmp_path), "receipt.json")}) == "9999-12-31T00:00:00Z"
+
+
 # --- installing ---
 
 
