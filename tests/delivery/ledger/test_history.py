@@ -279,11 +279,13 @@ FORMS: dict[str, Callable[[dict[str, Any]], object]] = {
     "no request": put("request", value=None),
     "no description": put("request", "description", value={}),
     "an amount out of all bounds": put("totals", "amount", value="1e9999"),
+    "an amount of more than 30 digits": put("totals", "amount", value="9" * 31),
     "an amount that is a number": put("totals", "amount", value=100),
     "a number that is a text": put("n", value="1"),
     "no days": put("totals", "days", value=[]),
-    "a month that is none": put("month", value="2025-13"),
-    "a time that is none": put("finished", value="yesterday"),
+    "a month that does not exist": put("month", value="2025-13"),
+    "a month of no year": put("month", value="0000-01"),
+    "a time that is not one": put("finished", value="yesterday"),
     "a key more": put("comment", value="added later"),
     "a key less": lambda one: one.pop("waivers"),
     "a waiver without owner": put("waivers", value=[{"rule": "OC304"}]),
@@ -363,7 +365,7 @@ RAW: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("raw", RAW.values(), ids=RAW)
-def test_bytes_that_billproof_does_not_write_are_no_receipt(sent: World, raw: Callable[[bytes], bytes]) -> None:
+def test_bytes_that_billproof_does_not_write_are_not_a_receipt(sent: World, raw: Callable[[bytes], bytes]) -> None:
     refused_by_all(sent, rewritten(sent.files()[0], lambda one: None, raw).name)
 
 
@@ -434,13 +436,13 @@ def link_to_zero(path: Path) -> Path:
 @pytest.mark.parametrize(
     "name", ["0002-0123456789ab.json", "0002-0123456789ab.begun", "0001-0123456789ab.json.intoto.jsonl", "x"]
 )
-def test_what_is_named_like_a_receipt_and_is_no_file_is_a_fault(sent: World, make: Callable[[Path], Path], name: str) -> None:
+def test_what_is_named_like_a_receipt_but_is_not_a_file_is_an_error(sent: World, make: Callable[[Path], Path], name: str) -> None:
     refused_by_all(sent, make(sent.files()[0].parent / name).name)
 
 
 @pytest.mark.parametrize("make", [folder_like, pipe_like, link_to_nothing, link_to_zero])
 @pytest.mark.parametrize("place", [".lock", "ledger.json"])
-def test_a_lock_or_marker_that_is_no_file_is_not_waited_for(sent: World, make: Callable[[Path], Path], place: str) -> None:
+def test_a_lock_or_marker_that_is_not_a_file_is_not_waited_for(sent: World, make: Callable[[Path], Path], place: str) -> None:
     path = sent.ledger / place
     path.unlink()
     make(path)
@@ -453,7 +455,7 @@ def test_a_lock_or_marker_that_is_no_file_is_not_waited_for(sent: World, make: C
 
 @pytest.mark.parametrize("make", [folder_like, pipe_like, link_to_zero])
 @pytest.mark.parametrize("what", ["current", "version"])
-def test_a_pointer_or_version_that_is_no_file_is_not_waited_for(sent: World, make: Callable[[Path], Path], what: str) -> None:
+def test_a_pointer_or_version_that_is_not_a_file_is_not_waited_for(sent: World, make: Callable[[Path], Path], what: str) -> None:
     folder = sent.root / "archive" / f"organization={ACME}" / f"month={MONTH}"
     path = folder / ("current" if what == "current" else (folder / "current").read_text().strip())
     path.unlink()

@@ -6,7 +6,7 @@ Late usage and corrections reach the record, not the file that was uploaded: whe
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,7 @@ from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.month_state import MonthState
 from billproof.model.costs import CostsRecord
 from billproof.model.record import Record
-from billproof.model.values import DAY_SECONDS, EXACT, day_end, day_number, day_of, in_words, money, month_end, rfc3339
+from billproof.model.values import DAY_SECONDS, EXACT, day_end, day_of, in_words, money, month_days, month_end, rfc3339
 from billproof.openai.find import costs_folder, settles_of
 from billproof.openai.record import newest_first, read_record
 from billproof.rules.comparison import same, unfit, usd
@@ -97,4 +97,4 @@ def as_json(compared: Compared | None) -> dict[str, Any] | None:
 
 
 def _number(day: str) -> int:
-    return day_number(date.fromisoformat(day))
+    return month_days(day[:7]).start + int(day[8:]) - 1

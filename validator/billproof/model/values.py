@@ -36,7 +36,7 @@ _ISO_INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _DECIMAL = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?"
 _AMOUNT = r"-?[0-9]{1,15}(?:\.[0-9]{1,100})?(?:[eE][+-]?[0-9]{1,4})?"
-_MONTH = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
+MONTH = r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])"
 # A local part may contain / and be quoted. It begins only where a word does and gives nothing back: linear, whatever the text.
 _E_MAIL = r'(?:"[^"\n@＠﹫]*+"|(?<![^\s,;@＠﹫])(?:(?!%40)[^\s,;@＠﹫])++)\s?(?:[@＠﹫]|%40)\s?[^\s,;/\\]+'
 _UNSHOWABLE = (
@@ -46,13 +46,13 @@ _UNSHOWABLE = (
 
 
 def integer(text: str) -> int | None:
-    """`text` as a whole number in ASCII digits, or None. `1_0`, `１２`, ` 7` and `+7` are none."""
+    """`text` as a whole number in ASCII digits, or None. `1_0`, `１２`, ` 7` and `+7` give None."""
     digits = text.removeprefix("-")
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= _INTEGER_DIGITS else None
 
 
 def decimal(text: str) -> Decimal | None:
-    """`text` as an exact Decimal, or None. `NaN`, `1_000`, `１２`, `.5` and ` 1` are none."""
+    """`text` as an exact Decimal, or None. `NaN`, `1_000`, `１２`, `.5` and ` 1` give None."""
     return Decimal(text) if re.fullmatch(_DECIMAL, text) else None
 
 
@@ -87,7 +87,7 @@ def calendar_date(text: str) -> date | None:
 
 def is_month(text: str) -> bool:
     """Whether `text` names a month as `2025-10`."""
-    return re.fullmatch(_MONTH, text) is not None and text[:4] != "0000"
+    return re.fullmatch(MONTH, text) is not None
 
 
 def day_of(number: int) -> date:

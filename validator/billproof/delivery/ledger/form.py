@@ -8,15 +8,16 @@ import json
 import re
 from functools import cache
 
+from billproof.model.values import MONTH
+
 _TEXT = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\bfnrt]|u00[01][0-9a-f])[^"\\\x00-\x1f]*+)*+"'
 _COUNT = r"(?:0|[1-9][0-9]{0,14}+)"
 _FROM_1 = r"[1-9][0-9]{0,14}+"
 _SCALAR = rf"(?:{_TEXT}|-?{_COUNT}|true|false|null)"
 _TEXT_OR_NULL = rf"(?:{_TEXT}|null)"
 _SHA256 = r'"[0-9a-f]{64}"'
-_MONEY = r'"-?[0-9]{1,200}+(?:\.[0-9]{1,200}+)?"'
-_MONTH = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
-_DATE = rf"{_MONTH}-(?:0[1-9]|[12][0-9]|3[01])"
+_MONEY = r'"-?[0-9]{1,30}+(?:\.[0-9]{1,200}+)?"'
+_DATE = rf"{MONTH}-(?:0[1-9]|[12][0-9]|3[01])"
 _INSTANT = rf'"{_DATE}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"'
 
 
@@ -57,7 +58,7 @@ _DESCRIPTION = rf'(?=\{{"put": {_TEXT}, "pointer": {_TEXT}, |\{{"method": {_TEXT
 # file's result nor the settings.
 _HEAD = {
     "schema": '"billproof/receipt/v1"', "ledger": _TEXT, "n": _FROM_1, "destination": '(?!"")' + _TEXT,
-    "organization": '(?!"")' + _TEXT, "month": f'"{_MONTH}"', "started": _INSTANT,
+    "organization": '(?!"")' + _TEXT, "month": f'"{MONTH}"', "started": _INSTANT,
     "integration": _object(name=_TEXT_OR_NULL, id=_TEXT_OR_NULL),
     "file": _object(name=_TEXT, bytes=_FROM_1, sha256=f'"(?P<file_sha256>{_SHA256[1:-1]})"'), "totals": _TOTALS,
     "waivers": _list(_WAIVER), "result_sha256": _SHA256, "file_result_sha256": _SHA256,
