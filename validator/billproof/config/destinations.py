@@ -23,7 +23,7 @@ _OWN_HEADERS = (
     "accept-encoding", "connection", "content-digest", "content-encoding", "content-length", "expect", "host", "idempotency-key",
     "transfer-encoding",
 )  # fmt: skip
-# Headers and parameters whose values are no secrets, in lower case; every other value comes from a variable.
+# Headers and parameters whose values are not secrets, in lower case; every other value comes from a variable.
 _HARMLESS = (
     "accept", "accept-charset", "accept-language", "api-version", "api_version", "cache-control", "content-type",
     "currency", "date", "dry_run", "format", "lang", "language", "mode", "month", "overwrite", "period", "prefer", "provider",
@@ -159,9 +159,7 @@ def _http_errors(settings: DestinationSettings) -> Iterator[str]:
     if settings.path is not None:
         yield from _path_errors(settings.path)
     for key, value in (settings.query or {}).items():
-        if isinstance(value, str):
-            yield from _placeholder_errors(f"`query` {without_keys(key)}", value, PLACEHOLDERS)
-            yield from _value_errors(f"`query` {without_keys(key)}", key, value)
+        yield from _value_errors(f"`query` {without_keys(key)}", key, value, PLACEHOLDERS)
     yield from _header_errors(settings)
     if isinstance(settings.file, FormField) and not re.fullmatch(r"[^\x00-\x1f\x7f]+", settings.file.form_field):
         yield "`form_field` is empty or contains a control character"
@@ -218,8 +216,7 @@ def _path_errors(path: str) -> Iterator[str]:
 
 
 def _placeholder_errors(where: str, text: str, known: tuple[str, ...]) -> Iterator[str]:
-    unknown = sorted({name for name in holes(text) if name not in known})
-    if unknown:
+    if not set(holes(text)) <= {*known}:
         allowed = ", ".join(f"{{{name}}}" for name in known)
         yield f"{where} contains an unknown placeholder; allowed are {allowed}"
 
@@ -228,27 +225,25 @@ def _header_errors(settings: DestinationSettings) -> Iterator[str]:
     headers = settings.headers or {}
     if len({name.lower() for name in headers}) != len(headers):
         yield "`headers` contains a name twice"
-    for name, value in headers.items():
+    for name, text in written(headers).items():
         where = f"header {without_keys(name)}"
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             yield "`headers` contains an invalid header name"
         elif name.lower() in _OWN_HEADERS or (name.lower() == "content-type" and isinstance(settings.file, FormField)):
             yield f"{where} is set by billproof itself"
-        elif isinstance(value, Variable):
-            yield from [f"{where}: the preset fixes how the token is sent"] * (
-                settings.preset is not None and name.lower() == "authorization"
-            )
-        elif not re.fullmatch(r"[!-~](?:[ -~]*[!-~])?", value):
+        elif not re.fullmatch(r"[!-~](?:[ -~]*[!-~])?", text):
             yield f"{where} is empty, or contains a line ending or a character outside ASCII"
-        elif settings.preset is not None and (TOKEN in holes(value) or name.lower() == "authorization"):
+        elif settings.preset is not None and (name.lower() == "authorization" or TOKEN in holes(text)):
             yield f"{where}: the preset fixes how the token is sent"
         else:
-            yield from _placeholder_errors(where, value, (*PLACEHOLDERS, TOKEN))
-            yield from _value_errors(where, name, value)
+            yield from _value_errors(where, name, headers[name], (*PLACEHOLDERS, TOKEN))
 
 
-def _value_errors(where: str, name: str, value: str) -> Iterator[str]:
+def _value_errors(where: str, name: str, value: str | Variable, known: tuple[str, ...]) -> Iterator[str]:
     """A value in plain text may be a secret, unless its name is that of something harmless or it is made of placeholders."""
+    if isinstance(value, Variable):
+        return
+    yield from _placeholder_errors(where, value, known)
     rest = re.sub(r"\{[^{}]*\}", " ", value).replace(FILL_IN, " ")
     harmless = name.lower() in _HARMLESS and without_keys(value) == value
     if not harmless and not {word.lower() for word in re.findall(r"\w+", rest)} <= _SCHEMES:
