@@ -98,7 +98,7 @@ class Config(Record):
         return None
 
     def own_folders(self) -> list[str]:
-        """Where billproof itself writes, and nobody's exports are: the ledger, and destinations that are folders."""
+        """Where billproof itself writes, so that nothing there is an export: the ledger, and destinations that are folders."""
         kept = [settings.path for settings in self.file.destinations.values() if settings.kind == "directory"]
         return [os.path.realpath(self.path.parent / path) for path in (self.file.ledger, *kept) if path]
 
@@ -238,12 +238,13 @@ def _folder_errors(config: Config) -> Iterator[tuple[int, str]]:
     holders: dict[str, Integration] = {}
     for owner, folder in config.folders:
         holders.setdefault(str(folder).casefold(), owner)
+    own = {place.casefold() for place in config.own_folders()}
     for owner, folder in config.folders:
         around = [str(place).casefold() for place in (folder, *folder.parents)]
         holder = next((holders[place] for place in around if holders.get(place, owner) is not owner), None)
         if holder is not None:
             text = f"`files` of {owner.name} overlaps the folder of {holder.name} (line {holder.line})"
             yield owner.line, f"{text}; give each integration its own folder, or a file may count for the wrong organization"
-        if any(own.casefold() in around for own in config.own_folders()):
+        if not own.isdisjoint(around):
             text = f"`files` of {owner.name} is inside the ledger or a directory destination"
-            yield owner.line, f"{text}, whose files are no exports; choose another folder"
+            yield owner.line, f"{text}, whose files are not exports; choose another folder"

@@ -193,8 +193,10 @@ def _inputs(names: tuple[str, ...], config: Config | None) -> list[Input]:
     """The files that were named; without a name, those in every integration's folder."""
     if config is None:
         return find_inputs(names)
-    folders = {} if names else {owner: os.path.join(relative(folder), "") for owner, folder in config.folders}
+    folders = {owner: os.path.join(relative(folder), "") for owner, folder in config.folders}
     inputs = find_inputs(names or folders.values(), config.own_folders(), config.integration_of_file)
+    if names:
+        return inputs
     held = {config.integration_of_file(file.path) for file in inputs}
     return [*inputs, *(Input(folder, NOTHING_OWN) for owner, folder in folders.items() if owner not in held)]
 
