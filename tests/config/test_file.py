@@ -361,10 +361,15 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize(("data", "line", "text"), UNREADABLE.values(), ids=UNREADABLE)
-def test_what_is_no_configuration(project: Path, data: bytes, line: int, text: str) -> None:
+def test_what_is_not_a_configuration(project: Path, data: bytes, line: int, text: str) -> None:
     (project / "billproof.yaml").write_bytes(data)
     found = faults(str(GOOD))
     assert any(one.startswith(f"billproof.yaml:{line}  ") and text in one for one in found), found
+
+
+def of(*integrations: str) -> str:
+    """A configuration with these integrations, the first on line 3."""
+    return "\n  - ".join(("version: 1\nintegrations:", *(f"{{{one}}}" for one in integrations)))
 
 
 FAULTS = {
@@ -380,33 +385,26 @@ FAULTS = {
     "base URL": ("version: 1\ndestinations:\n  a: {kind: http, base_url: ftp://example.com}", 3, "`base_url`"),
     "status code": ("version: 1\ndestinations:\n  a: {kind: http, success: [ok]}", 3, "`success`"),
     "integrations as keys": ("version: 1\nintegrations: {a: b}", 2, "`integrations` is keys and values; expected a list"),
-    "integration without name": ("version: 1\nintegrations:\n  - {organization: a}", 3, "the key `name` is missing"),
-    "integration without organization": ("version: 1\nintegrations:\n  - {name: a}", 3, "the key `organization` is missing"),
-    "name with a blank": ("version: 1\nintegrations:\n  - {name: a b, organization: a}", 3, "`name` is `a b`"),
-    "empty organization": ('version: 1\nintegrations:\n  - {name: a, organization: ""}', 3, "`organization`"),
-    "organization as number": ("version: 1\nintegrations:\n  - {name: a, organization: 12}", 3, '`organization` is 12'),
-    "organization as no": ("version: 1\nintegrations:\n  - {name: a, organization: no}", 3, '`organization` is no'),
-    "token in the file": ("version: 1\nintegrations:\n  - {name: a, organization: b, token: secret}", 3, "`token`"),
-    "token's variable": ("version: 1\nintegrations:\n  - {name: a, organization: b, token: {env: 1-A}}", 3, "`env`"),
-    "unknown destination": ("version: 1\nintegrations:\n  - {name: a, organization: b, to: c}", 3, "`to` is c"),
-    "name twice": (
-        "version: 1\nintegrations:\n  - {name: a, organization: b}\n  - {name: a, organization: c}", 4, "integration a",
-    ),
-    "organization twice": (
-        "version: 1\nintegrations:\n  - {name: a, organization: b}\n  - {name: c, organization: b}", 4, "organization b",
-    ),
+    "integration without name": (of("organization: a"), 3, "the key `name` is missing"),
+    "integration without organization": (of("name: a"), 3, "the key `organization` is missing"),
+    "name with a blank": (of("name: a b, organization: a"), 3, "`name` is `a b`"),
+    "empty organization": (of('name: a, organization: ""'), 3, "`organization`"),
+    "organization as number": (of("name: a, organization: 12"), 3, '`organization` is 12'),
+    "organization as no": (of("name: a, organization: no"), 3, '`organization` is no'),
+    "token in the file": (of("name: a, organization: b, token: secret"), 3, "`token`"),
+    "token's variable": (of("name: a, organization: b, token: {env: 1-A}"), 3, "`env`"),
+    "unknown destination": (of("name: a, organization: b, to: c"), 3, "`to` is c"),
+    "name twice": (of("name: a, organization: b", "name: a, organization: c"), 4, "integration a"),
+    "organization twice": (of("name: a, organization: b", "name: c, organization: b"), 4, "organization b"),
     "an id at one destination twice": (
-        "version: 1\nintegrations:\n  - {name: a, organization: b, integration: i}\n"
-        "  - {name: c, organization: d, integration: i}", 4, "each would replace the other's months",
+        of("name: a, organization: b, integration: i", "name: c, organization: d, integration: i"), 4, "each would replace",
     ),
-    "a NUL in a path": ('version: 1\nintegrations:\n  - {name: a, organization: b, files: "a\\0b"}', 3, "`files`"),
+    "a NUL in a path": (of('name: a, organization: b, files: "a\\0b"'), 3, "`files`"),
     "a NUL in the ledger's path": ('version: 1\nledger: "a\\0"', 2, "`ledger`"),
     "a NUL in a rule set's path": ('version: 1\nruleset: "a\\0"', 2, "`ruleset`"),
     "half a surrogate pair": ('version: 1\nledger: "\\ud800"', 2, ""),
     "a NUL in a destination's path": ('version: 1\ndestinations:\n  a: {kind: directory, path: "a\\0"}', 3, "`path`"),
-    "a NUL in a token's path": (
-        'version: 1\nintegrations:\n  - {name: a, organization: b, token: {file: "a\\0"}}', 3, "`token`",
-    ),
+    "a NUL in a token's path": (of('name: a, organization: b, token: {file: "a\\0"}'), 3, "`token`"),
     "name twice on one line": (
         "version: 1\nintegrations: [{name: a, organization: b}, {name: a, organization: c}]", 2, "integration a",
     ),
