@@ -281,6 +281,25 @@ def test_junit_names_what_stood_in_the_way(folder: Path) -> None:
     assert (cases["OC201"].state, cases["OC201"].text) == ("skipped", "skipped because CSV001 failed")
 
 
+@pytest.mark.parametrize(
+    ("case", "options", "ending"),
+    [
+        ("negative", ("--policy", "upload"), ": a warning stops an upload"),
+        ("negative", ("--fail-on", "warning"), ": a warning fails it (--fail-on warning)"),
+        ("middle-gap", ("--fail-on", "warning"), ""),
+    ],
+    ids=["upload", "fail-on", "an error too"],
+)
+@pytest.mark.parametrize("format_", ["text", "markdown", "junit", "github", "html"])
+def test_a_file_that_warnings_alone_fail_says_so_with_its_verdict(
+    folder: Path, case: str, options: tuple[str, str], ending: str, format_: str
+) -> None:
+    make_ready(folder)
+    code, text = printed(format_, fixture(case), *options)
+    assert code == 1
+    assert re.search(rf" must not be uploaded as October 2025{re.escape(ending)}[\n<]", text)
+
+
 def test_a_warning_that_fails_the_file_is_a_failure(folder: Path) -> None:
     code, out = printed("junit", fixture("negative"), "--fail-on", "warning")
     assert code == 1

@@ -40,11 +40,19 @@ def headline(file: ReportFile, report: Report) -> str:
         reasons = [reason["text"] for reason in report["reasons"] if reason["file"] == file["path"]]
         return f"UNPROVED  {name} could not be checked" if file.get("error") else f"UNPROVED  {name}: {reasons[0]}"
     if file["verdict"] == "fail":
-        return f"FAIL  {name} must not be uploaded{as_month}"
+        return f"FAIL  {name} must not be uploaded{as_month}{_by_a_warning(file, report)}"
     if report["upload"]["ready"]:
         return f"PASS  {name} is ready to upload{as_month}"
     not_ready = blockers(file, report)
     return f"PASS  {name} has no errors for {month}" + (f"; not ready to upload: {not_ready}" if not_ready else "")
+
+
+def _by_a_warning(file: ReportFile, report: Report) -> str:
+    """That warnings alone fail a file: nothing if it has an error, or something else does."""
+    failed = any(reason["code"] != "failed" and reason["file"] == file["path"] for reason in report["reasons"])
+    if failed or any(outcome["level"] == "error" for outcome in in_state(file, "failed")):
+        return ""
+    return ": a warning stops an upload" if report["policy"]["policy"] == "upload" else ": a warning fails it (--fail-on warning)"
 
 
 def blockers(file: ReportFile, report: Report) -> str:
