@@ -96,6 +96,21 @@ def test_the_value_of_an_unknown_option_is_not_shown(words: list[str], named: st
     assert BODY not in err
 
 
+@pytest.mark.parametrize(
+    ("line", "needs"),
+    [
+        ("pack 2025-10", "billproof pack: needs ORG MONTH --output DIR"),
+        ("ledger show 2025-10", "billproof ledger show: needs ORG MONTH"),
+        ("ledger", "billproof ledger: needs ACTION"),
+        ("verify", "billproof verify: needs REPORT"),
+    ],
+)
+def test_where_an_argument_is_missing_all_that_are_needed_are_named(line: str, needs: str) -> None:
+    """The parser cannot know which one was left out."""
+    code, out, err = run(*line.split())
+    assert (code, out, err.splitlines()[0]) == (2, "", needs)
+
+
 def test_of_other_unknown_arguments_only_the_beginning_is_shown() -> None:
     code, _, err = run("guide", "x" * 1000)
     assert code == 2

@@ -37,6 +37,10 @@ class Parser(argparse.ArgumentParser):
         say(message, end="")
 
     def error(self, message: str) -> NoReturn:
+        if "arguments are required" in message:
+            # argparse fills arguments from the left: of ORG and MONTH it misses the last, whichever was left out.
+            required = ((*action.option_strings, str(action.metavar)) for action in self._actions if action.required)
+            message = f"needs {' '.join(map(' '.join, required))}"
         raise _refusal(self.prog, message)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
