@@ -142,6 +142,27 @@ def test_a_damaged_record_is_unproved(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "its content does not match its digest" in row["unread"][0]
 
 
+@pytest.mark.parametrize("amounts", [{}, {(7, "proj_EXAMPLE1"): "1"}])
+def test_a_record_of_the_future_is_unproved(monkeypatch: pytest.MonkeyPatch, amounts: dict[tuple[int, str], str]) -> None:
+    """Days would seem settled that may still change."""
+    accepted(monkeypatch)
+    recorded(amounts, "2025-11-12T02:10:00Z")
+    found = status("--month", "2025-10")
+    assert found["exit_code"] == 3
+    assert found["integrations"][0]["months"][0]["state"] == "unproved"
+    assert "which is later than this machine's clock" in found["integrations"][0]["unread"][0]
+
+
+def test_a_record_of_which_every_day_may_still_change_agrees_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted(monkeypatch)
+    recorded({(7, "proj_EXAMPLE1"): "1"})
+    text = Path("billproof.yaml").read_text("utf-8")
+    Path("billproof.yaml").write_text(text.replace("{folder: costs/}", "{folder: costs/, settles: 999h}"), "utf-8")
+    found = month("research", "--month", "2025-10")
+    assert (*of(found), found["costs"]) == ("accepted", False, None)
+    assert "agrees" not in found["text"]
+
+
 def test_a_difference_that_the_upload_knew_of_is_not_due(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded({(7, "proj_EXAMPLE1"): "100"})
     waiver = (

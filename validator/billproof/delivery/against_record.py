@@ -6,19 +6,18 @@ Late usage and corrections reach the record, not the file that was uploaded: whe
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from billproof.config.file import Config
+from billproof.config.settings import Settings
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.month_state import MonthState
 from billproof.model.costs import CostsRecord
 from billproof.model.record import Record
 from billproof.model.values import DAY_SECONDS, EXACT, day_end, day_of, in_words, money, month_days, month_end, rfc3339
-from billproof.openai.find import costs_folder, settles_of
-from billproof.openai.record import newest_first, read_record
-from billproof.rules.comparison import same, unfit, usd
+from billproof.openai.find import newest_fit, settles_of
+from billproof.rules.comparison import same, usd
 
 
 class Compared(Record):
@@ -32,23 +31,25 @@ class Compared(Record):
     known: bool
 
 
-def against_record(receipt: Receipt, config: Config) -> Compared | None:
-    """An accepted file beside the newest record that fits; None without one. Raises Unreadable for a record that is damaged."""
+def against_record(receipt: Receipt, config: Config, settings: Settings) -> Compared | None:
+    """An accepted file beside the newest record that fits; None without one, or while all of its days may still change.
+
+    Raises Unreadable for a record that is damaged or of the future.
+    """
     costs = config.costs_of(config.integration_of(receipt.organization))
     if costs is None:
         return None
     last = max(map(_number, receipt.days))
     ended = day_end(last) if receipt.document["month_to_date"] else month_end(receipt.month)
-    for path in newest_first(costs_folder(config, receipt.organization, receipt.month)):
-        record = read_record(path)
-        if unfit(record, receipt.organization, receipt.month, ended) is None:
-            return _compared(receipt, record, last, settles_of(costs))
-    return None
+    record, _ = newest_fit(config, settings, receipt.organization, receipt.month, ended)
+    if record is None:
+        return None
+    settled = int((record.started - settles_of(costs)).timestamp()) // DAY_SECONDS
+    stop = min(record.days.stop, settled, last + 1 if receipt.document["month_to_date"] else settled)
+    return _compared(receipt, record, range(record.days.start, stop)) if record.days.start < stop else None
 
 
-def _compared(receipt: Receipt, record: CostsRecord, last: int, settles: timedelta) -> Compared:
-    settled = int((record.started - settles).timestamp()) // DAY_SECONDS
-    days = range(record.days.start, min(record.days.stop, settled, last + 1 if receipt.document["month_to_date"] else settled))
+def _compared(receipt: Receipt, record: CostsRecord, days: range) -> Compared:
     by_day: defaultdict[str, Decimal] = defaultdict(Decimal)
     by_project = by_day.copy()
     for (day, project, _), amount in record.amounts.items():

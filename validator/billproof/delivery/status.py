@@ -122,7 +122,7 @@ def _integration(
         compared = None
         if standing.current and config.costs_of(integration):
             try:
-                compared = against_record(standing.current, config)
+                compared = against_record(standing.current, config, settings)
                 state = with_record(state, compared)
             except Unreadable as error:
                 bad.append(shown(error.message, None))

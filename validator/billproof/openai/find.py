@@ -63,12 +63,24 @@ def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended:
         return found._replace(record=_read(settings.costs, settings))
     if config is None or costs is None or organization.value is None or month.value is None:
         return found._replace(lacking="no folder of records of OpenAI's costs is configured for its organization and month")
-    passed_over = []
-    for path in newest_first(costs_folder(config, organization.value, month.value)):
-        record = _read(path, settings)
-        reason = unfit(record, organization.value, month.value, ended)
-        if reason is None:
-            return found._replace(record=record)
-        passed_over.append(f"{path} does not fit: {reason}")
+    record, passed_over = newest_fit(config, settings, organization.value, month.value, ended)
+    if record is not None:
+        return found._replace(record=record)
     lacking = ["there is no record of OpenAI's costs for this month", *passed_over, HOW.format(month=month.value)]
     return found._replace(lacking=". ".join(lacking))
+
+
+def newest_fit(
+    config: Config, settings: Settings, organization: str, month: str, ended: datetime
+) -> tuple[CostsRecord | None, list[str]]:
+    """The newest record of an organization and month that was read once the last day to compare had `ended`, and why newer ones
+    do not fit. Raises Unreadable as `find_costs` does.
+    """
+    passed_over: list[str] = []
+    for path in newest_first(costs_folder(config, organization, month)):
+        record = _read(path, settings)
+        reason = unfit(record, organization, month, ended)
+        if reason is None:
+            return record, passed_over
+        passed_over.append(f"{path} does not fit: {reason}")
+    return None, passed_over
