@@ -297,6 +297,8 @@ RULE_FAULTS = [
     ("a missing parameter", {"check": "{kind: one_of, column: project_id}"}, 7, "the key `values` is missing"),
     ("an unknown column", {"check": "{kind: one_of, column: project, values: [a]}"}, 7, "no column `project`"),
     ("an unknown role", {"check": "{kind: day_coverage, role: date, period: month}"}, 7, "`role` is `date`; expected day"),
+    ("no column", {"check": "{kind: together, columns: [], fails_when: some_rows}"}, 7, "`check` reads no column"),
+    ("neither columns nor cells", {"check": "{kind: filled}"}, 7, "`check` reads no column"),
     ("an unknown column in when", {"when": "{project: filled}"}, 11, "no column `project`"),
     ("an unknown placeholder", {"message": '"{found} is not ours"'}, 8, "`message` has the unknown placeholder {found}"),
     ("a placeholder with a format", {"message": '"{value!r} is not ours"'}, 8, "`message` has the unknown placeholder {value}"),

@@ -60,7 +60,10 @@ class Consistency:
         columns = [(name, line_of(file.node, "when", name)) for name in file.when] if isinstance(file.when, Mapping) else []
         columns += [(name, blocker.line) for blocker in file.blocked_by for name in blocker.columns]
         if kind is not None and parameters is not None:
-            columns += [(name, file.check.line) for name in kind.columns(parameters, self._schema, self._roles)]
+            read = kind.columns(parameters, self._schema, self._roles)
+            if not read and kind.reads == "rows" and (kind.Parameters._fields or kind.reads_roles):
+                self._error(path, file.check.line, "`check` reads no column, so the rule would always pass")
+            columns += [(name, file.check.line) for name in read]
             self._check_patterns(file, path, parameters, kind.pattern_groups)
         for name, line in dict.fromkeys(columns):
             if self._schema.field(name) is None:
