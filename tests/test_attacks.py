@@ -92,7 +92,7 @@ def test_a_folder_never_stands_in_for_a_shipped_set(project: Path, monkeypatch: 
     assert found.code == 1
 
 
-def test_a_rule_that_counts_for_less_is_told_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_that_counts_for_less_is_reported_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     weak = "name: mine\nversion: 0.1.0\ntitle: weak\nextends: openai-cost\nrules: {OC304: {level: note}}\n"
     put(tmp_path / "mine" / "ruleset.yaml", weak.encode())

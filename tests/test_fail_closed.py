@@ -234,7 +234,7 @@ def test_08_a_blank_cell_is_never_implicitly_good(column: str, rule: str, blank:
 
 
 @pytest.mark.parametrize("blank", ["null", "NULL", "None", "N/A", "nan", "-"])
-def test_08_a_word_for_nothing_is_no_amount(blank: str, tmp_path: Path) -> None:
+def test_08_a_word_for_nothing_is_not_an_amount(blank: str, tmp_path: Path) -> None:
     found = check(put(tmp_path, to_bytes(damage.put(good("H1"), "amount_value", blank, LINE))))
     assert found.failed == {"OC202"}
 
@@ -447,7 +447,7 @@ def test_11_what_yaml_misreads_is_refused_in_the_ruleset_file_too(change: Callab
     assert re.search(r"ruleset\.yaml:\d+  ", refused(own_set(tmp_path, ruleset=text)))
 
 
-def test_11_bytes_that_are_no_utf8(tmp_path: Path) -> None:
+def test_11_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     folder = own_set(tmp_path)
     (folder / "MY101-other-name.yaml").write_bytes(RULE.replace("Acme", "Acm\ue000").encode().replace("\ue000".encode(), b"\xe9"))
     assert "MY101-other-name.yaml:7  " in refused(folder)
@@ -567,7 +567,7 @@ def test_21_a_waiver_that_does_not_fit_does_not_count(changes: dict[str, str], t
 
 
 @pytest.mark.usefixtures("_in_december")
-def test_21_an_expired_waiver_is_failing_and_told(tmp_path: Path) -> None:
+def test_21_an_expired_waiver_does_not_count_and_is_reported(tmp_path: Path) -> None:
     found = waived(tmp_path, expires='"2025-11-30"')
     assert found.code == 1
     assert found.failed == {"OC304"}

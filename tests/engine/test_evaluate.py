@@ -74,7 +74,7 @@ def test_a_month_that_nobody_can_tell_and_no_fault_explains_is_unproved(tmp_path
 
 
 @pytest.mark.parametrize("time", ["999999999999999", "-86400"])
-def test_a_time_past_all_calendars_is_no_day(time: str, tmp_path: Path) -> None:
+def test_a_time_past_all_calendars_is_not_a_day(time: str, tmp_path: Path) -> None:
     mine = own_set(tmp_path / "mine", BARE, MY101=COVERAGE)
     found = checked(tmp_path, damage.put(good("H1"), "start_time", time, LINE), "--ruleset", mine)
     assert found.code == 0
@@ -157,7 +157,7 @@ def test_a_blocker_may_name_the_columns_that_count(tmp_path: Path) -> None:
     assert by_column == {"amount_currency": "passed", "project_id": "blocked"}
 
 
-def test_an_instant_that_is_none_is_said_so(tmp_path: Path) -> None:
+def test_a_time_that_cannot_be_an_instant_is_reported_as_such(tmp_path: Path) -> None:
     """An own rule with nothing that keeps bad times from it."""
     mine = own_set(tmp_path / "mine", BARE, MY101="{kind: same_instant, pairs: {start_time_iso: start_time}}")
     found = checked(tmp_path, damage.put(good("H2"), "start_time", "soon", LINE), "--ruleset", mine)

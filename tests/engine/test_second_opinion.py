@@ -219,7 +219,7 @@ def test_a_frictionless_that_breaks_is_unproved(tmp_path: Path, monkeypatch: pyt
     assert "Traceback" not in found.err
 
 
-def test_without_frictionless_the_command_to_install_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_frictionless_the_command_to_install_it_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "frictionless", None)
     found = asked(tmp_path, good("H1"))
     assert found.code == 2

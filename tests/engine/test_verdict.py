@@ -238,7 +238,7 @@ def test_the_first_line_that_fits_decides(first: Line, second: Line, policy: Pol
         assert deciding.code in {one.code for one in verdict.reasons}
 
 
-def test_line_5_a_rule_blocked_by_a_failed_error_is_no_fault_of_the_run() -> None:
+def test_line_5_a_rule_blocked_by_a_failed_error_is_not_a_fault_of_the_run() -> None:
     blocked = outcome("AA005", "blocked", blocked_by="AA013")(outcome("AA013", "failed", **FAILED)(GOOD))
     assert blocked.judged(CHECK).word == blocked.judged(UPLOAD).word == "fail"
 
@@ -272,7 +272,7 @@ def test_line_11_a_warning_of_ours_does_not_settle_it(policy: Policy) -> None:
 
 
 @pytest.mark.parametrize("policy", [CHECK, UPLOAD], ids=["check", "upload"])
-def test_line_11_an_error_that_only_we_find_is_no_disagreement(policy: Policy) -> None:
+def test_line_11_an_error_that_only_we_find_is_not_a_disagreement(policy: Policy) -> None:
     both = opinion(valid=True)(outcome("AA013", "failed", **FAILED)(GOOD))
     assert both.judged(policy).word == "fail"
 

@@ -124,7 +124,7 @@ def test_a_second_opinion_is_asked_for_in_each_process(tmp_path: Path) -> None:
     assert [one["second_opinion"]["valid"] for one in json.loads(found[1][1]["json"])["files"]] == [False, True, True]
 
 
-def test_waivers_and_a_rule_set_of_ones_own_reach_each_process(tmp_path: Path) -> None:
+def test_waivers_and_a_rule_set_of_a_user_reach_each_process(tmp_path: Path) -> None:
     signed = f"organization: {ACME}, month: 2025-10, at_most: 31, reason: known, owner: me"
     expires = datetime.now(UTC).date() + timedelta(100)
     config = make_ready(tmp_path, f'waivers: [{{rule: OC304, {signed}, expires: "{expires}"}}]\n')
@@ -313,7 +313,7 @@ sys.exit(boundary.main())
 @pytest.mark.skipif(
     sys.platform != "linux", reason="what was broken here is broken in other processes only where they are copies"
 )
-def test_an_unexpected_error_is_told_as_it_is_with_one_job(tmp_path: Path) -> None:
+def test_an_unexpected_error_is_reported_as_it_is_with_one_job(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _BREAKING, "check", str(DEMO), f"--output=json={tmp_path / 'report.json'}"]
     one, two = (subprocess.run([*command, *more], cwd=ROOT, capture_output=True, check=False) for more in ([], ["--jobs", "2"]))
     assert (two.returncode, two.stdout, two.stderr) == (one.returncode, one.stdout, one.stderr)
@@ -336,7 +336,7 @@ sys.exit(boundary.main())
 @pytest.mark.skipif(
     sys.platform != "linux", reason="what was broken here is broken in other processes only where they are copies"
 )
-def test_a_check_that_crashes_is_told_as_it_is_with_one_job() -> None:
+def test_a_check_that_crashes_is_reported_as_it_is_with_one_job() -> None:
     command = [sys.executable, "-c", _BROKEN, "check", str(DEMO), "--as-of", AS_OF]
     one, two = (subprocess.run([*command, *more], cwd=ROOT, capture_output=True, check=False) for more in ([], ["--jobs", "2"]))
     assert (two.returncode, two.stdout, two.stderr) == (one.returncode, one.stdout, one.stderr)

@@ -39,7 +39,7 @@ def test_whole_numbers(text: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " 7", "7 ", "+7", "1_0", "１２", "٣", "1.0", "1e3", "0x1", "--1", "9" * 19, "1\n", "²"])
-def test_what_is_no_whole_number(text: str) -> None:
+def test_what_is_not_a_whole_number(text: str) -> None:
     assert integer(text) is None
 
 
@@ -58,7 +58,7 @@ def test_decimals_are_exact(text: str, number: str) -> None:
         "1\n", "--1",
     ],
 )  # fmt: skip
-def test_what_is_no_decimal(text: str) -> None:
+def test_what_is_not_a_decimal(text: str) -> None:
     assert decimal(text) is None
 
 
@@ -82,7 +82,7 @@ def test_instants_are_utc(text: str) -> None:
         "9999-12-31T23:59:59-14:00", "２０２５-10-05T00:00:00", " 2025-10-05T00:00:00", "0000-01-01T00:00:00",
     ],
 )  # fmt: skip
-def test_what_is_no_instant(text: str) -> None:
+def test_what_is_not_an_instant(text: str) -> None:
     assert instant(text) is None
 
 

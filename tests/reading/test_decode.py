@@ -118,7 +118,7 @@ def test_faults(text: str, fault: str) -> None:
     assert faults[0].startswith(fault)
 
 
-def test_all_faults_are_told() -> None:
+def test_all_faults_are_reported() -> None:
     _, faults = shaped("level: x\nnumber: y\nnames: [1, 2]\nother: 1\n")
     assert len(faults) == 6
 

@@ -42,11 +42,11 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(folder: Path) -> None:
     assert paths("data[1].csv") == ["data[1].csv"]
 
 
-def test_a_pattern_that_fits_nothing_is_told(folder: Path) -> None:
+def test_a_pattern_that_fits_nothing_is_reported(folder: Path) -> None:
     assert find_inputs(["x*.csv"]) == [Input("x*.csv", "no file matches this pattern")]
 
 
-def test_a_folder_without_csv_is_told(folder: Path) -> None:
+def test_a_folder_without_csv_is_reported(folder: Path) -> None:
     Path("empty").mkdir()
     assert find_inputs(["empty"]) == [Input("empty", "no CSV file is in this folder or its subfolders")]
 
@@ -60,7 +60,7 @@ def test_the_order_is_that_of_the_names(folder: Path) -> None:
     assert paths("deep", "b.csv", "a.CSV") == ["deep/er/c.Csv", "b.csv", "a.CSV"]
 
 
-def test_a_folder_that_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.scandir
 
     def refuse(path: str) -> object:

@@ -101,7 +101,7 @@ def test_line_ends_of_every_kind(end: str) -> None:
 
 
 @any_block
-def test_a_file_with_carriage_returns_alone_is_read_and_told() -> None:
+def test_a_file_with_carriage_returns_alone_is_read_and_reported() -> None:
     table = good("H1")
     _, batches = read(b"".join(to_bytes([row])[:-1] + b"\r" for row in table))
     assert [row for batch in batches for row in batch.rows] == table[1:]
@@ -164,7 +164,7 @@ def test_a_broken_header_has_no_names(header: str, problem: str) -> None:
     [("a;b;c", ";"), ("a\tb", "\t"), ("a|b", "|"), ("a,b;c", ","), ("a", ","), ("a;b,c;d", ";")],
 )
 @any_block
-def test_the_delimiter_is_told_from_the_header(line: str, delimiter: str) -> None:
+def test_the_delimiter_is_found_in_the_header(line: str, delimiter: str) -> None:
     assert read(f"{line}\n".encode())[0].head.delimiter == delimiter
 
 
@@ -340,7 +340,7 @@ def test_only_the_last_line_can_be_unfinished() -> None:
 
 @pytest.mark.parametrize("tail", [b"3", b'3,"4', b'3,"4"x', b"3,4,5"])
 @any_block
-def test_an_unfinished_last_record_that_is_no_row(tail: bytes) -> None:
+def test_an_unfinished_last_record_that_is_not_a_row(tail: bytes) -> None:
     _, batches = read(b"a,b\n1,2\n" + tail)
     last = batches[-1]
     assert last.unfinished

@@ -137,7 +137,7 @@ NO_FILES = [missing, pipe, device, dangling, circle, listening, too_long_a_name]
 
 
 @pytest.mark.parametrize("make", NO_FILES, ids=lambda make: make.__name__)
-def test_what_is_no_file_is_unproved_and_said_so(make: Callable[[Path], Path], tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_unproved_and_reported(make: Callable[[Path], Path], tmp_path: Path) -> None:
     found = check(make(tmp_path), GOOD)
     assert found.code == 3
     assert found.report is not None
@@ -161,12 +161,12 @@ def test_an_unreadable_file_is_unproved(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert raised.value.exit_code == 3
 
 
-def test_a_name_with_nul_is_no_file() -> None:
+def test_a_name_with_nul_is_not_a_file() -> None:
     with pytest.raises(Unreadable, match="cannot be read"), open_source("a\0b.csv"):
         pass
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="is a folder, not a file"), open_source(str(tmp_path)):
         pass
 

@@ -125,7 +125,7 @@ def test_a_spreadsheet_may_have_written_it(tmp_path: Path) -> None:
     assert {found.outcome(rule)["level"] for rule in found.failed} == {"warning"}
 
 
-def test_an_openai_export_is_no_custom_invoice() -> None:
+def test_an_openai_export_is_not_a_custom_invoice() -> None:
     found = check(FIXTURES / "demo" / "cost_2025-10-01_2025-10-31.csv", "--ruleset", RULESET)
     assert (found.code, found.failed, found.places("CI101")) == (1, {"CI101"}, ["1:usage_date", "1:cost"])
 

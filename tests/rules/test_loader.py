@@ -158,7 +158,7 @@ def test_a_set_may_extend_a_set_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lines", [["roles: {day: end_time}"], ["table_schema: own.schema.json"]])
-def test_own_schema_or_roles_are_no_shipped_set(tmp_path: Path, lines: list[str]) -> None:
+def test_a_set_with_its_own_schema_or_roles_is_not_the_shipped_set(tmp_path: Path, lines: list[str]) -> None:
     folder = own_set(tmp_path / "set", *lines)
     schema = (ROOT / "schemas" / "openai-cost.schema.json").read_text("utf-8")
     (folder / "own.schema.json").write_text(schema.replace('"column": "required"', '"column": "optional"'), "utf-8")
@@ -217,7 +217,7 @@ HARMLESS = [
         "{{kind: known_columns, also: '{}'}}",
     ],
 )
-def test_a_pattern_that_could_take_for_ever_is_refused(tmp_path: Path, check_: str, pattern: str) -> None:
+def test_a_pattern_that_could_take_forever_is_refused(tmp_path: Path, check_: str, pattern: str) -> None:
     text = rule_text(check=check_.format(pattern)).replace("{value}", "it")
     (found,) = faults(own_set(tmp_path / "set", rules={"MY101-other-project.yaml": text}))
     assert "could take forever on some values" in found
@@ -341,7 +341,7 @@ def test_words_of_a_set_that_nothing_could_fill_in(tmp_path: Path, line: str, te
     assert text in found[0]
 
 
-def test_an_id_twice(tmp_path: Path) -> None:
+def test_a_duplicate_id(tmp_path: Path) -> None:
     rules = {"MY101-other-project.yaml": rule_text(), "MY101-project.yaml": rule_text(name="project")}
     found = faults(own_set(tmp_path / "set", rules=rules))
     assert len(found) == 1
@@ -354,7 +354,7 @@ def test_an_id_of_the_set_below(tmp_path: Path) -> None:
     assert found == ["OC304-other-project.yaml:1  the id OC304 is already used by rules/openai-cost/OC304-missing-day.yaml"]
 
 
-def test_a_key_twice(tmp_path: Path) -> None:
+def test_a_duplicate_key(tmp_path: Path) -> None:
     found = faults(own_set(tmp_path / "set", rules={"MY101-other-project.yaml": rule_text() + "level: note\n"}))
     line = len(rule_text().splitlines()) + 1
     assert found == [f"MY101-other-project.yaml:{line}  the key `level` appears a second time; keys must be unique"]
@@ -553,7 +553,7 @@ def test_rules_test_is_green_with_a_rule_off() -> None:
         ("values: [proj_EXAMPLE1]", "values: [proj_EXAMPLE2]", "pass example 1: is failed, expected passed"),
     ],
 )
-def test_rules_test_is_red_for_an_example_that_lies(tmp_path: Path, old: str, new: str, text: str) -> None:
+def test_rules_test_is_red_for_a_wrong_example(tmp_path: Path, old: str, new: str, text: str) -> None:
     sound = own_set(tmp_path / "sound", rules={"MY101-other-project.yaml": rule_text()}, extends="csv")
     assert run("rules", "test", "--ruleset", str(sound))[0] == 0
     lying = own_set(tmp_path / "lying", rules={"MY101-other-project.yaml": rule_text().replace(old, new)}, extends="csv")

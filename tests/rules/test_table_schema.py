@@ -92,7 +92,7 @@ def test_what_nobody_implements_is_refused(tmp_path: Path, changes: dict[str, An
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"fields": [], "fields": []}', "null", "[" * 100_000, "\udc00"])
-def test_what_is_no_schema(tmp_path: Path, text: str) -> None:
+def test_what_is_not_a_schema(tmp_path: Path, text: str) -> None:
     path = tmp_path / "own.schema.json"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     found: list[FileError] = []

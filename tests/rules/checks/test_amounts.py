@@ -91,14 +91,14 @@ def test_amounts_of_a_binary_float_where_openai_writes_decimals(values: list[str
         assert amounts(tmp_path, *values).outcome("OC206")["state"] in ("passed", "not_applicable"), "no quantity, no such rule"
 
 
-def test_the_number_of_digits_is_told_for_the_limit_that_was_met(tmp_path: Path) -> None:
+def test_the_number_of_digits_is_reported_for_the_limit_that_was_met(tmp_path: Path) -> None:
     (finding,) = amounts_with_quantity(tmp_path, *[BINARY] * 12).outcome("OC206")["findings"]
     assert "none of 12 amounts has more than 17 significant digits" in finding["message"]
     (finding,) = amounts_with_quantity(tmp_path, *["0.123456789012345"] * 20).outcome("OC206")["findings"]
     assert "more than 15 significant digits" in finding["message"]
 
 
-def test_what_was_found_is_told_with_its_number(tmp_path: Path) -> None:
+def test_what_was_found_is_reported_with_its_number(tmp_path: Path) -> None:
     (finding,) = amounts(tmp_path, *["1.25"] * 20).outcome("OC206")["findings"]
     assert "all 20 amounts have at most 2 decimals" in finding["message"]
     (finding,) = amounts(tmp_path, *["0.123456789012345"] * 21).outcome("OC206")["findings"]

@@ -62,14 +62,14 @@ OWN_BLANKS = sorted(set(BLANKS) - set("\t\x0b\x0c\x1c\x1d\x1e\x1f\x85\r"))
 
 @pytest.mark.parametrize("blank", OWN_BLANKS, ids=lambda blank: f"U+{ord(blank):04X}")
 @pytest.mark.parametrize("padded", ["{}usd", "usd{}", "{0}usd{0}"])
-def test_any_blank_around_a_code_is_told(padded: str, blank: str, tmp_path: Path) -> None:
+def test_any_blank_around_a_code_is_reported(padded: str, blank: str, tmp_path: Path) -> None:
     found = with_cell(tmp_path, "amount_currency", padded.format(blank))
     assert found.failed == {"OC205"}
     assert found.places("OC205") == [f"{LINE}:amount_currency"]
 
 
 @pytest.mark.parametrize("column", ["line_item", "project_name", "organization_name", "quantity_unit"])
-def test_blanks_around_text_are_nobodys_fault(column: str, tmp_path: Path) -> None:
+def test_blanks_around_text_are_allowed(column: str, tmp_path: Path) -> None:
     assert not with_cell(tmp_path, column, f" {good('H4')[LINE - 1][good('H4')[0].index(column)]} ").failed - {"OC403"}
 
 

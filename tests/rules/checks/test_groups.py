@@ -64,7 +64,7 @@ def test_no_verdict_rests_on_the_width_of_hash(tmp_path: Path, monkeypatch: pyte
     assert checked(tmp_path, many(300)).outcome("OC504")["state"] == "passed"
 
 
-def test_cells_that_change_places_are_no_duplicate(tmp_path: Path) -> None:
+def test_cells_that_change_places_are_not_duplicates(tmp_path: Path) -> None:
     table = good("H1")
     one, other = list(table[LINE - 1]), list(table[LINE - 1])
     one[-2:], other[-2:] = ["Acme", "Search"], ["Search", "Acme"]
@@ -88,7 +88,7 @@ def test_an_unsorted_file_with_duplicates_does_not_pass(
     assert not found.failed - {"OC306", "OC504"}
 
 
-def test_the_same_charge_on_two_days_is_no_duplicate(tmp_path: Path) -> None:
+def test_the_same_charge_on_two_days_is_not_a_duplicate(tmp_path: Path) -> None:
     assert checked(tmp_path, rows(replace(Export(), line_items=("ada v2",), projects=1, per_day=1))).failed == set()
 
 
@@ -117,7 +117,7 @@ def test_with_two_configured_organizations_the_one_with_more_rows_is_meant(tmp_p
 
 
 @pytest.mark.parametrize("names, count", [(("A", "A", "A"), 0), (("A", "B", "A"), 1), (("A", "B", "C"), 1)])
-def test_a_renamed_project_is_told_once(names: tuple[str, ...], count: int, tmp_path: Path) -> None:
+def test_a_renamed_project_is_reported_once(names: tuple[str, ...], count: int, tmp_path: Path) -> None:
     table = rows(replace(Export(), projects=1))
     lines = [number for number, row in enumerate(table, start=1) if number > 1 and row[2]]
     for line in lines:

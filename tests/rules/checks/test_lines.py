@@ -96,18 +96,18 @@ def test_control_characters(character: str, name: str, around: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("text", ["two\nlines", "\u2028\u200b\u202e", "\xa0", "🙂", "\ufeff"])
-def test_what_is_no_control_character(text: str, tmp_path: Path) -> None:
+def test_what_is_not_a_control_character(text: str, tmp_path: Path) -> None:
     assert "CSV005" not in checked(tmp_path, to_bytes(damage.put(good("H1"), "project_name", text, LINE))).failed
 
 
-def test_a_control_character_in_a_record_that_is_no_row_is_told_on_its_line(tmp_path: Path) -> None:
+def test_a_control_character_in_a_record_that_is_not_a_row_is_reported_on_its_line(tmp_path: Path) -> None:
     data = damage.in_line(damage.in_line(DATA, LINE, b",Acme Research", b""), LINE, b"usd", b"us\x00d")
     found = checked(tmp_path, data)
     assert found.failed == {"CSV005", "CSV008"}
     assert found.places("CSV005") == [f"{LINE}:-"]
 
 
-def test_a_bad_byte_in_a_record_that_is_no_row_is_told_on_its_line(tmp_path: Path) -> None:
+def test_a_bad_byte_in_a_record_that_is_not_a_row_is_reported_on_its_line(tmp_path: Path) -> None:
     data = damage.in_line(damage.in_line(DATA, LINE, b",Acme Research", b""), LINE, b"usd", b"us\xffd")
     found = checked(tmp_path, data)
     assert found.failed == {"CSV002", "CSV008"}

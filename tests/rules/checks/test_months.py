@@ -110,7 +110,7 @@ def test_empty_days_twice_and_beside_rows(tmp_path: Path) -> None:
     assert checked(tmp_path, beside).places("OC307") == [f"{LINE}:start_time"]
 
 
-def test_rows_outside_the_month_are_told_up_to_the_cap(tmp_path: Path) -> None:
+def test_rows_outside_the_month_are_reported_up_to_the_cap(tmp_path: Path) -> None:
     found = checked(tmp_path, good("H1"), "--month", "2025-09", "--max-findings", "2")
     assert found.failed == {"OC303"}
     assert found.places("OC303") == ["2:start_time", "3:start_time"]
@@ -119,7 +119,7 @@ def test_rows_outside_the_month_are_told_up_to_the_cap(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("block_bytes", [300, 196_608])
 @pytest.mark.parametrize("month, first", [("2025-09", 2), ("2025-10", None), ("2025-11", 2)])
-def test_rows_of_the_first_month_are_told_if_it_is_not_the_one(
+def test_rows_of_the_first_month_are_reported_if_it_is_not_the_one(
     month: str, first: int | None, block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their places are looked for at the end, in the block that was kept; a later block has other rows."""
@@ -129,7 +129,7 @@ def test_rows_of_the_first_month_are_told_if_it_is_not_the_one(
 
 
 @pytest.mark.parametrize("block_bytes", [300, 196_608])
-def test_rows_of_two_months_are_told_by_line(block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_two_months_are_reported_by_line(block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "BLOCK_BYTES", block_bytes)
     table = good("H1")
     november = later(table, ("start_time", "end_time"), 31 * 86_400)

@@ -114,7 +114,7 @@ def test_order_passes_over_a_row_that_is_not_one_day(tmp_path: Path) -> None:
     assert found.blocked["OC306"] == "OC301"
 
 
-def test_the_difference_is_told(tmp_path: Path) -> None:
+def test_the_difference_is_reported(tmp_path: Path) -> None:
     found = checked(tmp_path, damage.put(good("H1"), "end_time", "1759755600", LINE))
     start = int(good("H1")[LINE - 1][0])
     assert f"{1759755600 - start}" in found.outcome("OC301")["findings"][0]["message"].replace(",", "")

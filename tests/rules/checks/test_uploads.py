@@ -136,7 +136,7 @@ def test_the_first_upload_has_nothing_to_be_compared_with(world: World) -> None:
     assert found.report["upload"] == {"ready": True, "because": []}
 
 
-def test_another_month_organization_or_destination_is_no_history(world: World) -> None:
+def test_another_month_organization_or_destination_is_not_history(world: World) -> None:
     folder = world.place.settings.replace("archive/", "elsewhere/")
     world.configure(
         f"  - {{name: research, organization: {ACME}, to: archive}}\n  - {{name: labs, organization: {LABS}, to: archive}}"
@@ -216,7 +216,7 @@ def test_the_month_before_counts_too(world: World) -> None:
     )
 
 
-def test_a_project_is_told_once_and_by_the_month_itself_first(world: World) -> None:
+def test_a_project_is_reported_once_and_by_the_month_itself_first(world: World) -> None:
     signed(world, "OC602")
     world.send(export(month=BEFORE, projects=projects(p1="50", p2="20", p3="30")))
     world.send(export(projects=projects(p1="90", p2="10")))
@@ -262,7 +262,7 @@ def test_ids_that_cannot_be_shown_as_they_are(world: World, project: str) -> Non
         assert "somebody@example.com" not in text
 
 
-def test_charges_without_a_project_are_no_project(world: World) -> None:
+def test_charges_without_a_project_are_not_a_project(world: World) -> None:
     signed(world, "OC503")
     world.send(export(projects={ONE: "50", "": "50"}))
     (receipt,) = world.receipts()
