@@ -13,7 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from billproof.report.render.html import render_html
-from billproof.report.render.html.elements import ATTRIBUTES, TAGS, element, write
+from billproof.report.render.html.elements import ATTRIBUTES, TAGS, element, prose, write
 from tests.report.render.pages import HOSTILE, fixed, hostile_export, page_of, read
 from tests.support import FIXTURES, ROOT, check, run
 
@@ -73,6 +73,13 @@ def test_every_fixture_gives_a_sound_page(case: str) -> None:
     assert all(after <= before + 1 for before, after in zip(reader.headings, reader.headings[1:], strict=False))
     for word in ("blocked", "not_run", "evaluated", "not_applicable"):
         assert word not in reader.text
+
+
+def test_commands_are_code_and_not_in_backticks() -> None:
+    page = page_of("fixtures/good-h1")
+    assert "<code>billproof init</code>" in page
+    assert "`" not in page
+    assert write(element("p", *prose("write `<b>`, not a lone `"))) == "<p>write <code>&lt;b&gt;</code>, not a lone `</p>\n"
 
 
 def test_nothing_to_check_is_a_page_too(tmp_path: Path) -> None:

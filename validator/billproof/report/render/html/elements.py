@@ -6,6 +6,7 @@ scripts or for addresses outside the page: `element` knows the attributes and ta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, TypeAlias
@@ -50,6 +51,12 @@ def element(tag: str, *children: Node | None, **attributes: str | None) -> Eleme
     if any(name == "href" and not value.startswith("#") for name, value in named):
         raise ValueError("a link of this page leads to a place within it")
     return Element(tag, named, tuple(child for child in children if child is not None))
+
+
+def prose(text: str) -> list[Node]:
+    """Text of a rule or of the program itself: what stands between backticks is code."""
+    parts = re.split("`([^`]+)`", text)
+    return [element("code", part) if number % 2 else part for number, part in enumerate(parts)]
 
 
 def write(node: Node) -> str:

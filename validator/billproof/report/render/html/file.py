@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from billproof.model.values import number
 from billproof.report.render.html.calendar import months
-from billproof.report.render.html.elements import Element, Node, cell, element, head
+from billproof.report.render.html.elements import Element, Node, cell, element, head, prose
 from billproof.report.render.html.record import record
 from billproof.report.render.html.rules import all_rules, findings, not_evaluated
 from billproof.report.render.phrases import amount, in_cents, total, unproved, what_to_do
@@ -63,18 +63,18 @@ def beside_the_verdict(file: ReportFile, report: Report) -> list[Element]:
 def _why(file: ReportFile, report: Report) -> list[Node]:
     if file["verdict"] != "unproved":
         return []
-    return [element("p", text) for reason, text in unproved(report) if reason["file"] in (file["path"], None)]
+    return [element("p", *prose(text)) for reason, text in unproved(report) if reason["file"] in (file["path"], None)]
 
 
 def _cause(file: ReportFile) -> list[Node]:
-    return [element("p", line) for line in file["diagnosis"]["cause"].splitlines()] if "diagnosis" in file else []
+    return [element("p", *prose(line)) for line in file["diagnosis"]["cause"].splitlines()] if "diagnosis" in file else []
 
 
 def _fix(file: ReportFile, report: Report) -> list[Node]:
     """The next step; indented lines are kept unchanged."""
     parts = groupby(what_to_do(file, report).splitlines(), key=lambda line: line.startswith(" "))
     return [
-        element("pre", "\n".join(line.strip() for line in lines)) if indented else element("p", " ".join(lines))
+        element("pre", "\n".join(line.strip() for line in lines)) if indented else element("p", *prose(" ".join(lines)))
         for indented, lines in parts
     ]
 

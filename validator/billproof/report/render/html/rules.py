@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from billproof.model.values import number
-from billproof.report.render.html.elements import Badge, Element, Node, cell, element, evaluated, head, state_of
+from billproof.report.render.html.elements import Badge, Element, Node, cell, element, evaluated, head, prose, state_of
 from billproof.report.render.phrases import failed_by_level, fix_of, in_state, skipped, waived_by, what_to_do
 from billproof.report.render.verdicts import counts
 
@@ -39,8 +39,8 @@ def _entry(outcome: ReportOutcome, heading: str, fix: str) -> Element:
         element("small", f" {number(outcome['violations'], outcome['unit'])}", class_="quiet"),
     )  # fmt: skip
     return element(
-        "article", title, _waiver(outcome), element("p", outcome["reason"]) if outcome.get("reason") else None,
-        *_places(outcome), element("p", element("strong", "What to do "), fix) if fix else None,
+        "article", title, _waiver(outcome), element("p", *prose(outcome["reason"])) if outcome.get("reason") else None,
+        *_places(outcome), element("p", element("strong", "What to do "), *prose(fix)) if fix else None,
         class_=f"finding {state.kind}",
     )  # fmt: skip
 
@@ -113,7 +113,10 @@ def _said(finding: ReportFinding, name: Cell) -> Iterator[Node]:
 def not_evaluated(file: ReportFile) -> Iterator[Node]:
     """The rules that said nothing: not run because a setting is missing, crashed, or skipped because another rule failed."""
     items = [
-        element("li", element("code", outcome["rule"]), f" {outcome['name']} ", _mark(state_of(outcome)), f" {outcome['reason']}")
+        element(
+            "li", element("code", outcome["rule"]), f" {outcome['name']} ", _mark(state_of(outcome)), " ",
+            *prose(outcome["reason"]),
+        )
         for outcome in in_state(file, "not_run", "crashed")
     ]
     items += [element("li", text) for text in skipped(file, NAMED)]
@@ -140,4 +143,6 @@ def _detail(outcome: ReportOutcome) -> Element:
         return element("small", number(outcome["violations"], outcome["unit"]))
     if outcome["state"] == "passed":
         return element("small", evaluated(outcome))
-    return element("small", f"because {outcome['blocked_by']} failed" if outcome["state"] == "blocked" else outcome["reason"])
+    if outcome["state"] == "blocked":
+        return element("small", f"because {outcome['blocked_by']} failed")
+    return element("small", *prose(outcome["reason"]))
