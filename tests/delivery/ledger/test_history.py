@@ -271,6 +271,7 @@ REWRITES: dict[str, Callable[[dict[str, Any]], object]] = {
     "the result": put("file_result_sha256", value="0" * 64),
     "what it follows": lambda one: one["previous"].pop(),
     "the attempt": put("attempt", value="0" * 64),
+    "the end of the attempt's digest": lambda one: one.update(attempt=one["attempt"][:12] + "0" * 52),
     "no attempt": put("attempt", value=None),
 }
 FORMS: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -332,6 +333,32 @@ def test_an_attempt_is_held_against_its_receipt(sent: World, change: Callable[[d
     """Edited and renamed, it is not the one that its receipt names."""
     (path,) = [path for path in sent.files(".begun") if MONTH in str(path)]
     rewritten(path, change)
+    refused_by_all(sent, sent.files()[0].name)
+
+
+OUTCOMES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a status": put("status", value="accepted"),
+    "an attempt of its own": put("attempt", value="0" * 64),
+}
+
+
+@pytest.mark.parametrize("change", OUTCOMES.values(), ids=OUTCOMES)
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_an_attempt_has_no_outcome(sent: World, change: Callable[[dict[str, Any]], object], is_answered: bool) -> None:
+    """Even if its receipt names it as it is now."""
+    (path,) = [path for path in sent.files(".begun") if MONTH in str(path)]
+    attempt, answered = rewritten(path, change), sent.files()[0]
+    if is_answered:
+        refused_by_all(sent, rewritten(answered, put("attempt", value=sha256(attempt.read_bytes()))).name)
+    else:
+        answered.unlink()
+        refused_by_all(sent, attempt.name)
+
+
+def test_an_upload_of_another_ledger_is_not_history_here(sent: World) -> None:
+    """As if its folders had been copied into a new ledger."""
+    marker = sent.ledger / "ledger.json"
+    marker.write_text(json.dumps(json.loads(marker.read_bytes()) | {"id": "another"}), "utf-8")
     refused_by_all(sent, sent.files()[0].name)
 
 
