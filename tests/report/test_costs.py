@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from billproof.report.render import render
 from billproof.report.render.html import render_html
-from tests.report.render.pages import fixed, read
-from tests.support import ROOT, check, run
+from tests.report.render.pages import read
+from tests.report.snapshots import Text
+from tests.support import check, run
+
+pytestmark = pytest.mark.usefixtures("at_root")
 
 RULES = "rules/openai-cost"
 AGREES = "OpenAI's record of 5 November 02:10 UTC agrees: 33 keys, 908.14 USD"
@@ -28,19 +30,6 @@ SAID = {
         "OpenAI's record of 1 November 06:00 UTC differs: the file has 0.50 USD less than its 908.14 USD",
     ("OC801-as-exported", "OC805-september"): "OpenAI's record of 5 October 02:10 UTC could not be compared with the file",
 }  # fmt: skip
-
-
-class Text(SingleFileSnapshotExtension):
-    """One file a text, readable as it is."""
-
-    _write_mode = WriteMode.TEXT
-    file_extension = "txt"
-
-
-@pytest.fixture(autouse=True)
-def _here_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    fixed(monkeypatch)
 
 
 def asked(export: str, record: str) -> tuple[str, ...]:

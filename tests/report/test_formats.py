@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from billproof import __version__
 from billproof.model.results import FORMATS
 from tests.report import readers
+from tests.report.snapshots import Text
 from tests.support import AS_OF, EACH_FORMAT, ROOT, fixture, make_ready, process, run
 
 NAME = "cost_2025-10-01_2025-10-31.csv"
@@ -51,13 +51,6 @@ RUNS: dict[str, tuple[dict[str, str], list[str]]] = {
 }  # fmt: skip
 EXITS = {"pass": 0, "fail": 1, "unproved": 3, "nothing": 3, "mixed": 3}
 MACHINE = ("sarif", "junit", "github", "gitlab", "markdown")
-
-
-class Text(SingleFileSnapshotExtension):
-    """One file a run, readable as it is."""
-
-    _write_mode = WriteMode.TEXT
-    file_extension = "txt"
 
 
 class Markdown(Text):

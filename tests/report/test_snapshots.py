@@ -8,42 +8,28 @@ accepted: `pytest --snapshot-update`.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from tests.support import FIXTURES, ROOT, Checked, check
+from tests.report.snapshots import Text
+from tests.support import FIXTURES, Checked, check
+
+pytestmark = pytest.mark.usefixtures("at_root")
 
 CASES = sorted({path.parent.name for path in FIXTURES.glob("*/*.csv")})
 LONGEST = 25
 WIDTH = 200
 
 
-class Json(SingleFileSnapshotExtension):
+class Json(Text):
     """One file a report, laid out for reading: what fits on a line stands on one, so an outcome or a day is a line."""
 
-    _write_mode = WriteMode.TEXT
     file_extension = "json"
 
     def serialize(self, data: Any, **_: Any) -> str:
         return "\n".join(laid_out(data)) + "\n"
-
-
-class Text(SingleFileSnapshotExtension):
-    """One file a text, readable as it is."""
-
-    _write_mode = WriteMode.TEXT
-    file_extension = "txt"
-
-
-@pytest.fixture(autouse=True)
-def _here_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the root of the repository, on the day as of which the files are judged: a waiver to paste counts from today."""
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
 
 
 def laid_out(value: Any, indent: str = "") -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,10 @@ from billproof.model.results import FORMATS
 from billproof.report.render.text import WIDTH, render_text
 from tests.support import AS_OF, FIXTURES, ROOT, check, fixture, make_ready, run
 
+pytestmark = pytest.mark.usefixtures("at_root")
+
 GAP = fixture("middle-gap")
 SPREADSHEET = FIXTURES / "demo" / "Costs October.csv"
-
-
-@pytest.fixture(autouse=True)
-def _here_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the root of the repository, at one instant: two runs give the same bytes."""
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime(2025, 12, 1, tzinfo=UTC))
 
 
 def rule(id_: str) -> dict[str, Any]:

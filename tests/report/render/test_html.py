@@ -10,32 +10,27 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from billproof.report.render.html import render_html
 from billproof.report.render.html.elements import ATTRIBUTES, TAGS, element, prose, write
-from tests.report.render.pages import HOSTILE, fixed, hostile_export, page_of, read
-from tests.support import FIXTURES, ROOT, check, run
+from tests.report.render.pages import HOSTILE, hostile_export, page_of, read
+from tests.report.snapshots import Text
+from tests.support import FIXTURES, check, run
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
+
+pytestmark = pytest.mark.usefixtures("at_root")
 
 # What only the head and the frame of the page hold; `elements` knows none of it.
 FRAME = {"html", "head", "meta", "style"}
 FRAME_ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name"}
 
 
-class Page(SingleFileSnapshotExtension):
+class Page(Text):
     """The body of a page, one element a line."""
 
-    _write_mode = WriteMode.TEXT
     file_extension = "html"
-
-
-@pytest.fixture(autouse=True)
-def _here_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    fixed(monkeypatch)
 
 
 def body(page: str) -> str:

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from tests.report.render.browser import Scheme, Window, needs_browser, opened
-from tests.report.render.pages import fixed, hostile_export, page_of, read
-from tests.support import ROOT
+from tests.report.render.pages import hostile_export, page_of, read
 
-pytestmark = needs_browser
+pytestmark = [needs_browser, pytest.mark.usefixtures("at_root")]
 
 RUNS = {
     "pass": ("fixtures/good-h4",), "fail": ("fixtures/default-31-days",), "unproved": ("fixtures/no-such-folder",),
@@ -26,12 +25,6 @@ RUNS = {
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
     with opened(tmp_path_factory.mktemp("browser")) as found:
         yield found
-
-
-@pytest.fixture(autouse=True)
-def _here_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    fixed(monkeypatch)
 
 
 @pytest.mark.parametrize("name", RUNS)
