@@ -23,7 +23,10 @@ from billproof.rules.shipped import combined, digest_line, is_shipped, shipped
 from billproof.rules.table_schema import TableSchema, read_schema
 
 MAX_SETS = 20
-ROLE_NAMES = ("day", "amount", "currency", "organization", "organization_name", "project", "project_name", "group")
+ROLE_NAMES = (
+    "day", "amount", "currency", "organization", "organization_name", "project", "project_name", "group", "quantity", "unit",
+    "source", "user", "key",
+)  # fmt: skip
 
 
 def find_ruleset(name: str) -> Path:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billproof.spend.line_item import CONTEXTS, KINDS, MODALITIES, TIERS, family, meter, parse
+from billproof.spend.line_items import CONTEXTS, KINDS, MODALITIES, TIERS, family, meter, parse
 from tests.spend.line_item_cases import CASES, Case
 
 

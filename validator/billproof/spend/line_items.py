@@ -1,4 +1,4 @@
-"""What OpenAI's `line_item` texts say: `priority | gpt-5.6-sol, output, long context`.
+"""What OpenAI's line items say, such as `priority | gpt-5.6-sol, output, long context`.
 
     text = [prefix " | "] head *( ", " part )
 
