@@ -15,7 +15,7 @@ import pytest
 from billproof.delivery.address import Address, address_in
 from billproof.delivery.ledger import receipt
 from billproof.delivery.ledger.form import split
-from billproof.reading.source import listed_bytes
+from billproof.io.own_files import listed_bytes
 from tests.delivery.ledger.test_ledger import FORM, machine
 from tests.support import run
 from tests.uploading import ACME, LEDGER, MONTH, World, export, sha256, stand_still, verified
@@ -425,7 +425,7 @@ def test_an_upload_and_a_verification_read_each_file_of_a_ledger_once(sent: Worl
         read.append(path)
         return listed_bytes(path, limit)
 
-    monkeypatch.setattr("billproof.delivery.ledger.integrity.listed_bytes", counted)
+    monkeypatch.setattr("billproof.delivery.ledger.places.listed_bytes", counted)
     exports = [sent.put(export("110", month=month), f"{month}.csv") for month in (MONTH, "2025-11", "2025-09")]
     for words in (["upload", *exports, "--dry-run"], ["ledger", "verify"], ["check", *exports, "--jobs", "1"], ["status"]):
         read.clear()

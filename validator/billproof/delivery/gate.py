@@ -34,9 +34,10 @@ def upload(
     begun = writer.begin(described, destination.name, shipment, clock())
     try:
         body.seek(0)
+        writer.still_locked()
         answer = destination.send(shipment, body, token)
     except BillproofError as error:
-        # A destination raises these only before anything has left.
+        # The lock and a destination raise these only before anything has left.
         writer.conclude(begun, Answer("refused", f"not sent: {error.message}", attempts=0), clock())
         raise
     except BaseException as error:

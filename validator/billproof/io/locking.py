@@ -16,6 +16,8 @@ from billproof.model.errors import BillproofError, Unwritable
 PATIENCE_SECONDS = 600
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 Waiting: TypeAlias = "Callable[[], None] | None"
+# Raises BillproofError if another process may have the lock by now.
+Still: TypeAlias = "Callable[[], None]"
 
 
 class Busy(BillproofError):

@@ -37,6 +37,10 @@ class Unreadable(BillproofError):
     """A file cannot be opened or read to its end: nothing is known about it."""
 
 
+class Missing(Unreadable):
+    """The file does not exist."""
+
+
 class Unwritable(BillproofError):
     """A result could not be written, so nobody would see it."""
 

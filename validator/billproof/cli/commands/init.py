@@ -14,7 +14,7 @@ from billproof.config.destinations import FILL_IN
 from billproof.config.discovery import FILE_NAME, current_folder, find_config, searched_folders
 from billproof.config.settings import Options, settings_of
 from billproof.delivery.earlier import known
-from billproof.delivery.ledger.store import MARKER
+from billproof.delivery.ledger.places import MARKER
 from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.pipeline import check
 from billproof.engine.verdict import Exit

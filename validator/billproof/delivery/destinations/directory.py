@@ -17,10 +17,10 @@ from typing import BinaryIO
 from billproof.delivery.address import month_folder
 from billproof.delivery.shipment import Answer, Request, Shipment
 from billproof.io import durable
+from billproof.io.own_files import own_bytes
 from billproof.io.secrets import Secret
-from billproof.model.errors import Unreadable
+from billproof.model.errors import Missing, Unreadable
 from billproof.model.values import shown
-from billproof.reading.source import Missing, own_bytes
 
 POINTER = "current"
 CHUNK_BYTES = 1 << 20

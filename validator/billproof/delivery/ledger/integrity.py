@@ -18,9 +18,8 @@ from billproof.delivery.ledger.form import is_beginning
 from billproof.delivery.ledger.receipt import Receipt, ReceiptError
 from billproof.delivery.ledger.receipt import read as read_receipt
 from billproof.delivery.ledger.standing import Chain, Month, Standing, chain_of
-from billproof.delivery.ledger.store import BEGUN, LARGEST_FILE, RECEIPT, RESOLVE, Ledger, LedgerError, attested_by, file_name
+from billproof.delivery.ledger.store import BEGUN, RECEIPT, RESOLVE, Ledger, LedgerError, attested_by, file_name
 from billproof.model.errors import Unreadable
-from billproof.reading.source import listed_bytes
 
 
 class Contents:
@@ -123,7 +122,7 @@ class Contents:
                     self.errors.append(f"{path}: attests a receipt that is missing: removed or edited")
                 continue
             try:
-                data, digest = _unchanged(path, name)
+                data, digest = self._unchanged(path, name)
                 if name.endswith(".begun"):
                     begun[name] = data, digest
                     continue
@@ -164,6 +163,17 @@ class Contents:
             raise ReceiptError(f"{path}: {text}")
         return receipt
 
+    def _unchanged(self, path: str, name: str) -> tuple[bytes, str]:
+        """The bytes of a file and their digest, which its name fits. Raises Unreadable, or ReceiptError."""
+        match = RECEIPT.fullmatch(name) or BEGUN.fullmatch(name)
+        if match is None:
+            raise ReceiptError(f"{path}: is not a receipt, nor named like one")
+        data = self.ledger.place.listed(path)
+        digest = hashlib.sha256(data).hexdigest()
+        if not digest.startswith(match[2]):
+            raise ReceiptError(f"{path}: was changed after it was written: its digest does not match its name")
+        return data, digest
+
     def _missing(self) -> Iterator[str]:
         """The receipts that others name and that are missing."""
         for receipt in (*self.receipts.values(), *self.attempts.values()):
@@ -189,18 +199,6 @@ def proved(ledger: Ledger) -> Contents:
         more = f" (and {len(contents.errors) - 1} more)" if len(contents.errors) > 1 else ""
         raise LedgerError(f"{contents.errors[0]}{more}", RESOLVE)
     return contents
-
-
-def _unchanged(path: str, name: str) -> tuple[bytes, str]:
-    """The bytes of a file and their digest, which its name fits. Raises Unreadable, or ReceiptError."""
-    match = RECEIPT.fullmatch(name) or BEGUN.fullmatch(name)
-    if match is None:
-        raise ReceiptError(f"{path}: is not a receipt, nor named like one")
-    data = listed_bytes(path, LARGEST_FILE)
-    digest = hashlib.sha256(data).hexdigest()
-    if not digest.startswith(match[2]):
-        raise ReceiptError(f"{path}: was changed after it was written: its digest does not match its name")
-    return data, digest
 
 
 def _unlike(receipt: Receipt, path: str, name: str, data: bytes, digest: str) -> Iterator[str]:

@@ -14,22 +14,18 @@ import re
 from functools import lru_cache
 from urllib.parse import quote
 
+from billproof.delivery.ledger.places import MARKER, Folder, Listing, Place
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.model.errors import BillproofError, Unreadable
-from billproof.reading.source import Missing, own_bytes
+from billproof.model.errors import BillproofError, Missing, Unreadable
 
-MARKER = "ledger.json"
 ATTESTATION = "json.intoto.jsonl"
 SCHEMA = "billproof/ledger/v1"
-LARGEST_FILE = 1 << 25
 RESOLVE = "Nothing can be sent until this is resolved: billproof ledger verify"
 RESTORE = "Restore it from where the ledger is kept; see billproof ledger verify."
 
 RECEIPT = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.json")
 BEGUN = re.compile(r"([0-9]{4,})-([0-9a-f]{12})\.begun")
 _ATTESTATION = re.compile(r"([0-9]{4,}-[0-9a-f]{12}\.json)\.intoto\.jsonl")
-# Destination, organization and month.
-_DEPTH = 3
 
 
 class NoLedger(BillproofError):
@@ -46,6 +42,7 @@ class Ledger:
     def __init__(self, root: str, id_: str) -> None:
         self.root = root
         self.id = id_
+        self.place = place_of(root)
 
     def folder(self, destination: str, organization: str, month: str) -> str:
         """Where the receipts of a month are, under the name that the destination has at the upload."""
@@ -59,49 +56,32 @@ class Ledger:
     def attestation(self, receipt: Receipt) -> bytes | None:
         """The attestation of a receipt; None if there is none. Raises LedgerError if it cannot be read or is too large."""
         try:
-            return own_bytes(self.path(receipt, ATTESTATION), LARGEST_FILE)
+            return self.place.own(self.path(receipt, ATTESTATION))
         except Missing:
             return None
         except Unreadable as error:
             raise LedgerError(error.message, RESTORE) from None
 
-    def listing(self) -> tuple[dict[str, list[str]], list[str]]:
+    def listing(self) -> Listing:
         """The names of the files in each folder of a month, in order, and an error for whatever else is there. Raises
-        LedgerError if a folder cannot be listed.
-
-        What is hidden is not part of a ledger, except a folder, which could contain receipts; only git's own folder cannot.
+        LedgerError if the ledger cannot be listed.
         """
-        months: dict[str, list[str]] = {}
-        errors: list[str] = []
-        waiting = [(self.root, 0)]
-        for folder, depth in waiting:
-            inner, names = [], []
-            for entry in _entries(folder):
-                is_folder = entry.is_dir(follow_symlinks=False)
-                if entry.name.startswith("."):
-                    is_odd = entry.name != ".git" and entry.is_dir()
-                    text = "is hidden or a link, which a ledger's folders never are"
-                elif is_folder:
-                    is_odd, text = depth == _DEPTH, "is a folder, and a month has only receipts"
-                    inner += [] if is_odd else [(entry.path, depth + 1)]
-                elif not entry.is_file(follow_symlinks=False):
-                    is_odd, text = True, "is a link, device or pipe, which a ledger's files never are"
-                else:
-                    is_odd = depth < _DEPTH and not (depth == 0 and entry.name == MARKER)
-                    text = "is not a receipt in the folder of its month"
-                    names += [entry.name] if depth == _DEPTH else []
-                errors += [f"{entry.path}: {text}"] if is_odd else []
-            waiting += sorted(inner)
-            if names:
-                months[folder] = sorted(names)
-        return months, errors
+        try:
+            return self.place.listing()
+        except Unreadable as error:
+            raise LedgerError(error.message, error.help) from None
+
+
+def place_of(root: str) -> Place:
+    """The place that `ledger:` names."""
+    return Folder(root)
 
 
 def open_ledger(root: str) -> Ledger:
     """The ledger in a folder. Raises NoLedger if there is none, LedgerError if its marker file is damaged."""
     restore = "Restore the ledger from where it is kept; docs/ci/state.md shows three ways."
     try:
-        marker = json.loads(own_bytes(os.path.join(root, MARKER), LARGEST_FILE))
+        marker = json.loads(place_of(root).own(os.path.join(root, MARKER)))
     except Missing:
         state = f"{root} is not a ledger" if os.path.exists(root) else f"the ledger {root} does not exist"
         help = "If nothing was ever uploaded, create it with billproof ledger init. Otherwise r" + restore[1:]
@@ -124,14 +104,6 @@ def attested_by(name: str) -> str | None:
     """The file name of the receipt that an attestation with this name covers; None if it is not an attestation's name."""
     match = _ATTESTATION.fullmatch(name)
     return match[1] if match else None
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError as error:
-        raise LedgerError(f"{error.filename or folder}: cannot be read: {error.strerror}") from None
 
 
 @lru_cache(maxsize=1024)

@@ -12,11 +12,12 @@ from typing import Any
 
 from billproof.delivery.ledger import receipt
 from billproof.delivery.ledger.integrity import Contents, proved
+from billproof.delivery.ledger.places import MARKER
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.store import ATTESTATION, BEGUN, MARKER, RECEIPT, SCHEMA, Ledger, file_name
+from billproof.delivery.ledger.store import ATTESTATION, BEGUN, RECEIPT, SCHEMA, Ledger, file_name
 from billproof.delivery.shipment import Answer, Shipment
 from billproof.io import durable
-from billproof.io.locking import PATIENCE_SECONDS, Waiting, locked
+from billproof.io.locking import PATIENCE_SECONDS, Still, Waiting
 from billproof.model.errors import Unwritable, UsageError
 from billproof.model.values import shown
 
@@ -34,6 +35,7 @@ class LedgerWriter:
 
     def __init__(self, ledger: Ledger, attest: Attest = None) -> None:
         self.ledger = ledger
+        self.still_locked: Still = lambda: None
         self._attest = attest
 
     @cached_property
@@ -43,8 +45,8 @@ class LedgerWriter:
 
     @contextlib.contextmanager
     def lock(self, waiting: Waiting = None, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
-        """Keeps other processes of this machine from writing; calls `waiting` once if it has to wait. Raises Busy."""
-        with locked(os.path.join(self.ledger.root, ".lock"), waiting, patience):
+        """Keeps other processes from writing; calls `waiting` once if it has to wait. Raises Busy, Unwritable."""
+        with self.ledger.place.locked(waiting, patience) as self.still_locked:
             self.__dict__.pop("contents", None)
             yield
 
@@ -56,13 +58,13 @@ class LedgerWriter:
         """The attempt, which is on disk by then. Raises Unwritable: nothing may be sent then."""
         folder = self.ledger.folder(destination, shipment.organization, shipment.month)
         try:
-            os.makedirs(folder, exist_ok=True)
-            matches = [RECEIPT.fullmatch(name) or BEGUN.fullmatch(name) for name in os.listdir(folder)]
+            matches = [RECEIPT.fullmatch(name) or BEGUN.fullmatch(name) for name in self.ledger.place.names(folder)]
         except OSError as error:
             text = f"the ledger {self.ledger.root} cannot be written, so {shown(shipment.name)} was not sent"
             raise Unwritable(f"{text}: {error.strerror or error}") from None
         n = max((int(match[1]) for match in matches if match), default=0) + 1
         document = receipt.begun(described, n, self.ledger.id, destination, shipment, self.contents.heads, now)
+        self.still_locked()
         text = f"the start of the upload could not be recorded, so {shown(shipment.name)} was not sent"
         return self._write(document, "begun", text, "Fix the problem, and run the same command again.")
 
@@ -74,7 +76,7 @@ class LedgerWriter:
         written = self._write(document, "json", *_unrecorded(document["file"]["name"], answer))
         if self._attest is not None:
             data = self._attest(written, file_name(written.n, written.sha256, "json"))
-            _put(
+            self._put(
                 self.ledger.path(written, ATTESTATION), data, "the receipt is written, but its attestation could not be written",
                 f"The receipt records the outcome of {written.file_name}: {answer.text}. No later run signs it, so "
                 "billproof ledger verify --key will report the missing attestation.",
@@ -84,9 +86,15 @@ class LedgerWriter:
     def _write(self, document: Mapping[str, Any], suffix: str, text: str, help: str) -> Receipt:
         data = receipt.encoded(document)
         written = receipt.read(data, hashlib.sha256(data).hexdigest(), "receipt")
-        _put(self.ledger.path(written, suffix), data, text, help)
+        self._put(self.ledger.path(written, suffix), data, text, help)
         self.contents.add(written)
         return written
+
+    def _put(self, path: str, data: bytes, text: str, help: str) -> None:
+        try:
+            self.ledger.place.put_new(path, data)
+        except OSError as error:
+            raise Unwritable(f"{path}: {text}: {error.strerror or error}", help) from None
 
 
 def make_ledger(root: str) -> Ledger:
@@ -107,13 +115,6 @@ def make_ledger(root: str) -> Ledger:
     except OSError as error:
         raise Unwritable(f"{root}: the ledger could not be created: {error.strerror or error}") from None
     return Ledger(root, str(marker["id"]))
-
-
-def _put(path: str, data: bytes, text: str, help: str) -> None:
-    try:
-        durable.put_new(path, [data])
-    except OSError as error:
-        raise Unwritable(f"{path}: {text}: {error.strerror or error}", help) from None
 
 
 def _unrecorded(name: str, answer: Answer) -> tuple[str, str]:
