@@ -6,6 +6,7 @@ Nothing here guesses: what is not exactly a number or an instant is None, and mo
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, Subnormal
 
@@ -62,6 +63,15 @@ def amount_of(text: str) -> Decimal | None:
         return None
     amount = Decimal(text)
     return amount if not amount or _LEAST_AMOUNT <= abs(amount) < _AMOUNTS_END else None
+
+
+def amounts_of(texts: Collection[str]) -> list[Decimal] | None:
+    """Each of many texts as `amount_of` reads it, in a fraction of the time; None if it refuses one of them."""
+    if not all(map(re.compile(_AMOUNT).fullmatch, texts)):
+        return None
+    amounts = list(map(Decimal, texts))
+    sizes = [abs(amount) for amount in amounts if amount]
+    return amounts if not sizes or (min(sizes) >= _LEAST_AMOUNT and max(sizes) < _AMOUNTS_END) else None
 
 
 def instant(text: str) -> datetime | None:

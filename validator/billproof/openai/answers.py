@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from itertools import repeat
+from types import NoneType
 from typing import Any
 
 from billproof.model.costs import CostKey
 from billproof.model.record import Record
-from billproof.model.values import BLANKS, DAY_SECONDS, EXACT, amount_of, day_of, shown
+from billproof.model.values import BLANKS, DAY_SECONDS, EXACT, amount_of, amounts_of, day_of, shown
 from billproof.rules.table_schema import unique_keys
 
 _ZERO = Decimal(0)
@@ -27,14 +29,21 @@ class _Number(str):
     """A JSON number as it was written."""
 
 
-# One result of a bucket: amount, project, line item, organization, name of the project. A month may have tens of thousands.
-Charge = tuple[Decimal, str, str, str, str]
+class Charges(Record):
+    """The results of one UTC day, column by column: a month may have tens of thousands, and few distinct texts."""
+
+    day: int
+    amounts: list[Decimal]
+    projects: list[str]
+    line_items: list[str]
+    names: dict[str, str]
+    organizations: frozenset[str]
 
 
 class Page(Record):
-    """One answer: the charges of each UTC day (its number), in order, and the token of the next page."""
+    """One answer: the charges of each UTC day, in order, and the token of the next page."""
 
-    days: tuple[tuple[int, tuple[Charge, ...]], ...]
+    days: tuple[Charges, ...]
     next_page: str | None
 
 
@@ -61,16 +70,12 @@ def costs_of(pages: Iterable[Page], days: range) -> Costs:
     names: dict[str, str] = {}
     organizations: set[str] = set()
     expected = iter(days)
-    for day, charges in (bucket for page in pages for bucket in page.days):
-        if day != next(expected, None):
-            raise BadAnswer(f"its bucket for {day_of(day)} is doubled, out of order or was not asked for")
-        for amount, project, item, organization, name in charges:
-            key = (day, project, item)
-            # A zero may have thousands of decimals, and would hand them on to the sum.
-            amounts[key] = EXACT.add(amounts.get(key, _ZERO), amount or _ZERO)
-            organizations.add(organization)
-            if name:
-                names[project] = name
+    for charges in (charges for page in pages for charges in page.days):
+        if charges.day != next(expected, None):
+            raise BadAnswer(f"its bucket for {day_of(charges.day)} is doubled, out of order or was not asked for")
+        amounts.update(_sums(charges))
+        names.update(charges.names)
+        organizations |= charges.organizations
     missing = next(expected, None)
     if missing is not None:
         raise BadAnswer(f"it has no bucket for {day_of(missing)}")
@@ -79,14 +84,23 @@ def costs_of(pages: Iterable[Page], days: range) -> Costs:
     return Costs(amounts, names, frozenset(organizations - {""}))
 
 
+def _sums(charges: Charges) -> dict[CostKey, Decimal]:
+    """The sum of each key of a day. A zero may have thousands of decimals, and would hand them on to the sum."""
+    keys = zip(repeat(charges.day), charges.projects, charges.line_items)
+    sums: dict[CostKey, Decimal] = {}
+    with localcontext(EXACT):
+        for key, amount in zip(keys, charges.amounts, strict=True):
+            sums[key] = sums.get(key, _ZERO) + (amount or _ZERO)
+    return sums
+
+
 def read_projects(body: str) -> tuple[dict[str, str], str | None]:
     """Names by project ID in one answer of the list of projects, and the ID after which it goes on. Raises BadAnswer."""
     document = _strict(body)
-    names = {}
-    for project in _list(document, "data", "the answer"):
-        if not isinstance(project, dict):
-            raise BadAnswer("a project is not a JSON object")
-        names[_text(project, "id")] = _text(project, "name")
+    projects = _list(document, "data", "the answer")
+    if not all(isinstance(project, dict) for project in projects):
+        raise BadAnswer("a project is not a JSON object")
+    names = dict(zip(_texts(projects, "id"), _texts(projects, "name"), strict=True))
     last = document.get("last_id")
     return names, last if document.get("has_more") is True and isinstance(last, str) and last else None
 
@@ -110,28 +124,39 @@ def _strict(body: str) -> dict[str, Any]:
     return document
 
 
-def _bucket(bucket: Any) -> tuple[int, tuple[Charge, ...]]:
+def _bucket(bucket: Any) -> Charges:
     start, end = (_seconds(bucket, name) for name in ("start_time", "end_time"))
     if start % DAY_SECONDS or end != start + DAY_SECONDS:
         raise BadAnswer(f"a bucket runs from {start} to {end}, which is not one UTC day")
-    return start // DAY_SECONDS, tuple(_charge(result) for result in _list(bucket, "results", f"the bucket of {start}"))
+    results = [_fields(result) for result in _list(bucket, "results", f"the bucket of {start}")]
+    amounts = _amounts([_fields(result.get("amount")) for result in results])
+    projects, names = _texts(results, "project_id"), _texts(results, "project_name")
+    named = {project: name for project, name in zip(projects, names, strict=True) if name}
+    organizations = frozenset(_texts(results, "organization_id"))
+    return Charges(start // DAY_SECONDS, amounts, projects, _texts(results, "line_item"), named, organizations)
 
 
-def _charge(result: Any) -> Charge:
-    money = _fields(_fields(result).get("amount"))
-    value, currency = money.get("value"), money.get("currency")
-    amount = amount_of(value) if isinstance(value, str) else None
-    if amount is None:
-        raise BadAnswer(f"an amount is missing or not a number: {shown(json.dumps(value))}")
-    if not isinstance(currency, str) or currency.lower() != "usd":
-        raise BadAnswer(f"an amount is not in USD: {shown(json.dumps(currency))}")
-    project, item = _text(result, "project_id"), _text(result, "line_item")
-    return amount, project, item, _text(result, "organization_id"), _text(result, "project_name")
+def _amounts(money: list[dict[str, Any]]) -> list[Decimal]:
+    values = [amount.get("value") for amount in money]
+    texts = [value for value in values if isinstance(value, str)]
+    amounts = amounts_of(texts) if len(texts) == len(values) else None
+    if amounts is None:
+        wrong = next(value for value in values if not isinstance(value, str) or amount_of(value) is None)
+        raise BadAnswer(f"an amount is missing or not a number: {shown(json.dumps(wrong))}")
+    for currency in [amount.get("currency") for amount in money]:
+        if currency != "usd" and not (isinstance(currency, str) and currency.lower() == "usd"):
+            raise BadAnswer(f"an amount is not in USD: {shown(json.dumps(currency))}")
+    return amounts
 
 
-def _fields(value: Any) -> dict[str, Any]:
-    """The fields of an object; anything else has none."""
-    return value if isinstance(value, dict) else {}
+def _texts(objects: list[dict[str, Any]], name: str) -> list[str]:
+    """A field of each object as text without blanks around it; empty for null and where it is absent."""
+    values = [fields.get(name) for fields in objects]
+    # A number is a kind of text here, but not this one.
+    if not set(map(type, values)) <= {str, NoneType}:
+        raise BadAnswer(f"`{name}` is not text")
+    texts = {value: (value or "").strip(BLANKS) for value in set(values)}
+    return [texts[value] for value in values]
 
 
 def _list(document: Any, name: str, where: str) -> list[Any]:
@@ -141,15 +166,9 @@ def _list(document: Any, name: str, where: str) -> list[Any]:
     return value
 
 
-def _text(document: dict[str, Any], name: str) -> str:
-    """A text without blanks around it; empty for null and for a field that is absent."""
-    value = document.get(name)
-    if value is None:
-        return ""
-    # A number is a kind of text here, but not this one.
-    if type(value) is not str:
-        raise BadAnswer(f"`{name}` is not text")
-    return value.strip(BLANKS)
+def _fields(value: Any) -> dict[str, Any]:
+    """The fields of an object; anything else has none."""
+    return value if isinstance(value, dict) else {}
 
 
 def _seconds(bucket: Any, name: str) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from functools import cached_property, reduce
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Literal
 
 from billproof.model.costs import CostKey, CostsAtHand, CostsFacts, CostsRecord
@@ -58,13 +59,14 @@ class Difference(Record):
 
 
 class Comparison(Record):
-    """A file beside a record: the sums by key that were compared, what differs, how many keys are of days that no longer change,
-    how many days may still change, and the first of those.
+    """A file beside a record: the sums by key that were compared, what differs, how many keys there are, how many of days that no
+    longer change, how many days may still change, and the first of those.
     """
 
     file: Mapping[CostKey, Decimal]
     record: Mapping[CostKey, Decimal]
     differences: tuple[Difference, ...]
+    keys: int
     settled_keys: int
     settling_days: int
     first_settling: int
@@ -77,6 +79,8 @@ class Comparison(Record):
     @property
     def has_no_common_project(self) -> bool:
         """Whether both have projects with amounts, and none of them is the same."""
+        if any(amount and key[1] and self.record.get(key) for key, amount in self.file.items()):
+            return False
         file, record = ({key[1] for key, amount in side.items() if key[1] and amount} for side in (self.file, self.record))
         return bool(file and record) and not file & record
 
@@ -119,9 +123,7 @@ class Comparing:
 
     def __init__(self, keyed: KeyedSums, days: range, costs: CostsAtHand, record: CostsRecord) -> None:
         self.first_rows = keyed.first_rows
-        self._sides = [
-            {key: amount for key, amount in side.items() if key[0] in days} for side in (keyed.amounts, record.amounts)
-        ]
+        self._sides = [_within(days, side) for side in (keyed.amounts, record.amounts)]
         self._first_settling = int((record.started - costs.settles).timestamp()) // DAY_SECONDS
 
     @cached_property
@@ -135,16 +137,21 @@ class Comparing:
         return self._compared(*map(_without_projects, self._sides))
 
     def _compared(self, file: Mapping[CostKey, Decimal], record: Mapping[CostKey, Decimal]) -> Comparison:
-        keys, first = file.keys() | record.keys(), self._first_settling
+        first, only_record = self._first_settling, record.keys() - file.keys()
         differences = [
             Difference(key, own, theirs)
-            for key in keys
-            if (own := file.get(key)) != (theirs := record.get(key)) and not same(own or _ZERO, theirs or _ZERO)
+            for key, own in chain(file.items(), zip(only_record, repeat(None)))
+            if own != (theirs := record.get(key)) and not same(own or _ZERO, theirs or _ZERO)
         ]
-        settling = [key[0] for key in keys if key[0] >= first]
-        return Comparison(
-            file, record, tuple(sorted(differences)), len(keys) - len(settling), len(set(settling)), first
-        )
+        settling = {key for side in (file, record) for key in side if key[0] >= first}
+        keys, settling_days = len(file) + len(only_record), len({day for day, _, _ in settling})
+        return Comparison(file, record, tuple(sorted(differences)), keys, keys - len(settling), settling_days, first)
+
+
+def _within(days: range, amounts: Mapping[CostKey, Decimal]) -> Mapping[CostKey, Decimal]:
+    if all(day in days for day in {day for day, _, _ in amounts}):
+        return amounts
+    return {key: amount for key, amount in amounts.items() if key[0] in days}
 
 
 def _without_projects(amounts: Mapping[CostKey, Decimal]) -> dict[CostKey, Decimal]:
@@ -173,9 +180,7 @@ def unfit(record: CostsRecord, organization: str | None, month: str | None, ende
     return None
 
 
-def comparing(
-    keyed: KeyedSums, month: str | None, last_day: int | None, costs: CostsAtHand
-) -> Comparing | None:
+def comparing(keyed: KeyedSums, month: str | None, last_day: int | None, costs: CostsAtHand) -> Comparing | None:
     """What can be compared: the days of the month that had ended when the record was read, up to `last_day` if that is given."""
     record = costs.record
     if record is None or month is None:
@@ -198,7 +203,7 @@ def facts_of(settled: Settled, rules: Iterable[Rule], outcomes: Iterable[Outcome
     own, total = (reduce(EXACT.add, (sums[side] for sums in projects.values()), _ZERO) for side in (0, 1))
     return CostsFacts(
         record.sha256, record.started, record.finished, record.base_url, record.signed, settled.costs.settles,
-        len(comparison.file.keys() | comparison.record.keys()), total, EXACT.subtract(own, total), projects, record.names,
+        comparison.keys, total, EXACT.subtract(own, total), projects, record.names,
         agrees(rules, states), comparison.pattern,
     )  # fmt: skip
 
