@@ -39,7 +39,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header -
 lock: $(VENV)/.dev
 	$(LOCK) --upgrade --extra dev -o requirements.lock
 	$(LOCK) --upgrade --no-deps --resolution lowest-direct \
-		--extra attest --extra frictionless --extra http --extra sandbox -o requirements-lowest.lock
+		--extra attest --extra cloud --extra frictionless --extra http --extra sandbox -o requirements-lowest.lock
 
 dist: $(VENV)/.dev
 	$(BIN)/python -m tools.dist

@@ -55,7 +55,7 @@ def test_a_ledger_says_what_it_is_and_keeps_git_from_changing_it(tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     Path("billproof.yaml").write_text("version: 1\nledger: kept/here\n")
     code, out, _ = run("ledger", "init")
-    assert (code, out) == (0, "kept/here is an empty ledger now. Keep it between runs: docs/ci/state.md shows three ways.\n")
+    assert (code, out) == (0, "kept/here is an empty ledger now. Keep it between runs: docs/ci/state.md shows how.\n")
     assert sorted(os.listdir("kept/here")) == [".gitattributes", ".gitignore", "ledger.json"]
     assert Path("kept/here/.gitattributes").read_bytes() == b"* -text\n"
     assert set(Path("kept/here/.gitignore").read_text().split()) == {".lock", "*.part"}

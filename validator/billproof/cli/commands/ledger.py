@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("no ledger is configured", "Add `ledger: .billproof/ledger` to billproof.yaml.")
     if options.action == "init":
         make_ledger(root)
-        say(f"{shown(root, None)} is an empty ledger now. Keep it between runs: docs/ci/state.md shows three ways.")
+        say(f"{shown(root, None)} is an empty ledger now. Keep it between runs: docs/ci/state.md shows how.")
         return Exit.PASS
     ledger = open_ledger(root)
     if options.action == "verify":

@@ -8,7 +8,6 @@ changed: only a signature or the destination can.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -115,7 +114,7 @@ class Contents:
         answered: set[str] = set()
         broken: set[str] = set()
         for name in sorted(names, key=lambda name: not name.endswith(".begun")):
-            path = f"{folder}{os.sep}{name}"
+            path = f"{folder}{self.ledger.separator}{name}"
             attested = attested_by(name) if name.endswith(".jsonl") else None
             if attested is not None:
                 if attested not in names:
@@ -137,7 +136,7 @@ class Contents:
             answered.add(beginning)
             self.errors += _unlike(receipt, path, beginning, *begun.get(beginning, (b"", "")))
         for name, (data, digest) in begun.items():
-            path = os.path.join(folder, name)
+            path = f"{folder}{self.ledger.separator}{name}"
             if name not in answered:
                 try:
                     attempt = self._receipt(data, digest, path, folder, name)

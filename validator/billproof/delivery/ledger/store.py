@@ -17,6 +17,7 @@ from urllib.parse import quote
 from billproof.delivery.ledger.places import MARKER, Folder, Listing, Place
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.model.errors import BillproofError, Missing, Unreadable
+from billproof.model.urls import in_bucket
 
 ATTESTATION = "json.intoto.jsonl"
 SCHEMA = "billproof/ledger/v1"
@@ -43,15 +44,16 @@ class Ledger:
         self.root = root
         self.id = id_
         self.place = place_of(root)
+        self.separator = "/" if in_bucket(root) else os.sep
 
     def folder(self, destination: str, organization: str, month: str) -> str:
         """Where the receipts of a month are, under the name that the destination has at the upload."""
-        return os.path.join(self.root, *(_component(part) for part in (destination, organization, month)))
+        return self.separator.join((self.root, *(_component(part) for part in (destination, organization, month))))
 
     def path(self, receipt: Receipt, suffix: str = "json") -> str:
         """The file of a receipt."""
         folder = self.folder(receipt.destination, receipt.organization, receipt.month)
-        return os.path.join(folder, file_name(receipt.n, receipt.sha256, suffix))
+        return f"{folder}{self.separator}{file_name(receipt.n, receipt.sha256, suffix)}"
 
     def attestation(self, receipt: Receipt) -> bytes | None:
         """The attestation of a receipt; None if there is none. Raises LedgerError if it cannot be read or is too large."""
@@ -73,21 +75,25 @@ class Ledger:
 
 
 def place_of(root: str) -> Place:
-    """The place that `ledger:` names."""
-    return Folder(root)
+    """The place that `ledger:` names. Raises Unreadable for a bucket without obstore."""
+    if not in_bucket(root):
+        return Folder(root)
+    from billproof.delivery.ledger.bucket import bucket_place
+
+    return bucket_place(root)
 
 
 def open_ledger(root: str) -> Ledger:
     """The ledger in a folder. Raises NoLedger if there is none, LedgerError if its marker file is damaged."""
-    restore = "Restore the ledger from where it is kept; docs/ci/state.md shows three ways."
+    restore = "Restore the ledger from where it is kept; docs/ci/state.md shows how."
     try:
-        marker = json.loads(place_of(root).own(os.path.join(root, MARKER)))
+        marker = json.loads(place_of(root).own(f"{root}/{MARKER}"))
     except Missing:
         state = f"{root} is not a ledger" if os.path.exists(root) else f"the ledger {root} does not exist"
         help = "If nothing was ever uploaded, create it with billproof ledger init. Otherwise r" + restore[1:]
         raise NoLedger(state, help) from None
     except Unreadable as error:
-        raise LedgerError(error.message, restore) from None
+        raise LedgerError(error.message, error.help or restore) from None
     except (ValueError, RecursionError) as error:
         raise LedgerError(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore) from None
     if not isinstance(marker, dict) or marker.get("schema") != SCHEMA or not isinstance(marker.get("id"), str):

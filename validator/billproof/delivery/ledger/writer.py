@@ -12,9 +12,9 @@ from typing import Any
 
 from billproof.delivery.ledger import receipt
 from billproof.delivery.ledger.integrity import Contents, proved
-from billproof.delivery.ledger.places import MARKER
+from billproof.delivery.ledger.places import MARKER, Folder
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.store import ATTESTATION, BEGUN, RECEIPT, SCHEMA, Ledger, file_name
+from billproof.delivery.ledger.store import ATTESTATION, BEGUN, RECEIPT, SCHEMA, Ledger, file_name, place_of
 from billproof.delivery.shipment import Answer, Shipment
 from billproof.io import durable
 from billproof.io.locking import PATIENCE_SECONDS, Still, Waiting
@@ -98,23 +98,26 @@ class LedgerWriter:
 
 
 def make_ledger(root: str) -> Ledger:
-    """Creates an empty ledger. Raises UsageError if the folder is not empty, Unwritable if it cannot be created."""
+    """Creates an empty ledger. Raises UsageError if its folder is not empty, Unwritable if it cannot be created."""
     import uuid
 
-    if os.path.lexists(os.path.join(root, MARKER)):
-        raise UsageError(f"{root} is already a ledger", "A ledger is created only once; nothing was changed.")
+    place = place_of(root)
     marker = {"schema": SCHEMA, "id": str(uuid.uuid4()), "about": _ABOUT.replace("\n", " ").strip()}
     try:
-        os.makedirs(root, exist_ok=True)
-        if any(not name.startswith(".") for name in os.listdir(root)):
+        names = [name for name in place.names(root) if not name.startswith(".")]
+        if MARKER in names:
+            raise UsageError(f"{root} is already a ledger", "A ledger is created only once; nothing was changed.")
+        if names:
             # Perhaps a ledger whose marker file was lost: with a new one its receipts would belong to another ledger.
             raise UsageError(f"{root} is neither empty nor a ledger", f"Restore its {MARKER}, or choose another folder.")
-        durable.replace(os.path.join(root, ".gitignore"), [b".lock\n*.part\n"])
-        durable.replace(os.path.join(root, ".gitattributes"), [b"* -text\n"])
-        durable.put_new(os.path.join(root, MARKER), [(json.dumps(marker, indent=1) + "\n").encode()])
+        if isinstance(place, Folder):
+            durable.replace(os.path.join(root, ".gitignore"), [b".lock\n*.part\n"])
+            durable.replace(os.path.join(root, ".gitattributes"), [b"* -text\n"])
+        ledger = Ledger(root, str(marker["id"]))
+        place.put_new(f"{root}/{MARKER}", (json.dumps(marker, indent=1) + "\n").encode())
     except OSError as error:
         raise Unwritable(f"{root}: the ledger could not be created: {error.strerror or error}") from None
-    return Ledger(root, str(marker["id"]))
+    return ledger
 
 
 def _unrecorded(name: str, answer: Answer) -> tuple[str, str]:

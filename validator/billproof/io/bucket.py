@@ -1,0 +1,218 @@
+"""Objects in buckets of S3, GCS and Azure, by obstore: read, listed, created and swapped. Nothing is ever deleted.
+
+Errors of a store may show its address, keys and signatures. Only the reasons below are told. To import this module without
+obstore raises Unreadable.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from billproof.model.errors import Missing, Unreadable, how_to_install
+from billproof.model.record import Record
+from billproof.model.urls import address_error, below
+
+try:
+    import obstore
+    from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+    from obstore.store import from_url
+except ImportError:
+    raise Unreadable("what is in a bucket is read by obstore, which is not installed", how_to_install("cloud")) from None
+
+PATIENCE_SECONDS = 30.0
+_READERS = 32
+_RETRY = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
+_CLIENT = {"connect_timeout": timedelta(seconds=5), "read_timeout": timedelta(seconds=20), "timeout": timedelta(hours=1)}
+_FAILURES = (BaseError, OSError, ValueError)
+
+_BUSY = "the store answered with an error"
+_UNREACHABLE = "the store cannot be reached"
+_LATE = "the store did not answer in time"
+_BETWEEN = "other writers came in between"
+_REASONS = {
+    r"NoSuchBucket|ContainerNotFound|specified bucket does not exist": "the bucket does not exist",
+    r"ExpiredToken": "the credentials have expired",
+    r"BadScheme": "its endpoint begins with http://, which is used only with AWS_ALLOW_HTTP=true",
+    r"[Rr]edirect|AuthorizationHeaderMalformed": "the bucket is in another region; set AWS_REGION",
+    r"169\.254\.169\.254|metadata\.google|MissingAccount": "no credentials were found; docs/ci/state.md says where they can be",
+    r"PermissionDenied|Unauthenticated|Unauthorized|AccessDenied|status: 40[13]": "access was denied",
+    r"InvalidPath|Could not parse path": "a key there has an empty part, or a part that is . or ..",
+    r"kind: Timeout|TimedOut|timed out": _LATE,
+    r"kind: Connect|error sending request|HttpError": _UNREACHABLE,
+}
+
+# What a store says of one state of an object, to be given back to it.
+Version = Mapping[str, str]
+
+
+class Object(Record):
+    """An object's bytes in one of its versions."""
+
+    data: bytes
+    version: Version
+
+
+class Listed(Record):
+    """An object of a listing; `mark` differs when its content does."""
+
+    url: str
+    size: int
+    mark: str
+
+
+class ObjectStream:
+    """The bytes of one version, by one request. `version` is its ID there, or its e-tag in a bucket without versions."""
+
+    def __init__(self, url: str, chunk_size: int) -> None:
+        """Raises Unreadable, or Missing."""
+        try:
+            found = obstore.get(*_place(url))
+            self.size: int = found.meta["size"]
+            self.version = str(found.meta["version"] or found.meta["e_tag"] or "")
+            self._chunks: Iterator[Any] = iter(found.stream(min_chunk_size=chunk_size))
+        except _FAILURES as error:
+            raise _unreadable(url, error) from None
+
+    def read(self, _: int) -> bytes:
+        """The next bytes, none at the end. Raises OSError with the reason."""
+        try:
+            return bytes(next(self._chunks, b""))
+        except _FAILURES as error:
+            raise OSError(_reason(error)) from None
+
+
+def read(url: str, limit: int) -> Object:
+    """An object of up to `limit` bytes. Raises Unreadable, or Missing."""
+    try:
+        found = obstore.get(*_place(url))
+        if found.meta["size"] <= limit:
+            return Object(bytes(found.bytes()), _version(found.meta))
+    except _FAILURES as error:
+        raise _unreadable(url, error) from None
+    raise Unreadable(f"{url}: is larger than {limit // 2**20} MiB, more than billproof writes there")
+
+
+def read_all(urls: Iterable[str], limit: int) -> dict[str, bytes | Unreadable]:
+    """Many objects at the same time, each with its bytes or why it cannot be read."""
+
+    def attempt(url: str) -> bytes | Unreadable:
+        try:
+            return read(url, limit).data
+        except Unreadable as error:
+            return error
+
+    wanted = list(urls)
+    with ThreadPoolExecutor(_READERS) as pool:
+        return dict(zip(wanted, pool.map(attempt, wanted), strict=True))
+
+
+def listed(url: str) -> list[Listed]:
+    """Everything in a folder of a bucket and below it, in the order of the keys. Raises Unreadable."""
+    try:
+        store, prefix = _place(url)
+        found = [entry for page in obstore.list(store, prefix=prefix) for entry in page]
+    except _FAILURES as error:
+        raise _unreadable(url, error, "cannot be listed") from None
+    root = "/".join(url.split("/", 3)[:3])
+    entries = (Listed(below(root, one["path"]), one["size"], f"{one['e_tag']} {one['last_modified']}") for one in found)
+    return sorted(entries)
+
+
+def put_new(url: str, data: bytes) -> None:
+    """Creates an object. Raises FileExistsError if it exists with other bytes, OSError with the reason."""
+    if swap(url, data, None) is None:
+        raise FileExistsError("it already exists with other content")
+
+
+def swap(url: str, data: bytes, version: Version | None) -> Version | None:
+    """Replaces an object that still has this version (None: that does not exist); gives its new version, or None if another
+    writer was faster. Raises OSError with the reason; then nobody knows whether it was replaced.
+
+    The bytes must be unlike all that were there before, since a version may be nothing but their digest.
+    """
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            store, key = _place(url)
+            return _version(obstore.put(store, key, data, mode=version or "create", use_multipart=False))
+        except (AlreadyExistsError, PreconditionError):
+            # It is there, or is ours and the answer was lost, or two writers met and neither won: only a look can tell.
+            now = _now(url)
+            if now is not None and now.data == data:
+                return now.version
+            if (now and now.version) != version:
+                return None
+            reason = _BETWEEN
+        except _FAILURES as error:
+            reason = _reason(error)
+        if time.monotonic() > end or reason not in (_BUSY, _UNREACHABLE, _LATE, _BETWEEN):
+            raise OSError(reason)
+        time.sleep(random.uniform(0.05, 0.5))
+
+
+def refuses(url: str, data: bytes, version: Version | None) -> bool:
+    """Whether the store refuses to write an object that does not have this version (None: that exists). Raises OSError."""
+    try:
+        store, key = _place(url)
+        obstore.put(store, key, data, mode=version or "create", use_multipart=False)
+    except (AlreadyExistsError, PreconditionError):
+        return True
+    except _FAILURES as error:
+        raise OSError(_reason(error)) from None
+    return False
+
+
+def _now(url: str) -> Object | None:
+    try:
+        found = obstore.get(*_place(url))
+        return Object(bytes(found.bytes()), _version(found.meta))
+    except FileNotFoundError:
+        return None
+    except _FAILURES as error:
+        raise OSError(_reason(error)) from None
+
+
+def _place(url: str) -> tuple[Any, str]:
+    """The store of an address, the same in the whole process, and the key in it."""
+    error = address_error(url)
+    if error is not None:
+        raise ValueError(error)
+    scheme, _, bucket, key = (*url.split("/", 3), "")[:4]
+    return _store(f"{scheme}//{bucket}"), key.rstrip("/")
+
+
+@cache
+def _store(bucket: str) -> Any:
+    is_s3 = bucket.startswith("s3:")
+    # Buckets that lock objects demand a checksum with each.
+    more = {"config": {"checksum_algorithm": "SHA256"}} if is_s3 else {}
+    allow_http = os.environ.get("AWS_ALLOW_HTTP" if is_s3 else "AZURE_ALLOW_HTTP", "").lower() == "true"
+    return from_url(bucket, client_options={**_CLIENT, "allow_http": allow_http}, retry_config=_RETRY, **more)
+
+
+def _version(meta: Mapping[str, Any]) -> Version:
+    return {key: meta[key] for key in ("e_tag", "version") if meta.get(key)}
+
+
+def _unreadable(url: str, error: Exception, what: str = "cannot be read") -> Unreadable:
+    reason = _reason(error)
+    if isinstance(error, FileNotFoundError) and reason == "does not exist":
+        return Missing(f"{url}: does not exist")
+    return Unreadable(f"{url}: {what}: {reason}")
+
+
+def _reason(error: Exception) -> str:
+    """Why a request failed, in words of our own."""
+    text = f"{type(error).__name__} {error}"
+    known = next((reason for pattern, reason in _REASONS.items() if re.search(pattern, text)), None)
+    if known is not None or not isinstance(error, OSError):
+        return known or (str(error) if type(error) is ValueError else _BUSY)
+    return "does not exist" if isinstance(error, FileNotFoundError) else _BUSY

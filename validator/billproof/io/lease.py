@@ -1,0 +1,158 @@
+"""A lock in a bucket, between machines: one object that is changed only by compare-and-swap, never deleted, and never twice the
+same. It is a lease: who holds it renews it, and who waits takes it over once it has not changed for its whole term.
+
+No two machines' clocks are compared. Who waits measures with its own clock for how long the object was the same, and who holds
+it has lost it, by its own clock, after two thirds of a term without a renewal. So both never hold it, unless a holder stands
+still between its last look at the lease and what it does then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from billproof.io.bucket import Version, read, swap
+from billproof.io.locking import Busy, Still, Waiting
+from billproof.model.errors import BillproofError, Missing, Unreadable, Unwritable
+from billproof.model.record import Record
+from billproof.model.values import shown
+
+SCHEMA = "billproof/lock/v1"
+TERM_SECONDS = 60.0
+_RENEWALS = 5
+_LARGEST = 1 << 16
+
+
+class Lost(BillproofError):
+    """The lease was not renewed in time, so another process may hold it by now."""
+
+
+class _State(Record):
+    """What the object says, and its version; `content` is None if it says that nobody holds the lease."""
+
+    content: Mapping[str, Any] | None
+    version: Version | None
+
+
+@contextmanager
+def leased(url: str, waiting: Waiting, patience: float) -> Iterator[Still]:
+    """Holds the lease at `url`, and gives what raises Lost once it may be another's. Calls `waiting` once if it has to wait.
+
+    Raises Busy after `patience` seconds, and Unwritable if the object cannot be read or written.
+    """
+    lease = _Lease(url, TERM_SECONDS)
+    lease.take(waiting, patience)
+    ended = threading.Event()
+    keeper = threading.Thread(target=lease.keep, args=(ended,), daemon=True)
+    keeper.start()
+    try:
+        yield lease.still
+    finally:
+        ended.set()
+        keeper.join(5)
+        lease.give_back()
+
+
+class _Lease:
+    def __init__(self, url: str, term: float) -> None:
+        self._url = url
+        self._term = term
+        self._token = str(uuid.uuid4())
+        self._count = 0
+        self._version: Version | None = None
+        self._renewed = 0.0
+        self._lost = False
+
+    def take(self, waiting: Waiting, patience: float) -> None:
+        """Takes the lease as soon as it is free, or was left by its holder."""
+        end = _clock() + patience
+        seen: tuple[Version | None, float] = None, 0.0
+        while True:
+            content, version = self._look()
+            if content is None or (version == seen[0] and _clock() - seen[1] > content["seconds"]):
+                if self._put("held", version):
+                    return
+                continue
+            if version != seen[0]:
+                seen = version, _clock()
+            if waiting is not None:
+                waiting()
+            waiting = None
+            if _clock() > end:
+                since = f"{shown(str(content['holder']))} since {shown(str(content['at']))}"
+                raise Busy(f"another upload is using this ledger: {since}", "Wait until it ends, then run the command again.")
+            time.sleep(random.uniform(0.3, 1.0) * min(1.0, self._term / 20))
+
+    def still(self) -> None:
+        """Raises Lost unless nobody can hold the lease for another third of its term."""
+        if self._lost or _clock() - self._renewed > self._term * 2 / 3:
+            raise Lost(
+                f"{self._url}: the lock was not renewed in time, so another upload may be using this ledger",
+                "Nothing more was sent. Run the same command again.",
+            )
+
+    def keep(self, ended: threading.Event) -> None:
+        """Renews the lease until `ended` is set or it is another's."""
+        while not self._lost and not ended.wait(self._term / _RENEWALS):
+            with suppress(Unwritable):  # perhaps the next one succeeds; until then the lease grows old
+                self._lost = not self._put("held", self._version)
+
+    def give_back(self) -> None:
+        """Frees the lease if it is still held; if that fails, its term ends it."""
+        with suppress(Unwritable):
+            if not self._lost:
+                self._put("free", self._version)
+
+    def _put(self, state: str, version: Version | None) -> bool:
+        """Whether the object says so by now; not if another process changed it."""
+        begun = _clock()
+        self._count += 1
+        content = {
+            "schema": SCHEMA, "state": state, "token": self._token, "count": self._count, "seconds": self._term,
+            "holder": f"{socket.gethostname()}:{os.getpid()}", "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }  # fmt: skip
+        data = (json.dumps(content) + "\n").encode()
+        try:
+            written = swap(self._url, data, version)
+            if written is None:
+                # An earlier change of ours, whose answer never came, is ours still.
+                now, version = self._look()
+                if now is None or now["token"] != self._token:
+                    return False
+                written = swap(self._url, data, version)
+        except OSError as error:
+            raise Unwritable(f"{self._url}: cannot be written: {error}; nothing was done") from None
+        if written is None:
+            return False
+        self._version, self._renewed = written, begun
+        return True
+
+    def _look(self) -> _State:
+        try:
+            found = read(self._url, _LARGEST)
+            # The lock of a folder is an empty file, and comes along when a folder is copied into a bucket.
+            content = json.loads(found.data) if found.data else {"state": "free"}
+            free = content["state"] == "free"
+            wanted = {"token": str, "seconds": float, "holder": str, "at": str}
+            if not free and not all(isinstance(content[key], type_) for key, type_ in wanted.items()):
+                raise ValueError
+        except Missing:
+            return _State(None, None)
+        except Unreadable as error:
+            raise Unwritable(f"{error.message}; nothing was done", error.help) from None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise Unwritable(f"{self._url}: is not a lock of billproof; nothing was done") from None
+        return _State(None if free else content, found.version)
+
+
+def _clock() -> float:
+    """Seconds that go on while the machine sleeps, where the system counts them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

@@ -1,0 +1,28 @@
+"""Addresses in buckets: `s3://bucket/key`, `gs://…`, `az://container/…`. A key is taken as it is written."""
+
+from __future__ import annotations
+
+import re
+
+_SCHEMES = ("s3://", "gs://", "az://")
+_FORM = "is not an address in a bucket; write it as s3://bucket/folder (or gs://, az://)"
+
+
+def in_bucket(path: str) -> bool:
+    """Whether a path is an address in a bucket, and not a file of this machine."""
+    return path.startswith(_SCHEMES)
+
+
+def below(url: str, name: str) -> str:
+    """What has that name in a folder of a bucket."""
+    return f"{url.rstrip('/')}/{name}"
+
+
+def address_error(url: str) -> str | None:
+    """What is wrong with an address, in words that show no part of it; None if nothing is."""
+    if "?" in url or re.match(r"[a-z0-9]+://[^/]*@", url):
+        return "contains a `?` or an `@`; credentials belong in the environment, and never in an address"
+    bucket, _, key = url.partition("://")[2].partition("/")
+    parts = key.removesuffix("/").split("/") if key else []
+    whole = in_bucket(url) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bucket) and not re.search(r"[\x00-\x1f\x7f]", key)
+    return None if whole and not {"", ".", ".."} & {*parts} else _FORM
