@@ -221,7 +221,7 @@ def unattested(world: World) -> set[int]:
         beside = Path(f"{path}.intoto.jsonl")
         if beside.exists():
             statement = receipt_statement(read(path.read_bytes(), sha256(path.read_bytes()), path.name), path.name)
-            assert deviations(beside.read_bytes(), key, [statement]) == []
+            assert deviations(beside.read_bytes(), [key], [statement]) == []
         else:
             lacking.add(number)
     return lacking

@@ -398,7 +398,7 @@ class Case:
         self.expected = file_statements(self.report, self.report["files"][0], name, file_sha256)
 
     def deviations(self, data: bytes) -> list[str]:
-        return deviations(data, read_public_key(str(self.keys.public)), self.expected)
+        return deviations(data, [read_public_key(str(self.keys.public))], self.expected)
 
     def with_statement(self, number: int, change: Callable[[dict[str, Any]], object]) -> bytes:
         """One statement changed and signed again with the right key."""
@@ -577,7 +577,7 @@ def test_a_report_that_says_something_else_never_agrees(case: Case) -> None:
         report = deepcopy(case.report)
         change(report)
         expected = file_statements(report, report["files"][0], "report.json", case.expected[0]["subject"][1]["digest"]["sha256"])
-        assert deviations(data, read_public_key(str(case.keys.public)), expected)
+        assert deviations(data, [read_public_key(str(case.keys.public))], expected)
 
 
 # --- public keys ---
@@ -639,8 +639,8 @@ def sent(world: World, keys: Keys, total: str = "100", *arguments: str) -> list[
     return sorted(world.ledger.rglob("*.intoto.jsonl"))
 
 
-def verified_with(keys: Keys) -> tuple[int, str]:
-    code, out, err = run("ledger", "verify", "--key", str(keys.public))
+def verified_with(*keys: Keys) -> tuple[int, str]:
+    code, out, err = run("ledger", "verify", *(word for one in keys for word in ("--key", str(one.public))))
     assert not err
     return code, out
 
@@ -743,6 +743,17 @@ def test_another_key_vouches_for_nothing(world: World, keys: Keys, tmp_path: Pat
     code, out = verified_with(make_keys(tmp_path, "other"))
     assert code == 1
     assert "its signature is not by this key" in out
+
+
+def test_a_key_that_changed_is_given_beside_its_successor(world: World, keys: Keys, tmp_path: Path) -> None:
+    new, foreign = make_keys(tmp_path, "new"), make_keys(tmp_path, "foreign")
+    sent(world, keys)
+    *_, beside = sent(world, new, "110")
+    for given in ((keys, new), (new, foreign, keys)):
+        assert verified_with(*given) == (0, "PASS  2 receipts, 0 errors\n")
+    code, out = verified_with(keys, foreign)
+    assert (code, f"{beside.name}: its signature is not by any of these keys" in out) == (1, True), out
+    assert out.endswith("FAIL  2 receipts, 1 error\n")
 
 
 def test_the_receipt_is_there_before_its_attestation(world: World, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -266,6 +266,8 @@ REWRITES: dict[str, Callable[[dict[str, Any]], object]] = {
     "the address": put("request", "description", "pointer", value=f"elsewhere/organization={ACME}/month={MONTH}/current"),
     "the integration": put("integration", "id", value="2222"),
     "month to date": put("month_to_date", value=True),
+    "where the file was": put("file", "path", value="elsewhere.csv"),
+    "when it was checked": put("run", "finished", value="2026-01-01T08:00:01Z"),
     "the time of the check": put("as_of", value="2025-11-01T00:00:00Z"),
     "the settings": put("settings", "max_findings", "value", value=7),
     "the result": put("file_result_sha256", value="0" * 64),
@@ -289,6 +291,7 @@ FORMS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a time that is not one": put("finished", value="yesterday"),
     "a key more": put("comment", value="added later"),
     "a key less": lambda one: one.pop("waivers"),
+    "a file without its path": lambda one: one["file"].pop("path"),
     "a waiver without owner": put("waivers", value=[{"rule": "OC304"}]),
 }
 

@@ -222,6 +222,8 @@ def test_a_receipt_says_what_was_sent_and_judged(kept: World) -> None:
     assert last["result_sha256"] == report["result_sha256"]
     assert last["file_result_sha256"] == report["files"][0]["result_sha256"]
     assert last["settings"] == report["settings"]
+    assert last["file"]["path"] == report["files"][0]["path"]
+    assert last["run"] == {key: report["run"][key] for key in ("started", "finished")}
     assert last["answer"]["retry_after"] is None
 
 
@@ -236,7 +238,7 @@ def test_a_receipt_and_its_beginning_agree_in_all_but_the_outcome(kept: World) -
         assert beginning.keys() == document.keys()
 
 
-@pytest.mark.parametrize("key", ["file_result_sha256", "settings"])
+@pytest.mark.parametrize("key", ["file_result_sha256", "settings", "run"])
 def test_what_0_1_did_not_write_is_required_of_later_versions(kept: World, key: str) -> None:
     document = kept.receipts()[0]
     del document[key]

@@ -41,27 +41,26 @@ def reported(
     config_settings.refuse_total_of_several(run.settings, len(run.files))
     shows_digests = bool(outputs) or options.format != "text" or run.settings.policy.command == "upload"
     report = build_report(run, run.settings.now, config_settings.clock(), os.environ, shows_digests)
-    paths = [file.path for file in run.files]
     if signer is not None:
         from billproof.audit.signing.attestation import refuse_foreign
 
-        refuse_foreign(signer, paths)
+        refuse_foreign(signer, [file.path for file in run.files])
     texts = {format_: _rendered(format_, report, "verbose", options.explain) for format_ in dict(outputs)}
     for format_, path in outputs:
         write(path, texts[format_])
     if signer is not None:
-        _attest(signer, paths, report, next(path for format_, path in outputs if format_ == "json"), texts["json"])
+        _attest(signer, run, report, next(path for format_, path in outputs if format_ == "json"), texts["json"])
     return report, texts
 
 
-def _attest(signer: Signer, paths: Sequence[str], report: Report, path: str, text: str) -> None:
+def _attest(signer: Signer, run: Run, report: Report, path: str, text: str) -> None:
     """Attests the files and the JSON report, which was written to `path` as `text`."""
     from hashlib import sha256
 
     from billproof.audit.signing.attestation import attest_files
 
     digest = sha256(text.encode("utf-8")).hexdigest()
-    for unread in attest_files(signer, report, paths, shown(os.path.basename(path), None), digest):
+    for unread in attest_files(signer, run, report, shown(os.path.basename(path), None), digest):
         note(f"no attestation of {shown(unread, None)}: the file could not be read")
 
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import BinaryIO
 
-from billproof.audit.pack.find import Refused, find_attestation, find_export, find_report, find_upload
+from billproof.audit.pack.find import Refused, find_attestation, find_export, find_upload
 from billproof.audit.pack.readme import Manifest, render_readme
 from billproof.audit.pack.replay import replay
 from billproof.audit.signing.attestation import SUFFIX, receipt_statement
@@ -50,13 +50,12 @@ def gather(
     standing, receipt = find_upload(contents, integration, config, month, settings.to or integration.to)
     copy, found_at = find_export(receipt, config, held)
     replayed = replay(copy, receipt, settings)
-    kept = find_report(receipt, [os.path.dirname(found_at), ".", os.path.dirname(config.path)])
-    report = kept.report if kept else replayed.report
-    data = kept.data if kept else render("json", report).encode("utf-8")
-    attestation, fits = find_attestation(found_at, report, data)
+    report = replayed.report
+    data = render("json", report).encode("utf-8")
+    attestation, is_other = find_attestation(found_at, report, data)
     name = packed_name(receipt.file_name)
     files: dict[str, Content] = {name: copy.stream}
-    if attestation is not None and fits:
+    if attestation is not None:
         files[name + SUFFIX] = attestation
     files |= {"report.json": data, "report.html": render("html", report).encode("utf-8")}
     if replayed.costs is not None:
@@ -68,8 +67,8 @@ def gather(
     files |= _ruleset_files(settings, replayed.ruleset)
     files["config/billproof.yaml"] = _proved(config.path, config.sha256)
     manifest = Manifest(
-        integration.name, name, receipt, standing.receipts, report, "kept" if kept else "same" if replayed.same else "again",
-        attestation is not None and not fits, len(contents.receipts), tuple(sorted([*files, "README.txt"])),
+        integration.name, name, receipt, standing.receipts, report, replayed.same,
+        is_other, len(contents.receipts), tuple(sorted([*files, "README.txt"])),
         _verify_options(name, receipt, settings),
     )  # fmt: skip
     files["README.txt"] = render_readme(manifest)

@@ -1,6 +1,6 @@
-"""Finds an upload and its files: the receipt, the export, the report written at the upload, and its attestation.
+"""Finds an upload and its files: the receipt, the export, OpenAI's own record, and the attestation written at the upload.
 
-The export and the report are found by their digests, not by name or date. Others wrote these files, so nothing in them is trusted
+The export and the record are found by their digests, not by name or date. Others wrote these files, so nothing in them is trusted
 before its digest fits.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
 from billproof.audit.signing.deviations import deviations_of_form, record_fault, unsigned
 from billproof.config.file import Config, Integration
-from billproof.config.settings import CLOCK, Settings
+from billproof.config.settings import Settings
 from billproof.delivery.address import configured_address
 from billproof.delivery.destinations.directory import DirectoryDestination
 from billproof.delivery.ledger.integrity import Contents
@@ -31,11 +31,6 @@ from billproof.openai.find import costs_folder, path_of_record
 from billproof.openai.record import LARGEST, record_in
 from billproof.reading.inputs import NO_EXPORT, find_inputs
 from billproof.reading.source import STANDARD_INPUT, Copy, private_copy, small_file
-from billproof.report.render.json import render_json
-from billproof.report.restore import NotAReport, misfits, read_report
-
-if TYPE_CHECKING:
-    from billproof.model.report_v1 import Report
 
 
 class Refused(BillproofError):
@@ -110,7 +105,7 @@ def find_upload(
 
 
 def find_export(receipt: Receipt, config: Config, held: ExitStack) -> tuple[Copy, str]:
-    """The bytes that a receipt names, and where they were; `held` closes them. Raises Refused, which says where to put them."""
+    """The bytes that a receipt names, and where they are; `held` closes them. Raises Refused, which says where to put them."""
     unread = []
     for path in _places(receipt, config):
         try:
@@ -123,9 +118,7 @@ def find_export(receipt: Receipt, config: Config, held: ExitStack) -> tuple[Copy
             unread.append(error.message)
         else:
             if copy.sha256 == receipt.file_sha256:
-                same_name = shown(os.path.basename(path), None) == receipt.file_name
-                # Under another name, it is checked as the name that it has in the pack.
-                return copy if same_name else copy._replace(path=receipt.file_name), path
+                return copy, path
             copy.stream.close()
     integration = config.integration_of(receipt.organization)
     where = config.beside(integration.files) if integration and integration.files else "this folder"
@@ -154,67 +147,18 @@ def _places(receipt: Receipt, config: Config) -> Iterator[str]:
         yield from destination.holding(sent)
 
 
-class Kept(Record):
-    """A report file that fits an upload, and its content."""
-
-    path: str
-    data: bytes
-    report: Report
-
-
-def find_report(receipt: Receipt, folders: Iterable[str]) -> Kept | None:
-    """The JSON report of an upload, of that file alone, in one of these folders. Raises Refused if several fit that differ."""
-    reports = {kept.data: kept for kept in _reports(receipt, folders)}
-    if len(reports) > 1:
-        paths = " and ".join(kept.path for kept in list(reports.values())[:2])
-        raise Refused(
-            f"two reports fit that upload, and they differ: {paths}",
-            "Keep only the one that the upload wrote. To test one that is signed: billproof verify REPORT FILE --key PUB",
-        )
-    return next(iter(reports.values()), None)
-
-
-def _reports(receipt: Receipt, folders: Iterable[str]) -> Iterator[Kept]:
-    for folder in dict.fromkeys(os.path.realpath(folder or ".") for folder in folders):
-        try:
-            names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".json"))
-        except OSError:
-            continue
-        yield from filter(None, (_kept(os.path.join(folder, name), receipt) for name in names))
-
-
-def _kept(path: str, receipt: Receipt) -> Kept | None:
-    """A file, if it is a report that fits a receipt, with exactly the bytes that billproof writes."""
-    try:
-        report = read_report(path)
-        if not report.is_sealed or report.sha256_now != receipt.document["result_sha256"]:
-            return None
-        document, data = report.document, render_json(report.document).encode("utf-8")
-        written = hashlib.sha256(data).hexdigest() == report.file_sha256
-        fits = written and not list(misfits(document)) and len(document["files"]) == 1 and _was_run_for(document, receipt)
-        return Kept(path, data, document) if fits else None
-    except (Unreadable, NotAReport, ValueError, RecursionError):
-        return None
-
-
-def _was_run_for(report: Mapping[str, Any], receipt: Receipt) -> bool:
-    """Whether `run`, which no digest covers, agrees with the receipt: time, CI job, machine, and an end before the file was sent.
-    Without --as-of, a run is as of its start.
+def find_attestation(found_at: str, report: Mapping[str, Any], data: bytes) -> tuple[bytes | None, bool]:
+    """The attestation of exactly this report, which has these bytes, and its file: next to the file where it is, or where the
+    upload read it; None if there is none. And whether something else is in its place. No signature is checked.
     """
-    run, then = report["run"], receipt.document
-    same = all(run[key] == then[key] for key in ("as_of", "ci", "host"))
-    by_clock = report["settings"]["as_of"]["source"] == CLOCK
-    return same and run["started"] <= run["finished"] <= then["started"] and (not by_clock or run["started"] == run["as_of"])
-
-
-def find_attestation(path: str, report: Mapping[str, Any], data: bytes) -> tuple[bytes | None, bool]:
-    """What is in the place of a file's attestation, if it can be read, and whether it has the form of one and says what follows
-    from exactly this report, which has these bytes, and its file. Its signature is not checked.
-    """
-    try:
-        attestation = small_file(attestation_path(path), MAX_BYTES)
-    except Unreadable:
-        return None, False
     (file,) = report["files"]
-    statements = file_statements(report, file, "report.json", hashlib.sha256(data).hexdigest())
-    return attestation, not deviations_of_form(attestation, statements)
+    statements, other = file_statements(report, file, "report.json", hashlib.sha256(data).hexdigest()), False
+    for path in (found_at, file["path"]):
+        try:
+            attestation = small_file(attestation_path(path), MAX_BYTES)
+        except Unreadable:
+            continue
+        if not deviations_of_form(attestation, statements, 1):
+            return attestation, False
+        other = True
+    return None, other

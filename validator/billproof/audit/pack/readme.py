@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, Literal
+from typing import Any
 
 from billproof.audit.signing.attestation import SUFFIX
 from billproof.delivery.ledger.receipt import Receipt
@@ -17,23 +17,19 @@ from billproof.model.values import cents, month_name, number, shown
 
 _WIDTH = 96
 _PROVENANCE = {
-    "kept": "found in a file: its result_sha256, as_of, CI job and host are those of the receipt",
-    "same": "regenerated for this pack; its result is that of the upload (same file_result_sha256)",
-    "again": "regenerated for this pack; it agrees with the receipt, but is not the report written at the upload",
+    True: "regenerated for this pack; its result is that of the upload (same file_result_sha256)",
+    False: "regenerated for this pack; it agrees with the receipt, but its result is not that of the upload",
 }
 _ANSWERS = {"accepted": "accepted", "already_there": "already present", "refused": "refused", "unknown": "outcome unknown"}
-_OTHER_REPORT = (
-    "That report.json is the report written at the upload. That report has the result_sha256 {}: it probably read the export "
-    "from another path."
-)
+_OTHER_RESULT = "That report.json has the result of the upload: its file_result_sha256 was {}."
 _RECEIPTS = "a .begun file written before it and a .json receipt after it; receipt.json is a copy of the receipt of this upload"
 _UNCHECKED = "In-toto statements in DSSE envelopes (Ed25519); the signature was not checked when this was packed."
 
 
 class Manifest(Record):
-    """What a pack contains. `files` are all that `SHA256SUMS` names; `ledger` is the number of receipts in the ledger; `left_out`
-    means that the file next to the export does not attest this report; `verify_options` are what `billproof verify` needs in
-    addition to the report.
+    """What a pack contains. `files` are all that `SHA256SUMS` names; `ledger` is the number of receipts in the ledger; `same`
+    means that the report has the result of the upload, `left_out` that the file next to the export does not attest this report;
+    `verify_options` are what `billproof verify` needs in addition to the report.
     """
 
     integration: str
@@ -41,7 +37,7 @@ class Manifest(Record):
     receipt: Receipt
     receipts: Sequence[Receipt]
     report: Mapping[str, Any]
-    origin: Literal["kept", "same", "again"]
+    same: bool
     left_out: bool
     ledger: int
     files: Sequence[str]
@@ -50,7 +46,7 @@ class Manifest(Record):
     @property
     def provenance(self) -> str:
         """Where the report comes from."""
-        return _PROVENANCE[self.origin]
+        return _PROVENANCE[self.same]
 
     @property
     def signature(self) -> str:
@@ -59,11 +55,7 @@ class Manifest(Record):
             return f"not checked, because pack has no public key; in the pack: {self.verify}"
         if self.left_out:
             text = "no: the file next to the export does not attest this report"
-            if self.origin == "kept":
-                return text
-            if self.origin == "same" and self.report["result_sha256"] != self.receipt.document["result_sha256"]:
-                return f"{text}, but one on several files; to check it: billproof verify REPORT FILE --key PUB"
-            return f"{text}; put the report that the upload wrote next to the export, if it is on this file alone, and pack again"
+            return f"{text}; put the attestation that the upload wrote in its place, and pack again" if self.same else text
         return "no: the pack shows that these files belong together, not who made them"
 
     @property
@@ -169,7 +161,7 @@ def _not_proved(manifest: Manifest) -> Iterator[str]:
         f"Whose signatures these are: none was checked when this was packed. Check them in this folder: {manifest.verify}"
         if manifest.is_signed
         else "Who made the report: it is not signed.",
-        *(() if manifest.origin != "again" else (_OTHER_REPORT.format(manifest.receipt.document["result_sha256"]),)),
+        *(() if manifest.same else (_OTHER_RESULT.format(manifest.receipt.document["file_result_sha256"]),)),
     ):
         yield from _item(text)
 

@@ -1,29 +1,27 @@
 """An upload checked again, as of its time and with its rule set, its configuration, and the ledger before it.
 
-The receipt says the settings. A regenerated report can still differ from the original, by the path of the file, for example. What
-the receipt says of the file, its totals, waivers and rules may not differ.
+The receipt says the settings, the path of the file, and when the run took place. So the report is, byte for byte, the one that
+the upload would have written of this file alone. What the receipt says of the file, its totals, waivers and rules may not differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from billproof.audit.pack.find import KeptRecord, Refused, find_record
-from billproof.config.settings import CLOCK, Settings, parse_as_of
+from billproof.config.settings import Settings, parse_as_of
 from billproof.delivery.earlier import NO_RECORD, known
 from billproof.delivery.ledger import receipt as receipts
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.shipment import Request, Shipment
-from billproof.engine.pipeline import Run, check_input, judged, prepare
+from billproof.engine.pipeline import Run, check_file, judged, prepare
 from billproof.model.costs import CostsAtHand
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.openai.find import settles_of
-from billproof.reading.inputs import Input
 from billproof.reading.source import Copy
 from billproof.report.build import build_report
 from billproof.report.restore import settings_of
@@ -48,7 +46,8 @@ class Replayed(Record):
 
 
 def replay(copy: Copy, receipt: Receipt, settings: Settings) -> Replayed:
-    """An upload, checked again from its bytes. Raises Refused if it is not a pass, or not what the receipt says.
+    """An upload, checked again from its bytes, wherever they are now. Raises Refused if it is not a pass, or not what the
+    receipt says.
 
     Its `run` section comes from the receipt, so that packing the same upload always gives the same bytes.
     """
@@ -58,9 +57,14 @@ def replay(copy: Copy, receipt: Receipt, settings: Settings) -> Replayed:
     costs = _costs_then(kept, receipt, settings)
     elsewhere = known()._replace(costs=lambda *given: costs._replace(ended=given[-1]))
     compared = settings._replace(costs=None if costs.record is None else costs.record.sha256)
-    file = check_input(Input(copy.path), compared, ruleset, elsewhere, lambda _: nullcontext(copy.source()))
+    found_at, copy = copy.path, copy._replace(path=receipt.document["file"]["path"])
+    file = check_file(copy.source(), compared, ruleset, elsewhere)
+    if compared.second_opinion:
+        from billproof.engine.second_opinion import second_opinion
+
+        file = file._replace(second_opinion=second_opinion(file._replace(path=found_at), ruleset))
     run = judged(settings, ruleset, [file])
-    report = build_report(run, settings.now, parse_as_of(receipt.document["started"]), {})
+    report = build_report(run, settings.now, parse_as_of(receipt.document["run"]["finished"]), {})
     same = report["files"][0]["result_sha256"] == receipt.document["file_result_sha256"]
     report["run"] |= {"ci": receipt.document["ci"], "host": receipt.document["host"]}
     _hold_to(receipt, run, report, copy)
@@ -81,9 +85,7 @@ def _as_then(receipt: Receipt, settings: Settings) -> Settings:
             "billproof pack … --config then.yaml",
         )
     config = config._replace(shown_path=then["path"])
-    given, clock = document["settings"], document["settings"]["as_of"]["source"] == CLOCK
-    # With --as-of, it is unknown when the run started: shortly before the file was sent.
-    run = {"as_of": receipt.as_of, "started": receipt.as_of if clock else document["started"]}
+    given, run = document["settings"], {"as_of": receipt.as_of, "started": document["run"]["started"]}
     policy = {"command": "upload", "policy": "upload", "fail_on": given["fail_on"]["value"]}
     try:
         return settings_of({"settings": given, "run": run, "policy": policy})._replace(config=config, before=receipt.sha256)

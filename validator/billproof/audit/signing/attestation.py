@@ -12,15 +12,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from billproof import __version__
 from billproof.audit.signing.dsse import EnvelopeFault, Signer, lines_of, opened, read_signer, sealed
 from billproof.delivery.ledger.receipt import Receipt
+from billproof.engine.pipeline import Run, judged
 from billproof.io import durable
 from billproof.model.canonical import canonical
 from billproof.model.errors import Unreadable, Unwritable, UsageError
 from billproof.reading.source import small_file
+from billproof.report.build import assembled
+from billproof.report.render.json import render_json
+
+if TYPE_CHECKING:
+    from billproof.model.report_v1 import Report
 
 SUFFIX = ".intoto.jsonl"
 MAX_BYTES = 16 * 1024 * 1024
@@ -36,12 +42,15 @@ Statement = dict[str, Any]
 
 
 def file_statements(
-    report: Mapping[str, Any], file: Mapping[str, Any], report_name: str, report_sha256: str
+    report: Mapping[str, Any], file: Mapping[str, Any], report_name: str, report_sha256: str, alone_sha256: str | None = None
 ) -> tuple[Statement, Statement]:
-    """The test result and the summary of one `file` of a report that has these bytes on disk."""
+    """The test result and the summary of one `file` of a report that has these bytes on disk, and of the report on this file
+    alone, if there is one.
+    """
     subjects = [
         _resource(file["name"], file["sha256"]), _resource(report_name, report_sha256),
         _resource(f"{file['name']}#result", file["result_sha256"]),
+        *([] if alone_sha256 is None else [_resource(f"{file['name']}#report", alone_sha256)]),
     ]  # fmt: skip
     policies = _policies(report["ruleset"], report["settings"]["config"])
     tests = _tests(report, file)
@@ -54,6 +63,16 @@ def file_statements(
     properties = [f"BILLPROOF_PASSED_AS_{report['policy']['policy'].upper()}"] if file["verdict"] == "pass" else []
     summary = _summary(report["tool"], policies, report["run"]["finished"], properties)
     return _statement(subjects, TEST_RESULT, predicate), _statement(subjects, SUMMARY, summary)
+
+
+def report_alone(run: Run, report: Report, number: int) -> str | None:
+    """The digest of the report that an upload of several files would have written on file `number` alone, at the same time: the
+    one that a pack contains. None for other runs, of which there is no pack.
+    """
+    if report["policy"]["command"] != "upload" or len(report["files"]) == 1:
+        return None
+    one = assembled(judged(run.settings, run.ruleset, [run.files[number]]), [report["files"][number]], report["run"])
+    return hashlib.sha256(render_json(one).encode("utf-8")).hexdigest()
 
 
 def receipt_statement(receipt: Receipt, name: str) -> Statement:
@@ -162,27 +181,27 @@ def refuse_foreign(signer: Signer, paths: Sequence[str]) -> None:
     for path in filter(os.path.lexists, map(attestation_path, paths)):
         try:
             for line in lines_of(small_file(path, MAX_BYTES)):
-                opened(signer.public, line)
+                opened([signer.public], line)
         except (Unreadable, EnvelopeFault):
             text = f"--attest: {path} already exists and was not signed with this key; nothing was written"
             raise UsageError(text, "Move it to where you keep evidence, and run the same command again.") from None
 
 
-def attest_files(
-    signer: Signer, report: Mapping[str, Any], paths: Sequence[str], report_name: str, report_sha256: str
-) -> list[str]:
-    """Writes the attestation of every file of a report; `paths` are the files in its order. Gives those that have none.
+def attest_files(signer: Signer, run: Run, report: Report, report_name: str, report_sha256: str) -> list[str]:
+    """Writes the attestation of every file of a run, whose report this is. Gives the paths of those that have none.
 
     What this key signed before is replaced, as the report was. Raises Unwritable.
     """
     left_out = []
-    for path, file in zip(paths, report["files"], strict=True):
+    for number, file in enumerate(report["files"]):
+        path = run.files[number].path
         if file["sha256"] is None:
             left_out.append(path)
             continue
         target = attestation_path(path)
         try:
-            statements = file_statements(report, file, report_name, report_sha256)
+            alone = report_alone(run, report, number)
+            statements = file_statements(report, file, report_name, report_sha256, alone)
             durable.replace(target, [sealed(signer, canonical(statement)) for statement in statements])
         except OSError as error:
             raise Unwritable(f"UNPROVED  the attestation {target} could not be written: {error.strerror or error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -34,16 +35,18 @@ from billproof.reading.source import small_file
 _NAMES = {TEST_RESULT: "test result", SUMMARY: "verification summary"}
 
 
-def deviations(data: bytes, key: PublicKey, expected: Sequence[Statement]) -> list[str]:
-    """Where an attestation differs from exactly the expected statements, signed with the key; empty if nowhere."""
-    return _deviations(data, partial(opened, key), expected)
+def deviations(data: bytes, keys: Sequence[PublicKey], expected: Sequence[Statement], more: int = 0) -> list[str]:
+    """Where an attestation differs from exactly the expected statements, signed with one of the keys; empty if nowhere. Each may
+    have `more` subjects: the report on one file of an upload does not know the report on all of them.
+    """
+    return _deviations(data, partial(opened, keys), expected, more)
 
 
-def deviations_of_form(data: bytes, expected: Sequence[Statement]) -> list[str]:
+def deviations_of_form(data: bytes, expected: Sequence[Statement], more: int = 0) -> list[str]:
     """Where a file differs in form from an attestation of the expected statements. No signature is checked: a file without
     deviations covers the right subjects, but may not be signed by anyone.
     """
-    return _deviations(data, unsigned, expected)
+    return _deviations(data, unsigned, expected, more)
 
 
 def require_signed_record(key: str, path: str, data: bytes) -> None:
@@ -52,7 +55,7 @@ def require_signed_record(key: str, path: str, data: bytes) -> None:
     """
     beside = attestation_path(path)
     try:
-        fault = record_fault(small_file(beside, MAX_BYTES), data, partial(opened, read_public_key(key, "--costs-key")))
+        fault = record_fault(small_file(beside, MAX_BYTES), data, partial(opened, [read_public_key(key, "--costs-key")]))
     except Unreadable as error:
         fault = shown(error.message, None)
     if fault is not None:
@@ -83,7 +86,7 @@ def unsigned(line: bytes) -> bytes:
     return body
 
 
-def _deviations(data: bytes, open_: Callable[[bytes], bytes], expected: Sequence[Statement]) -> list[str]:
+def _deviations(data: bytes, open_: Callable[[bytes], bytes], expected: Sequence[Statement], more: int) -> list[str]:
     try:
         statements = [_read(open_(line)) for line in lines_of(data)]
     except EnvelopeFault as error:
@@ -95,7 +98,7 @@ def _deviations(data: bytes, open_: Callable[[bytes], bytes], expected: Sequence
         if not same:
             faults.append(f"it has no {_NAMES[kind]}")
         else:
-            faults += (f"its {_NAMES[kind]} differs: {text}" for text in _departures(same[0], statement))
+            faults += (f"its {_NAMES[kind]} differs: {text}" for text in _departures(same[0], statement, more))
     if len(statements) > len(expected):
         faults.append("it contains more than its statements")
     return faults
@@ -117,8 +120,9 @@ def _read(body: bytes) -> Statement:
     return statement
 
 
-def _departures(found: Statement, expected: Statement) -> Iterator[str]:
-    if _digests(found["subject"]) != _digests(expected["subject"]):
+def _departures(found: Statement, expected: Statement, more: int) -> Iterator[str]:
+    subjects, wanted = _digests(found["subject"]), _digests(expected["subject"])
+    if wanted - subjects or (subjects - wanted).total() > more:
         yield "its subjects are other files (sha256)"
     if not isinstance(found["predicate"], dict):
         yield "it has no predicate"
@@ -130,10 +134,10 @@ def _departures(found: Statement, expected: Statement) -> Iterator[str]:
             yield f"{key} is not the expected value"
 
 
-def _digests(subjects: Any) -> list[Any] | None:
-    """The digests of a statement's subjects, sorted; None if the subjects are not in the only form that billproof writes."""
+def _digests(subjects: Any) -> Counter[bytes]:
+    """The digests of a statement's subjects; none if the subjects are not in the only form that billproof writes."""
     if not isinstance(subjects, list) or not all(
         isinstance(subject, dict) and subject.keys() == {"name", "digest"} for subject in subjects
     ):
-        return None
-    return sorted(canonical(subject["digest"]) for subject in subjects)
+        return Counter()
+    return Counter(canonical(subject["digest"]) for subject in subjects)

@@ -8,10 +8,11 @@ narrower: one signature, plain base64, no duplicate keys, so that no two program
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from billproof.model.errors import BillproofError, Unreadable, UsageError, how_to_install
@@ -67,14 +68,15 @@ def sealed(signer: Signer, body: bytes) -> bytes:
     return json.dumps(envelope).encode("ascii") + b"\n"
 
 
-def opened(key: PublicKey, line: bytes) -> bytes:
-    """The body of an envelope that was signed with the key. Raises EnvelopeFault; then nothing in it can be trusted."""
+def opened(keys: Sequence[PublicKey], line: bytes) -> bytes:
+    """The body of an envelope that was signed with one of the keys. Raises EnvelopeFault; then nothing in it can be trusted."""
     body, signature = unverified(line)
-    try:
-        key.verify(signature, pre_authentication_encoding(body))
-    except Exception:
-        raise EnvelopeFault("its signature is not by this key, or the signed content was changed") from None
-    return body
+    for key in keys:
+        with contextlib.suppress(Exception):
+            key.verify(signature, pre_authentication_encoding(body))
+            return body
+    by = "this key" if len(keys) == 1 else "any of these keys"
+    raise EnvelopeFault(f"its signature is not by {by}, or the signed content was changed")
 
 
 def unverified(line: bytes) -> tuple[bytes, bytes]:

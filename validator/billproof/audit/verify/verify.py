@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from os.path import lexists
 from typing import TYPE_CHECKING
 
-from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
+from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements, report_alone
 from billproof.audit.signing.deviations import deviations
 from billproof.audit.signing.dsse import PublicKey
 from billproof.audit.verify.find import (
@@ -28,15 +28,12 @@ from billproof.audit.verify.find import (
 from billproof.audit.verify.rerun import check_again, compare_verdict
 from billproof.audit.verify.result import ATTESTED, Halted, Step, Verification
 from billproof.config.file import Config
-from billproof.config.settings import Settings
-from billproof.engine.pipeline import judged
+from billproof.engine.pipeline import Run, judged
 from billproof.model.errors import BillproofError, Unreadable, UsageError
 from billproof.model.record import Record
-from billproof.model.results import FileResult
 from billproof.model.values import shown
 from billproof.reading.source import private_copy, small_file
 from billproof.report.restore import LoadedReport, changed_entries, file_of, misfits, read_report, settings_of
-from billproof.rules.rule import RuleSet
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportFile
@@ -85,18 +82,17 @@ def _steps(report: LoadedReport, wanted: Wanted) -> Iterator[Step]:
     try:
         settings = settings_of(document)
         files = [file_of(file, document, ruleset) for file in document["files"]]
-        yield compare_verdict(document, judged(settings, ruleset, files))
+        run = judged(settings, ruleset, files)
+        yield compare_verdict(document, run)
     except (UsageError, ValueError, ArithmeticError) as error:
         text = error.message if isinstance(error, BillproofError) else "a value is out of range"
         raise Halted("report", "differs", f"a run cannot have these settings: {shown(text, None)}") from None
     yield Step("rules", "same", f"{shown(ruleset.name)} {shown(ruleset.version)}, same digest as here: {ruleset.sha256}")
     config = None if wanted.config is None else config_of(document, wanted.config)
-    yield from _files(report, wanted, settings, ruleset, config, files)
+    yield from _files(report, wanted, run, config)
 
 
-def _files(
-    report: LoadedReport, wanted: Wanted, settings: Settings, ruleset: RuleSet, config: Config | None, results: list[FileResult]
-) -> Iterator[Step]:
+def _files(report: LoadedReport, wanted: Wanted, run: Run, config: Config | None) -> Iterator[Step]:
     """Checks every file of the report, or the named one; then says what is taken on the report's word."""
     files = mine = report.document["files"]
     if not files:
@@ -116,13 +112,13 @@ def _files(
             try:
                 with opened(file, named, report) as copy:
                     yield Step("file", "same", f"{shown(copy.path)}: {copy.size:,} bytes, same sha256 as in the report")
-                    others = [result for result, other in zip(results, files, strict=True) if other is not file]
-                    costs = costs_of(file, report.path, ruleset, wanted.costs, wanted.config)
+                    others = [result for result, other in zip(run.files, files, strict=True) if other is not file]
+                    costs = costs_of(file, report.path, run.ruleset, wanted.costs, wanted.config)
                     if costs.record is not None:
                         yield Step("costs", "same", f"the record of OpenAI's costs has the same digest: {costs.record.sha256}")
-                    yield check_again(file, copy, settings, ruleset, config, others, costs)
+                    yield check_again(file, copy, run.settings, run.ruleset, config, others, costs)
                     if wanted.key is not None:
-                        attestations.append(_attested(file, copy.path, report, wanted.key))
+                        attestations.append(_attested(file, copy.path, report, run, wanted.key))
                     elif lexists(beside := attestation_path(copy.path)):
                         yield Step(ATTESTED, "same", f"not checked: {shown(beside)} exists; --key PUB checks it")
             except Halted as halted:
@@ -135,15 +131,18 @@ def _files(
     yield from unverified(mine, report.document, config is not None)
 
 
-def _attested(file: ReportFile, path: str, report: LoadedReport, key: PublicKey) -> Step:
+def _attested(file: ReportFile, path: str, report: LoadedReport, run: Run, key: PublicKey) -> Step:
     """Whether the attestation of a file is signed by the key and says what follows from the report."""
     beside = attestation_path(path)
     try:
         data = small_file(beside, MAX_BYTES)
     except Unreadable as error:
         return Step(ATTESTED, "unproved", shown(error.message, None))
-    expected = file_statements(report.document, file, report.path, report.file_sha256)
-    faults = deviations(data, key, expected)
+    document, number = report.document, next(at for at, other in enumerate(report.document["files"]) if other is file)
+    alone = report_alone(run, document, number)
+    expected = file_statements(document, file, report.path, report.file_sha256, alone)
+    may_be_of_several = document["policy"]["command"] == "upload" and alone is None
+    faults = deviations(data, [key], expected, int(may_be_of_several))
     if faults:
         return Step(ATTESTED, "differs", f"{shown(beside)} is not this key's attestation of this report and file", tuple(faults))
     return Step(ATTESTED, "same", f"{shown(beside)} attests {expected[0]['predicate']['result']} for this file and this report")

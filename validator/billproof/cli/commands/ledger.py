@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "--format", choices=("text", "json"), default="text", help="`json` prints the receipts. Default: text"
             )
         if name == "verify":
-            action.add_argument("--key", metavar="PUB", help="require every receipt to be signed by this key (PEM public key)")
+            text = "require every receipt to be signed by this key (PEM public key); repeat it if the key has changed"
+            action.add_argument("--key", metavar="PUB", action="append", default=[], help=text)
         if name == "show":
             action.add_argument("organization", metavar="ORG", help="organization ID, or name of the integration")
             action.add_argument("month", metavar="MONTH", help="month such as 2025-10")
@@ -141,8 +142,8 @@ def month_page(contents: Contents, organization: str, month: str) -> Iterator[st
             yield shown(f"    {receipt.file_name}, {held}; {contents.ledger.path(receipt)}", None)
 
 
-def _verify(ledger: Ledger, key: str | None) -> int:
-    checked, errors, notes = verify(ledger, key)
+def _verify(ledger: Ledger, keys: Sequence[str]) -> int:
+    checked, errors, notes = verify(ledger, keys)
     for text in (*errors, *notes):
         say(shown(text, None))
     word = "FAIL" if errors else "PASS"
@@ -150,24 +151,24 @@ def _verify(ledger: Ledger, key: str | None) -> int:
     return Exit.FAIL if errors else Exit.PASS
 
 
-def verify(ledger: Ledger, key: str | None = None) -> tuple[int, list[str], list[str]]:
-    """How many receipts there are; the ledger errors: receipts edited, missing, added from elsewhere or, with the file of a
-    public `key`, not signed by it; and notes: forks. Raises UsageError if the file is not a key.
+def verify(ledger: Ledger, keys: Sequence[str] = ()) -> tuple[int, list[str], list[str]]:
+    """How many receipts there are; the ledger errors: receipts edited, missing, added from elsewhere or, with the files of
+    public `keys`, not signed by one of them; and notes: forks. Raises UsageError if a file is not a key.
     """
     contents = Contents(ledger)
     errors = [*contents.errors, *_unanswered(contents)]
-    if key is not None:
-        errors += _unsigned(contents, key)
+    if keys:
+        errors += _unsigned(contents, keys)
     return len(contents.receipts), errors, list(_forks(contents))
 
 
-def _unsigned(contents: Contents, path: str) -> Iterator[str]:
-    """Receipts without an attestation of the key, and attestations that are not of their receipts."""
+def _unsigned(contents: Contents, paths: Sequence[str]) -> Iterator[str]:
+    """Receipts without an attestation of one of the keys, and attestations that are not of their receipts."""
     from billproof.audit.signing.attestation import receipt_statement
     from billproof.audit.signing.deviations import deviations
     from billproof.audit.signing.dsse import read_public_key
 
-    key = read_public_key(path)
+    keys = [read_public_key(path) for path in paths]
     ledger = contents.ledger
     for receipt in contents.receipts.values():
         beside = ledger.path(receipt, ATTESTATION)
@@ -179,7 +180,7 @@ def _unsigned(contents: Contents, path: str) -> Iterator[str]:
         if data is None:
             yield f"{beside}: missing, so the receipt is unsigned"
             continue
-        for text in deviations(data, key, [receipt_statement(receipt, os.path.basename(ledger.path(receipt)))]):
+        for text in deviations(data, keys, [receipt_statement(receipt, os.path.basename(ledger.path(receipt)))]):
             yield f"{beside}: {text}"
 
 

@@ -206,7 +206,7 @@ complete -c billproof -n '_shtab_billproof_using ledger show' -l config -xka "(_
 complete -c billproof -n '_shtab_billproof_using ledger; and test $_shtab_billproof_npos -eq 0' -a verify -d 'Verify all digests and the receipt chain; exit code 1 if a receipt was edited, added from elsewhere, or is missing.'
 complete -c billproof -n '_shtab_billproof_using ledger verify' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using ledger verify' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
-complete -c billproof -n '_shtab_billproof_using ledger verify' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'require every receipt to be signed by this key (PEM public key)'
+complete -c billproof -n '_shtab_billproof_using ledger verify' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'require every receipt to be signed by this key (PEM public key); repeat it if the key has changed'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a status -d 'Show accepted uploads by month and what is due; exit code 1 if anything is due.'
 complete -c billproof -n '_shtab_billproof_using status' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using status' -l month -xka "last" -d 'show one month. Default: the last complete month'

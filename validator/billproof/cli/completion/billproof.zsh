@@ -205,7 +205,7 @@ _shtab_billproof_ledger_show_defaults_added=0
 _shtab_billproof_ledger_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
-  "--key[require every receipt to be signed by this key (PEM public key)]:PUB:_files"
+  "*--key[require every receipt to be signed by this key (PEM public key)\; repeat it if the key has changed]:PUB:_files"
 )
 
 # guard to ensure default positional specs are added only once per session

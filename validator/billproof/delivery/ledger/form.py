@@ -54,17 +54,19 @@ _COSTS = _object(
 # A directory is known by its pointer, an API by its URL.
 _DESCRIPTION = rf'(?=\{{"put": {_TEXT}, "pointer": {_TEXT}, |\{{"method": {_TEXT}, "url": {_TEXT}, ){_OBJECT}'
 
-# What is on disk before the first byte goes out, and is the same in the receipt. Only 0.1.0 wrote neither the digest of the
-# file's result nor the settings.
+# What is on disk before the first byte goes out, and is the same in the receipt. Only 0.1.0 wrote neither what the file was
+# checked with nor what came of it.
+_FILE = {"name": _TEXT, "bytes": _FROM_1, "sha256": f'"(?P<file_sha256>{_SHA256[1:-1]})"'}
 _HEAD = {
     "schema": '"billproof/receipt/v1"', "ledger": _TEXT, "n": _FROM_1, "destination": '(?!"")' + _TEXT,
     "organization": '(?!"")' + _TEXT, "month": f'"{MONTH}"', "started": _INSTANT,
     "integration": _object(name=_TEXT_OR_NULL, id=_TEXT_OR_NULL),
-    "file": _object(name=_TEXT, bytes=_FROM_1, sha256=f'"(?P<file_sha256>{_SHA256[1:-1]})"'), "totals": _TOTALS,
+    "file": _object(path=_TEXT, **_FILE), "totals": _TOTALS,
     "waivers": _list(_WAIVER), "result_sha256": _SHA256, "file_result_sha256": _SHA256,
     "costs": f"(?:null|{_COSTS})",
     "ruleset": _object(name=_TEXT, version=_TEXT, sha256=_SHA256), "tool": _object(name='"billproof"', version=_TEXT),
     "settings": _OBJECT, "config": _object(path=_TEXT, sha256=_SHA256), "as_of": _INSTANT, "month_to_date": "(?:true|false)",
+    "run": _object(started=_INSTANT, finished=_INSTANT),
     "request": _object(sha256=_SHA256, description=_DESCRIPTION), "ci": _FLAT, "host": f"(?:{_FLAT}|null)",
     "previous": _list(_SHA256),
 }  # fmt: skip
@@ -75,8 +77,8 @@ _TAIL = {
 _BEGINNING = re.compile(
     rf',\n"attempt": null,\n"status": "unknown",\n"answer": {_ANSWER},\n"finished": {_INSTANT}\n\}}\n'.encode()
 )
-_BY_0_1 = {key: value for key, value in _HEAD.items() if key not in ("file_result_sha256", "costs", "settings")} | {
-    "tool": _object(name='"billproof"', version=r'"0\.1\.0"')
+_BY_0_1 = {key: value for key, value in _HEAD.items() if key not in ("file_result_sha256", "costs", "settings", "run")} | {
+    "file": _object(**_FILE), "tool": _object(name='"billproof"', version=r'"0\.1\.0"')
 }
 _KEPT = ("ledger", "n", "destination", "organization", "month", "result_sha256", "previous")
 

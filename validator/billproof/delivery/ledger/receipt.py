@@ -112,7 +112,7 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
     entry = next(entry for entry in report["files"] if entry["sha256"] == file.sha256)
     return {
         "integration": {"name": file.integration, "id": shipment.integration},
-        "file": {"name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256},
+        "file": {"path": shown(file.path, None), "name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256},
         "totals": {
             "amount": money(totals.amount), "currency": totals.currency, "charged_rows": totals.charged_rows,
             "empty_days": totals.empty_days, "days": days, "projects": projects,
@@ -130,6 +130,7 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
         "config": report["settings"]["config"],
         "as_of": report["run"]["as_of"],
         "month_to_date": file.month_to_date,
+        "run": {key: report["run"][key] for key in ("started", "finished")},
         "request": {"sha256": request.sha256, "description": request.description},
         "ci": report["run"]["ci"],
         "host": report["run"]["host"],
