@@ -399,8 +399,8 @@ def test_the_sets_that_are_shown_are_the_tested_ones() -> None:
     sets = ROOT / "tests" / "rulesets"
     assert (sets / "stricter" / "ruleset.yaml").read_text("utf-8") in shown
     assert (sets / "stricter" / "AC101-unknown-project.yaml").read_text("utf-8") in shown
-    custom = (sets / "custom-invoice" / "ruleset.yaml").read_text("utf-8")
-    assert [one for one in shown if one.startswith("name: custom-invoice") and custom.startswith(one)]
+    custom = (ROOT / "rules" / "pelanor-invoice" / "ruleset.yaml").read_text("utf-8")
+    assert [one for one in shown if one.startswith("name: pelanor-invoice") and custom.startswith(one)]
 
 
 def test_documents_name_no_machine_and_no_person() -> None:

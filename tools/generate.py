@@ -92,6 +92,7 @@ def generated() -> dict[str, str]:
     made |= {f"validator/billproof/cli/completion/{name}": text for name, text in scripts().items()}
     made |= {f"rules/openai-cost/{name}": text for name, text in examples().items()}
     made |= {f"docs/rules/{name}": text for name, text in pages(read_ruleset()).items()}
+    made |= {f"docs/rules/pelanor-invoice/{name}": text for name, text in pages(read_ruleset("pelanor-invoice")).items()}
     return made
 
 

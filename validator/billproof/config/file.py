@@ -34,6 +34,8 @@ from billproof.reading.decode import Spec, read
 from billproof.reading.yaml_tree import Node, parse_document, read_small
 from billproof.rules.shipped import is_shipped
 
+BuiltIn = Literal["openai-cost", "pelanor-invoice"]
+
 
 class Costs(Record):
     """Where OpenAI's own record of the costs comes from, and what it must do."""
@@ -55,6 +57,7 @@ class Integration(Record):
     to: Annotated[str | None, Spec(doc="The destination.")] = None
     integration: Annotated[str | None, Spec(doc="The integration ID at the destination.")] = None
     token: Annotated[Token | None, Spec(secret=True, doc="Where the secret is: {env: NAME}, {file: PATH}, or two names.")] = None
+    ruleset: Annotated[BuiltIn, Spec(doc="The built-in rule set that uploads need. Default: openai-cost")] = "openai-cost"
     costs: Annotated[Costs | None, Spec(doc="OpenAI's own record; what is not said here is as at the top level.")] = None
     line: int = 1
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billproof.config.discovery import relative
+from billproof.config.rulesets import for_inputs
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
 from billproof.model.results import Policy, Sourced
@@ -174,7 +175,7 @@ def settings_of(options: Options, policy: Policy, config: Config | None) -> Sett
     inputs = tuple(_inputs(options.files, config))
     if options.costs is not None and len(inputs) > 1:
         raise UsageError("--costs accepts one file only", f"{len(inputs)} files were named.")
-    return settings._replace(
+    return for_inputs(settings._replace(
         organization=Sourced(options.organization, "--organization") if options.organization else None,
         month=parse_month(options.month, settings.as_of) if options.month is not None else None,
         month_to_date=options.month_to_date,
@@ -186,7 +187,7 @@ def settings_of(options: Options, policy: Policy, config: Config | None) -> Sett
         },
         jobs=1 if (jobs := options.jobs) is None else parse_number(jobs, "--jobs", 1, MAX_JOBS, _AS_CORES),
         inputs=inputs, costs=options.costs, costs_required=options.costs_required,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _inputs(names: tuple[str, ...], config: Config | None) -> list[Input]:

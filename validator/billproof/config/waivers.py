@@ -12,7 +12,7 @@ from billproof.model.results import UsedWaiver
 from billproof.model.values import calendar_date, is_month
 from billproof.reading.decode import FILLED, Spec
 from billproof.rules.files import RULE_ID
-from billproof.rules.rule import Rule, RuleSet
+from billproof.rules.rule import DEFAULT_RULESET, Rule, RuleSet
 
 if TYPE_CHECKING:
     from billproof.config.file import Config
@@ -51,10 +51,13 @@ def form_errors(waiver: Waiver) -> Iterator[str]:
 
 
 def check_waivers(config: Config, ruleset: RuleSet, today: date) -> None:
-    """Raises ConfigurationError for waivers that the rule set does not allow; `today` bounds how far ahead they may end."""
+    """Raises ConfigurationError for waivers that the rule set does not allow; `today` bounds how far ahead they may end. A
+    waiver of an integration with another rule set is left to the runs under that one.
+    """
     errors = [
         FileError(config.shown_path, waiver.line, text)
         for waiver in config.file.waivers
+        if (owner := config.integration_of(waiver.organization)) is None or owner.ruleset == (ruleset.base or DEFAULT_RULESET)
         for text in _waiver_errors(waiver, ruleset, today)
     ]
     if errors:

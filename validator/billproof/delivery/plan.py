@@ -27,6 +27,8 @@ from billproof.engine.verdict import Exit, Pass, Word, two_of_a_month
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
 from billproof.model.results import FileResult
+from billproof.model.values import shown
+from billproof.rules.rule import RuleSet
 
 
 class Plan(Record):
@@ -66,6 +68,7 @@ def planned(
         contents = writer.contents if writer else proved(ledger) if ledger else None
         routes = Routes(config, contents, settings, options)
         checked = checked_copies(settings, routes, ruleset, held)
+        _refuse_other_rules(checked, config, ruleset)
         _refuse_two_of_a_month(checked)
         items = [routes.addressed(item) if isinstance(item, Judged) else item for item in checked]
         files = [_file(item) for item in items if not isinstance(item, UploadResult)]
@@ -141,6 +144,20 @@ def _ledger(config: Config) -> Ledger | None:
 
 def _file(item: FileResult | Judged | Addressed) -> FileResult:
     return item if isinstance(item, FileResult) else item.file
+
+
+def _refuse_other_rules(items: Sequence[UploadResult | FileResult | Judged], config: Config, ruleset: RuleSet) -> None:
+    """Raises UsageError if the run is not under the rule set of a file's integration: its month is in another format there."""
+    integrations = {integration.name: integration for integration in config.file.integrations}
+    for item in items:
+        file = item if isinstance(item, UploadResult) else _file(item)
+        integration = integrations.get(file.integration or "")
+        if integration is not None and integration.ruleset != ruleset.base:
+            raise UsageError(
+                f"{shown(file.path, None)}: the integration {integration.name} ({config.place(integration.line)}) takes files of "
+                f"the rule set {integration.ruleset}; this run uses {ruleset.name}, and nothing was sent",
+                f"Use --ruleset {integration.ruleset}, or change `ruleset:` of the integration.",
+            )
 
 
 def _refuse_two_of_a_month(items: Sequence[UploadResult | FileResult | Judged]) -> None:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from billproof.config.file import Config, Integration
+from billproof.config.rulesets import for_integration
 from billproof.config.settings import Settings, parse_month
 from billproof.delivery.address import Address, configured_address
 from billproof.delivery.against_record import Compared, against_record, as_json, with_record
@@ -71,11 +72,11 @@ def survey(settings: Settings, months: Sequence[str]) -> dict[str, Any]:
         raise UsageError("status needs a billproof.yaml, which lists the integrations", "billproof init FILE creates one.")
     if not config.file.integrations:
         raise UsageError(f"{config.shown_path} has no integrations", "Add one for each OpenAI organization.")
-    ruleset = prepare(settings)
+    prepare(settings)
     contents = _contents(config)
     standings = {month: contents.standing(month) for month in contents.months()}
     rows = [
-        _integration(integration, config, contents, standings, months, settings, ruleset)
+        _integration(integration, config, contents, standings, months, for_integration(settings, integration))
         for integration in config.file.integrations
     ]
     due = any(row["unplaced"] or row["unread"] or any(month["due"] for month in row["months"]) for row in rows)
@@ -103,13 +104,13 @@ def _contents(config: Config) -> Contents:
 
 def _integration(
     integration: Integration, config: Config, contents: Contents, standings: Mapping[Month, Standing], months: Sequence[str],
-    settings: Settings, ruleset: RuleSet,
+    settings: Settings,
 ) -> dict[str, Any]:  # fmt: skip
     address = _address(integration, config)
     own = {month.month: standing for month, standing in standings.items() if month[:2] == (address, integration.organization)}
     uploaded = [month for month, standing in own.items() if standing.current and month_end(month) <= settings.as_of]
     first = min(uploaded, default=None)
-    folder = _folder(integration, config, set().union(*(standing.seen for standing in own.values())), settings, ruleset, contents)
+    folder = _folder(integration, config, set().union(*(standing.seen for standing in own.values())), settings, contents)
     cells, bad = [], list(folder.unread)
     for month in months:
         standing, new = own.get(month, Standing(())), [file for file in folder.new if file.month == month]
@@ -156,11 +157,12 @@ def _other_upload(
 
 
 def _folder(
-    integration: Integration, config: Config, seen: set[str], settings: Settings, ruleset: RuleSet, contents: Contents
+    integration: Integration, config: Config, seen: set[str], settings: Settings, contents: Contents
 ) -> Folder:
     """What is in the folder of an integration and was never uploaded; each file is read once."""
     if integration.files is None:
         return Folder()
+    ruleset = prepare(settings)
     new, unread = [], []
     path = config.beside(integration.files).rstrip("/") + "/"
     for input in find_inputs([path], config.own_folders()):

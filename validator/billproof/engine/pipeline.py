@@ -162,7 +162,8 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Know
         integration=integration.name if integration else None, month_to_date=settings.month_to_date,
         error=inexact, last_upload=history.last, upload_before=history.before,
         destination=None if history.lacking else history.destination,
-        hindrance=_hindrance(source.sha256, integration, history, settings), costs=_costs_facts(settled, ruleset, outcomes),
+        hindrance=_hindrance(source.sha256, integration, history, settings, ruleset),
+        costs=_costs_facts(settled, ruleset, outcomes),
     )  # fmt: skip
     kind = head.kind or context.export.label
     organizations = [id_ for id_, _ in context.collector.organizations.most_common() if id_]
@@ -220,13 +221,18 @@ def _of_folder(source: Source, config: Config | None) -> Sourced | None:
     return Sourced(integration.organization, config.place(integration.line)) if config and integration else None
 
 
-def _hindrance(sha256: str, integration: Integration | None, history: History, settings: Settings) -> Hindrance | None:
+def _hindrance(
+    sha256: str, integration: Integration | None, history: History, settings: Settings, ruleset: RuleSet
+) -> Hindrance | None:
     """What keeps an upload from sending the file, apart from the rules. The upload itself has asked the ledger by then, because
     it may have been told to resend.
     """
     replaced = history.replaced.get(sha256) if settings.policy.command == "check" else None
     if replaced is not None:
         return Hindrance("replaced", replaced)
+    if integration is not None and ruleset.base not in ("", integration.ruleset):
+        text = f"the integration {integration.name} needs the rule set {integration.ruleset}, and this is {ruleset.name}"
+        return Hindrance("other_rules", text)
     return settings.config.hindrance(integration, settings.to) if settings.config else None
 
 

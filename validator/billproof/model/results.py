@@ -193,7 +193,7 @@ class Hindrance(Record):
     `two_files` speaks of the other files of a run, so only the verdict knows of it.
     """
 
-    code: Literal["no_destination", "fill_in", "replaced", "two_files", "merged"]
+    code: Literal["no_destination", "fill_in", "replaced", "two_files", "merged", "other_rules"]
     text: str
 
 
@@ -206,6 +206,7 @@ HINDRANCES = {
     "replaced": "superseded: upload --resend sends it again",
     "fill_in": "billproof.yaml still says FILL-IN for its destination", "two_files": "two files of one month",
     "later_than_clock": "--as-of is later than the clock",
+    "other_rules": "its integration names another rule set",
     "merged": "only the word of a merged report; check the file itself",
 }  # fmt: skip
 

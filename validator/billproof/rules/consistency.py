@@ -13,7 +13,7 @@ from billproof.reading.yaml_tree import Node
 from billproof.rules.checks.base import Check
 from billproof.rules.files import DiagnosisRule, RuleFile, RuleSetFile
 from billproof.rules.patterns import pattern_error
-from billproof.rules.rule import Rule, circles
+from billproof.rules.rule import DEFAULT_RULESET, Rule, circles
 from billproof.rules.table_schema import TableSchema
 
 LEVELS: tuple[Level, ...] = ("note", "warning", "error")
@@ -138,16 +138,17 @@ class Consistency:
                 self._check_template(path, diagnosis.line, key, text, _DIAGNOSIS_PLACEHOLDERS)
 
 
-def weaker_than_shipped(sets: Sequence[tuple[Path, RuleSetFile]], rules: Sequence[Rule], shipped_set: Path) -> tuple[str, ...]:
-    """Why a set may not replace the built-in one for an upload; empty if it is as strict."""
-    position = next((number for number, (folder, _) in enumerate(sets) if folder == shipped_set), None)
-    if position is None:
-        return (f"the rule set does not include all rules of {shipped_set.name}",)
+def weaker_than_shipped(outer: Sequence[RuleSetFile], rules: Sequence[Rule], base: str) -> tuple[str, ...]:
+    """Why a set may not replace the built-in set `base` for an upload; empty if it is as strict. `outer` are the sets that
+    extend the built-in one.
+    """
+    if not base:
+        return (f"the rule set does not include all rules of {DEFAULT_RULESET}",)
     reasons = []
-    for _, outer in sets[:position]:
-        for key, value in (("Table Schema", outer.table_schema), ("roles", outer.roles), ("exports", outer.exports)):
+    for own in outer:
+        for key, value in (("Table Schema", own.table_schema), ("roles", own.roles), ("exports", own.exports)):
             if value:
-                reasons.append(f"{outer.name} replaces the built-in {key}")
+                reasons.append(f"{own.name} replaces the built-in {key}")
     reasons += [f"{rule.id} {rule.file.name} is disabled" for rule in rules if rule.off]
     reasons += [
         f"{rule.id} {rule.file.name} is lowered from {rule.shipped_level} to {rule.level}"

@@ -193,12 +193,16 @@ class _Loader:
         consistency.check_diagnoses(rules, self._diagnoses, self._diagnoses_path)
         if self.errors:
             return None
+        built_in = (number for number, (folder, one) in enumerate(self._sets) if one.extends and _is_built_in(folder))
+        position = next(built_in, None)
+        built_in_name = "" if position is None else self._sets[position][0].name
+        outer = [own for _, own in self._sets[:position]]
         return RuleSet(
             name=own.name, version=own.version, title=own.title, sha256=combined(map(digest_line, self.paths)),
             rules=rules, table_schema=self._first("table_schema"), schema=self._schema, roles=roles, currency=currency,
             exports=self._first("exports"), guide=self._first("guide"),
             proves=self._added("proves"), does_not_prove=self._added("does_not_prove"), diagnoses=self._diagnoses,
-            weaker=weaker_than_shipped(self._sets, rules, shipped("rules") / DEFAULT_RULESET),
+            base=built_in_name, weaker=weaker_than_shipped(outer, rules, built_in_name),
         )  # fmt: skip
 
     def _first(self, attribute: str) -> Any:
@@ -232,29 +236,30 @@ class _Loader:
                     roles[role] = value
         return roles, currency
 
-    def _changes(self) -> dict[str, list[RuleChange]]:
-        """What each set changes in the rules of the sets that it extends, base first."""
-        changes: dict[str, list[RuleChange]] = {}
+    def _changes(self) -> dict[str, list[tuple[bool, RuleChange]]]:
+        """What each set changes in the rules of the sets that it extends, base first, and whether the set is built in."""
+        changes: dict[str, list[tuple[bool, RuleChange]]] = {}
         for folder, own in reversed(self._sets):
             for rule_id, change in own.rules.items():
                 if rule_id not in self._raw and rule_id not in self._unread:
                     text = f"`rules` names {rule_id}, which is not in the rule sets that this one extends"
                     self._error(folder / "ruleset.yaml", text, line_of(own.node, "rules", rule_id))
-                changes.setdefault(rule_id, []).append(change)
+                changes.setdefault(rule_id, []).append((_is_built_in(folder), change))
         return changes
 
-    def _rule(self, raw: _Raw, changes: list[RuleChange], consistency: Consistency) -> Rule | None:
+    def _rule(self, raw: _Raw, changes: list[tuple[bool, RuleChange]], consistency: Consistency) -> Rule | None:
         own, level, off = raw.file, raw.file.level, None
-        blocked_by = (*raw.common, *own.blocked_by)
-        for change in changes:
+        shipped_level, blocked_by = level, (*raw.common, *own.blocked_by)
+        for is_built_in, change in changes:
             level = change.level or level
+            shipped_level = level if is_built_in else shipped_level
             off = change.off or off
             blocked_by = (*blocked_by, *change.blocked_by)
         kind, parameters = self._check_of(raw)
         consistency.check_rule(raw.file, raw.path, kind, parameters)
         if kind is None or parameters is None:
             return None
-        return Rule(own, kind, parameters, level, own.level, off, blocked_by, str(raw.path))
+        return Rule(own, kind, parameters, level, shipped_level, off, blocked_by, str(raw.path))
 
     def _check_of(self, raw: _Raw) -> tuple[type[Check] | None, Any]:
         node = raw.file.check
@@ -268,6 +273,10 @@ class _Loader:
             return None, None
         rest = Node({key: value for key, value in node.value.items() if key != "kind"}, node.line)
         return kind, read(kind.Parameters, rest, shown_path(raw.path), self.errors)
+
+
+def _is_built_in(folder: Path) -> bool:
+    return folder.parent == shipped("rules")
 
 
 def shown_path(path: Path) -> str:

@@ -39,7 +39,9 @@ class Rule(Record):
 
 
 class RuleSet(Record):
-    """All rules that apply to a file, in order of ID, and what they need to know about it."""
+    """All rules that apply to a file, in order of ID, and what they need to know about it. `base` is the built-in set that it
+    is or extends, "" if none; `weaker` says in what it is less strict.
+    """
 
     name: str
     version: str
@@ -55,6 +57,7 @@ class RuleSet(Record):
     proves: tuple[Claim, ...]
     does_not_prove: tuple[str | Limit, ...]
     diagnoses: tuple[DiagnosisRule, ...]
+    base: str
     weaker: tuple[str, ...]
 
     def rule(self, rule_id: str) -> Rule | None:

@@ -14,6 +14,7 @@ from billproof.audit.pack.evidence import gather, open_values, write_bundles
 from billproof.audit.pack.find import Refused
 from billproof.audit.pack.readme import Manifest
 from billproof.config.file import Config, Integration
+from billproof.config.rulesets import for_integration
 from billproof.config.settings import Settings, parse_month
 from billproof.delivery.ledger.integrity import proved
 from billproof.delivery.ledger.store import NoLedger, open_ledger
@@ -47,6 +48,7 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
             "pack needs a billproof.yaml, which says where receipts and exports are", "`billproof init` creates one."
         )
     integration = _integration(whose, config)
+    settings = for_integration(settings, integration)
     wanted = list(dict.fromkeys(parse_month(month, settings.now, "pack").value or "" for month in months))
     root = config.ledger()
     if root is None:

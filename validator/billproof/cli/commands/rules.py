@@ -30,7 +30,7 @@ from billproof.rules.checks.base import NUMBER, Check
 from billproof.rules.compiled import kept
 from billproof.rules.files import Example
 from billproof.rules.loader import read_ruleset, require_example_files
-from billproof.rules.rule import Rule, RuleSet
+from billproof.rules.rule import DEFAULT_RULESET, Rule, RuleSet
 from billproof.rules.shipped import schema_validator
 
 _ACTIONS = {
@@ -161,8 +161,8 @@ EXAMPLE_AS_OF = "2025-12-01"
 EXAMPLE_CONFIG = """\
 version: 1
 ledger: before/ledger
-destinations: {archive: {kind: directory, path: before/archive}}
-integrations: [{name: main, organization: org-EXAMPLE1, to: archive}]
+destinations: {{archive: {{kind: directory, path: before/archive}}}}
+integrations: [{{name: main, organization: org-EXAMPLE1, to: archive, ruleset: {}}}]
 """
 
 # Runs one command line; gives its exit code.
@@ -173,6 +173,8 @@ def failed_examples(ruleset: RuleSet, name: str, command: Command) -> tuple[int,
     """How many examples the rules of the set `name` have, and what is wrong with those that fail."""
     count, failed = 0, []
     with tempfile.TemporaryDirectory(prefix="billproof-") as folder, kept(name, ruleset):
+        (Path(folder) / "uploads.yaml").write_text(EXAMPLE_CONFIG.format(ruleset.base or DEFAULT_RULESET), "utf-8")
+        (Path(folder) / "nothing.yaml").write_text("version: 1\n", "utf-8")
         for rule in [rule for rule in ruleset.rules if rule.off is None]:
             for passes, examples in ((True, rule.file.examples.passing), (False, rule.file.examples.failing)):
                 for number, example in enumerate(examples, 1):
@@ -203,8 +205,7 @@ def run_example(example: Example, rule: Rule, ruleset: str, folder: Path, comman
     else:
         path.write_bytes((example.csv or "").encode("utf-8"))
     report.unlink(missing_ok=True)
-    config = folder / "billproof.yaml"
-    config.write_text(EXAMPLE_CONFIG if example.before else "version: 1\n", "utf-8")
+    config = folder / ("uploads.yaml" if example.before else "nothing.yaml")
     common = ["--config", str(config), *example.args, *([] if "--as-of" in example.args else ["--as-of", EXAMPLE_AS_OF])]
     output = io.TextIOWrapper(io.BytesIO(), "utf-8")
     try:
@@ -224,7 +225,7 @@ def _upload_before(example: Example, rule: Rule, folder: Path, common: list[str]
     if not example.before:
         return
     shutil.rmtree(folder / "before", ignore_errors=True)
-    command(["ledger", "init", "--config", str(folder / "billproof.yaml")])
+    command(["ledger", "init", "--config", str(folder / "uploads.yaml")])
     for name in example.before:
         if command(["upload", str(Path(rule.path).parent / name), *common]) != Exit.PASS:
             raise UsageError(f"{name} could not be uploaded")

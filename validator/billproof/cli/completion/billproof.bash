@@ -193,7 +193,7 @@ _shtab_glob_compgen_d30b0a58() {
 }
 
 _billproof_set_or_dir() {
-  compgen -W "csv openai-cost" -- "$1"
+  compgen -W "csv openai-cost pelanor-invoice" -- "$1"
   compgen -d -- "$1"
 }
 

@@ -466,7 +466,7 @@ _shtab_billproof_rules() {
 
 # Custom Preamble
 _billproof_set_or_dir() {
-  _alternative "sets:rule set:(csv openai-cost)" "folders:folder:_files -/"
+  _alternative "sets:rule set:(csv openai-cost pelanor-invoice)" "folders:folder:_files -/"
 }
 _billproof_formats() {
   if compset -P "*="; then _files; else compadd -S "" -- text= json= html= sarif= junit= github= gitlab= markdown=; fi

@@ -1,0 +1,43 @@
+"""Which rule set a run uses when its files belong to integrations: each says what is uploaded there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from billproof.model.errors import UsageError
+from billproof.model.results import Sourced
+from billproof.reading.source import STANDARD_INPUT
+from billproof.rules.rule import DEFAULT_RULESET
+
+if TYPE_CHECKING:
+    from billproof.config.file import Integration
+    from billproof.config.settings import Settings
+
+
+def for_integration(settings: Settings, integration: Integration | None) -> Settings:
+    """The settings for the files of an integration: with its rule set, unless one was named on the command line. The default
+    is left to the configuration, which may name a stricter one.
+    """
+    named, config = settings.ruleset.source == "--ruleset", settings.config
+    if named or config is None or integration is None or integration.ruleset == DEFAULT_RULESET:
+        return settings
+    return settings._replace(ruleset=Sourced(integration.ruleset, config.place(integration.line)))
+
+
+def for_inputs(settings: Settings) -> Settings:
+    """The settings for the files to check. Raises UsageError if their integrations have different rule sets."""
+    config, organization = settings.config, settings.organization
+    if config is None or all(owner.ruleset == DEFAULT_RULESET for owner in config.file.integrations):
+        return settings
+    if organization is not None:
+        return for_integration(settings, config.integration_of(organization.value))
+    paths = (file.path for file in settings.inputs if file.path != STANDARD_INPUT)
+    chosen = [for_integration(settings, config.integration_of_file(path)) for path in paths]
+    of_value = {one.ruleset.value: one for one in chosen}
+    if len(of_value) > 1:
+        first, second = (f"{one.ruleset.value} ({one.ruleset.source})" for one in [*of_value.values()][:2])
+        raise UsageError(
+            f"the files belong to integrations with different rule sets: {first}, {second}",
+            "Name the files or the folder of one integration, and run the command for each.",
+        )
+    return next(iter(of_value.values()), settings)
