@@ -24,14 +24,14 @@ PATIENCE_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
 
 
-def wanted_outputs(wanted: Sequence[str]) -> list[tuple[str, str]]:
+def wanted_outputs(wanted: Sequence[str], formats: Sequence[str] = FORMATS) -> list[tuple[str, str]]:
     """`--output` as formats and paths."""
     outputs: list[tuple[str, str]] = []
     for text in wanted:
         format_, equals, path = text.partition("=")
-        if not equals or not path or format_ not in FORMATS:
-            raise UsageError(f"--output {text}: expected FORMAT=PATH", f"Formats: {', '.join(FORMATS)}")
-        if os.path.realpath(path).lower().endswith(".csv"):
+        if not equals or not path or format_ not in formats:
+            raise UsageError(f"--output {text}: expected FORMAT=PATH", f"Formats: {', '.join(formats)}")
+        if format_ != "csv" and os.path.realpath(path).lower().endswith(".csv"):
             raise UsageError(f"--output {text}: a report is not a CSV file", "Choose a name that does not end in .csv.")
         if is_near(os.path.basename(path)):
             raise UsageError(f"--output {text}: a later run would read it as a configuration", "Use a name such as report.json.")

@@ -208,6 +208,7 @@ COMMANDS: Mapping[str, str] = {
     "status": "show accepted uploads by month and what is due; exit code 1 if anything is due",
     "verify": "re-run the checks in a report and compare the results; exit code 1 if anything differs",
     "pack": "create an evidence pack for auditors: export, report, receipts, rules, configuration",
+    "spend": "show what the accepted months cost, why that changed, and what stands out",
     "rules": "list, show, test and document rules",
     "sandbox": "run a local test server for uploads (needs the extra `sandbox`)",
     "completion": "print a shell completion script",

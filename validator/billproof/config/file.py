@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
+from billproof.config.alerts import Alerts, alerts_errors
 from billproof.config.destinations import (
     FILL_IN,
     PATH,
@@ -59,6 +60,7 @@ class Integration(Record):
     token: Annotated[Token | None, Spec(secret=True, doc="Where the secret is: {env: NAME}, {file: PATH}, or two names.")] = None
     ruleset: Annotated[BuiltIn, Spec(doc="The built-in rule set that uploads need. Default: openai-cost")] = "openai-cost"
     costs: Annotated[Costs | None, Spec(doc="OpenAI's own record; what is not said here is as at the top level.")] = None
+    alerts: Annotated[Alerts | None, Spec(doc="What `spend --alert` tells; kinds not said here are as at the top level.")] = None
     line: int = 1
 
 
@@ -71,6 +73,7 @@ class ConfigFile(Record):
     destinations: Mapping[str, DestinationSettings] = {}
     integrations: tuple[Integration, ...] = ()
     costs: Annotated[Costs | None, Spec(doc="OpenAI's own record, for every integration.")] = None
+    alerts: Annotated[Alerts | None, Spec(doc="What `spend --alert` tells, for every integration.")] = None
     waivers: tuple[Waiver, ...] = ()
     node: Node | None = None
 
@@ -178,7 +181,7 @@ def read_config(name: str) -> Config:
     errors += [FileError(shown_path, line, text) for line, text in _integration_errors(config)]
     check_destinations(config.file.destinations, shown_path, errors)
     errors += [FileError(shown_path, waiver.line, text) for waiver in config.file.waivers for text in form_errors(waiver)]
-    found = (*_folder_errors(config), *_address_errors(config), *_costs_errors(config))
+    found = (*_folder_errors(config), *_address_errors(config), *_costs_errors(config), *alerts_errors(config))
     errors += [FileError(shown_path, line, text) for line, text in found]
     if errors:
         raise ConfigurationError(errors)

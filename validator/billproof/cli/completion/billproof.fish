@@ -103,7 +103,7 @@ function _shtab_billproof_using
   test "$_shtab_billproof_cmdpath" = "$argv"
 end
 
-set -g _shtab_billproof_commands check upload guide init demo costs 'costs fetch' 'costs show' 'costs list' ledger 'ledger init' 'ledger list' 'ledger show' 'ledger verify' status verify pack rules 'rules list' 'rules show' 'rules kinds' 'rules test' 'rules docs' sandbox completion
+set -g _shtab_billproof_commands check upload guide init demo costs 'costs fetch' 'costs show' 'costs list' ledger 'ledger init' 'ledger list' 'ledger show' 'ledger verify' status verify pack spend rules 'rules list' 'rules show' 'rules kinds' 'rules test' 'rules docs' sandbox completion
 set -g _shtab_billproof_opts_with_value --as-of --attest --config --costs --costs-from --costs-key --delay --expect-total --fail-on --fault --format --from --host --integration --jobs --key --key-env --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
 
 complete -c billproof -e
@@ -229,6 +229,15 @@ complete -c billproof -n '_shtab_billproof_using pack' -l output -xka "(__fish_c
 complete -c billproof -n '_shtab_billproof_using pack' -l to -x -d 'destination that accepted the upload. Default: `to:` of the integration'
 complete -c billproof -n '_shtab_billproof_using pack' -l ruleset -xka "(string split ' ' 'csv openai-cost pelanor-invoice'; __fish_complete_directories)" -d 'rule set name or folder. Default: the one in billproof.yaml, or openai-cost'
 complete -c billproof -n '_shtab_billproof_using pack' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
+complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a spend -d 'Show what the accepted months cost, why that changed, and what stands out.'
+complete -c billproof -n '_shtab_billproof_using spend' -s h -l help -d 'show this help message and exit'
+complete -c billproof -n '_shtab_billproof_using spend' -l from -x -d 'first month. Default: the first accepted month'
+complete -c billproof -n '_shtab_billproof_using spend' -l to -x -d 'last month. Default: the last accepted month'
+complete -c billproof -n '_shtab_billproof_using spend' -l only -x -d 'show only this integration; repeatable'
+complete -c billproof -n '_shtab_billproof_using spend' -l alert -d 'print one line per finding that `alerts:` in billproof.yaml names; exit code 1 if there is one'
+complete -c billproof -n '_shtab_billproof_using spend' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
+complete -c billproof -n '_shtab_billproof_using spend' -l format -xka "text json csv" -d 'output format. Default: text'
+complete -c billproof -n '_shtab_billproof_using spend' -l output -xka "(_billproof_formats)" -d 'also write to a file; repeatable'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a rules -d 'List, show, test and document rules.'
 complete -c billproof -n '_shtab_billproof_using rules' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using rules; and test $_shtab_billproof_npos -eq 0' -a list -d 'List all rules, one per line.'

@@ -21,6 +21,7 @@ _shtab_billproof_commands() {
     pack:'Create an evidence pack for auditors: export, report, receipts, rules, configuration.'
     rules:'List, show, test and document rules.'
     sandbox:'Run a local test server for uploads (needs the extra `sandbox`).'
+    spend:'Show what the accepted months cost, why that changed, and what stands out.'
     status:'Show accepted uploads by month and what is due; exit code 1 if anything is due.'
     upload:'Check exports, then upload them if all are ready.'
     verify:'Re-run the checks in a report and compare the results; exit code 1 if anything differs.'
@@ -293,6 +294,21 @@ _shtab_billproof_sandbox_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_billproof_sandbox_defaults_added=0
 
+_shtab_billproof_spend_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--from[first month. Default\: the first accepted month]:YYYY-MM:"
+  "--to[last month. Default\: the last accepted month]:YYYY-MM:"
+  "*--only[show only this integration\; repeatable]:INTEGRATION:"
+  "--alert[print one line per finding that \`alerts\:\` in billproof.yaml names\; exit code 1 if there is one]"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--format[output format. Default\: text]:format:(text json csv)"
+  "*--output[also write to a file\; repeatable]:FORMAT=PATH:_billproof_formats"
+  "*:also look here for accepted files, for example in an evidence pack. Default\: the folders in billproof.yaml, destinations that keep files, and evidence packs beside billproof.yaml:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_billproof_spend_defaults_added=0
+
 _shtab_billproof_status_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--month[show one month. Default\: the last complete month]:YYYY-MM|last:(last)"
@@ -379,6 +395,7 @@ _shtab_billproof() {
         pack) _arguments -C -s $_shtab_billproof_pack_options ;;
         rules) _shtab_billproof_rules ;;
         sandbox) _arguments -C -s $_shtab_billproof_sandbox_options ;;
+        spend) _arguments -C -s $_shtab_billproof_spend_options ;;
         status) _arguments -C -s $_shtab_billproof_status_options ;;
         upload) _arguments -C -s $_shtab_billproof_upload_options ;;
         verify) _arguments -C -s $_shtab_billproof_verify_options ;;

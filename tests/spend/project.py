@@ -1,0 +1,35 @@
+"""What tests of `billproof spend` share: the configuration of their project, and the command."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from billproof.config.settings import parse_as_of
+from tests.support import run
+
+CONFIGURATION = """\
+version: 1
+ledger: .billproof/ledger
+destinations:
+  archive: {kind: directory, path: archive}
+integrations:
+  - {name: research, organization: org-EXAMPLEacme01, files: exports/research, to: archive}
+  - {name: europe, organization: org-EXAMPLEacme02, files: exports/europe, to: archive}
+alerts: {spike: 100, new: 1000, vanished: 600, price_change: 0}
+"""
+
+
+def stand_still(patch: pytest.MonkeyPatch) -> None:
+    """The clock stands on 3 November 2026."""
+    patch.setattr("billproof.config.settings.clock", lambda: parse_as_of("2026-11-03T08:00:00Z"))
+
+
+def spend(*arguments: str) -> dict[str, Any]:
+    """The document of `billproof spend`."""
+    code, out, err = run("spend", *arguments, "--format", "json")
+    assert code == 0, err
+    found: dict[str, Any] = json.loads(out)
+    return found

@@ -1,0 +1,119 @@
+"""Where the accepted bytes are found, and that nothing but those bytes counts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.spend.project import spend
+from tests.support import run
+
+TOTAL = "55501.89700837"
+
+
+def states(document: dict[str, object]) -> dict[tuple[str, str], str]:
+    integrations: list[dict[str, object]] = document["integrations"]  # type: ignore[assignment]
+    return {(str(one["name"]), month["month"]): month["state"] for one in integrations for month in one["months"]}  # type: ignore[attr-defined]
+
+
+def place_of(document: dict[str, object], month: str = "2026-10") -> str:
+    integrations: list[dict[str, object]] = document["integrations"]  # type: ignore[assignment]
+    return next(str(one["path"]) for one in integrations[0]["months"] if one["month"] == month)  # type: ignore[attr-defined]
+
+
+def test_in_the_integration_s_folder(project: Path) -> None:
+    shutil.rmtree("archive")
+    found = spend()
+    assert found["amount"] == TOTAL
+    assert place_of(found).startswith("exports/research/")
+    assert states(found)["europe", "2026-07"] == "not_accepted"
+
+
+def test_under_another_name_in_a_folder_below(project: Path) -> None:
+    shutil.rmtree("archive")
+    Path("exports/research/old").mkdir()
+    Path("exports/research/cost_2026-10-01_2026-10-31.csv").rename("exports/research/old/october (1).csv")
+    assert place_of(spend()) == "exports/research/old/october (1).csv"
+
+
+def test_in_a_destination_that_keeps_them(project: Path) -> None:
+    shutil.rmtree("exports")
+    found = spend()
+    assert found["amount"] == TOTAL
+    assert place_of(found).startswith("archive/")
+
+
+@pytest.mark.parametrize("months", [["2026-10"], ["2026-09", "2026-10"]])
+def test_in_evidence_packs_beside_the_configuration(project: Path, months: list[str]) -> None:
+    code, out, err = run("pack", "research", *months, "--output", "audit")
+    assert code == 0, out + err
+    shutil.rmtree("archive")
+    for month in months:
+        next(Path("exports/research").glob(f"cost_{month}*")).unlink()
+    found = spend()
+    assert found["amount"] == TOTAL
+    assert place_of(found).endswith(
+        f"audit/{'evidence-research-2026-10/' if len(months) > 1 else ''}cost_2026-10-01_2026-10-31.csv"
+    )
+
+
+def test_in_a_folder_that_is_named(project: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / "deep"
+    elsewhere.parent.mkdir()
+    Path("exports").rename(elsewhere)
+    shutil.rmtree("archive")
+    assert states(spend(str(tmp_path / "elsewhere")))["research", "2026-10"] == "read"
+
+
+def test_other_bytes_do_not_count(project: Path) -> None:
+    shutil.rmtree("archive")
+    path = Path("exports/research/cost_2026-10-01_2026-10-31.csv")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"3.", b"4.", 1))
+    assert len(data) == path.stat().st_size
+    assert path.read_bytes() != data
+    found = spend()
+    assert states(found)["research", "2026-10"] == "not_found"
+    assert found["change"]["left_out"][0]["integration"] == "research"
+
+
+def test_nothing_is_left_of_any_month(project: Path) -> None:
+    for folder in ("archive", "exports"):
+        shutil.rmtree(folder)
+    code, out, err = run("spend")
+    assert (code, out) == (3, "")
+    assert "none of the 11 accepted files was found" in err
+
+
+def test_the_current_upload_counts_and_a_newer_file_does_not(project: Path) -> None:
+    path = Path("exports/europe/cost_2026-10-01_2026-10-31.csv")
+    newer = path.with_name("newer.csv")
+    newer.write_bytes(path.read_bytes().replace(b"Acme Europe", b"Acme EUROPE"))
+    before = spend()
+    assert before["integrations"][1]["organization_name"] == "Acme Europe"
+    assert run("upload", str(newer))[0] == 0
+    assert spend()["integrations"][1]["organization_name"] == "Acme EUROPE"
+
+
+def test_a_destination_other_than_that_of_to_counts_where_there_is_no_other(project: Path) -> None:
+    text = Path("billproof.yaml").read_text("utf-8")
+    Path("billproof.yaml").write_text(text.replace("files: exports/europe, to: archive", "files: exports/europe"), "utf-8")
+    found = spend()
+    assert found["amount"] == TOTAL
+    assert found["integrations"][1]["months"][0]["destination"] == "archive"
+
+
+def test_a_doubtful_month_is_shown_as_such(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from billproof.delivery.destinations.directory import DirectoryDestination
+    from billproof.delivery.shipment import Answer
+
+    monkeypatch.setattr(DirectoryDestination, "send", lambda *_: Answer("unknown", "lost"))
+    path = Path("exports/europe/newer.csv")
+    old = Path("exports/europe/cost_2026-10-01_2026-10-31.csv")
+    path.write_bytes(old.read_bytes().replace(b"Acme Europe", b"Acme EUROPE"))
+    assert run("upload", str(path))[0] == 4
+    found = spend()
+    assert [month["doubtful"] for month in found["integrations"][1]["months"] if "doubtful" in month] == [False] * 4 + [True]
+    assert "may have been replaced" in run("spend")[1]

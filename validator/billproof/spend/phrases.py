@@ -1,0 +1,132 @@
+"""Words that the text and the page share. They take the document and nothing else, so both say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from billproof.model.values import cents, month_name, number
+from billproof.spend.tally import total
+
+Tree = Mapping[str, Any]
+
+KIND_NAMES = {
+    "spike": "spike", "new": "new", "vanished": "vanished", "price_change": "price change", "odd_price": "odd price",
+    "no_quantity": "no quantity",
+}  # fmt: skip
+SIGNS = {"spike": "●", "new": "+", "vanished": "▼", "price_change": "│", "odd_price": "!", "no_quantity": "!"}
+LARGEST_SPIKES = 5
+
+
+def in_cents(amount: str | None) -> str:
+    """`18,402.17`; a dash where nothing is known."""
+    return "-" if amount is None else f"{cents(Decimal(amount)):,f}"
+
+
+def signed(amount: str | None) -> str:
+    """`+1,090.82`, `-120.10`, `0.00`."""
+    if amount is None:
+        return "-"
+    rounded = cents(Decimal(amount))
+    return f"{rounded:+,f}" if rounded else "0.00"
+
+
+def signed_percent(percent: str | None) -> str:
+    """`+16.2 %`."""
+    return "" if percent is None else f"{float(percent):+.1f} %"
+
+
+def headline(document: Tree) -> str:
+    """`October 2026: 18,402.17 USD, 2,570.20 more than in September (+16.2 %)`."""
+    last, change, currency = document["months"][-1], document["change"], document["currency"]
+    name = month_name(document["to"])
+    if last["amount"] is None:
+        return f"{name}: no accepted file was read"
+    text = f"{name}: {in_cents(last['amount'])} {currency}"
+    if change is None:
+        return f"{text}; no month before it to compare with"
+    return f"{text}, {compared(change)}"
+
+
+def compared(change: Tree) -> str:
+    """`2,570.20 more than in September (+16.2 %)`."""
+    before = month_name(change["from"])
+    if change["from"][:4] == change["to"][:4]:
+        before = before.split()[0]
+    difference = cents(Decimal(change["change"]))
+    if not difference:
+        return f"the same as in {before}"
+    percent = f" ({signed_percent(change['percent'])})" if change["percent"] is not None else ""
+    return f"{abs(difference):,f} {'more' if difference > 0 else 'less'} than in {before}{percent}"
+
+
+def missing(month: Tree) -> str:
+    """Which organizations are not in a month's sum, or not in its change."""
+    if month["amount"] is None:
+        return "no accepted file was read; not counted as zero"
+    if month["without"]:
+        return f"without {', '.join(month['without'])}: no accepted file was read"
+    return f"change without {', '.join(month['compared_without'])}" if month["compared_without"] else ""
+
+
+def scope(document: Tree) -> str:
+    """`6 months, 2 organizations, 12 accepted files`."""
+    parts = (number(len(document["months"]), "month"), number(len(document["integrations"]), "organization"))
+    return f"{', '.join(parts)}, {number(document['files'], 'accepted file')}"
+
+
+def why_title(change: Tree) -> str:
+    """`Why October 2026 is 2,570.20 more than September`, and how long the months are."""
+    return f"Why {month_name(change['to'])} is {compared(change).replace(' than in ', ' than ').replace('same as in', 'same as')}"
+
+
+def lengths(change: Tree) -> str:
+    """`31 days against 30: 593.62 a day against 527.73`; empty for months of one length."""
+    days = change["days_after"], change["days_before"]
+    if days[0] == days[1]:
+        return ""
+    daily = [in_cents(str(Decimal(change[side]) / count)) for side, count in zip(("after", "before"), days, strict=True)]
+    return f"{days[0]} days against {days[1]}: {daily[0]} a day against {daily[1]}"
+
+
+def effects(line: Tree) -> str:
+    """`volume +445.53, price 0.00`; empty where nothing is counted."""
+    if line["by_price"] is None:
+        return ""
+    return f"volume {signed(line['by_volume'])}, price {signed(line['by_price'])}"
+
+
+def leading(document: Tree) -> tuple[list[Tree], list[Tree]]:
+    """The findings that are told first, newest first, and the smaller spikes that are not."""
+    spikes = [entry for entry in document["findings"] if entry["kind"] == "spike"]
+    largest = sorted(spikes, key=lambda entry: -Decimal(entry["amount"]))[:LARGEST_SPIKES]
+    first = [entry for entry in document["findings"] if entry["kind"] != "spike" or entry in largest]
+    return first[::-1], [entry for entry in spikes if entry not in largest][::-1]
+
+
+def gaps(document: Tree) -> Iterator[tuple[str, str, str]]:
+    """Integration, month and reason of every month that is not in the sums, or only in part."""
+    for integration in document["integrations"]:
+        for month in integration["months"]:
+            if month["text"]:
+                yield integration["name"], month["month"], month["text"]
+            if month.get("doubtful"):
+                yield integration["name"], month["month"], "a later upload has an unknown outcome, so it may have been replaced"
+
+
+def shares(entries: list[Tree]) -> str:
+    """`standard 81 %, batch 12 %`: of all charges together, the largest first."""
+    whole = total(Decimal(entry["amount"]) for entry in entries)
+    return ", ".join(f"{entry['name']} {share(entry['amount'], whole)}" for entry in entries) if whole > 0 else ""
+
+
+def share(amount: str, whole: Decimal) -> str:
+    """A part of a whole in per cent, without decimals."""
+    return f"{Decimal(amount) / whole * 100:.0f} %" if whole > 0 else "-"
+
+
+def price_verdict(entry: Tree, months: int) -> str:
+    """`constant`, `constant in 5 of 6 months`, `price change`."""
+    of = f" in {entry['months']} of {number(months, 'month')}" if entry["without_quantity"] else ""
+    return f"{entry['verdict']}{of}"
