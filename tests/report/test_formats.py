@@ -392,8 +392,13 @@ def test_the_gravest_faults_are_never_the_ones_left_out(folder: Path, monkeypatc
 def test_markdown_begins_with_the_worst_and_fits_into_a_summary(folder: Path) -> None:
     page = readers.markdown(printed("markdown", *prepared("mixed", folder))[1])
     assert page.text.lstrip().startswith("UNPROVED: 7 files: 4 passed, 2 failed, 1 unproved")
-    assert [row[:2] for row in page.cells[:4]] == [
-        ["File", "Verdict"], ["missing.csv", "UNPROVED"], ["b/gap.csv", "FAIL"], ["b/months.csv", "FAIL"],
+    begin = page.cells.index(["File", "Verdict", "Month", "Total"])
+    assert [row[:3] for row in page.cells[1:begin]] == [
+        ["UNPROVED", "1 file: missing.csv", "unreadable"], ["FAIL", "1 file: b/gap.csv", "OC304 missing-day"],
+        ["FAIL", "1 file: b/months.csv", "OC303 outside-month"], ["PASS", "1 file: d/negative.csv", "OC207 negative-amount"],
+    ]  # fmt: skip
+    assert [row[:2] for row in page.cells[begin + 1 : begin + 4]] == [
+        ["missing.csv", "UNPROVED"], ["b/gap.csv", "FAIL"], ["b/months.csv", "FAIL"],
     ]  # fmt: skip
     found = "2025-10 has no row for 2025-10-12 to 2025-10-14"
     assert ["OC304 missing-day", "error", found, "gap.csv:40:start_time"] in page.cells

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from billproof.model.results import FORMATS
-from billproof.report.render.text import WIDTH, render_text
+from billproof.report.render.phrases import WIDTH
+from billproof.report.render.text import render_text
 from tests.support import AS_OF, FIXTURES, ROOT, check, fixture, make_ready, run
 
 pytestmark = pytest.mark.usefixtures("at_root")

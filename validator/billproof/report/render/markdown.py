@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from billproof.model.values import number
-from billproof.report.render import phrases, verdicts
+from billproof.report.render import phrases, summary, verdicts
 from billproof.report.render.calendar import calendar
 from billproof.report.render.phrases import escaped, fenced
 
@@ -18,24 +18,28 @@ if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportOutcome
 
 ROOM = 900_000
-
-_VERDICTS = ("unproved", "fail", "pass")
+CAUSES = 8
+PATHS = 3
+# More files than this are folded, so that what is wrong stays on one screen.
+LISTED = 20
 
 
 def render_markdown(report: Report) -> str:
     """The report as Markdown; text of the file remains text, whatever it looks like."""
     if not report["files"]:
         return f"## UNPROVED: {escaped(report['reasons'][0]['text'])}\n\n{escaped(verdicts.NO_FILE)}\n"
-    files = sorted(report["files"], key=lambda file: _VERDICTS.index(file["verdict"]))
+    files = sorted(report["files"], key=lambda file: summary.WORST_FIRST.index(file["verdict"]))
     overview = "\n".join(_overview(files, report)) if len(files) > 1 else _heading(files[0], report)
+    if len(files) > summary.FEW:
+        files = [file for file in files if summary.says_more(file, report)]
     details = ["\n".join(_file(file, report)).strip("\n") for file in files]
-    if len(files) > 1:
+    if len(report["files"]) > 1:
         details = [f"{_heading(file, report)}\n\n{text}" for file, text in zip(files, details, strict=True)]
     shown = _fitting(details, ROOM // 2)
     if len(shown) < len(details):
         more = number(len(details) - len(shown), "more file")
         shown.append(f"and {more}, left out to stay below GitHub's limit for a summary")
-    if any(file["verdict"] == "pass" for file in files):
+    if any(file["verdict"] == "pass" for file in report["files"]):
         shown += map(escaped, verdicts.limits(report))
     return "\n\n".join((overview, *shown, *map(escaped, verdicts.ending(report)))) + "\n"
 
@@ -52,6 +56,12 @@ def _heading(file: ReportFile, report: Report) -> str:
 
 def _overview(files: Sequence[ReportFile], report: Report) -> Iterator[str]:
     yield f"# {report['verdict'].upper()}: {escaped(verdicts.tally(report))}"
+    for text in summary.of_one_month(report):
+        yield from ("", f"**{escaped(text)}**")
+    if len(files) > summary.FEW:
+        yield from _causes(report)
+    if len(files) > LISTED:
+        yield from ("", f"<details><summary>All {len(files):,} files</summary>")
     yield from ("", "| File | Verdict | Month | Total |", "|---|---|---|---:|")
     rows = []
     for file in files:
@@ -63,6 +73,21 @@ def _overview(files: Sequence[ReportFile], report: Report) -> Iterator[str]:
     yield from shown
     if len(shown) < len(rows):
         yield _row(f"and {len(rows) - len(shown):,} more", "", "", "")
+    if len(files) > LISTED:
+        yield from ("", "</details>")
+
+
+def _causes(report: Report) -> Iterator[str]:
+    """Which files are not ready, why, and what to do: a row for each cause, the worst first."""
+    found = summary.groups(report)
+    rows = []
+    for group in found[:CAUSES]:
+        which = summary.listed([file["path"] for file in group.files], PATHS)
+        rows.append(_row(group.verdict.upper(), f"{number(len(group.files), 'file')}: {which}", group.name, group.why, group.fix))
+    if len(found) > CAUSES:
+        rows.append(_row("", number(sum(len(group.files) for group in found[CAUSES:]), "more file"), "", "", ""))
+    if rows:
+        yield from ("", "| Verdict | Which | Cause | Why | What to do |", "|---|---|---|---|---|", *rows)
 
 
 def _file(file: ReportFile, report: Report) -> Iterator[str]:

@@ -146,3 +146,29 @@ def fenced(text: str) -> list[str]:
     """Lines that keep their spaces, in a fence longer than any of their own."""
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
     return [f"{fence}text", *text.split("\n"), fence]
+
+
+WIDTH = 112
+LABEL = 11
+
+
+def wrap(text: str, indent: str, width: int = WIDTH) -> Iterator[str]:
+    """Lines of at most `width` characters, broken at spaces alone, so that ids stay whole. `textwrap` would be loaded for it."""
+    start = len(text) - len(text.lstrip(" "))
+    while len(text) > width:
+        cut = text.rfind(" ", start, width + 1)
+        cut = cut if cut > 0 else text.find(" ", width)
+        if cut < 0:
+            break
+        yield text[:cut].rstrip(" ")
+        text, start = indent + text[cut:].lstrip(" "), len(indent)
+    yield text
+
+
+def labelled(label: str, text: str, keep_lines: bool = False, margin: str = "") -> Iterator[str]:
+    """`Cause      text`, wrapped under itself; nothing if there is no text."""
+    width = WIDTH - LABEL - len(margin)
+    lines = text.splitlines() if keep_lines else [text] if text else []
+    wrapped = (part for line in lines for part in wrap(line, " " * (len(line) - len(line.lstrip(" "))), width))
+    for place, part in enumerate(wrapped):
+        yield f"{margin}{'' if place else label:<{LABEL}}{part}"

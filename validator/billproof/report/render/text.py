@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from billproof.model.values import shown
 from billproof.report.render import phrases, verdicts
 from billproof.report.render.calendar import calendar
-from billproof.report.render.phrases import in_state, stops
+from billproof.report.render.phrases import WIDTH, in_state, labelled, stops, wrap
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportFinding, ReportOutcome
 
 Detail = Literal["quiet", "normal", "verbose"]
 
-WIDTH = 112
 RULE_LINES = 12
 FEW_RULES = 4
 NAMED = 2
-LABEL = 11
 
 
 def render_text(report: Report, detail: Detail = "normal", explain: bool = False) -> str:
@@ -30,14 +29,49 @@ def render_text(report: Report, detail: Detail = "normal", explain: bool = False
 
     `explain` adds to each failed rule why it matters, what to do, and where that is from; it adds nothing to a verdict alone.
     """
-    blocks = [list(_file(file, report, detail, explain)) for file in report["files"]]
-    if not blocks:
-        blocks = [[f"UNPROVED  {report['reasons'][0]['text']}", "", verdicts.NO_FILE]]
-    if len(blocks) > 1:
-        blocks.append([verdicts.tally(report)])
-    joined = ("\n" if detail == "quiet" else "\n\n").join("\n".join(block) for block in blocks)
-    endings = (line for text in verdicts.ending(report) for line in _wrap(text, "  "))
-    return "\n".join((joined, *endings)) + "\n"
+    files = report["files"]
+    if len(files) > 1:
+        return _several(report, detail, explain)
+    lines = list(_file(files[0], report, detail, explain)) if files else _nothing(report)
+    return "\n".join((*lines, *_ending(report))) + "\n"
+
+
+def _several(report: Report, detail: Detail, explain: bool) -> str:
+    """Several files: those of one month first, then each file, and at the end, in sight on a terminal, the summary."""
+    from billproof.report.render import summary
+
+    twice = summary.of_one_month(report) if detail != "quiet" else ()
+    blocks = [[line for text in twice for line in wrap(text, "  ")]]
+    brief = len(report["files"]) > summary.FEW and detail == "normal" and not explain
+    for file in report["files"]:
+        whole = not brief or summary.says_more(file, report)
+        blocks.append(list(_file(file, report, detail, explain) if whole else _line(file, report)))
+    if brief and any(file["verdict"] == "pass" for file in report["files"]):
+        blocks.append([line for text in verdicts.limits(report) for line in wrap(text, "  ")])
+    if detail != "quiet" and len(report["files"]) > summary.FEW:
+        blocks.append(list(summary.screen(report)))
+    blocks.append([verdicts.tally(report)])
+    return "\n".join((_joined([block for block in blocks if block], detail), *_ending(report))) + "\n"
+
+
+def _nothing(report: Report) -> list[str]:
+    return [f"UNPROVED  {report['reasons'][0]['text']}", "", verdicts.NO_FILE]
+
+
+def _ending(report: Report) -> Iterator[str]:
+    return (line for text in verdicts.ending(report) for line in wrap(text, "  "))
+
+
+def _joined(blocks: Sequence[Sequence[str]], detail: Detail) -> str:
+    """Blocks below each other, an empty line between them, but between two of one line."""
+    apart = ["\n" if detail == "quiet" or len(one) == len(other) == 1 else "\n\n" for one, other in pairwise(blocks)]
+    return "".join("\n".join(block) + end for block, end in zip(blocks, [*apart, ""], strict=True))
+
+
+def _line(file: ReportFile, report: Report) -> Iterator[str]:
+    """One of many files that passed: its verdict and its total."""
+    total, currency = verdicts.totals_of(file)[0][1], file["totals"] and file["totals"]["currency"]
+    yield f"{verdicts.headline(file, report)}: {phrases.amount(total, currency)}"
 
 
 def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> Iterator[str]:
@@ -46,12 +80,12 @@ def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> It
         yield from _reason(file)
         return
     if file.get("error"):
-        yield from _labelled("Why", file["error"])
+        yield from labelled("Why", file["error"])
         return
-    yield from (line for text in verdicts.concessions(file, report) for line in _wrap(f"  {text}", "    "))
+    yield from (line for text in verdicts.concessions(file, report) for line in wrap(f"  {text}", "    "))
     for reason in report["reasons"]:
         if reason["code"] == "replaced" and reason["file"] == file["path"]:
-            yield from _wrap(f"  It {reason['text']}", "    ")
+            yield from wrap(f"  It {reason['text']}", "    ")
     yield from _cause(file, report)
     # A file that does not pass has its totals only where that of its month is another one.
     wanted = file["verdict"] == "pass" or len(verdicts.totals_of(file)) > 1
@@ -80,11 +114,11 @@ def _reason(file: ReportFile) -> Iterator[str]:
     """Why a file fails or could not be read, in a line: its cause, else the gravest rule that failed."""
     failed = phrases.failed_by_level(file)
     if "diagnosis" in file:
-        yield from _wrap(f"  {file['diagnosis']['cause'].splitlines()[0]}", "    ")
+        yield from wrap(f"  {file['diagnosis']['cause'].splitlines()[0]}", "    ")
     elif file.get("error"):
-        yield from _wrap(f"  {file['error']}", "    ")
+        yield from wrap(f"  {file['error']}", "    ")
     elif file["verdict"] == "fail" and failed:
-        yield from _wrap(f"  {failed[0]['rule']} {failed[0]['name']}: {phrases.first_message(failed[0])}", "    ")
+        yield from wrap(f"  {failed[0]['rule']} {failed[0]['name']}: {phrases.first_message(failed[0])}", "    ")
 
 
 def _cause(file: ReportFile, report: Report) -> Iterator[str]:
@@ -92,9 +126,9 @@ def _cause(file: ReportFile, report: Report) -> Iterator[str]:
     if diagnosis or fix:
         yield ""
     if diagnosis:
-        yield from _labelled("Cause", diagnosis["cause"])
+        yield from labelled("Cause", diagnosis["cause"])
     if fix:
-        yield from _labelled("What to do", fix, keep_lines=diagnosis is not None)
+        yield from labelled("What to do", fix, keep_lines=diagnosis is not None)
 
 
 def _rules(file: ReportFile, report: Report, detail: Detail, explain: bool) -> Iterator[str]:
@@ -107,7 +141,7 @@ def _rules(file: ReportFile, report: Report, detail: Detail, explain: bool) -> I
         if outcome["rule"] in explained:
             yield from (line if len(line) <= WIDTH else line[: WIDTH - 2].rpartition(" ")[0] + " …", *reason)
             continue
-        yield from (*_wrap(line, " " * 8), *reason)
+        yield from (*wrap(line, " " * 8), *reason)
         if detail == "verbose" or len(outcomes) <= FEW_RULES:
             yield from _places(outcome["findings"] if detail == "verbose" else outcome["findings"][:1], file)
         if explain:
@@ -121,7 +155,7 @@ def _explanation(outcome: ReportOutcome, file: ReportFile, report: Report) -> It
     rule = next(rule for rule in report["ruleset"]["rules"] if rule["id"] == outcome["rule"])
     fix = rule["fix"] if rule["fix"] != phrases.what_to_do(file, report) else ""
     for label, text in (("Why", rule["why"]), ("What to do", fix), ("See", "\n".join(rule["refs"]))):
-        yield from _labelled(label, text, keep_lines=label == "See", margin=" " * 8)
+        yield from labelled(label, text, keep_lines=label == "See", margin=" " * 8)
 
 
 def _places(findings: list[ReportFinding], file: ReportFile) -> Iterator[str]:
@@ -140,10 +174,10 @@ def _counts(file: ReportFile) -> Iterator[str]:
         reasons.setdefault(outcome["reason"], []).append(f"{outcome['rule']} {outcome['name']}")
     yield f"  {verdicts.counts(file)}" + (":" if not_run else "")
     for reason, rules in reasons.items():
-        yield from _wrap(f"    {', '.join(rules)}  {reason}", "      ")
+        yield from wrap(f"    {', '.join(rules)}  {reason}", "      ")
     if file["verdict"] != "pass":
         for text in phrases.skipped(file, NAMED):
-            yield from _wrap(f"  {text}", "    ")
+            yield from wrap(f"  {text}", "    ")
     month = file["month"]
     if file["verdict"] == "fail" and month["value"] and file["export"] == "cost":
         source = "was read from the rows" if month["source"] == "inferred" else f"comes from {month['source']}"
@@ -151,16 +185,18 @@ def _counts(file: ReportFile) -> Iterator[str]:
     if "second_opinion" in file:
         yield f"  Second opinion: {verdicts.second_opinion(file['second_opinion'])}"
         for text in file["second_opinion"]["disagreements"][:3]:
-            yield from _wrap(f"    {text}", "      ")
+            yield from wrap(f"    {text}", "      ")
 
 
 def _limits(file: ReportFile, report: Report) -> Iterator[str]:
     """What a file that passes cannot prove, and the next step."""
-    yield from (line for text in verdicts.limits(report) for line in _wrap(f"  {text}", "    "))
+    yield from (line for text in verdicts.limits(report) for line in wrap(f"  {text}", "    "))
     if any(outcome["level"] != "note" for outcome in phrases.in_state(file, "failed")):
         return
     settings, totals = report["settings"], file["totals"]
-    if totals is not None and totals["amount"] is not None and settings["expect_total"]["value"] is None:
+    # The option is for one file; and nobody need read a total that OpenAI's own record has confirmed.
+    compared = len(report["files"]) > 1 or settings["expect_total"]["value"] is not None or file.get("costs", {}).get("agrees")
+    if totals is not None and totals["amount"] is not None and not compared:
         yield "    To have billproof compare the total: --expect-total AMOUNT"
     if settings["config"] is None and settings["ruleset"]["source"] == "default":
         yield from ("", f"Next  billproof init {_quoted(file['path'])}   creates billproof.yaml for this organization")
@@ -168,28 +204,6 @@ def _limits(file: ReportFile, report: Report) -> Iterator[str]:
 
 def _quoted(path: str) -> str:
     return f'"{shown(path, None)}"' if any(mark in path for mark in " '()&") else path
-
-
-def _wrap(text: str, indent: str, width: int = WIDTH) -> Iterator[str]:
-    """Lines of at most `width` characters, broken at spaces alone, so that ids stay whole. `textwrap` would be loaded for it."""
-    start = len(text) - len(text.lstrip(" "))
-    while len(text) > width:
-        cut = text.rfind(" ", start, width + 1)
-        cut = cut if cut > 0 else text.find(" ", width)
-        if cut < 0:
-            break
-        yield text[:cut].rstrip(" ")
-        text, start = indent + text[cut:].lstrip(" "), len(indent)
-    yield text
-
-
-def _labelled(label: str, text: str, keep_lines: bool = False, margin: str = "") -> Iterator[str]:
-    """`Cause      text`, wrapped under itself; nothing if there is no text."""
-    width = WIDTH - LABEL - len(margin)
-    lines = text.splitlines() if keep_lines else [text] if text else []
-    wrapped = (part for line in lines for part in _wrap(line, " " * (len(line) - len(line.lstrip(" "))), width))
-    for number, part in enumerate(wrapped):
-        yield f"{margin}{'' if number else label:<{LABEL}}{part}"
 
 
 WAIVER_DAYS = 90
