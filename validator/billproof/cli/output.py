@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from billproof.config.discovery import is_near
 from billproof.model.errors import Unwritable, UsageError
 from billproof.model.results import FORMATS
+from billproof.model.urls import in_bucket
 from billproof.rules.shipped import is_shipped
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def wanted_outputs(wanted: Sequence[str], formats: Sequence[str] = FORMATS) -> l
         format_, equals, path = text.partition("=")
         if not equals or not path or format_ not in formats:
             raise UsageError(f"--output {text}: expected FORMAT=PATH", f"Formats: {', '.join(formats)}")
+        if in_bucket(path):
+            raise UsageError(f"--output {text}: a report is written to this machine", "Copy it into the bucket afterwards.")
         if format_ != "csv" and os.path.realpath(path).lower().endswith(".csv"):
             raise UsageError(f"--output {text}: a report is not a CSV file", "Choose a name that does not end in .csv.")
         if is_near(os.path.basename(path)):

@@ -143,7 +143,8 @@ def config_option(parser: argparse.ArgumentParser) -> None:
 def checking_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE|FOLDER",
-        help="exports, folders of *.csv, or - for standard input. Default: the folders in billproof.yaml",
+        help="exports, folders of *.csv, both also as s3://, gs:// or az:// (needs the extra `cloud`), or - for standard input. "
+        "Default: the folders in billproof.yaml",
     )  # fmt: skip
     parser.add_argument("--organization", metavar="ID", help="expected organization ID, such as org-EXAMPLE1")
     parser.add_argument(

@@ -31,6 +31,7 @@ from billproof.config.waivers import Waiver, form_errors
 from billproof.model.errors import ConfigurationError, FileError, UsageError
 from billproof.model.record import Record
 from billproof.model.results import Hindrance, Sourced
+from billproof.model.urls import in_bucket
 from billproof.reading.decode import Spec, read
 from billproof.reading.yaml_tree import Node, parse_document, read_small
 from billproof.rules.shipped import is_shipped
@@ -96,7 +97,7 @@ class Config(Record):
         """The integration whose `files` folder contains the file: where it really lies, else on the way by which it was found."""
         with suppress(OSError, ValueError):  # the working folder is gone, or no file can have this name
             found = Path(os.path.abspath(path))
-            for place in (found, *found.parents) if self.folders else ():
+            for place in (found, *found.parents) if self.folders and not in_bucket(path) else ():
                 real = Path(os.path.realpath(place))
                 for owner, folder in self.folders:
                     if real.is_relative_to(folder):

@@ -122,13 +122,13 @@ def check_input(
         with opened(file.path) as source:
             source.seen = seen
             result = check_file(source, settings, ruleset, known)
-    except Unreadable as error:
-        return unread(file.path, error.message, error.help)
-    if settings.second_opinion:
+        if not settings.second_opinion:
+            return result
         from billproof.engine.second_opinion import second_opinion
 
-        result = result._replace(second_opinion=second_opinion(result, ruleset))
-    return result
+        return result._replace(second_opinion=second_opinion(result, ruleset))
+    except Unreadable as error:
+        return unread(file.path, error.message, error.help)
 
 
 def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Known) -> FileResult:
@@ -164,6 +164,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Know
         destination=None if history.lacking else history.destination,
         hindrance=_hindrance(source.sha256, integration, history, settings, ruleset),
         costs=_costs_facts(settled, ruleset, outcomes),
+        version=source.version,
     )  # fmt: skip
     kind = head.kind or context.export.label
     organizations = [id_ for id_, _ in context.collector.organizations.most_common() if id_]

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 from billproof.model.errors import UsageError
 from billproof.model.results import FileResult, Finding, SecondOpinion
 from billproof.model.values import shown
+from billproof.reading.source import open_source
 from billproof.rules.rule import RuleSet
 
 MAX_ERRORS = 100
@@ -36,7 +38,7 @@ def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
             "--second-opinion needs frictionless, which is not installed", "pip install 'frictionless>=5.21,<6'"
         ) from None
     tool = f"frictionless {frictionless.__version__}"
-    data = Path(file.path).read_bytes()
+    data = _again(file.path)
     if _is_wide(data):
         return SecondOpinion(tool, False, (f"a row has more than {MAX_CELLS} cells, so it was not given the file",), ())
     with tempfile.TemporaryDirectory(prefix="billproof-") as folder:
@@ -48,6 +50,12 @@ def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
     if hashlib.sha256(data).hexdigest() != file.sha256:
         errors.append("the file changed between the two readings")
     return SecondOpinion(tool, not errors, tuple(errors[:MAX_ERRORS]), tuple(_disagreements(file, raw_errors, tool))[:MAX_ERRORS])
+
+
+def _again(path: str) -> bytes:
+    """The whole file, read a second time. Raises Unreadable."""
+    with open_source(path) as source:
+        return source.whole(sys.maxsize) or b""
 
 
 def _is_wide(data: bytes) -> bool:

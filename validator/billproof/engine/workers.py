@@ -82,9 +82,11 @@ def _pooled(
 def _processes(work: Callable[[Task], Result], count: int) -> Iterator[ProcessPoolExecutor]:
     """Processes for `work`, which end at once if something is raised, as by Ctrl-C.
 
-    A fork is quick and has read the rules already. Threads do not survive one, nor do system libraries but Linux's.
+    A fork is quick and has read the rules already. Threads do not survive one, nor do system libraries but Linux's, and what
+    reads buckets hangs after it for ever.
     """
-    start = "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
+    forks = sys.platform == "linux" and threading.active_count() == 1 and "obstore" not in sys.modules
+    start = "fork" if forks else "spawn"
     executor = ProcessPoolExecutor(count, get_context(start), _begin, (work,))
     try:
         yield executor

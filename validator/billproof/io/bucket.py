@@ -42,7 +42,7 @@ _REASONS = {
     r"ExpiredToken": "the credentials have expired",
     r"BadScheme": "its endpoint begins with http://, which is used only with AWS_ALLOW_HTTP=true",
     r"[Rr]edirect|AuthorizationHeaderMalformed": "the bucket is in another region; set AWS_REGION",
-    r"169\.254\.169\.254|metadata\.google|MissingAccount": "no credentials were found; docs/ci/state.md says where they can be",
+    r"169\.254\.169\.254|metadata\.google|MissingAccount": "no credentials were found; docs/buckets.md says where they can be",
     r"PermissionDenied|Unauthenticated|Unauthorized|AccessDenied|status: 40[13]": "access was denied",
     r"InvalidPath|Could not parse path": "a key there has an empty part, or a part that is . or ..",
     r"kind: Timeout|TimedOut|timed out": _LATE,

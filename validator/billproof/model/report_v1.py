@@ -184,6 +184,7 @@ class FileContent(TypedDict):
     hindrance: NotRequired[ReportBlocker]
     second_opinion: NotRequired[ReportSecondOpinion]
     costs: NotRequired[ReportCosts]
+    version: NotRequired[str]
 
 
 class ReportFile(FileContent):

@@ -213,7 +213,8 @@ HINDRANCES = {
 
 class FileResult(Record):
     """Everything known about one file. `error` says why it could not be read to its last byte. The engine makes it at the
-    end of the file; cause, second opinion and what is in the way of an upload are added by copies, never in place.
+    end of the file; cause, second opinion and what is in the way of an upload are added by copies, never in place. `version` is
+    that of an object in a bucket.
     """
 
     path: str
@@ -242,6 +243,7 @@ class FileResult(Record):
     destination: str | None = None
     hindrance: Hindrance | None = None
     costs: CostsFacts | None = None
+    version: str | None = None
 
     def outcome(self, rule: str) -> Outcome | None:
         """The outcome of a rule, or None if there is none."""

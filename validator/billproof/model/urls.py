@@ -18,10 +18,15 @@ def below(url: str, name: str) -> str:
     return f"{url.rstrip('/')}/{name}"
 
 
+def without_secrets(url: str) -> str:
+    """An address that may be shown, whatever was put into it."""
+    return re.sub(r"//[^/]*@", "//", url.partition("?")[0])
+
+
 def address_error(url: str) -> str | None:
     """What is wrong with an address, in words that show no part of it; None if nothing is."""
     if "?" in url or re.match(r"[a-z0-9]+://[^/]*@", url):
-        return "contains a `?` or an `@`; credentials belong in the environment, and never in an address"
+        return "contains a `?` or credentials, which belong in the environment and never in an address"
     bucket, _, key = url.partition("://")[2].partition("/")
     parts = key.removesuffix("/").split("/") if key else []
     whole = in_bucket(url) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bucket) and not re.search(r"[\x00-\x1f\x7f]", key)

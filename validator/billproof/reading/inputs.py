@@ -1,4 +1,5 @@
-"""What the command line names as the files to check: files, folders, patterns and standard input become a list of paths.
+"""What the command line names as the files to check: files, folders, patterns, objects in buckets and standard input become a
+list of paths.
 
 Nothing is skipped silently: a name that leads to no file is in the list with the reason.
 """
@@ -8,7 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from billproof.model.errors import Unreadable
 from billproof.model.record import Record
+from billproof.model.urls import address_error, in_bucket, without_secrets
 from billproof.reading.source import STANDARD_INPUT
 
 NO_EXPORT = "no CSV file is in this folder or its subfolders"
@@ -34,8 +37,9 @@ def find_inputs(names: Iterable[str], own: Collection[str] = (), holder: Holder 
     seen: set[tuple[str, object]] = set()
     for name in names:
         for entry in _expand(name, own):
+            as_named = entry.path == STANDARD_INPUT or in_bucket(entry.path)
             try:
-                real = entry.path if entry.path == STANDARD_INPUT else os.path.realpath(entry.path)
+                real = entry.path if as_named else os.path.realpath(entry.path)
             except ValueError:  # a NUL or half a surrogate pair
                 real, entry = entry.path, Input(entry.path, "no file can have this name")
             except OSError:  # the working folder is gone, which reading will say
@@ -53,12 +57,39 @@ def find_inputs(names: Iterable[str], own: Collection[str] = (), holder: Holder 
 def _expand(name: str, own: Collection[str]) -> Iterator[Input]:
     if name == STANDARD_INPUT:
         yield Input(name)
+    elif in_bucket(name):
+        yield from _in_bucket(name, own)
     elif os.path.isdir(name):
         yield from _folder(name, own)
     elif os.path.lexists(name):
         yield Input(_slashes(name))
     else:
         yield from _absent(name, own)
+
+
+def _in_bucket(url: str, own: Collection[str]) -> Iterator[Input]:
+    """An object, or the CSV files in a folder of a bucket, each by its whole key. It is a folder if something is below it."""
+    error = address_error(url)
+    if error is not None:
+        yield Input(without_secrets(url), error)
+        return
+    if _is_csv(url):
+        yield Input(url)
+        return
+    try:
+        from billproof.io.bucket import listed
+
+        found = [entry.url for entry in listed(url)]
+    except Unreadable as fault:
+        yield Input(url, f"{fault.message.removeprefix(f'{url}: ')}. {fault.help}".removesuffix(". "))
+        return
+    start = f"{url.rstrip('/')}/"
+    elsewhere = tuple(f"{place}/" for place in own if f"{place}/" != start)
+    names = [key for key in found if not key.startswith(elsewhere) and "/." not in key.removeprefix(start[:-1]) and _is_csv(key)]
+    if not names:
+        yield Input(url, NO_EXPORT if found or url.endswith("/") else None)
+    for name in names:
+        yield Input(name)
 
 
 def _absent(name: str, own: Collection[str]) -> Iterator[Input]:

@@ -1,4 +1,4 @@
-"""A path or standard input as bytes, read exactly once: what is hashed is what is handed on.
+"""A path, an object in a bucket or standard input as bytes, read exactly once: what is hashed is what is handed on.
 
 Blocks end at a line end, so that a reader never meets half a line; only the last block of a file may.
 """
@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, cast
 
 from billproof.model.errors import Unreadable, UsageError
 from billproof.model.record import Record
+from billproof.model.urls import in_bucket
 
 BLOCK_BYTES = 196_608
 MAX_LINE_BYTES = 32 * 1024 * 1024
@@ -27,10 +28,13 @@ Seen = Callable[[str, int, int | None], None]
 
 
 class Source:
-    """The bytes of one file. `size` and `sha256` cover the bytes read so far; `complete` is True once the end was reached."""
+    """The bytes of one file. `size` and `sha256` cover the bytes read so far; `complete` is True once the end was reached.
+    `version` is the ID or e-tag of an object in a bucket.
+    """
 
-    def __init__(self, stream: BinaryIO, path: str, size_on_disk: int | None) -> None:
+    def __init__(self, stream: BinaryIO, path: str, size_on_disk: int | None, version: str | None = None) -> None:
         self.path = path
+        self.version = version
         self.name = "standard input" if path == STANDARD_INPUT else os.path.basename(path.rstrip("/\\")) or path
         self.size = 0
         self.complete = False
@@ -105,11 +109,12 @@ class Copy(Record):
     sha256: str
     size: int
     stream: BinaryIO
+    version: str | None = None
 
     def source(self) -> Source:
         """The copy, to be read like the file itself."""
         self.stream.seek(0)
-        return Source(self.stream, self.path, self.size)
+        return Source(self.stream, self.path, self.size, self.version)
 
 
 @contextmanager
@@ -123,7 +128,7 @@ def private_copy(path: str, seen: Seen | None = None) -> Iterator[Copy]:
                 if stream.tell() <= COPY_IN_MEMORY_BYTES < stream.tell() + len(block):
                     stream = _on_disk(stream)
                 stream.write(block)
-        yield Copy(path, source.sha256, source.size, stream)
+        yield Copy(path, source.sha256, source.size, stream, source.version)
     finally:
         stream.close()
 
@@ -142,11 +147,17 @@ def _on_disk(stream: BinaryIO) -> BinaryIO:
 
 @contextmanager
 def open_source(path: str) -> Iterator[Source]:
-    """`path`, or standard input for `-`, opened for one read. Raises Unreadable with the reason in words."""
+    """`path`, which may be in a bucket, or standard input for `-`, opened for one read. Raises Unreadable with the reason."""
     if path == STANDARD_INPUT:
         if sys.stdin is None:
             raise Unreadable("standard input is closed")
         yield Source(sys.stdin.buffer, path, None)
+        return
+    if in_bucket(path):
+        from billproof.io.bucket import ObjectStream
+
+        found = ObjectStream(path, BLOCK_BYTES)
+        yield Source(cast(BinaryIO, found), path, found.size, found.version)
         return
     with _open_file(path) as source:
         yield source

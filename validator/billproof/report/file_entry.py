@@ -45,6 +45,8 @@ def file_entry(file: results.FileResult, verdict: FileVerdict) -> v1.FileContent
         entry["hindrance"] = {"code": file.hindrance.code, "text": shown(file.hindrance.text, None)}
     if file.costs is not None:
         entry["costs"] = _costs(file.costs)
+    if file.version is not None:
+        entry["version"] = shown(file.version, None)
     if file.second_opinion is not None:
         entry["second_opinion"] = {
             "tool": file.second_opinion.tool, "valid": file.second_opinion.valid,

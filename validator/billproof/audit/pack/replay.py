@@ -57,7 +57,8 @@ def replay(copy: Copy, receipt: Receipt, settings: Settings) -> Replayed:
     costs = _costs_then(kept, receipt, settings)
     elsewhere = known()._replace(costs=lambda *given: costs._replace(ended=given[-1]))
     compared = settings._replace(costs=None if costs.record is None else costs.record.sha256)
-    found_at, copy = copy.path, copy._replace(path=receipt.document["file"]["path"])
+    then = receipt.document["file"]
+    found_at, copy = copy.path, copy._replace(path=then["path"], version=then.get("version"))
     file = check_file(copy.source(), compared, ruleset, elsewhere)
     if compared.second_opinion:
         from billproof.engine.second_opinion import second_opinion

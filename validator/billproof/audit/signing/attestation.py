@@ -21,6 +21,7 @@ from billproof.engine.pipeline import Run, judged
 from billproof.io import durable
 from billproof.model.canonical import canonical
 from billproof.model.errors import Unreadable, Unwritable, UsageError
+from billproof.model.urls import in_bucket
 from billproof.reading.source import small_file
 from billproof.report.build import assembled
 from billproof.report.render.json import render_json
@@ -173,6 +174,9 @@ def prepared(key: str, reports: Sequence[str], paths: Sequence[str]) -> Signer:
         raise UsageError(f"--attest needs a report in a file, and {reports[0]} is not a file", "Write the report to a file.")
     if "-" in paths:
         raise UsageError("--attest writes next to the file, but standard input is not a file", "Name the file.")
+    distant = next(filter(in_bucket, paths), None)
+    if distant is not None:
+        raise UsageError(f"--attest writes next to the file, but {distant} is in a bucket", "Copy the file to this machine.")
     return signer
 
 

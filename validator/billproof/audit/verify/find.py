@@ -208,6 +208,8 @@ def _of_file(file: ReportFile, config: ReportConfig | None, has_config: bool) ->
         names.append("hindrance")
     if "costs" in file and file["costs"]["record"]["signed"]:
         names.append("costs.record.signed")
+    if "version" in file:
+        names.append("version")
     yield from (f"files[].{name}" for name in names)
 
 

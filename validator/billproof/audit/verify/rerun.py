@@ -140,7 +140,7 @@ def check_again(
 def _checked(
     file: ReportFile, copy: Copy, settings: Settings, ruleset: RuleSet, earlier: History, costs: CostsAtHand
 ) -> FileResult:
-    source = copy._replace(path=file["path"]).source()
+    source = copy._replace(path=file["path"], version=file.get("version")).source()
     elsewhere = known()._replace(costs=lambda *given: costs._replace(ended=given[-1]))
     if settings.config:
         elsewhere = elsewhere._replace(uploads=lambda *_: earlier)

@@ -90,7 +90,7 @@ _shtab_billproof_check_options=(
   "--verbose[list every finding]"
   "--explain[for each failed rule, explain why it matters and how to fix it (text only)]"
   "--attest[sign verdict and report with this private key\; writes FILE.intoto.jsonl (needs the extra \`attest\`)]:KEY:_files"
-  "*:exports, folders of \*.csv, or - for standard input. Default\: the folders in billproof.yaml:_files -g '(*.csv|*.CSV)'"
+  "*:exports, folders of \*.csv, both also as s3\:\/\/, gs\:\/\/ or az\:\/\/ (needs the extra \`cloud\`), or - for standard input. Default\: the folders in billproof.yaml:_files -g '(*.csv|*.CSV)'"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -347,7 +347,7 @@ _shtab_billproof_upload_options=(
   "--verbose[list every finding]"
   "--explain[for each failed rule, explain why it matters and how to fix it (text only)]"
   "--attest[sign verdicts, reports and receipts with this private key (needs the extra \`attest\`)]:KEY:_files"
-  "*:exports, folders of \*.csv, or - for standard input. Default\: the folders in billproof.yaml:_files -g '(*.csv|*.CSV)'"
+  "*:exports, folders of \*.csv, both also as s3\:\/\/, gs\:\/\/ or az\:\/\/ (needs the extra \`cloud\`), or - for standard input. Default\: the folders in billproof.yaml:_files -g '(*.csv|*.CSV)'"
 )
 
 # guard to ensure default positional specs are added only once per session

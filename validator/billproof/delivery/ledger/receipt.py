@@ -112,7 +112,10 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
     entry = next(entry for entry in report["files"] if entry["sha256"] == file.sha256)
     return {
         "integration": {"name": file.integration, "id": shipment.integration},
-        "file": {"path": shown(file.path, None), "name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256},
+        "file": {
+            "path": shown(file.path, None), **({"version": shown(file.version, None)} if file.version is not None else {}),
+            "name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256,
+        },
         "totals": {
             "amount": money(totals.amount), "currency": totals.currency, "charged_rows": totals.charged_rows,
             "empty_days": totals.empty_days, "days": days, "projects": projects,
