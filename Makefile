@@ -49,7 +49,7 @@ generate: $(VENV)/.dev
 	$(BIN)/python -m fixtures.generate
 
 screenshots: $(VENV)/.dev
-	BILLPROOF_SCREENSHOTS=1 $(BIN)/python -m pytest -p no:xdist tests/report/render/test_pictures.py -k taken
+	BILLPROOF_SCREENSHOTS=1 $(BIN)/python -m pytest -p no:xdist tests/report/render/test_pictures.py tests/spend/test_pictures.py -k taken
 
 bench: $(VENV)/.dev $(PEERS)/.ready
 	$(BIN)/python -m benchmarks.run

@@ -129,7 +129,8 @@ def test_the_table_adds_up_and_is_read_by_anybody(project: Path) -> None:
 def test_text_leads_with_what_the_month_cost_and_why(project: Path) -> None:
     lines = run("spend")[1].splitlines()
     assert lines[0] == "October 2026: 12,524.55 USD, 2,305.58 more than in September (+22.6 %)"
-    assert "exactly 55501.89700837" in lines[1]
+    assert lines[1].startswith("Mostly Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and Chatbot")
+    assert lines[2].endswith("together 55,501.90 USD, exactly 55501.89700837")
     assert any("europe" in line and "2026-07" in line and "no accepted file" in line for line in lines)
     assert max(map(len, lines)) <= 130
 

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +73,31 @@ def shown(picture: Picture, html: str) -> str:
     return hashlib.sha256(part.encode("utf-8")).hexdigest()
 
 
+def take_pictures(pictures: Mapping[str, Picture], page_of: Callable[[str], str], index: str, folder: Path) -> None:
+    """Takes pictures, and writes what they show into `index`: with BILLPROOF_SCREENSHOTS into the documentation, else into a
+    folder.
+    """
+    from PIL import Image, ImageOps
+
+    target = IMAGES if os.environ.get("BILLPROOF_SCREENSHOTS") else folder
+    digests = {}
+    with opened(folder) as window:
+        for name, picture in pictures.items():
+            html = page_of(picture.file)
+            digests[name] = shown(picture, html)
+            with window.showing(html, width=picture.width, scheme=picture.scheme, paper=picture.paper) as page:
+                end = page.evaluate(f"document.querySelector('.{picture.until}').getBoundingClientRect().top + scrollY")
+                clip = {"x": 0, "y": 0, "width": picture.width, "height": int(end) + 8}
+                data = page.screenshot(full_page=True, clip=clip)
+            image = Image.open(io.BytesIO(data)).convert("RGB")
+            assert image.size == (picture.width, clip["height"])
+            if picture.paper:
+                image = ImageOps.expand(image, MARGIN, "white")
+            image.quantize(COLOURS, dither=Image.Dither.NONE).save(target / name, optimize=True)
+            assert (target / name).stat().st_size < LARGEST
+    (target / index).write_text(json.dumps(digests, indent=2) + "\n", "utf-8")
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_is_small_and_of_the_page_of_today(name: str) -> None:
     data = (IMAGES / name).read_bytes()
@@ -91,23 +117,4 @@ def test_no_picture_is_left_over() -> None:
 @pytest.mark.soak
 @needs_browser
 def test_the_pictures_can_be_taken(tmp_path: Path) -> None:
-    """Takes all of them; with BILLPROOF_SCREENSHOTS into the documentation, else into a folder that is thrown away."""
-    from PIL import Image, ImageOps
-
-    target = IMAGES if os.environ.get("BILLPROOF_SCREENSHOTS") else tmp_path
-    digests = {}
-    with opened(tmp_path) as window:
-        for name, picture in PICTURES.items():
-            html = page_of(picture.file)
-            digests[name] = shown(picture, html)
-            with window.showing(html, width=picture.width, scheme=picture.scheme, paper=picture.paper) as page:
-                end = page.evaluate(f"document.querySelector('.{picture.until}').getBoundingClientRect().top + scrollY")
-                clip = {"x": 0, "y": 0, "width": picture.width, "height": int(end) + 8}
-                data = page.screenshot(full_page=True, clip=clip)
-            image = Image.open(io.BytesIO(data)).convert("RGB")
-            assert image.size == (picture.width, clip["height"])
-            if picture.paper:
-                image = ImageOps.expand(image, MARGIN, "white")
-            image.quantize(COLOURS, dither=Image.Dither.NONE).save(target / name, optimize=True)
-            assert (target / name).stat().st_size < LARGEST
-    (target / SHOWN.name).write_text(json.dumps(digests, indent=2) + "\n", "utf-8")
+    take_pictures(PICTURES, page_of, SHOWN.name, tmp_path)

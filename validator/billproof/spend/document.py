@@ -69,11 +69,12 @@ def spend(settings: Settings, asked: Asked) -> Spend:
     accepted = {one.name: accepted_months(contents, config, one) for one in asked.integrations}
     months = _wanted(asked, {month for some in accepted.values() for month in some}, settings.as_of)
     _refuse_several_currencies([one for some in accepted.values() for one in some.values()])
-    places, roles = Places(config, asked.folders), load_ruleset(settings.ruleset.value or "").roles
+    places = Places(config, asked.folders)
+    roles = {name: load_ruleset(name).roles for name in {one.ruleset for one in asked.integrations}}
     # All that is known before the range is read as well: it says what is usual.
     past = {one: [month for month in accepted[one.name].values() if month.month <= months[-1]] for one in asked.integrations}
     watch = _watch(settings, sum(map(len, past.values())))
-    organizations = tuple(read_organization(one, read, places, roles, watch) for one, read in past.items())
+    organizations = tuple(read_organization(one, read, places, roles[one.ruleset], watch) for one, read in past.items())
     if not any(month in one.months for one in organizations for month in months):
         lost = [text for one in organizations for month, (_, text) in one.lost.items() if month in months]
         text = f"UNPROVED  none of the {number(len(lost), 'accepted file')} was found; the first: {lost[0]}"

@@ -81,6 +81,28 @@ def why_title(change: Tree) -> str:
     return f"Why {month_name(change['to'])} is {compared(change).replace(' than in ', ' than ').replace('same as in', 'same as')}"
 
 
+def because(change: Tree) -> str:
+    """`Mostly Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and …`: the largest drivers that go with the change."""
+    up = Decimal(change["change"]) > 0
+    most = [line for line in change["lines"] if (Decimal(line["change"]) > 0) == up][:2]
+    named = [f"{line['project_name']}: {line['line_item']} ({line['word']}, {signed(line['change'])})" for line in most]
+    return f"Mostly {' and '.join(named)}" if named else ""
+
+
+def short(value: Decimal) -> str:
+    """`12.5k`: what fits on a column."""
+    for factor, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if abs(value) >= factor:
+            return f"{value / factor:.1f}{letter}"
+    return f"{value:.0f}"
+
+
+def counted(quantity: str) -> str:
+    """A quantity as people read it: from a million on in millions, `4,811.0M`."""
+    value = Decimal(quantity)
+    return f"{value / 10**6:,.1f}M" if value >= 10**6 else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
 def lengths(change: Tree) -> str:
     """`31 days against 30: 593.62 a day against 527.73`; empty for months of one length."""
     days = change["days_after"], change["days_before"]
@@ -127,6 +149,7 @@ def share(amount: str, whole: Decimal) -> str:
 
 
 def price_verdict(entry: Tree, months: int) -> str:
-    """`constant`, `constant in 5 of 6 months`, `price change`."""
+    """`constant`, `constant in 5 of 6 months`, `price change: 2 to 3.2 on 2026-08-21`."""
     of = f" in {entry['months']} of {number(months, 'month')}" if entry["without_quantity"] else ""
-    return f"{entry['verdict']}{of}"
+    changes = ", then ".join(f"{one['before']} to {one['after']} on {one['day']}" for one in entry["changes"])
+    return f"{entry['verdict']}{of}{f': {changes}' if changes else ''}"

@@ -9,6 +9,7 @@ from billproof.model.values import month_name, number, shown
 from billproof.spend.phrases import (
     KIND_NAMES,
     Tree,
+    because,
     effects,
     gaps,
     headline,
@@ -41,6 +42,8 @@ def _head(document: Tree) -> Iterator[str]:
     exactly = "" if Decimal(in_cents(document["amount"]).replace(",", "")) == Decimal(document["amount"]) else (
         f", exactly {document['amount']}"
     )  # fmt: skip
+    if document["change"] is not None and (why := because(document["change"])):
+        yield why
     yield f"{scope(document)}: together {in_cents(document['amount'])} {document['currency']}{exactly}"
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
-from billproof.model.values import EXACT, money, shown
+from billproof.model.values import EXACT, day_of, money, shown
 from billproof.spend.drivers import Side
 from billproof.spend.line_items import LineItem, family, parse
 from billproof.spend.organization import Organization
@@ -93,6 +93,13 @@ def _unit_cost(organization: Organization, meter: Meter, months: Sequence[str]) 
         "per": shown(per(meter.unit)), "price": _price(amount, quantity, meter.unit, digits), "amount": money(amount),
         "quantity": money(quantity), "rows": sum(some.rows for some in priced.values()), "verdict": judgment.word,
         "months": len(priced), "without_quantity": [month for month in charged if month not in priced],
+        "changes": [
+            {
+                "day": day_of(change.day).isoformat(), "before": shown_price(change.before, meter.unit),
+                "after": shown_price(change.after, meter.unit),
+            }
+            for change in judgment.changes
+        ],
         "negative_rows": prices.negative, "free_rows": prices.free,
     }  # fmt: skip
 

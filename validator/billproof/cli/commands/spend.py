@@ -20,7 +20,7 @@ from billproof.report.render.json import render_json
 from billproof.spend.alerts import alerting
 from billproof.spend.document import Asked, Spend, spend
 
-FORMATS = ("text", "json", "csv")
+FORMATS = ("text", "json", "html", "csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +92,10 @@ def _rendered(format_: str, found: Spend) -> str:
         from billproof.spend.table import render_csv
 
         return render_csv(found)
+    if format_ == "html":
+        from billproof.spend.page import render_html
+
+        return render_html(found.document)
     from billproof.spend.text import render_text
 
     return render_text(found.document)

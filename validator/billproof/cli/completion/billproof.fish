@@ -236,7 +236,7 @@ complete -c billproof -n '_shtab_billproof_using spend' -l to -x -d 'last month.
 complete -c billproof -n '_shtab_billproof_using spend' -l only -x -d 'show only this integration; repeatable'
 complete -c billproof -n '_shtab_billproof_using spend' -l alert -d 'print one line per finding that `alerts:` in billproof.yaml names; exit code 1 if there is one'
 complete -c billproof -n '_shtab_billproof_using spend' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
-complete -c billproof -n '_shtab_billproof_using spend' -l format -xka "text json csv" -d 'output format. Default: text'
+complete -c billproof -n '_shtab_billproof_using spend' -l format -xka "text json html csv" -d 'output format. Default: text'
 complete -c billproof -n '_shtab_billproof_using spend' -l output -xka "(_billproof_formats)" -d 'also write to a file; repeatable'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a rules -d 'List, show, test and document rules.'
 complete -c billproof -n '_shtab_billproof_using rules' -s h -l help -d 'show this help message and exit'

@@ -301,7 +301,7 @@ _shtab_billproof_spend_options=(
   "*--only[show only this integration\; repeatable]:INTEGRATION:"
   "--alert[print one line per finding that \`alerts\:\` in billproof.yaml names\; exit code 1 if there is one]"
   "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
-  "--format[output format. Default\: text]:format:(text json csv)"
+  "--format[output format. Default\: text]:format:(text json html csv)"
   "*--output[also write to a file\; repeatable]:FORMAT=PATH:_billproof_formats"
   "*:also look here for accepted files, for example in an evidence pack. Default\: the folders in billproof.yaml, destinations that keep files, and evidence packs beside billproof.yaml:"
 )

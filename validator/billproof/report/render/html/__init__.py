@@ -1,17 +1,12 @@
-"""The report as one page of HTML for people who file it: no script, no network, both color schemes, fit to print.
-
-The policy in its head allows the one style sheet, by its digest, and nothing else: no script, no picture, no address.
-"""
+"""The report as one page of HTML for people who file it: no script, no network, both color schemes, fit to print."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from billproof.report.render.html.elements import Element, Node, cell, element, head, stamps, write
+from billproof.report.render.html.elements import Element, Node, cell, document, element, head, stamps
 from billproof.report.render.html.file import beside_the_verdict, file_sections, key, section
 from billproof.report.render.html.index import anchor, folded, in_full, index
 from billproof.report.render.verdicts import blockers, headline, ready_to_upload, tally
@@ -35,15 +30,8 @@ _SETTINGS: dict[Setting, str] = {
 def render_html(report: Report) -> str:
     """The report as an HTML document in UTF-8. Outside its last section it is the same for the same result."""
     style = Path(__file__).with_name("style.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     word, sentence = _verdict(report)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
-        f"{write(element('title', f'{word} {sentence}'))}<style>{style}</style>\n</head>\n{write(_body(report))}</html>\n"
-    )
+    return document(f"{word} {sentence}", style, _body(report))
 
 
 def _verdict(report: Report) -> tuple[str, str]:

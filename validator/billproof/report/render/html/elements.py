@@ -6,6 +6,8 @@ scripts or for addresses outside the page: `element` knows the attributes and ta
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from html import escape
@@ -57,6 +59,20 @@ def prose(text: str) -> list[Node]:
     """Text of a rule or of the program itself: what stands between backticks is code."""
     parts = re.split("`([^`]+)`", text)
     return [element("code", part) if number % 2 else part for number, part in enumerate(parts)]
+
+
+def document(title: str, style: str, body: Element) -> str:
+    """A whole page. The policy in its head allows this one style sheet, by its digest, and nothing else: no script, no picture,
+    no address.
+    """
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
+        f"{write(element('title', title))}<style>{style}</style>\n</head>\n{write(body)}</html>\n"
+    )
 
 
 def write(node: Node) -> str:

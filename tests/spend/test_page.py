@@ -1,0 +1,124 @@
+"""The page: its numbers are those of the JSON, nothing in a file becomes markup, and it needs nothing but itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billproof.spend.page import render_html
+from billproof.spend.phrases import in_cents, signed
+from tests.report.render.pages import HOSTILE, read
+from tests.spend.project import spend
+from tests.support import run
+
+
+def page() -> str:
+    code, out, err = run("spend", "--format", "html")
+    assert code == 0, err
+    return out
+
+
+def test_the_numbers_are_those_of_the_json(project: Path) -> None:
+    document = spend()
+    html = page()
+    text = read(html).text
+    assert html == render_html(document) == page()
+    for month in document["months"]:
+        assert f"{month['name']} " in text
+        assert in_cents(month["amount"]) in text
+        assert month["change"] is None or signed(month["change"]) in text
+    for line in document["change"]["lines"]:
+        assert f"{line['line_item']} {line['word']}" in text
+        assert signed(line["change"]) in text
+    assert all(entry["text"] in text for entry in document["findings"])
+    assert all(f"{entry['day']} {entry['amount']}" in text for entry in document["days"])
+    assert all(entry["line_item"] in text and entry["price"] in text for entry in document["unit_costs"])
+    months = [month for one in document["integrations"] for month in one["months"] if month["state"] == "read"]
+    assert all(month["sha256"] in text and month["file"] in text for month in months)
+    assert all(limit in text for limit in document["cannot_say"])
+
+
+def test_it_leads_with_what_the_month_cost_and_why(project: Path) -> None:
+    reader = read(page())
+    words = [word for word in reader.words if word.strip()]
+    at = words.index("October 2026: 12,524.55 USD, 2,305.58 more than in September (+22.6 %)", 1)
+    assert words[at + 1].startswith("Mostly Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and Chatbot")
+    assert reader.headings == [1, 2, 2, 2, 2, 2, 3, 3, 2, 2, 2]
+    assert len(reader.ids) == len(set(reader.ids))
+
+
+def test_no_script_no_address_and_no_style_but_its_own(project: Path) -> None:
+    html = page()
+    reader = read(html)
+    assert not reader.tags & {"script", "img", "iframe", "link", "form", "input", "button"}
+    assert not [name for name, _ in reader.attributes if name.startswith("on") or name in ("src", "style")]
+    assert not re.search(r"https?:|url\(|@import", html)
+    assert "default-src 'none'" in html
+
+
+def test_every_picture_has_words_or_is_beside_its_numbers(project: Path) -> None:
+    pictures = re.findall(r"<svg ([^>]*)>", page())
+    assert len(pictures) > 10
+    assert all('role="img" aria-label="' in attributes or 'aria-hidden="true"' in attributes for attributes in pictures)
+    assert sum('role="img"' in attributes for attributes in pictures) == 2
+
+
+def test_a_month_without_a_file_is_hatched(project: Path) -> None:
+    code, html, _ = run("spend", "--format", "html", "--only", "europe")
+    assert code == 0
+    assert "no file" in read(html).text
+    hatched = re.findall(r'class="hatch"', html)
+    assert len(hatched) >= 31
+    assert 'class="hatch"' not in run("spend", "--format", "html", "--only", "research")[1]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_is_in_a_file_is_text(project: Path, text: str) -> None:
+    document = json.loads(
+        json.dumps(spend())
+        .replace("Nightly evals", json.dumps(text)[1:-1])
+        .replace("gpt-6-astra, output", json.dumps(text)[1:-1])
+    )
+    reader = read(render_html(document))
+    assert not reader.tags & {"script", "img", "iframe", "b", "i"}
+
+
+def reduced(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {**document, **changes}
+
+
+def test_a_single_month_and_nothing_that_happened(project: Path) -> None:
+    code, html, err = run("spend", "--format", "html", "--from", "2026-06", "--to", "2026-06", "--only", "europe")
+    assert (code, err) == (0, "")
+    text = read(html).text
+    assert "June 2026: 2,220.44 USD, 144.58 more than in May (+7.0 %)" in text
+    assert "Nothing stands out." in text
+
+
+def test_many_organizations_and_months_stay_in_bounds(project: Path) -> None:
+    document = spend()
+    one = document["integrations"][0]
+    many = [{**one, "name": f"org{number}", "amount": str(number)} for number in range(20)]
+    html = render_html(reduced(document, integrations=many))
+    assert "17 others" in read(html).text
+    assert set(re.findall(r'rect [^>]*class="(tint-[0-9])"', html)) <= {f"tint-{number}" for number in range(4)}
+
+
+def test_exports_without_quantities_have_no_unit_costs(project: Path) -> None:
+    document = reduced(spend(), unit_costs=[], per_token=[], change=None)
+    text = read(render_html(document)).text
+    assert "Unit cost" not in text
+    assert "no month before it to compare with" in text
+
+
+def test_amounts_below_zero_and_of_nothing(project: Path) -> None:
+    document = spend()
+    days = [{**day, "amount": "-5"} for day in document["days"]]
+    assert 'height="-' not in render_html(reduced(document, days=days))
+    assert 'height="-' not in render_html(reduced(document, days=[{**day, "amount": "0"} for day in days]))
+    assert Decimal(document["amount"]) > 0
