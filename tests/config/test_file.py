@@ -461,6 +461,40 @@ def test_all_faults_at_once(project: Path) -> None:
     assert [line for line, _ in found] == sorted(line for line, _ in found)
 
 
+def test_all_errors_of_costs_at_once_whatever_else_is_wrong(project: Path) -> None:
+    text = """\
+        version: 1
+        costs: {key: {env: TOP}, folder: " ", settles: 3d, base_url: "ftp://example.com"}
+        integrations:
+          - {name: a, organization: b, costs: {key: {env: A, file: b}, base_url: "https://example.com/v1", more: 1}}
+          - {name: c, organization: d, costs: {key: {}, base_url: "http://example.com", required: maybe}}
+        """
+    told = {
+        2: ("a key is of one organization", "`folder` is empty", "`settles`", "`base_url`"),
+        4: ("exactly one of `env` and `file`", "has a path", "unknown key `more`"),
+        5: ("exactly one of `env` and `file`", "http://", "`required`"),
+    }
+    for version in ("version: 1", "version: 2"):
+        configure(text.replace("version: 1", version))
+        found = faults(str(GOOD))
+        for line, texts in told.items():
+            assert [any(one.startswith(f"billproof.yaml:{line}  ") and text in one for one in found) for text in texts] == [
+                True
+            ] * len(texts), found
+        assert len(found) == 10 + (version == "version: 2")
+
+
+@pytest.mark.parametrize("costs", ["[1]", "text", "{key: [1]}", "{key: text}", "{1: 2}", "[{key: {}}]"])
+def test_costs_of_another_form(project: Path, costs: str) -> None:
+    for text in (
+        f"version: 1\ncosts: {costs}\n",
+        of(f"name: a, organization: b, costs: {costs}"),
+        f"version: 1\nintegrations: [{costs}]\n",
+    ):
+        configure(text)
+        assert faults(str(GOOD))
+
+
 # --- organizations ---
 
 TWO = f"""\

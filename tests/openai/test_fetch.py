@@ -191,6 +191,13 @@ def test_an_organization_that_the_results_name_is_confirmed(server: Server, tmp_
 # --- paging ---
 
 
+def test_another_organization_in_the_results_asks_for_another_key_and_shows_no_address(server: Server, tmp_path: Path) -> None:
+    server.acts = [says(whole(result("1", more=', "organization_id": "somebody@example.com"'))), says(PROJECTS)]
+    code, _, err = fetched()
+    assert (code, records(tmp_path)) == (3, [])
+    assert "of another organization: <e-mail>\nAsk an owner of this organization for an admin key" in err
+
+
 def test_has_more_with_nothing_missing_is_no_fault(server: Server) -> None:
     server.acts = [says(whole(result("1"), more='"has_more": true, "next_page": "page_2"')), says(PROJECTS)]
     assert fetched()[0] == 0
@@ -237,6 +244,14 @@ def test_refusals(server: Server, tmp_path: Path, code: int, words: str, times: 
     server.acts = [says(f'{{"error": "Invalid limit; you sent {KEY}"}}', code, Location="/v1/elsewhere")]
     assert words in fetched()[2]
     assert records(tmp_path) == []
+
+
+def test_a_question_that_openai_refuses_says_why_and_what_the_key_needs(server: Server) -> None:
+    server.acts = [says(f'{{"error": {{"message": "somebody@example.com used {KEY}\\nfor\\u001b[31m", "code": 7}}}}', 400)]
+    _, _, err = fetched()
+    assert "OpenAI refuses the question (400): <e-mail> used <token> for" in err
+    assert "\x1b" not in err
+    assert "admin key of this organization, made by an owner, with the scope api.usage.read" in err
 
 
 def test_it_tries_again(server: Server) -> None:
@@ -397,6 +412,7 @@ def test_without_a_configuration(server: Server, tmp_path: Path, monkeypatch: py
     whole_line = ["--organization", ACME, "--key-env", VARIABLE, "--output", "new.json"]
     assert fetched()[0] == 2
     assert [fetched(*whole_line[:at], *whole_line[at + 2 :])[0] for at in (0, 2, 4)] == [2, 2, 2]
+    assert fetched("--organization", "org x", *whole_line[2:])[0] == 2
     assert fetched(*whole_line)[0] == 0
     assert read_record("new.json").organization == ACME
 
@@ -417,7 +433,18 @@ def test_show_and_list(server: Server, tmp_path: Path) -> None:
     code, out, _ = run("costs", "show", str(path))
     assert code == 0
     assert [text in out for text in (ACME, "proj_EXAMPLE1 (Search)", "whisper", "2025-10-01", "12.50 USD")] == [True] * 5
+    assert "31 days, 1 project, 1 key, 12.50 USD" in run("costs", "list")[1]
     assert path.name in run("costs", "list")[1]
+
+
+def test_what_could_not_be_read_again_is_not_written(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed = "billproof.cli.commands.costs.sealed"
+    monkeypatch.setattr(sealed, lambda document: b"{}")
+    code, _, err = fetched()
+    assert (code, records(tmp_path)) == (3, [])
+    assert "no record of October 2025" in err
 
 
 @pytest.mark.parametrize("act", [says("<html>"), says("", 401), lose])

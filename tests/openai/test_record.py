@@ -76,6 +76,9 @@ BAD = {
     "an answer for one project": edited(
         lambda document: document["answers"][0].update(path=document["answers"][0]["path"] + "&project_ids=proj_A")
     ),
+    "a page for one project": edited(
+        lambda document: document["answers"][0].update(path=document["answers"][0]["path"] + "&page=a&project_ids=proj_A")
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from billproof.config.alerts import Alerts, alerts_errors
+from billproof.config.costs import Costs, costs_errors
 from billproof.config.destinations import (
     FILL_IN,
     PATH,
@@ -22,7 +23,6 @@ from billproof.config.destinations import (
     check_destinations,
     lacks_id,
     open_keys,
-    origin_errors,
     token_errors,
     used_placeholders,
 )
@@ -37,17 +37,6 @@ from billproof.reading.yaml_tree import Node, parse_document, read_small
 from billproof.rules.shipped import is_shipped
 
 BuiltIn = Literal["openai-cost", "pelanor-invoice"]
-
-
-class Costs(Record):
-    """Where OpenAI's own record of the costs comes from, and what it must do."""
-
-    key: Annotated[Token | None, Spec(secret=True, doc="Where the admin key is; only `costs fetch` reads it.")] = None
-    folder: Annotated[str | None, Spec(doc="The folder of records. Default: costs/")] = None
-    base_url: Annotated[str | None, Spec(pattern=r"https?://.+", secret=True, doc="Default: https://api.openai.com")] = None
-    settles: Annotated[str | None, Spec(pattern=r"[0-9]{1,3}h", doc="How long a day may still change. Default: 48h")] = None
-    required: Annotated[bool | None, Spec(doc="Whether an export without a record is unproved. Default: false")] = None
-    line: int = 1
 
 
 class Integration(Record):
@@ -174,15 +163,16 @@ def read_config(name: str) -> Config:
     errors: list[FileError] = []
     node = parse_document(data, shown_path, errors)
     content = read(ConfigFile, node, shown_path, errors) if node is not None else None
+    found = [] if node is None else list(costs_errors(node))
     if content is None or errors:
-        raise ConfigurationError(errors)
+        raise ConfigurationError(errors + [FileError(shown_path, line, text) for line, text in found])
     owners = [owner for owner in content.integrations if owner.files is not None]
     folders = tuple((owner, Path(os.path.realpath(path.parent / (owner.files or "")))) for owner in owners)
     config = Config(path, shown_path, hashlib.sha256(data).hexdigest(), content, folders)
     errors += [FileError(shown_path, line, text) for line, text in _integration_errors(config)]
     check_destinations(config.file.destinations, shown_path, errors)
     errors += [FileError(shown_path, waiver.line, text) for waiver in config.file.waivers for text in form_errors(waiver)]
-    found = (*_folder_errors(config), *_address_errors(config), *_costs_errors(config), *alerts_errors(config))
+    found += (*_folder_errors(config), *_address_errors(config), *alerts_errors(config))
     errors += [FileError(shown_path, line, text) for line, text in found]
     if errors:
         raise ConfigurationError(errors)
@@ -209,22 +199,6 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
             yield line, f"`to` is {to}, which is not one of the destinations: {config.destination_names()}"
         if integration.token is not None:
             yield from ((line, text) for text in token_errors(integration.token))
-
-
-def _costs_errors(config: Config) -> Iterator[tuple[int, str]]:
-    """What is wrong with where the records of OpenAI's costs come from."""
-    common = config.file.costs
-    if common is not None and common.key is not None:
-        yield common.line, "`costs`: a key is of one organization; write it in the integration"
-    for costs in (common, *(integration.costs for integration in config.file.integrations)):
-        if costs is None:
-            continue
-        if costs.key is not None and (costs.key.id_env or (costs.key.env is None) == (costs.key.file is None)):
-            yield costs.line, "`costs`: `key` needs exactly one of `env` and `file`"
-        if costs.base_url is not None:
-            yield from ((costs.line, f"`costs`: {text}") for text in origin_errors(costs.base_url))
-        if costs.folder is not None and not costs.folder.strip():
-            yield costs.line, "`costs`: `folder` is empty"
 
 
 def _address_errors(config: Config) -> Iterator[tuple[int, str]]:

@@ -25,6 +25,10 @@ class BadAnswer(Exception):
     """An answer that cannot be relied on, with the reason in words."""
 
 
+class OtherOrganization(BadAnswer):
+    """An answer of another organization than the one that was asked for."""
+
+
 class _Number(str):
     """A JSON number as it was written."""
 

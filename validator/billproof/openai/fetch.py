@@ -6,7 +6,9 @@ days are missing. The key goes into one header; nothing that is written, printed
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +20,7 @@ from billproof.io.secrets import Secret, contains, redact
 from billproof.model.errors import BillproofError, UsageError
 from billproof.model.record import Record
 from billproof.model.values import day_of, month_days, month_name, rfc3339, shown
-from billproof.openai.answers import BadAnswer, Page, read_page, read_projects
+from billproof.openai.answers import BadAnswer, OtherOrganization, Page, read_page, read_projects
 from billproof.openai.record import PROJECTS_PATH, SCHEMA, Answer, Headers, costs_in, ended_days, question
 
 LARGEST_ANSWER = 64 * 1024 * 1024
@@ -26,6 +28,7 @@ CLOCK_SECONDS = 300
 MAX_PAGES = 100
 
 _KEY_HELP = "Ask an owner of this organization for an admin key with the scope api.usage.read (platform.openai.com > Admin keys)."
+_KEY_NEEDS = "The key must be an admin key of this organization, made by an owner, with the scope api.usage.read."
 
 
 class NoRecord(BillproofError):
@@ -62,6 +65,8 @@ def fetch(organization: str, month: str, base_url: str, key: Secret, patience: P
         names, notes = _projects(api)
         answers += names
         costs = costs_in(answers, days, organization)
+    except OtherOrganization as error:
+        raise NoRecord(str(error), _KEY_HELP) from None
     except BadAnswer as error:
         raise NoRecord(f"the Costs API's answer cannot be relied on: {error}", "Nothing was written. Try again later.") from None
     finished = clock()
@@ -180,8 +185,17 @@ def _refusal(response: Response, key: Secret) -> tuple[str, str]:
         return "the key may not read costs (403): it lacks the scope api.usage.read, or is of another organization", _KEY_HELP
     if response.code == 429:
         return "OpenAI limits how often it may be asked (429)", "Try again later."
-    text = shown(redact(response.body[:2000].decode("utf-8", "replace"), key), 200)
-    return f"the Costs API answered {response.code}: {' '.join(text.split())}", "Nothing was written."
+    if response.code == 400:
+        return f"OpenAI refuses the question (400): {_said(response, key)}", _KEY_NEEDS
+    return f"the Costs API answered {response.code}: {_said(response, key)}", "Nothing was written."
+
+
+def _said(response: Response, key: Secret) -> str:
+    """What a refusal says: the message of OpenAI's error, else how its body begins."""
+    text = response.body[:2000].decode("utf-8", "replace")
+    with suppress(ValueError, LookupError, TypeError, RecursionError):
+        text = str(json.loads(response.body)["error"]["message"])
+    return shown(redact(" ".join(text[:2000].split()), key), 200)
 
 
 def _same_clock(answers: list[Answer], started: datetime, finished: datetime) -> None:

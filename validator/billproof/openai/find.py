@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from billproof.config.file import Config, Costs
+from billproof.config.costs import Costs
+from billproof.config.file import Config
 from billproof.config.settings import Settings
 from billproof.model.costs import CostsAtHand, CostsRecord
 from billproof.model.errors import Unreadable

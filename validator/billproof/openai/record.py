@@ -22,7 +22,7 @@ from billproof.model.costs import CostsRecord
 from billproof.model.errors import FileError, Unreadable
 from billproof.model.record import Record
 from billproof.model.values import DAY_SECONDS, calendar_date, day_number, instant, is_month, month_days, shown
-from billproof.openai.answers import BadAnswer, Costs, costs_of, read_page, read_projects
+from billproof.openai.answers import BadAnswer, Costs, OtherOrganization, costs_of, read_page, read_projects
 from billproof.reading.decode import Spec, read
 from billproof.reading.source import small_file
 from billproof.reading.yaml_tree import Node
@@ -171,7 +171,7 @@ def costs_in(answers: Sequence[Answer], days: range, organization: str) -> Costs
     asked = question(days)
     pages, names = [], dict[str, str]()
     for answer in answers:
-        if answer.path == asked or answer.path.startswith(f"{asked}&page="):
+        if answer.path == asked or re.fullmatch(rf"{re.escape(asked)}&page=[^&]+", answer.path):
             pages.append(read_page(answer.body))
         elif answer.path.startswith(f"{PROJECTS_PATH}?"):
             names.update(read_projects(answer.body)[0])
@@ -180,7 +180,7 @@ def costs_in(answers: Sequence[Answer], days: range, organization: str) -> Costs
     costs = costs_of(pages, days)
     others = costs.organizations - {organization}
     if others:
-        raise BadAnswer(f"the answers are of another organization: {', '.join(sorted(others))}")
+        raise OtherOrganization(f"the answers are of another organization: {', '.join(map(shown, sorted(others)))}")
     return costs._replace(names={**costs.names, **{id_: name for id_, name in names.items() if name}})
 
 

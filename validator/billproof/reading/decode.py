@@ -100,6 +100,14 @@ def read(shape: type[T], node: Node, path: str, errors: list[FileError], where: 
     return shape(**values) if sound else None
 
 
+def read_sound(shape: type[T], node: Node) -> T | None:
+    """`node` as a `shape` that requires nothing, without the parts that something is wrong with; None if it has no parts."""
+    if not isinstance(node.value, dict):
+        return None
+    sound = {key: value for key, value in node.value.items() if read(shape, Node({key: value}, node.line), "", []) is not None}
+    return read(shape, Node(sound, node.line), "", [])
+
+
 def _without_values(part: Part, node: Node, path: str, where: str) -> list[FileError]:
     """The errors of a part that may contain a secret: found again in a tree without values."""
     masked_errors: list[FileError] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -21,9 +22,9 @@ from billproof.io.secrets import Secret, from_environment, from_file
 from billproof.model.costs import OPENAI_URL, CostsRecord
 from billproof.model.errors import BillproofError, Unwritable, UsageError
 from billproof.model.record import Record
-from billproof.model.values import EXACT, cents, day_of, in_words, month_name, shown
+from billproof.model.values import EXACT, cents, day_of, in_words, month_name, number, shown
 from billproof.openai.find import FOLDER
-from billproof.openai.record import month_folder, months_of, newest_first, place_of, read_record, sealed, write
+from billproof.openai.record import month_folder, months_of, newest_first, place_of, read_record, record_in, sealed, write
 
 _SHOWN = 30
 _ACTIONS = {
@@ -91,6 +92,7 @@ def _fetch(options: argparse.Namespace, config: Config | None) -> int:
             fetched = fetch(wanted.organization, month, wanted.base_url, wanted.key())
             path = options.output or place_of(wanted.folder, fetched.document)
             data = sealed(fetched.document)
+            record = record_in(path, data)
             _write(path, data)
             if signer is not None:
                 from billproof.audit.signing.attestation import attest_record
@@ -100,13 +102,13 @@ def _fetch(options: argparse.Namespace, config: Config | None) -> int:
             raise
         except BillproofError as error:
             lost += 1
-            note(f"{wanted.name}: no record of {month_name(month)}: {error.message}")
+            note(shown(f"{wanted.name}: no record of {month_name(month)}: {error.message}", None))
             if error.help:
                 note(error.help)
             continue
         for text in fetched.notes:
             note(f"{wanted.name}: {text}")
-        say(f"{shown(wanted.name)}  {shown(summary(read_record(path)), None)}\n  {shown(path, None)}")
+        say(f"{shown(wanted.name)}  {shown(summary(record), None)}\n  {shown(path, None)}")
     return Exit.UNPROVED if lost else Exit.PASS
 
 
@@ -117,6 +119,8 @@ def _wanted(options: argparse.Namespace, config: Config | None) -> list[_Wanted]
     if options.organization is not None or options.key_env is not None:
         if not (options.organization and options.key_env and options.output) or options.only:
             raise UsageError("without billproof.yaml, `costs fetch` needs --organization, --key-env and --output")
+        if not re.fullmatch(r"\S+", options.organization):
+            raise UsageError("--organization is not an ID", "Write it as in OpenAI's settings: org-…")
         key = partial(from_environment, options.key_env)
         return [_Wanted(options.organization, options.organization, OPENAI_URL, key, FOLDER)]
     if config is None:
@@ -194,6 +198,6 @@ def listing(config: Config) -> Iterator[str]:
 def summary(record: CostsRecord) -> str:
     """A record in a line: its month, what it covers and its total."""
     projects = {project for _, project, _ in record.amounts if project}
-    sizes = f"{len(record.days)} days, {len(projects)} projects, {len(record.amounts):,} keys"
+    sizes = ", ".join((number(len(record.days), "day"), number(len(projects), "project"), number(len(record.amounts), "key")))
     total = cents(reduce(EXACT.add, record.amounts.values(), Decimal(0)))
     return f"{month_name(record.month)}  {sizes}, {total:,f} USD, read {in_words(record.finished)}"
