@@ -204,6 +204,7 @@ COMMANDS: Mapping[str, str] = {
     "guide": "show what to click in OpenAI's export dialog, with dates filled in",
     "init": "create billproof.yaml and an empty ledger (never overwrites files)",
     "demo": "check three sample exports: a good one, a 31-day range, one saved in a spreadsheet",
+    "convert": "write exports that pass as FOCUS, or as a custom invoice for Pelanor",
     "costs": "fetch, show and list OpenAI's own record of the costs, which exports are compared with",
     "ledger": "create, list, show and verify upload receipts",
     "status": "show accepted uploads by month and what is due; exit code 1 if anything is due",

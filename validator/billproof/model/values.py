@@ -186,8 +186,7 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     if len(text) > limit * 4:
         # The last word is left out with the rest: it may be half an address.
         text = text[: limit * 4].rpartition(" ")[0] if _may_hold_e_mail(text) else text[: limit * 4]
-    if _may_hold_e_mail(text):
-        text = re.sub(_E_MAIL, "<e-mail>", text)
+    text = without_e_mail(text)
     if not text.isprintable():
         text = re.sub(_UNSHOWABLE, _escaped, text)
     if "::" in text or "##" in text:
@@ -197,6 +196,11 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text
+
+
+def without_e_mail(text: str) -> str:
+    """`text` with `<e-mail>` in place of each e-mail address."""
+    return re.sub(_E_MAIL, "<e-mail>", text) if _may_hold_e_mail(text) else text
 
 
 def _may_hold_e_mail(text: str) -> bool:

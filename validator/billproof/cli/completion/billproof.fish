@@ -103,8 +103,8 @@ function _shtab_billproof_using
   test "$_shtab_billproof_cmdpath" = "$argv"
 end
 
-set -g _shtab_billproof_commands check upload guide init demo costs 'costs fetch' 'costs show' 'costs list' ledger 'ledger init' 'ledger list' 'ledger show' 'ledger verify' status verify pack spend rules 'rules list' 'rules show' 'rules kinds' 'rules test' 'rules docs' sandbox completion
-set -g _shtab_billproof_opts_with_value --as-of --attest --config --costs --costs-from --costs-key --delay --expect-total --fail-on --fault --format --from --host --integration --jobs --key --key-env --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
+set -g _shtab_billproof_commands check upload guide init demo convert costs 'costs fetch' 'costs show' 'costs list' ledger 'ledger init' 'ledger list' 'ledger show' 'ledger verify' status verify pack spend rules 'rules list' 'rules show' 'rules kinds' 'rules test' 'rules docs' sandbox completion
+set -g _shtab_billproof_opts_with_value --as-of --attest --config --costs --costs-from --costs-key --decimals --delay --expect-total --fail-on --fault --focus-version --format --from --host --integration --invoice-id --issuer --jobs --key --key-env --max-bytes --max-findings --month --only --organization --output --policy --port --ruleset --to
 
 complete -c billproof -e
 complete -c billproof -f
@@ -172,6 +172,28 @@ complete -c billproof -n '_shtab_billproof_using init' -s h -l help -d 'show thi
 complete -c billproof -n '_shtab_billproof_using init; and test $_shtab_billproof_npos -eq 0' -ka "(_shtab_glob_compgen_d30b0a58)" -d 'export to read the organization from'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a demo -d 'Check three sample exports: a good one, a 31-day range, one saved in a spreadsheet.'
 complete -c billproof -n '_shtab_billproof_using demo' -s h -l help -d 'show this help message and exit'
+complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a convert -d 'Write exports that pass as FOCUS, or as a custom invoice for Pelanor.'
+complete -c billproof -n '_shtab_billproof_using convert' -s h -l help -d 'show this help message and exit'
+complete -c billproof -n '_shtab_billproof_using convert' -l organization -x -d 'expected organization ID, such as org-EXAMPLE1'
+complete -c billproof -n '_shtab_billproof_using convert' -l month -xka "last" -d 'month that the upload replaces; `last` is the last complete month. Default: read from the rows'
+complete -c billproof -n '_shtab_billproof_using convert' -l as-of -x -d 'check as if run at this date or RFC 3339 time. Default: now'
+complete -c billproof -n '_shtab_billproof_using convert' -l month-to-date -d 'accept a month that has not ended; requires every day so far'
+complete -c billproof -n '_shtab_billproof_using convert' -l expect-total -x -d 'expected total, to the cent, for example from OpenAI'"'"'s dashboard'
+complete -c billproof -n '_shtab_billproof_using convert' -l ruleset -xka "(string split ' ' 'csv openai-cost pelanor-invoice'; __fish_complete_directories)" -d 'rule set name or folder. Default: the one in billproof.yaml, or openai-cost'
+complete -c billproof -n '_shtab_billproof_using convert' -l config -xka "(_shtab_glob_compgen_8f7f322e)" -d 'configuration file. Default: the nearest billproof.yaml in this folder or above'
+complete -c billproof -n '_shtab_billproof_using convert' -l second-opinion -d 'also validate with frictionless and compare (needs the extra `frictionless`)'
+complete -c billproof -n '_shtab_billproof_using convert' -l costs -xka "(_shtab_glob_compgen_8f7f322e)" -d 'compare with this record of OpenAI'"'"'s costs. Default: the newest in the folder of records'
+complete -c billproof -n '_shtab_billproof_using convert' -l costs-required -d 'require a record to compare with'
+complete -c billproof -n '_shtab_billproof_using convert' -l costs-key -xka "(__fish_complete_path (commandline -ct))" -d 'require the record to be signed with this key (PEM public key)'
+complete -c billproof -n '_shtab_billproof_using convert' -l jobs -x -d 'check N files in parallel. Default: 1'
+complete -c billproof -n '_shtab_billproof_using convert' -l to -xka "focus pelanor-invoice" -d 'format to write'
+complete -c billproof -n '_shtab_billproof_using convert' -l output -xka "(_shtab_glob_compgen_8f7f322e)" -d 'new CSV file; never overwrites'
+complete -c billproof -n '_shtab_billproof_using convert' -l focus-version -xka "1.4 1.2" -d 'version of FOCUS. Default: 1.4'
+complete -c billproof -n '_shtab_billproof_using convert' -l issuer -x -d 'FOCUS: legal entity on the invoice. Default: OpenAI'
+complete -c billproof -n '_shtab_billproof_using convert' -l invoice-id -x -d 'FOCUS: number of the month'"'"'s invoice, if it is known'
+complete -c billproof -n '_shtab_billproof_using convert' -l decimals -x -d 'custom invoice: round costs, and carry the rest into the next row'
+complete -c billproof -n '_shtab_billproof_using convert' -l user-ids -d 'also write the IDs of users and API keys'
+complete -c billproof -n '_shtab_billproof_using convert; and test $_shtab_billproof_npos -ge 0' -ka "(_shtab_glob_compgen_d30b0a58)" -d 'exports, folders of *.csv, both also as s3://, gs:// or az:// (needs the extra `cloud`), or - for standard input. Default: the folders in billproof.yaml'
 complete -c billproof -n '_shtab_billproof_using; and test $_shtab_billproof_npos -eq 0' -a costs -d 'Fetch, show and list OpenAI'"'"'s own record of the costs, which exports are compared with.'
 complete -c billproof -n '_shtab_billproof_using costs' -s h -l help -d 'show this help message and exit'
 complete -c billproof -n '_shtab_billproof_using costs; and test $_shtab_billproof_npos -eq 0' -a fetch -d 'Fetch what OpenAI'"'"'s Costs API says about a month, with an organization'"'"'s admin key.'

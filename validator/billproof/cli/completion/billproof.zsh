@@ -13,6 +13,7 @@ _shtab_billproof_commands() {
   local _commands=(
     check:'Check exports against every rule.'
     completion:'Print a shell completion script.'
+    convert:'Write exports that pass as FOCUS, or as a custom invoice for Pelanor.'
     costs:'Fetch, show and list OpenAI'"'"'s own record of the costs, which exports are compared with.'
     demo:'Check three sample exports: a good one, a 31-day range, one saved in a spreadsheet.'
     guide:'Show what to click in OpenAI'"'"'s export dialog, with dates filled in.'
@@ -103,6 +104,33 @@ _shtab_billproof_completion_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_billproof_completion_defaults_added=0
+
+_shtab_billproof_convert_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--organization[expected organization ID, such as org-EXAMPLE1]:ID:"
+  "--month[month that the upload replaces\; \`last\` is the last complete month. Default\: read from the rows]:YYYY-MM|last:(last)"
+  "--as-of[check as if run at this date or RFC 3339 time. Default\: now]:INSTANT:"
+  "--month-to-date[accept a month that has not ended\; requires every day so far]"
+  "--expect-total[expected total, to the cent, for example from OpenAI\'s dashboard]:AMOUNT:"
+  "--ruleset[rule set name or folder. Default\: the one in billproof.yaml, or openai-cost]:NAME|DIR:_billproof_set_or_dir"
+  "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--second-opinion[also validate with frictionless and compare (needs the extra \`frictionless\`)]"
+  "--costs[compare with this record of OpenAI\'s costs. Default\: the newest in the folder of records]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--costs-required[require a record to compare with]"
+  "--costs-key[require the record to be signed with this key (PEM public key)]:PUB:_files"
+  "--jobs[check N files in parallel. Default\: 1]:N:"
+  "--to[format to write]:focus|pelanor-invoice:(focus pelanor-invoice)"
+  "--output[new CSV file\; never overwrites]:FILE:_files -g '(*.yaml|*.yml)'"
+  "--focus-version[version of FOCUS. Default\: 1.4]:focus_version:(1.4 1.2)"
+  "--issuer[FOCUS\: legal entity on the invoice. Default\: OpenAI]:NAME:"
+  "--invoice-id[FOCUS\: number of the month\'s invoice, if it is known]:ID:"
+  "--decimals[custom invoice\: round costs, and carry the rest into the next row]:N:"
+  "--user-ids[also write the IDs of users and API keys]"
+  "*:exports, folders of \*.csv, both also as s3\:\/\/, gs\:\/\/ or az\:\/\/ (needs the extra \`cloud\`), or - for standard input. Default\: the folders in billproof.yaml:_files -g '(*.csv|*.CSV)'"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_billproof_convert_defaults_added=0
 
 _shtab_billproof_costs_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -387,6 +415,7 @@ _shtab_billproof() {
       case $line[1] in
         check) _arguments -C -s $_shtab_billproof_check_options ;;
         completion) _arguments -C -s $_shtab_billproof_completion_options ;;
+        convert) _arguments -C -s $_shtab_billproof_convert_options ;;
         costs) _shtab_billproof_costs ;;
         demo) _arguments -C -s $_shtab_billproof_demo_options ;;
         guide) _arguments -C -s $_shtab_billproof_guide_options ;;
