@@ -50,6 +50,7 @@ def test_the_good_file_has_the_rows_asked_for_all_charged_and_passes(good: Path)
     assert check(good).code == 0
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("generation", HEADERS)
 def test_the_good_file_of_each_generation_passes_and_has_no_row_twice(generation: str, tmp_path: Path) -> None:
     path = tmp_path / "good.csv"
@@ -73,6 +74,7 @@ def test_every_row_of_a_damaged_file_is_wrong(good: Path, tmp_path: Path, fault:
     assert checked.outcome(rule)["violations"] >= ROWS
 
 
+@pytest.mark.soak
 def test_a_folder_holds_good_months_of_each_organization(tmp_path: Path) -> None:
     write_folder(tmp_path / "many", ROWS, months=14, organizations=2)
     checked = check(tmp_path / "many")

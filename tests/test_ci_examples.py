@@ -30,6 +30,7 @@ GITLAB = yaml.safe_load((ROOT / "docs" / "ci" / "gitlab.yml").read_text("utf-8")
 BAD = FIXTURES / "demo" / "cost_2025-10-04_2025-11-03.csv"
 
 pytestmark = [
+    pytest.mark.soak,
     pytest.mark.skipif(os.name == "nt", reason="the scripts are for a POSIX shell"),
     pytest.mark.skipif(shutil.which("git") is None, reason="needs git"),
 ]

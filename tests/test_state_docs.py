@@ -28,6 +28,7 @@ integrations:
 GOOD = (ROOT / "fixtures" / "good-h1" / "cost_2025-10-01_2025-10-31.csv").read_bytes()
 
 pytestmark = [
+    pytest.mark.soak,
     pytest.mark.skipif(os.name == "nt", reason="the page's commands are for a POSIX shell"),
     pytest.mark.skipif(shutil.which("git") is None, reason="needs git"),
 ]

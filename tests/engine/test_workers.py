@@ -22,6 +22,7 @@ from tests.support import AS_OF, FIXTURES, ROOT, check, make_ready, process, run
 from tests.uploading import ACME, LABS, World, export
 
 STARTS = ["spawn", *(["fork"] if sys.platform == "linux" else [])]
+QUICKEST = [STARTS[-1], *(pytest.param(start, marks=pytest.mark.soak) for start in STARTS[:-1])]
 DEMO = FIXTURES / "demo"
 GOOD = DEMO / "cost_2025-10-01_2025-10-31.csv"
 
@@ -47,7 +48,7 @@ def test_results_come_in_the_order_of_the_tasks_from_other_processes(start: str,
     assert worked(start, jobs, "late a", "b", "late c", "d") == [["LATE A", False], ["B", False], ["LATE C", False], ["D", False]]
 
 
-@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("start", QUICKEST)
 def test_of_tasks_that_end_their_process_only_they_are_lost(start: str) -> None:
     found = worked(start, 2, "a", "kill", "b", "exit", "c", "leave", "d")
     assert found[::2] == [["A", False], ["B", False], ["C", False], ["D", False]]
@@ -56,7 +57,7 @@ def test_of_tasks_that_end_their_process_only_they_are_lost(start: str) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("start", QUICKEST)
 def test_a_task_whose_process_was_ended_once_is_done_after_all(start: str, tmp_path: Path) -> None:
     task = f"kill-once {tmp_path / 'killed'}"
     assert worked(start, 2, task, "a") == [[task.upper(), False], ["A", False]]

@@ -542,6 +542,7 @@ def test_kinds_tells_parameters_and_placeholders() -> None:
     assert "    message may use: {values}" in blocks[1]
 
 
+@pytest.mark.soak
 def test_rules_test_is_green_with_a_rule_off() -> None:
     code, out, _ = run("rules", "test", "--ruleset", str(STRICTER))
     assert code == 0, out
