@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import jsonschema
 import pytest
 
-from billproof.engine.pipeline import unread
+from billproof.model.results import unread
 from billproof.model.values import month_days
 from billproof.reading.inputs import Input
 from fixtures.exports import HEADERS

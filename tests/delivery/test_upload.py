@@ -282,7 +282,8 @@ def test_only_passes_over_files_of_others_wherever_they_lie(world: World) -> Non
     world.configure(TWO)
     found = world.upload("--only", "research", world.put(export("70", organization=LABS), "october.csv"))
     assert found.code == 3
-    assert found.reasons == {("nothing_to_check", None)}
+    assert found.reasons == {("unreadable", None)}
+    assert "exports/research/: no file of research" in found.out
 
 
 def test_only_does_not_pass_over_a_file_of_which_nobody_knows_whose_it_is(world: World) -> None:

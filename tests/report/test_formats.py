@@ -531,7 +531,7 @@ def test_a_format_is_loaded_only_when_it_is_asked_for() -> None:
         loaded[format_] = {name.rpartition(".")[2] for name in re.findall(r"'([\w.]+)'", out.splitlines()[-1])}
     assert loaded == {
         "text": {"text", "verdicts", "phrases", "calendar", "json"},
-        "gitlab": {"gitlab", "entries", "phrases", "json"},
+        "gitlab": {"gitlab", "aside", "entries", "phrases", "json"},
     }
 
 

@@ -1,6 +1,7 @@
 """Whole reports and texts of every fixture folder, as they were read and approved.
 
-A folder is checked from the root of the repository, with the arguments of its args.txt and at most five findings a rule.
+The files of a folder are checked from the root of the repository, with the arguments of its args.txt and at most five
+findings a rule.
 What changes with every wording of a rule (rules, digests) and from run to run is left out. A snapshot is read before it is
 accepted: `pytest --snapshot-update`.
 """
@@ -51,7 +52,7 @@ def laid_out(value: Any, indent: str = "") -> list[str]:
 def of(case: str) -> Checked:
     found = FIXTURES / case / "args.txt"
     extra = found.read_text("utf-8").split() if found.is_file() else []
-    return check(f"fixtures/{case}", "--max-findings", "5", *extra)
+    return check(f"fixtures/{case}/*.csv", "--max-findings", "5", *extra)
 
 
 def stable(report: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from billproof.model.results import FORMATS, HINDRANCES, DayFacts, Diagnosis, Ou
 from billproof.reading.inputs import Input
 from billproof.reading.source import STANDARD_INPUT, ForeignStream, Source, open_source
 from billproof.report.build import assembled, build_report
-from billproof.report.restore import file_of
+from billproof.report.restore import file_of, set_aside_of
 from billproof.report.restore import settings_of as settings_in
 from billproof.rules.compiled import load_ruleset
 
@@ -94,6 +94,7 @@ class CheckOptions(TypedDict, total=False):
     expect_total: str | Decimal | int | None
     ruleset: str | os.PathLike[str] | None
     config: str | os.PathLike[str] | None
+    only: Iterable[str]
     policy: Literal["check", "upload"]
     fail_on: Literal["error", "warning"]
     max_findings: int | None
@@ -116,7 +117,7 @@ def check(
     **options: Unpack[CheckOptions],
 ) -> Report:  # fmt: skip
     """Checks files and folders. The options are those of CheckOptions: organization, month, month_to_date, as_of,
-    expect_total, ruleset, config, policy, fail_on, max_findings, costs, costs_required.
+    expect_total, ruleset, config, only, policy, fail_on, max_findings, costs, costs_required.
 
     Raises UsageError or ConfigurationError for options, a configuration or a rule set that is not valid. A file that cannot
     be read raises nothing: it is unproved.
@@ -168,7 +169,7 @@ def merge(reports: Iterable[Report | Mapping[str, Any] | str]) -> Report:
         settings = settings_in(first)
     except ValueError:
         raise UsageError("a report to merge was changed: no run can have its settings") from None
-    refuse_total_of_several(settings, len(entries))
+    refuse_total_of_several(settings, sum("error" not in entry for entry in entries))
     ruleset = load_ruleset(settings.ruleset.value or "")
     if ruleset.sha256 != first["ruleset"]["sha256"]:
         raise UsageError(f"the rule set {ruleset.name} has changed since", "Check the files again.")
@@ -177,7 +178,8 @@ def merge(reports: Iterable[Report | Mapping[str, Any] | str]) -> Report:
     for outcome in (outcome for file in files for outcome in file.outcomes):
         if outcome.level != levels.get(outcome.rule):
             raise UsageError(f"a report to merge was changed: the level of {outcome.rule} is not that of the rule set")
-    run = pipeline.judged(settings, ruleset, files)
+    aside = [file for document in documents for file in set_aside_of(document)]
+    run = pipeline.judged(settings, ruleset, files, aside)
     entries = [{**entry, "verdict": verdict.word} for entry, verdict in zip(entries, run.verdict.files, strict=True)]
     finished = max(document["run"]["finished"] for document in documents)
     return _report(assembled(run, entries, {**first["run"], "finished": finished}), ruleset)
@@ -192,6 +194,11 @@ def _settings(options: CheckOptions, **more: Any) -> Settings:
     policy, fail_on, path = given.get("policy", "check"), given.get("fail_on", "error"), given.pop("config", None)
     if policy not in ("check", "upload") or fail_on not in ("error", "warning"):
         raise UsageError("policy is check or upload, fail_on is error or warning", f"They were {policy!r} and {fail_on!r}.")
+    if "only" in given:
+        only = given["only"]
+        if isinstance(only, str) or not isinstance(only, Iterable) or not all(isinstance(name, str) for name in only):
+            raise UsageError("only: expected a list of integrations' names")
+        given["only"] = tuple(only)
     for name in {"ruleset", "costs"} & given.keys():
         given[name] = _path(name, given[name])
     for name in ("as_of", "expect_total", "max_findings", "jobs"):
@@ -213,8 +220,8 @@ def _path(name: str, value: object) -> str:
 
 def _checked(settings: Settings, opened: pipeline.Opened = open_source) -> Report:
     """The report of a check."""
-    refuse_total_of_several(settings, len(settings.inputs))
     run = pipeline.check(settings, known(), opened)
+    refuse_total_of_several(settings, sum(file.error is None for file in run.files))
     return _report(build_report(run, settings.now, clock(), os.environ), run.ruleset)
 
 

@@ -44,4 +44,5 @@ def upload_settings(options: argparse.Namespace) -> Settings:
 
 def _options(options: argparse.Namespace) -> Options:
     given = {name: value for name, value in vars(options).items() if name in Options._fields}
-    return Options(**{**given, "files": tuple(given.get("files", ()))})
+    several = {name: tuple(given.get(name, ())) for name in ("files", "only")}
+    return Options(**{**given, **several})

@@ -140,12 +140,19 @@ def config_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def only_option(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--only", metavar="INTEGRATION", action="append", default=[], help=f"{what} only this integration; repeatable"
+    )
+
+
 def checking_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE|FOLDER",
         help="exports, folders of *.csv, both also as s3://, gs:// or az:// (needs the extra `cloud`), or - for standard input. "
         "Default: the folders in billproof.yaml",
     )  # fmt: skip
+    only_option(parser, "check")
     parser.add_argument("--organization", metavar="ID", help="expected organization ID, such as org-EXAMPLE1")
     parser.add_argument(
         "--month", metavar="YYYY-MM|last",

@@ -38,7 +38,7 @@ def reported(
     """The report of a run and its text in each format of `outputs`, which are written, and attested if there is a signer.
     Raises UsageError, Unwritable.
     """
-    config_settings.refuse_total_of_several(run.settings, len(run.files))
+    config_settings.refuse_total_of_several(run.settings, sum(file.error is None for file in run.files))
     shows_digests = bool(outputs) or options.format != "text" or run.settings.policy.command == "upload"
     report = build_report(run, run.settings.now, config_settings.clock(), os.environ, shows_digests)
     if signer is not None:

@@ -32,7 +32,9 @@ from billproof.model.errors import ConfigurationError, FileError, UsageError
 from billproof.model.record import Record
 from billproof.model.results import Hindrance, Sourced
 from billproof.model.urls import in_bucket
+from billproof.model.values import expected_total, is_month, money
 from billproof.reading.decode import Spec, read
+from billproof.reading.source import STANDARD_INPUT
 from billproof.reading.yaml_tree import Node, parse_document, read_small
 from billproof.rules.shipped import is_shipped
 
@@ -51,6 +53,7 @@ class Integration(Record):
     ruleset: Annotated[BuiltIn, Spec(doc="The built-in rule set that uploads need. Default: openai-cost")] = "openai-cost"
     costs: Annotated[Costs | None, Spec(doc="OpenAI's own record; what is not said here is as at the top level.")] = None
     alerts: Annotated[Alerts | None, Spec(doc="What `spend --alert` tells; kinds not said here are as at the top level.")] = None
+    totals: Annotated[Mapping[str, str], Spec(doc='Expected totals by month, in USD: {2025-10: "1231.31"}.')] = {}
     line: int = 1
 
 
@@ -92,6 +95,11 @@ class Config(Record):
                     if real.is_relative_to(folder):
                         return owner
         return None
+
+    def holder_of(self, path: str) -> str | None:
+        """The name of the integration whose `files` folder contains the file."""
+        owner = self.integration_of_file(path) if path != STANDARD_INPUT else None
+        return owner.name if owner else None
 
     def own_folders(self) -> list[str]:
         """Where billproof itself writes, so that nothing there is an export: the ledger, and destinations that are folders."""
@@ -139,6 +147,11 @@ class Config(Record):
         if own is None or common is None:
             return own or common
         return own._replace(**{name: value for name, value in common._asdict().items() if getattr(own, name) is None})
+
+    def total_of(self, integration: Integration | None, month: str | None) -> Sourced | None:
+        """The total that an integration expects of a month, with its place; None if it expects none."""
+        total = expected_total(integration.totals.get(month or "", "")) if integration else None
+        return None if total is None or integration is None else Sourced(money(total), self.place(integration.line))
 
     def destination_names(self) -> str:
         """The names of the destinations, for messages."""
@@ -199,6 +212,11 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
             yield line, f"`to` is {to}, which is not one of the destinations: {config.destination_names()}"
         if integration.token is not None:
             yield from ((line, text) for text in token_errors(integration.token))
+        for month, total in integration.totals.items():
+            if not is_month(month):
+                yield line, f"`totals` of {integration.name}: {month} is not a month; write it as 2025-10"
+            if expected_total(total) is None:
+                yield line, f"`totals` of {integration.name}: {total} is not an amount; write it as \"18402.17\""
 
 
 def _address_errors(config: Config) -> Iterator[tuple[int, str]]:

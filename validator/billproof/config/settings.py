@@ -14,7 +14,7 @@ from billproof.config.rulesets import for_inputs
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
 from billproof.model.results import Policy, Sourced
-from billproof.model.values import calendar_date, decimal, instant, is_month, month_before
+from billproof.model.values import calendar_date, expected_total, instant, is_month, month_before
 from billproof.reading.inputs import NOTHING_OWN, Input, find_inputs
 from billproof.rules.rule import DEFAULT_RULESET
 
@@ -43,7 +43,8 @@ Watch = Callable[[int, int, str, int, int | None], None]
 class Settings(Record):
     """What a run was asked to do.
 
-    `inputs` are the files to check, `watch` is told how far they are read. `sources` says where the settings without a source
+    `inputs` are the files to check, `only` the names of the integrations that were chosen (all, if it is empty), `watch` is
+    told how far the files are read. `sources` says where the settings without a source
     of their own came from, unless that is the default. `before` is the digest of a receipt whose upload is checked again: the
     ledger then counts as it was before that upload.
     """
@@ -54,6 +55,7 @@ class Settings(Record):
     as_of_source: str
     now: datetime
     inputs: tuple[Input, ...] = ()
+    only: tuple[str, ...] = ()
     organization: Sourced | None = None
     month: Sourced | None = None
     month_to_date: bool = False
@@ -91,10 +93,11 @@ def refuse_later_than_the_clock(settings: Settings) -> None:
 
 def refuse_total_of_several(settings: Settings, count: int) -> None:
     """Raises UsageError if the expected total, or a record of costs, which is that of one file, is given for several."""
-    if settings.costs is not None and count > 1:
-        raise UsageError("--costs accepts one file only", f"{count} files were named.")
-    if settings.expected_total is not None and count > 1:
-        raise UsageError("--expect-total accepts one file only", f"{count} files were named.")
+    for flag, value in (("--costs", settings.costs), ("--expect-total", settings.expected_total)):
+        if value is not None and count > 1:
+            help = f"There are {count}. Name one, or choose with --only and --month"
+            more = "; for several, set `totals:` in billproof.yaml." if flag == "--expect-total" else "."
+            raise UsageError(f"{flag} accepts one file only", help + more)
 
 
 def clock() -> datetime:
@@ -123,12 +126,9 @@ def parse_month(text: str, as_of: datetime, flag: str = "--month") -> Sourced:
 
 
 def parse_total(text: str) -> Decimal:
-    """`--expect-total`: an amount such as 18402.17 or $18,402.17, in US dollars. `1,537` could be 1.537 elsewhere: refused."""
-    plain = re.sub(r"^(-?)\$", r"\1", text)
-    if re.fullmatch(r"-?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+", plain, re.ASCII):
-        plain = plain.replace(",", "")
-    total = decimal(plain)
-    if total is None or abs(total) >= Decimal("1e15") or 0 < abs(total) < Decimal("1e-100"):
+    """`--expect-total`: an amount in US dollars."""
+    total = expected_total(text)
+    if total is None:
         raise UsageError(f"--expect-total {text}: not an amount", "Write it with a point before the cents: 18402.17 or 18,402.17")
     return total
 
@@ -149,6 +149,7 @@ class Options(Record):
     """What a run was asked to do, by the names of the long options; None for what was not said."""
 
     files: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     organization: str | None = None
     month: str | None = None
     month_to_date: bool = False
@@ -172,10 +173,8 @@ def settings_of(options: Options, policy: Policy, config: Config | None) -> Sett
         raise UsageError("--organization is empty", "Write the ID as in OpenAI's settings: org-…")
     if "-" in options.files and options.second_opinion:
         raise UsageError("--second-opinion needs a file", "Standard input can be read only once.")
-    inputs = tuple(_inputs(options.files, config))
-    if options.costs is not None and len(inputs) > 1:
-        raise UsageError("--costs accepts one file only", f"{len(inputs)} files were named.")
-    return for_inputs(settings._replace(
+    inputs = tuple(_inputs(options, config))
+    settings = settings._replace(
         organization=Sourced(options.organization, "--organization") if options.organization else None,
         month=parse_month(options.month, settings.as_of) if options.month is not None else None,
         month_to_date=options.month_to_date,
@@ -187,19 +186,28 @@ def settings_of(options: Options, policy: Policy, config: Config | None) -> Sett
         },
         jobs=1 if (jobs := options.jobs) is None else parse_number(jobs, "--jobs", 1, MAX_JOBS, _AS_CORES),
         inputs=inputs, costs=options.costs, costs_required=options.costs_required,
-    ))  # fmt: skip
+    )  # fmt: skip
+    # What is found in folders may be left out yet: it is of another month, or uploaded already.
+    refuse_total_of_several(settings, sum(file.folder is None for file in inputs))
+    return for_inputs(settings)
 
 
-def _inputs(names: tuple[str, ...], config: Config | None) -> list[Input]:
-    """The files that were named; without a name, those in every integration's folder."""
-    if config is None:
-        return find_inputs(names)
-    folders = {owner: os.path.join(relative(folder), "") for owner, folder in config.folders}
-    inputs = find_inputs(names or folders.values(), config.own_folders(), config.integration_of_file)
+def _inputs(options: Options, config: Config | None) -> list[Input]:
+    """The files that were named; without a name, those in every integration's folder. Those in the folders of integrations
+    that were not chosen are left out. Raises UsageError.
+    """
+    if config is None and not options.only:
+        return find_inputs(options.files)
+    from billproof.config.choice import chosen
+
+    names, owners = options.files, {owner.name for owner in chosen(config, options.only)}
+    assert config is not None
+    folders = {owner.name: os.path.join(relative(folder), "") for owner, folder in config.folders if owner.name in owners}
+    inputs = find_inputs(names or folders.values(), config.own_folders(), config.holder_of)
+    holders = [config.holder_of(file.path) for file in inputs]
     if names:
-        return inputs
-    held = {config.integration_of_file(file.path) for file in inputs}
-    return [*inputs, *(Input(folder, NOTHING_OWN) for owner, folder in folders.items() if owner not in held)]
+        return [file for file, owner in zip(inputs, holders, strict=True) if owner is None or owner in owners]
+    return [*inputs, *(Input(folder, NOTHING_OWN, folder) for owner, folder in folders.items() if owner not in holders)]
 
 
 def plain_settings(options: Options, policy: Policy, config: Config | None) -> Settings:
@@ -207,7 +215,7 @@ def plain_settings(options: Options, policy: Policy, config: Config | None) -> S
     now, as_of = clock(), options.as_of
     return Settings(
         policy=policy, ruleset=ruleset_of(options.ruleset, config), as_of=now if as_of is None else parse_as_of(as_of),
-        as_of_source=CLOCK if as_of is None else "--as-of", now=now, config=config, to=options.to,
+        as_of_source=CLOCK if as_of is None else "--as-of", now=now, config=config, to=options.to, only=options.only,
     )  # fmt: skip
 
 

@@ -23,19 +23,23 @@ from billproof.delivery.routing import Addressed, Judged, Routes, Sealed, Upload
 from billproof.delivery.shipment import UploadResult, UploadStatus
 from billproof.delivery.text import what_must_change
 from billproof.engine.pipeline import Run, judged, prepare
+from billproof.engine.selection import lacking
 from billproof.engine.verdict import Exit, Pass, Word, two_of_a_month
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
-from billproof.model.results import FileResult
+from billproof.model.results import FileResult, SetAside
 from billproof.model.values import shown
 from billproof.rules.rule import RuleSet
 
 
 class Plan(Record):
-    """What is known already and what is to be sent, in the order of the files; `run` is None if no file was checked."""
+    """What is known already and what is to be sent, in the order of the files; `run` is None if no file was checked. Set aside
+    is what is of another month, and what is uploaded already.
+    """
 
     items: tuple[UploadResult | Sealed, ...]
     run: Run | None
+    set_aside: tuple[SetAside, ...] = ()
 
     @property
     def name_width(self) -> int:
@@ -57,7 +61,7 @@ def planned(
     Raises UsageError or ConfigurationError for what only the configuration can fix, BillproofError with code 3 for a
     token that is missing, a ledger that cannot be relied on or that is busy.
     """
-    config = _config(settings, options)
+    config = _config(settings)
     ruleset = prepare(settings)
     ledger = _ledger(config)
     with ExitStack() as held:
@@ -67,12 +71,15 @@ def planned(
             writer.settle(now())
         contents = writer.contents if writer else proved(ledger) if ledger else None
         routes = Routes(config, contents, settings, options)
-        checked = checked_copies(settings, routes, ruleset, held)
+        every = checked_copies(settings, routes, ruleset, held)
+        checked = [item for item in every if not (isinstance(item, FileResult) and item.set_aside)]
         _refuse_other_rules(checked, config, ruleset)
         _refuse_two_of_a_month(checked)
         items = [routes.addressed(item) if isinstance(item, Judged) else item for item in checked]
+        items += lacking(settings, map(_owned, checked))
+        aside = tuple(filter(None, map(_aside, every)))
         files = [_file(item) for item in items if not isinstance(item, UploadResult)]
-        run = judged(settings, ruleset, files) if files or not items else None
+        run = judged(settings, ruleset, files, aside) if files or not items else None
 
         def seal(addressed: Addressed, proof: Pass) -> UploadResult | Sealed:
             if options.dry_run:
@@ -81,7 +88,7 @@ def planned(
                 raise _not_uploadable()
             return routes.with_token(addressed, proof, writer, environment)
 
-        yield Plan(tuple(_decided(items, run, seal)), run)
+        yield Plan(tuple(_decided(items, run, seal)), run, aside)
 
 
 def carry_out(plan: Plan, report: Mapping[str, Any] | None, now: Callable[[], str]) -> Iterator[UploadResult]:
@@ -116,7 +123,7 @@ def _result(file: FileResult, verdict: Word, status: UploadStatus, text: str) ->
     )  # fmt: skip
 
 
-def _config(settings: Settings, options: UploadOptions) -> Config:
+def _config(settings: Settings) -> Config:
     """The configuration, which an upload cannot do without. Raises UsageError."""
     config = settings.config
     if config is None:
@@ -124,9 +131,6 @@ def _config(settings: Settings, options: UploadOptions) -> Config:
         raise UsageError(text, "billproof init FILE creates one.")
     if settings.to is not None and settings.to not in config.file.destinations:
         raise UsageError(f"--to {settings.to}: no such destination", f"Destinations: {config.destination_names()}.")
-    names = [integration.name for integration in config.file.integrations]
-    if options.only is not None and options.only not in names:
-        raise UsageError(f"--only {options.only}: no such integration", f"Integrations: {', '.join(names) or 'none'}.")
     refuse_later_than_the_clock(settings)
     return config
 
@@ -158,6 +162,19 @@ def _refuse_other_rules(items: Sequence[UploadResult | FileResult | Judged], con
                 f"the rule set {integration.ruleset}; this run uses {ruleset.name}, and nothing was sent",
                 f"Use --ruleset {integration.ruleset}, or change `ruleset:` of the integration.",
             )
+
+
+def _owned(item: UploadResult | FileResult | Judged) -> tuple[str, str | None]:
+    file = item if isinstance(item, UploadResult) else _file(item)
+    return file.path, file.integration
+
+
+def _aside(item: UploadResult | FileResult | Judged) -> SetAside | None:
+    """A file that is not judged: the only results of an upload before its checks are those of files uploaded already."""
+    if isinstance(item, UploadResult):
+        return SetAside(item.path, item.month, "already_current")
+    file = _file(item)
+    return SetAside(file.path, file.month.value, file.set_aside) if file.set_aside else None
 
 
 def _refuse_two_of_a_month(items: Sequence[UploadResult | FileResult | Judged]) -> None:

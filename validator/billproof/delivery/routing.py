@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 from billproof.config.destinations import variables
 from billproof.config.file import Config, Integration
@@ -31,7 +32,6 @@ from billproof.reading.source import STANDARD_INPUT, Copy
 class UploadOptions(Record):
     """What was asked of an upload in addition to what every check is asked."""
 
-    only: str | None = None
     dry_run: bool = False
     resend: bool = False
     attest: Attest = None
@@ -72,20 +72,11 @@ class Routes:
         self._settings = settings
         self._options = options
 
-    def is_wanted_folder(self, path: str) -> bool:
-        """Whether `--only` allows a file from this path."""
-        holder = self._holder(path)
-        return holder is None or self._options.only in (None, holder.name)
-
-    def is_wanted(self, file: FileResult) -> bool:
-        """Whether `--only` allows a file of this integration; a file of no known integration is never skipped."""
-        return self._options.only is None or file.integration in (None, self._options.only)
-
     def already_uploaded(self, copy: Copy) -> UploadResult | None:
         """The result for a file whose bytes are the current ones at the destination, which the ledger alone decides."""
         for month, standing, integration in self._possible(copy):
             current = standing.current
-            if current is None or not standing.is_current(copy.sha256) or not self._is_expected(current):
+            if current is None or not standing.is_current(copy.sha256) or not self._is_expected(current, integration):
                 continue
             if self._is_at_destination(copy, current, integration):
                 return UploadResult(
@@ -111,10 +102,10 @@ class Routes:
         accepted_at = Request(current.document["request"]["description"], "").address
         return destination.request(shipment).address == accepted_at and not destination.lacks(shipment)
 
-    def _is_expected(self, current: Receipt) -> bool:
-        """Whether the total is the expected one; if not, the file is checked, which reports it."""
-        expected = self._settings.expected_total
-        return expected is None or cents(current.amount) == cents(expected)
+    def _is_expected(self, current: Receipt, integration: Integration) -> bool:
+        """Whether the total is the one that the configuration expects; if not, the file is checked, which reports it."""
+        expected = self._config.total_of(integration, current.month)
+        return expected is None or cents(current.amount) == cents(Decimal(expected.value or ""))
 
     def _possible(self, copy: Copy) -> Iterator[tuple[Month, Standing, Integration]]:
         """The months that the file was sent as, so far as options and configuration allow it to be; none if it is to be sent
@@ -133,7 +124,7 @@ class Routes:
                 and (holder is None or holder.organization == month.organization)
                 and (settings.organization is None or settings.organization.value == month.organization)
                 and (settings.month is None or settings.month.value == month.month)
-                and self._options.only in (None, integration.name)
+                and (not settings.only or integration.name in settings.only)
             ):
                 yield month, self.contents.standing(month), integration
 

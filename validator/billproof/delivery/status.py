@@ -7,12 +7,13 @@ fine that was not checked: a file that cannot be read leaves its integration's m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from billproof.config.choice import chosen
 from billproof.config.file import Config, Integration
 from billproof.config.rulesets import for_integration
 from billproof.config.settings import Settings, parse_month
@@ -70,14 +71,15 @@ def survey(settings: Settings, months: Sequence[str]) -> dict[str, Any]:
     config = settings.config
     if config is None:
         raise UsageError("status needs a billproof.yaml, which lists the integrations", "billproof init FILE creates one.")
-    if not config.file.integrations:
+    owners = chosen(config, settings.only)
+    if not owners:
         raise UsageError(f"{config.shown_path} has no integrations", "Add one for each OpenAI organization.")
     prepare(settings)
     contents = _contents(config)
     standings = {month: contents.standing(month) for month in contents.months()}
     rows = [
         _integration(integration, config, contents, standings, months, for_integration(settings, integration))
-        for integration in config.file.integrations
+        for integration in owners
     ]
     due = any(row["unplaced"] or row["unread"] or any(month["due"] for month in row["months"]) for row in rows)
     unread = any(row["unread"] for row in rows)
@@ -90,7 +92,7 @@ def survey(settings: Settings, months: Sequence[str]) -> dict[str, Any]:
         "exit_code": int(Exit.UNPROVED if unread else Exit.FAIL if due else Exit.PASS),
         "config": {"path": config.shown_path, "sha256": config.sha256},
         "integrations": rows,
-        "elsewhere": _elsewhere(config, standings, months),
+        "elsewhere": _elsewhere(config, standings, months, {owner.organization for owner in owners} if settings.only else None),
     }
 
 
@@ -216,12 +218,17 @@ def _totals(receipts: Iterable[Receipt | None]) -> list[dict[str, Any]]:
     return [{"currency": name, "amount": money(sums[name]), "months": counts[name]} for name in sorted(sums)]
 
 
-def _elsewhere(config: Config, standings: Mapping[Month, Standing], months: Sequence[str]) -> list[dict[str, Any]]:
-    """Accepted uploads of these months that belong to no integration and its present destination."""
+def _elsewhere(
+    config: Config, standings: Mapping[Month, Standing], months: Sequence[str], organizations: Collection[str] | None
+) -> list[dict[str, Any]]:
+    """Accepted uploads of these months, and of these organizations unless all count, that belong to no integration and its
+    present destination.
+    """
     configured = {(_address(integration, config), integration.organization) for integration in config.file.integrations}
     counts = Counter(
         (standing.destination, month.organization)
         for month, standing in standings.items()
         if month[:2] not in configured and month.month in months and standing.current
+        and (organizations is None or month.organization in organizations)
     )
     return [{"destination": to, "organization": shown(id_), "months": n} for (to, id_), n in sorted(counts.items())]

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from billproof.delivery.shipment import UploadResult
+from billproof.model.results import SetAside
 from billproof.model.values import cents, in_words, instant, number, shown
 
 Tree = Mapping[str, Any]
@@ -70,6 +71,12 @@ def headline(results: Sequence[UploadResult], dry_run: bool) -> str:
     stopped = [result for result in results if result.status == "replaced" or result.verdict in ("fail", "unproved")]
     of = f"{len(stopped)} of {number(len(statuses), 'file')}"
     return f"NOTHING SENT  {of} not ready to upload; billproof sends nothing until all are"
+
+
+def other_months(files: Sequence[SetAside]) -> str:
+    """How many files are of other months than the one that was asked for; empty if none is."""
+    count = sum(file.reason == "other_month" for file in files)
+    return f"Set aside: {number(count, 'file')} of other months" if count else ""
 
 
 def what_must_change(code: int | None) -> str:

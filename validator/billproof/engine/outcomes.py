@@ -123,6 +123,7 @@ class _End(Record):
 
     def settle(self, work: Work) -> None:
         check = work.check
+        work.guard(check.settle, self.settled)
         # What the header shows is so, whatever cannot be read below it.
         needs_all = work.rule.file.scope == "file" and not check.circumstances & KNOWN_AT_HEADER
         state: State

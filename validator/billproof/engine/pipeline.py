@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
 from billproof.config.settings import Settings, refuse_later_than_the_clock
 from billproof.engine.diagnosis import Facts, diagnose
 from billproof.engine.evaluate import Engine
-from billproof.engine.outcomes import INFERRED, infer_month, infer_organization
+from billproof.engine.outcomes import infer_month, infer_organization
 from billproof.engine.verdict import Verdict, judge
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
-from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, Sourced
+from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, SetAside, Sourced, unread
 from billproof.model.values import day_end, day_of, month_days, month_end
 from billproof.reading.inputs import Input
 from billproof.reading.parse import limited_cells
@@ -48,12 +48,13 @@ Opened = Callable[[str], AbstractContextManager[Source]]
 
 
 class Run(Record):
-    """A finished check: the settings and rules it used, the results of its files, and the verdict."""
+    """A finished check: settings and rules, the results of its files, the verdict, and the files that were set aside."""
 
     settings: Settings
     ruleset: RuleSet
     files: tuple[FileResult, ...]
     verdict: Verdict
+    set_aside: tuple[SetAside, ...] = ()
 
 
 def check(settings: Settings, known: Known, opened: Opened = open_source) -> Run:
@@ -62,7 +63,12 @@ def check(settings: Settings, known: Known, opened: Opened = open_source) -> Run
     """
     refuse_later_than_the_clock(settings)
     ruleset = prepare(settings)
-    return judged(settings, ruleset, checked(settings.inputs, settings, ruleset, known, opened))
+    results = checked(settings.inputs, settings, ruleset, known, opened)
+    if not settings.only and (settings.month is None or all(file.folder is None for file in settings.inputs)):
+        return judged(settings, ruleset, results)
+    from billproof.engine.selection import selected
+
+    return judged(settings, ruleset, *selected(results, settings))
 
 
 def prepare(settings: Settings) -> RuleSet:
@@ -75,13 +81,14 @@ def prepare(settings: Settings) -> RuleSet:
     return ruleset
 
 
-def judged(settings: Settings, ruleset: RuleSet, files: Iterable[FileResult]) -> Run:
-    """The run over files that were checked, with its verdict."""
+def judged(settings: Settings, ruleset: RuleSet, files: Iterable[FileResult], set_aside: Sequence[SetAside] = ()) -> Run:
+    """The run over files that were checked, with its verdict, beside those that were set aside."""
     results = tuple(files)
     duties = [
         RuleDuty(rule.id, rule.file.core, rule.file.optional_in_check, rule.kind.kind == "day_coverage") for rule in ruleset.rules
     ]
-    return Run(settings, ruleset, results, judge(RuleSetDuty(tuple(duties), ruleset.weaker), results, settings.policy))
+    verdict = judge(RuleSetDuty(tuple(duties), ruleset.weaker), results, settings.policy)
+    return Run(settings, ruleset, results, verdict, tuple(set_aside))
 
 
 def checked(
@@ -121,8 +128,8 @@ def check_input(
     try:
         with opened(file.path) as source:
             source.seen = seen
-            result = check_file(source, settings, ruleset, known)
-        if not settings.second_opinion:
+            result = check_file(source, settings, ruleset, known, in_folder=file.folder is not None)
+        if not settings.second_opinion or result.set_aside is not None:
             return result
         from billproof.engine.second_opinion import second_opinion
 
@@ -131,8 +138,10 @@ def check_input(
         return unread(file.path, error.message, error.help)
 
 
-def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Known) -> FileResult:
-    """Everything about one file. Raises Unreadable if it cannot be read to its end."""
+def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Known, in_folder: bool = False) -> FileResult:
+    """Everything about one file. One that was found in a folder, and whose rows show another month than the one that is wanted,
+    is set aside. Raises Unreadable if it cannot be read to its end.
+    """
     configured = settings.config.configured() if settings.config else []
     given = settings.organization or _of_folder(source, settings.config)
     with limited_cells():
@@ -142,9 +151,18 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Know
         engine = Engine(ruleset, context)
         engine.run(reader)
     organization = given or infer_organization(context.collector.organizations, configured)
-    month = settings.month or infer_month(context.collector.days, settings.as_of)
-    settled = _settled(context, known, settings, organization, month)
+    month = own = infer_month(context.collector.days, settings.as_of)
     integration = settings.config.integration_of(organization.value) if settings.config else None
+    if settings.month is not None:
+        month, is_readable = settings.month, context.collector.exact and source.complete
+        if in_folder and is_readable and own.value not in (None, month.value):
+            aside = unread(source.path, "")._replace(month=own, error=None, set_aside="other_month")
+            return aside._replace(integration=integration.name if integration else None)
+    expected = None
+    if settings.config and settings.expected_total is None:
+        expected = settings.config.total_of(integration, month.value)
+    settled = _settled(context, known, settings, organization, month)
+    settled = settled._replace(expected_total=Decimal(expected.value or "") if expected else settings.expected_total)
     waive = None
     if settings.config:
         from billproof.config.waivers import waiver_for
@@ -163,7 +181,7 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Know
         error=inexact, last_upload=history.last, upload_before=history.before,
         destination=None if history.lacking else history.destination,
         hindrance=_hindrance(source.sha256, integration, history, settings, ruleset),
-        costs=_costs_facts(settled, ruleset, outcomes),
+        costs=_costs_facts(settled, ruleset, outcomes), expected_total=expected,
         version=source.version,
     )  # fmt: skip
     kind = head.kind or context.export.label
@@ -211,8 +229,7 @@ def _context(source: Source, reader: Reader, settings: Settings, ruleset: RuleSe
         name=source.name, head=head, columns=columns, schema=schema, roles=roles,
         export=recognize(head.header, ruleset.exports, schema),
         collector=collector, keyed=keyed,
-        as_of=settings.as_of, month_to_date=settings.month_to_date, expected_total=settings.expected_total,
-        max_findings=settings.max_findings,
+        as_of=settings.as_of, month_to_date=settings.month_to_date, max_findings=settings.max_findings,
         organizations=allowed,
     )  # fmt: skip
 
@@ -260,13 +277,3 @@ def _lost(file: Input, how: str) -> FileResult:
     """The result for a file that ended two processes which checked it."""
     help = "Did it run out of memory? Run the same command with fewer --jobs." if how.endswith("signal 9") else ""
     return unread(file.path, f"{file.path}: two processes ended while they checked it; the second {how}", help)
-
-
-def unread(path: str, error: str, help: str = "") -> FileResult:
-    """The result for a file that could not be read."""
-    unknown = Sourced(None, INFERRED)
-    return FileResult(
-        path=path, name=os.path.basename(path) or path, bytes=0, sha256=None, parsed_bytes=0, complete=False,
-        export="unknown", header=(), rows=0, unread_lines=0, organization=unknown, month=unknown, totals=None, days=(),
-        outcomes=(), error=error, notes=(help,) if help else (),
-    )  # fmt: skip

@@ -13,6 +13,9 @@ ReportVerdict = Literal["pass", "fail", "unproved"]
 Command = Literal["check", "upload"]
 FailOn = Literal["error", "warning"]
 
+ReportSetAside = TypedDict(
+    "ReportSetAside", {"path": str, "month": str | None, "reason": Literal["other_month", "already_current"]}
+)
 ReportBlocker = TypedDict("ReportBlocker", {"code": str, "text": str})
 ReportUpload = TypedDict("ReportUpload", {"ready": bool, "because": list[str]})
 ReportPolicy = TypedDict("ReportPolicy", {"command": Command, "policy": Command, "fail_on": FailOn})
@@ -185,6 +188,7 @@ class FileContent(TypedDict):
     second_opinion: NotRequired[ReportSecondOpinion]
     costs: NotRequired[ReportCosts]
     version: NotRequired[str]
+    expected_total: NotRequired[ReportSetting[str | None]]
 
 
 class ReportFile(FileContent):
@@ -215,6 +219,7 @@ class ReportHead(TypedDict):
     tool: ReportTool
     ruleset: ReportRuleSet
     settings: ReportSettings
+    set_aside: NotRequired[list[ReportSetAside]]
 
 
 class Report(ReportHead):

@@ -212,9 +212,9 @@ HINDRANCES = {
 
 
 class FileResult(Record):
-    """Everything known about one file. `error` says why it could not be read to its last byte. The engine makes it at the
-    end of the file; cause, second opinion and what is in the way of an upload are added by copies, never in place. `version` is
-    that of an object in a bucket.
+    """Everything known about one file. `error` says why it could not be read to its last byte; `set_aside`, why no rule
+    was evaluated; `expected_total` is that of the configuration. The engine makes it at the end of the file; cause, second
+    opinion and what is in the way of an upload are added by copies, never in place. `version` is that of an object in a bucket.
     """
 
     path: str
@@ -244,10 +244,30 @@ class FileResult(Record):
     hindrance: Hindrance | None = None
     costs: CostsFacts | None = None
     version: str | None = None
+    set_aside: Literal["other_month"] | None = None
+    expected_total: Sourced | None = None
 
     def outcome(self, rule: str) -> Outcome | None:
         """The outcome of a rule, or None if there is none."""
         return next((outcome for outcome in self.outcomes if outcome.rule == rule), None)
+
+
+def unread(path: str, error: str, help: str = "") -> FileResult:
+    """The result for a file that could not be read."""
+    unknown = Sourced(None, "inferred")
+    return FileResult(
+        path=path, name=path.rpartition("/")[2] or path, bytes=0, sha256=None, parsed_bytes=0, complete=False,
+        export="unknown", header=(), rows=0, unread_lines=0, organization=unknown, month=unknown, totals=None, days=(),
+        outcomes=(), error=error, notes=(help,) if help else (),
+    )  # fmt: skip
+
+
+class SetAside(Record):
+    """A file that was found and not judged, its month, and why: it is of another month, or uploaded already."""
+
+    path: str
+    month: str | None
+    reason: Literal["other_month", "already_current"]
 
 
 class RuleDuty(Record):

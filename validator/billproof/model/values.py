@@ -166,6 +166,15 @@ def money(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def expected_total(text: str) -> Decimal | None:
+    """A total as people write it, such as 18402.17 or $18,402.17, in US dollars; else None. `1,537` could be 1.537 elsewhere."""
+    plain = re.sub(r"^(-?)\$", r"\1", text)
+    if re.fullmatch(r"-?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+", plain, re.ASCII):
+        plain = plain.replace(",", "")
+    total = decimal(plain)
+    return None if total is None or abs(total) >= Decimal("1e15") or 0 < abs(total) < Decimal("1e-100") else total
+
+
 def cents(amount: Decimal) -> Decimal:
     """An amount rounded to cents, halves away from zero as invoices do."""
     return amount.quantize(Decimal("0.01"), rounding="ROUND_HALF_UP", context=Context(prec=200))

@@ -23,35 +23,35 @@ Holder = Callable[[str], object]
 
 
 class Input(Record):
-    """A path to check, or the reason why a name leads to no file."""
+    """A path to check, or the reason why a name leads to no file; and the folder that was named, if it was found in one."""
 
     path: str
     error: str | None = None
+    folder: str | None = None
 
 
 def find_inputs(names: Iterable[str], own: Collection[str] = (), holder: Holder = lambda _: None) -> list[Input]:
     """The files behind `names`, in their order, each once for each of its holders. Folders are searched for *.csv in all their
-    folders, but for hidden entries and the folders in `own`, real paths where billproof itself writes.
+    folders, but for hidden entries and the folders in `own`, real paths where billproof itself writes. A file that is named
+    and found in a folder counts as named.
     """
-    inputs: list[Input] = []
-    seen: set[tuple[str, object]] = set()
+    inputs: dict[tuple[str, object], Input] = {}
     for name in names:
         for entry in _expand(name, own):
             as_named = entry.path == STANDARD_INPUT or in_bucket(entry.path)
             try:
                 real = entry.path if as_named else os.path.realpath(entry.path)
             except ValueError:  # a NUL or half a surrogate pair
-                real, entry = entry.path, Input(entry.path, "no file can have this name")
+                real, entry = entry.path, entry._replace(error="no file can have this name")
             except OSError:  # the working folder is gone, which reading will say
                 real = entry.path
             if entry.error is None and _is_csv(entry.path) and not _is_csv(real):
                 # Whoever may add a link could have any file's first lines shown, such as those of one with a password.
-                entry = Input(entry.path, "this link leads to a file whose name does not end in .csv, so it is not read")
-            key = (real, holder(entry.path))
-            if key not in seen:
-                seen.add(key)
-                inputs.append(entry)
-    return inputs
+                entry = entry._replace(error="this link leads to a file whose name does not end in .csv, so it is not read")
+            first = inputs.setdefault((real, holder(entry.path)), entry)
+            if entry.folder is None and first.folder is not None:
+                inputs[real, holder(entry.path)] = first._replace(folder=None)
+    return list(inputs.values())
 
 
 def _expand(name: str, own: Collection[str]) -> Iterator[Input]:
@@ -137,11 +137,11 @@ def _folder(folder: str, own: Collection[str]) -> Iterator[Input]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths += [os.path.join(parent, name) for name in files if _is_csv(name) and not name.startswith(".")]
     for error in unreadable:
-        yield Input(_slashes(str(error.filename)), f"cannot be read: {error.strerror}")
+        yield Input(_slashes(str(error.filename)), f"cannot be read: {error.strerror}", folder)
     if not paths and not unreadable:
-        yield Input(_slashes(folder), NO_EXPORT)
+        yield Input(_slashes(folder), NO_EXPORT, folder)
     for path in sorted(paths):
-        yield Input(_slashes(path))
+        yield Input(_slashes(path), folder=folder)
 
 
 def _is_csv(path: str) -> bool:

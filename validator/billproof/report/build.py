@@ -75,7 +75,7 @@ def result_sha256(report: Mapping[str, object]) -> str:
 def report_head(run: Run) -> v1.ReportHead:
     """What a report says of the run as a whole: everything before its files."""
     settings, ruleset = run.settings, run.ruleset
-    return {
+    head: v1.ReportHead = {
         "schema": SCHEMA,
         "verdict": run.verdict.word,
         "exit_code": int(run.verdict.exit_code),
@@ -93,6 +93,11 @@ def report_head(run: Run) -> v1.ReportHead:
         },
         "settings": _settings(run),
     }  # fmt: skip
+    if run.set_aside:
+        head["set_aside"] = [
+            {"path": shown(file.path, None), "month": file.month, "reason": file.reason} for file in run.set_aside
+        ]
+    return head
 
 
 def _is_merged(file: FileResult) -> bool:

@@ -27,6 +27,7 @@ from billproof.model.results import (
     Place,
     Policy,
     SecondOpinion,
+    SetAside,
     Sourced,
     Totals,
     UsedWaiver,
@@ -145,6 +146,11 @@ def settings_of(report: Mapping[str, Any]) -> Settings:
     return settings
 
 
+def set_aside_of(report: Mapping[str, Any]) -> list[SetAside]:
+    """The files that a report says were set aside."""
+    return [SetAside(**entry) for entry in report.get("set_aside", ())]
+
+
 def used_config(used: ReportConfig, file: ConfigFile) -> Config:
     """The configuration that a report names, with the content `file`."""
     return Config(Path(used["path"]), used["path"], used["sha256"], file)
@@ -172,6 +178,7 @@ def file_of(file: ReportFile, report: Report, ruleset: RuleSet) -> FileResult:
         and SecondOpinion(second["tool"], second["valid"], tuple(second["errors"]), tuple(second["disagreements"])),
         diagnosis=cause and restored(Diagnosis, cause, rules=tuple(cause["rules"])),
         costs=_costs(file, ruleset) if "costs" in file else None,
+        expected_total=Sourced(**file["expected_total"]) if "expected_total" in file else None,
     )  # fmt: skip
 
 

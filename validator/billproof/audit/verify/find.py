@@ -190,6 +190,8 @@ def _of_settings(document: Report, has_config: bool) -> Iterator[str]:
         yield "settings.to.value"
     if settings["costs"]["value"] is not None:
         yield "settings.costs.value"
+    if "set_aside" in document:
+        yield "set_aside"
     if not is_shipped(settings["ruleset"]["value"]) or (settings["config"] is not None and not has_config):
         yield "settings.ruleset.value"
     outcomes = (outcome for file in document["files"] for outcome in file["outcomes"])
@@ -202,6 +204,7 @@ def _of_file(file: ReportFile, config: ReportConfig | None, has_config: bool) ->
     names = ["destination", "last_upload", "upload_before"][has_config:] if "destination" in file else []
     if config is not None and not has_config:
         names += ["organization.source", "integration", "outcomes[].waiver", "outcomes[].reason"]
+        names += ["expected_total"] if "expected_total" in file else []
     elif config is not None and not names:
         names.append("outcomes[].reason")
     if names or "hindrance" in file:

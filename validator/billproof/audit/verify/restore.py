@@ -53,7 +53,10 @@ def _reported_config(used: Config, file: ReportFile, today: date) -> Config:
 def _integrations(file: ReportFile, used: Config) -> tuple[Integration, ...]:
     name, organization = file["integration"], file["organization"]
     if name is not None and organization["value"] is not None:
-        return (Integration(name, organization["value"], line=_line(organization["source"], used)),)
+        expected, line = file.get("expected_total"), _line(organization["source"], used)
+        totals = {file["month"]["value"] or "": expected["value"] or ""} if expected else {}
+        line = _line(expected["source"], used) if expected else line
+        return (Integration(name, organization["value"], totals=totals, line=line),)
     # The report names only the integration of its own organization, but says that there are others.
     others = any(outcome.get("reason") == NO_INTEGRATION for outcome in file["outcomes"])
     return (Integration("other", "(not in the report)"),) if others else ()

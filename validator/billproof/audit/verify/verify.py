@@ -33,7 +33,7 @@ from billproof.model.errors import BillproofError, Unreadable, UsageError
 from billproof.model.record import Record
 from billproof.model.values import shown
 from billproof.reading.source import private_copy, small_file
-from billproof.report.restore import LoadedReport, changed_entries, file_of, misfits, read_report, settings_of
+from billproof.report.restore import LoadedReport, changed_entries, file_of, misfits, read_report, set_aside_of, settings_of
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportFile
@@ -82,7 +82,7 @@ def _steps(report: LoadedReport, wanted: Wanted) -> Iterator[Step]:
     try:
         settings = settings_of(document)
         files = [file_of(file, document, ruleset) for file in document["files"]]
-        run = judged(settings, ruleset, files)
+        run = judged(settings, ruleset, files, set_aside_of(document))
         yield compare_verdict(document, run)
     except (UsageError, ValueError, ArithmeticError) as error:
         text = error.message if isinstance(error, BillproofError) else "a value is out of range"

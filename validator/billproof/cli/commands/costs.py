@@ -13,7 +13,8 @@ from pathlib import Path
 
 from billproof.cli.arguments import config_of
 from billproof.cli.output import note, say
-from billproof.cli.parser import add_parsers, config_option
+from billproof.cli.parser import add_parsers, config_option, only_option
+from billproof.config.choice import chosen
 from billproof.config.destinations import Token
 from billproof.config.file import Config
 from billproof.config.settings import clock, parse_month
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         config_option(action)
         if name == "fetch":
             action.add_argument("--month", metavar="YYYY-MM|last", default="last", help="month to fetch. Default: last")
-            action.add_argument("--only", metavar="INTEGRATION", action="append", default=[], help="only this one; repeatable")
+            only_option(action, "fetch")
             action.add_argument("--output", metavar="FILE", help="write the record to this new file, not to its folder")
             action.add_argument("--attest", metavar="KEY", help="sign the record with this key (needs the extra `attest`)")
             action.add_argument("--organization", metavar="ID", help="without billproof.yaml: the organization ID")
@@ -125,15 +126,9 @@ def _wanted(options: argparse.Namespace, config: Config | None) -> list[_Wanted]
         return [_Wanted(options.organization, options.organization, OPENAI_URL, key, FOLDER)]
     if config is None:
         raise UsageError("no billproof.yaml was found", "Name --organization ID, --key-env NAME and --output FILE.")
-    known = {integration.name: integration for integration in config.file.integrations}
-    for name in options.only:
-        if name not in known:
-            raise UsageError(f"--only {name}: there is no such integration", f"Integrations: {', '.join(known) or 'none'}")
     wanted = []
-    for name, integration in known.items():
-        costs = config.costs_of(integration)
-        if options.only and name not in options.only:
-            continue
+    for integration in chosen(config, options.only):
+        name, costs = integration.name, config.costs_of(integration)
         if costs is None or costs.key is None:
             if name in options.only:
                 raise UsageError(f"integration {name} has no key", "Add `costs: {key: {env: OPENAI_ADMIN_KEY}}` to it.")

@@ -6,7 +6,7 @@ import argparse
 
 from billproof.cli.arguments import upload_settings
 from billproof.cli.output import painted, say, say_bytes
-from billproof.cli.parser import config_option
+from billproof.cli.parser import config_option, only_option
 from billproof.delivery.status import survey, wanted_months
 from billproof.delivery.text import render_status
 from billproof.report.render.json import render_json
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="first", metavar="YYYY-MM", help="first month of a range")
     parser.add_argument("--to", dest="last", metavar="YYYY-MM", help="last month of a range. Default: the last complete month")
     parser.add_argument("--as-of", metavar="INSTANT", help="show what is due at this date or RFC 3339 time. Default: now")
+    only_option(parser, "show")
     config_option(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text", help="output format. Default: text")
     parser.epilog = (

@@ -15,14 +15,13 @@ from billproof.config import settings as config_settings
 from billproof.config.settings import UPLOAD
 from billproof.delivery.plan import carry_out, exit_code, planned
 from billproof.delivery.routing import UploadOptions
-from billproof.delivery.text import headline, result_line
+from billproof.delivery.text import headline, other_months, result_line
 from billproof.model.values import rfc3339
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `billproof upload`."""
     parser.add_argument("--to", metavar="DESTINATION", help="upload to this destination. Default: `to:` of the integration")
-    parser.add_argument("--only", metavar="INTEGRATION", help="upload only this integration's files")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the requests without sending them; needs no token or network"
     )
@@ -42,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         from billproof.audit.signing.attestation import receipt_bundle
 
         attest = partial(receipt_bundle, signer)
-    upload_options = UploadOptions(options.only, options.dry_run, options.resend, attest)
+    upload_options = UploadOptions(options.dry_run, options.resend, attest)
     tell = say if options.format == "text" else note
     waiting = partial(note, "waiting for another upload to end …")
     with ExitStack() as held:
@@ -53,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
             note("no report: every file was skipped, so none was checked")
         if report is not None and (options.format != "text" or report["verdict"] != "pass"):
             print_report(report, texts, options)
+        elif aside := other_months(plan.set_aside):
+            tell(aside)
         results = []
         for result in carry_out(plan, report, _now):
             results.append(result)

@@ -70,6 +70,7 @@ _shtab_billproof_defaults_added=0
 
 _shtab_billproof_check_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--only[check only this integration\; repeatable]:INTEGRATION:"
   "--organization[expected organization ID, such as org-EXAMPLE1]:ID:"
   "--month[month that the upload replaces\; \`last\` is the last complete month. Default\: read from the rows]:YYYY-MM|last:(last)"
   "--as-of[check as if run at this date or RFC 3339 time. Default\: now]:INSTANT:"
@@ -107,6 +108,7 @@ _shtab_billproof_completion_defaults_added=0
 
 _shtab_billproof_convert_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--only[check only this integration\; repeatable]:INTEGRATION:"
   "--organization[expected organization ID, such as org-EXAMPLE1]:ID:"
   "--month[month that the upload replaces\; \`last\` is the last complete month. Default\: read from the rows]:YYYY-MM|last:(last)"
   "--as-of[check as if run at this date or RFC 3339 time. Default\: now]:INSTANT:"
@@ -143,7 +145,7 @@ _shtab_billproof_costs_fetch_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
   "--month[month to fetch. Default\: last]:YYYY-MM|last:(last)"
-  "*--only[only this one\; repeatable]:INTEGRATION:"
+  "*--only[fetch only this integration\; repeatable]:INTEGRATION:"
   "--output[write the record to this new file, not to its folder]:FILE:_files -g '(*.yaml|*.yml)'"
   "--attest[sign the record with this key (needs the extra \`attest\`)]:KEY:_files"
   "--organization[without billproof.yaml\: the organization ID]:ID:"
@@ -343,6 +345,7 @@ _shtab_billproof_status_options=(
   "--from[first month of a range]:YYYY-MM:"
   "--to[last month of a range. Default\: the last complete month]:YYYY-MM:"
   "--as-of[show what is due at this date or RFC 3339 time. Default\: now]:INSTANT:"
+  "*--only[show only this integration\; repeatable]:INTEGRATION:"
   "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
   "--format[output format. Default\: text]:format:(text json)"
 )
@@ -353,9 +356,9 @@ _shtab_billproof_status_defaults_added=0
 _shtab_billproof_upload_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--to[upload to this destination. Default\: \`to\:\` of the integration]:DESTINATION:"
-  "--only[upload only this integration\'s files]:INTEGRATION:"
   "--dry-run[print the requests without sending them\; needs no token or network]"
   "--resend[send files again that are already uploaded or superseded]"
+  "*--only[check only this integration\; repeatable]:INTEGRATION:"
   "--organization[expected organization ID, such as org-EXAMPLE1]:ID:"
   "--month[month that the upload replaces\; \`last\` is the last complete month. Default\: read from the rows]:YYYY-MM|last:(last)"
   "--as-of[check as if run at this date or RFC 3339 time. Default\: now]:INSTANT:"

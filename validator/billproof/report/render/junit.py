@@ -16,10 +16,11 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from billproof.report.render import phrases, verdicts
+from billproof.report.render.aside import sentences
 from billproof.report.render.entries import source_path
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import Report, ReportFile, ReportOutcome
+    from billproof.model.report_v1 import Report, ReportFile, ReportOutcome, ReportSetAside
 
 PLACES = 20
 
@@ -36,6 +37,8 @@ def render_junit(report: Report) -> str:
         names[name] += 1
         suite = _suite(root, name if names[name] == 1 else f"{name} ({names[name]})", _cases(file, report))
         _add(suite, "system-out", "\n".join((verdicts.headline(file, report), *verdicts.of_record(file))))
+    if aside := report.get("set_aside"):
+        _suite(root, "set aside", [_set_aside(file) for file in aside])
     if not report["files"]:
         _suite(root, "billproof", [_unproved(None, report)])
     _count(root, root.iter("testcase"))
@@ -73,6 +76,13 @@ def _cases(file: ReportFile, report: Report) -> Iterator[Element]:
         elif outcome["state"] != "passed":
             _add(case, "skipped", phrases.why_not_evaluated(outcome))
         yield case
+
+
+def _set_aside(file: ReportSetAside) -> Element:
+    path = source_path(file["path"])
+    case = Element("testcase", name=_xml(path), file=_xml(path))
+    _add(case, "skipped", next(sentences([file])))
+    return case
 
 
 def _unproved(path: str | None, report: Report) -> Element:

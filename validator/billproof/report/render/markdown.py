@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from billproof.model.values import number
 from billproof.report.render import phrases, summary, verdicts
+from billproof.report.render.aside import sentences
 from billproof.report.render.calendar import calendar
 from billproof.report.render.phrases import escaped, fenced
 
@@ -22,6 +23,7 @@ CAUSES = 8
 PATHS = 3
 # More files than this are folded, so that what is wrong stays on one screen.
 LISTED = 20
+SET_ASIDE = 20
 
 
 def render_markdown(report: Report) -> str:
@@ -41,7 +43,8 @@ def render_markdown(report: Report) -> str:
         shown.append(f"and {more}, left out to stay below GitHub's limit for a summary")
     if any(file["verdict"] == "pass" for file in report["files"]):
         shown += map(escaped, verdicts.limits(report))
-    return "\n\n".join((overview, *shown, *map(escaped, verdicts.ending(report)))) + "\n"
+    aside = sentences(report.get("set_aside", ()), SET_ASIDE)
+    return "\n\n".join((overview, *shown, *map(escaped, aside), *map(escaped, verdicts.ending(report)))) + "\n"
 
 
 def _fitting(parts: Sequence[str], room: int) -> list[str]:

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from billproof.report.render.entries import MORE, UNPROVED, Entry, Weight, entries, with_rest
+from billproof.report.render.aside import sentences
+from billproof.report.render.entries import MORE, UNPROVED, Entry, Weight, entries, source_path, with_rest
 from billproof.report.render.phrases import escaped, fenced
 from billproof.report.render.verdicts import ready_to_upload
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import Report, ReportRule
+    from billproof.model.report_v1 import Report, ReportRule, ReportSetAside
 
 LIMIT = 5_000
 LONGEST = 1_024
@@ -82,9 +83,17 @@ def _invocation(findings: Sequence[Entry], report: Report) -> dict[str, Any]:
         for entry in findings
         if entry.weight == "unproved"
     ]
+    notes += [
+        {"level": "note", "message": {"text": _message(next(sentences([file])))}, "locations": [_location(_aside(file))]}
+        for file in report.get("set_aside", ())
+    ]
     outcome = {"executionSuccessful": report["verdict"] != "unproved", "exitCode": report["exit_code"]}
     described = f"{report['verdict']}; ready to upload: {ready_to_upload(report)}"
     return {**outcome, "exitCodeDescription": described, "toolExecutionNotifications": notes}
+
+
+def _aside(file: ReportSetAside) -> Entry:
+    return Entry("note", source_path(file["path"]), "", "", "")
 
 
 def _result(entry: Entry, numbers: dict[str, int]) -> dict[str, Any]:

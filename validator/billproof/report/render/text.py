@@ -22,6 +22,7 @@ Detail = Literal["quiet", "normal", "verbose"]
 RULE_LINES = 12
 FEW_RULES = 4
 NAMED = 2
+SET_ASIDE = 3
 
 
 def render_text(report: Report, detail: Detail = "normal", explain: bool = False) -> str:
@@ -33,7 +34,7 @@ def render_text(report: Report, detail: Detail = "normal", explain: bool = False
     if len(files) > 1:
         return _several(report, detail, explain)
     lines = list(_file(files[0], report, detail, explain)) if files else _nothing(report)
-    return "\n".join((*lines, *_ending(report))) + "\n"
+    return "\n".join((*lines, *_ending(report, detail))) + "\n"
 
 
 def _several(report: Report, detail: Detail, explain: bool) -> str:
@@ -51,15 +52,15 @@ def _several(report: Report, detail: Detail, explain: bool) -> str:
     if detail != "quiet" and len(report["files"]) > summary.FEW:
         blocks.append(list(summary.screen(report)))
     blocks.append([verdicts.tally(report)])
-    return "\n".join((_joined([block for block in blocks if block], detail), *_ending(report))) + "\n"
+    return "\n".join((_joined([block for block in blocks if block], detail), *_ending(report, detail))) + "\n"
 
 
 def _nothing(report: Report) -> list[str]:
     return [f"UNPROVED  {report['reasons'][0]['text']}", "", verdicts.NO_FILE]
 
 
-def _ending(report: Report) -> Iterator[str]:
-    return (line for text in verdicts.ending(report) for line in wrap(text, "  "))
+def _ending(report: Report, detail: Detail) -> Iterator[str]:
+    return (line for text in (*_set_aside(report, detail), *verdicts.ending(report)) for line in wrap(text, "  "))
 
 
 def _joined(blocks: Sequence[Sequence[str]], detail: Detail) -> str:
@@ -72,6 +73,14 @@ def _line(file: ReportFile, report: Report) -> Iterator[str]:
     """One of many files that passed: its verdict and its total."""
     total, currency = verdicts.totals_of(file)[0][1], file["totals"] and file["totals"]["currency"]
     yield f"{verdicts.headline(file, report)}: {phrases.amount(total, currency)}"
+
+
+def _set_aside(report: Report, detail: Detail) -> Iterator[str]:
+    """The files that were not judged: the first few, or with `verbose` all."""
+    if "set_aside" in report:
+        from billproof.report.render.aside import sentences
+
+        yield from sentences(report["set_aside"], None if detail == "verbose" else SET_ASIDE)
 
 
 def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> Iterator[str]:

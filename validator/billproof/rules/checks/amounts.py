@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from billproof.model.record import Record
 from billproof.model.values import cents, decimal
@@ -123,12 +123,12 @@ class ExpectedTotal(Check):
     reads_charged = True
     reads_roles = ("amount", "currency")
 
-    def start(self, parameters: Any) -> None:
-        if self.file.expected_total is None:
+    def settle(self, settled: Settled) -> None:
+        if settled.expected_total is None:
             self.not_applicable = "no total was given to compare with"
 
     def at_end(self, settled: Settled) -> None:
-        expected = self.file.expected_total
+        expected = settled.expected_total
         if expected is None:
             return
         total = self.file.collector.amount

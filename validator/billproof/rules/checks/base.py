@@ -56,15 +56,14 @@ class FileContext(Record):
     keyed: KeyedSums | None
     as_of: datetime
     month_to_date: bool
-    expected_total: Decimal | None
     max_findings: int
     organizations: Collection[str]
 
 
 class Settled(Record):
     """What is known once every row was read: the month that the file is to replace (`2025-10`), its organization, the earlier
-    uploads of both, and OpenAI's own record. A value is None if it was not given and the rows do not show it. `waived` are the
-    rules whose failure a waiver covers, so far.
+    uploads of both, OpenAI's own record, and the total that it must have. A value is None if it was not given and the rows do
+    not show it. `waived` are the rules whose failure a waiver covers, so far.
     """
 
     month: Sourced
@@ -73,6 +72,7 @@ class Settled(Record):
     costs: CostsAtHand
     comparing: Comparing | None = None
     waived: frozenset[str] = frozenset()
+    expected_total: Decimal | None = None
 
     @property
     def expected_organization(self) -> str | None:
@@ -152,6 +152,9 @@ class Check:
 
     def on_rows(self, view: View) -> None:
         """Checks rows by column."""
+
+    def settle(self, settled: Settled) -> None:
+        """Learns what is known at the end, whether or not something keeps it from checking the file as a whole."""
 
     def at_end(self, settled: Settled) -> None:
         """Checks the file as a whole, once month and organization are known."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from billproof.report.render.aside import REASONS
 from billproof.report.render.html.elements import Element, Node, cell, document, element, head, stamps
 from billproof.report.render.html.file import beside_the_verdict, file_sections, key, section
 from billproof.report.render.html.index import anchor, folded, in_full, index
@@ -88,6 +89,10 @@ def _article(number: int, file: ReportFile, report: Report) -> Element:
 
 def _closing(report: Report) -> Iterator[Element]:
     """The sections about the whole run. What differs from run to run is in the last one alone."""
+    if aside := report.get("set_aside"):
+        lines = [(cell(file["path"]), file["month"] or "unknown", REASONS[file["reason"]]) for file in aside]
+        table = _table(("File", "Month", "Not judged because it is"), lines)
+        yield section("Set aside", list(folded(table, aside)), "h2", "set-aside")
     yield section("Digests", list(folded(_digests(report), report["files"])), "h2", "digests")
     for title, texts in (("What this proves", report["proves"]), ("What a file cannot prove", report["does_not_prove"])):
         if texts:

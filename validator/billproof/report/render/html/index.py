@@ -60,7 +60,7 @@ def index(report: Report) -> Iterator[Element]:
         yield element("p", f"{rest} only listed here; the JSON report has every rule for each.", class_="quiet")
 
 
-def folded(table: Element, files: Sequence[ReportFile]) -> Iterator[Element]:
+def folded(table: Element, files: Sequence[object]) -> Iterator[Element]:
     """A table with a row for each file; folded where there are so many that they would bury the rest."""
     many = len(files) > EACH
     yield element("details", element("summary", f"All {len(files):,} files"), table) if many else table
