@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -932,6 +933,40 @@ def test_a_month_that_shrinks_shows_both_sides_by_day_and_by_project(world: Worl
     assert any(line.startswith("Accepted by archive on ") and line.endswith(", compared with this file (USD):") for line in lines)
     for line in (
         "day accepted this file difference", "2025-10-01 100.00 55.50 -44.50", "30 days are unchanged",
-        "project accepted this file difference", "proj_EXAMPLE2 40.00 no row -40.00", "proj_EXAMPLE1 60.00 55.50 -4.50",
+        "project accepted this file difference", "Name of proj_EXAMPLE2 (proj_EXAMPLE2) 40.00 no row -40.00",
+        "Name of proj_EXAMPLE1 (proj_EXAMPLE1) 60.00 55.50 -4.50",
     ):  # fmt: skip
         assert line in lines, line
+
+
+PEOPLE = ("text", "github", "markdown", "html", "junit")
+
+
+@pytest.mark.parametrize("format_", PEOPLE)
+def test_every_format_for_people_compares_projects_by_name(world: World, format_: str) -> None:
+    """The file lost one project, and another has less; each has its name, the lost one as its receipt has it."""
+    world.send(export(projects={"proj_EXAMPLE1": "60", "proj_EXAMPLE2": "40", "proj_EXAMPLE3": "7"}))
+    found = check(world.put(export(projects={"proj_EXAMPLE1": "55.5", "proj_EXAMPLE3": "7"})), "--format", format_)
+    text = " ".join(re.sub(r"<[^>]+>|[|()]", " ", found.out.replace("\\", "")).split())
+    assert "Accepted by archive on " in text
+    assert "Name of proj_EXAMPLE2 proj_EXAMPLE2 40.00 no row -40.00" in text
+    assert "Name of proj_EXAMPLE1 proj_EXAMPLE1 60.00 55.50 -4.50" in text
+    assert "1 project is unchanged" in text
+    assert found.file["last_upload"]["by_project"][1]["name"] == "Name of proj_EXAMPLE2"
+
+
+@pytest.mark.parametrize("format_", PEOPLE)
+def test_a_project_that_only_the_month_before_had_is_named_too(world: World, format_: str) -> None:
+    world.send(export(month="2025-09", projects={"proj_EXAMPLE1": "60", "proj_EXAMPLE2": "40"}))
+    found = check(world.put(export("1000")), "--format", format_)
+    assert found.failed == {"OC602"}
+    text = " ".join(re.sub(r"<[^>]+>|[|()]", " ", found.out.replace("\\", "")).split())
+    assert "as September 2025, and not in this file" in text
+    assert "Name of proj_EXAMPLE2 proj_EXAMPLE2 40.00 no row -40.00" in text
+    assert "proj_EXAMPLE1 60.00" not in text
+
+
+def test_where_nothing_fell_nothing_is_compared(world: World) -> None:
+    world.send(export(projects={"proj_EXAMPLE1": "60", "proj_EXAMPLE2": "40"}))
+    name = world.put(export(projects={"proj_EXAMPLE1": "60", "proj_EXAMPLE2": "45"}))
+    assert all("Accepted by archive" not in check(name, "--format", format_).out for format_ in PEOPLE)

@@ -29,7 +29,7 @@ ReportCostsRecord = TypedDict("ReportCostsRecord", {"sha256": str, "signed": boo
 ReportReadAt = TypedDict("ReportReadAt", {"started": str, "finished": str})
 ReportCostsProject = TypedDict("ReportCostsProject", {"id": str, "name": str | None, "file": str, "record": str})
 UploadedDay = TypedDict("UploadedDay", {"date": str, "rows": int, "amount": str})
-UploadedProject = TypedDict("UploadedProject", {"id": str, "rows": int, "amount": str})
+UploadedProject = TypedDict("UploadedProject", {"id": str, "name": str | None, "rows": int, "amount": str})
 ReportCI = TypedDict("ReportCI", {"repository": str | None, "commit": str | None, "actor": str | None, "url": str | None})
 ReportSecondOpinion = TypedDict(
     "ReportSecondOpinion", {"tool": str, "valid": bool, "errors": list[str], "disagreements": list[str]}

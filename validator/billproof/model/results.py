@@ -144,7 +144,9 @@ class Totals(Record):
 
 
 class EarlierUpload(Record):
-    """An upload that the destination accepted, as its receipt records it: sums by day (`2025-10-01`) and by project."""
+    """An upload that the destination accepted, as its receipt records it: sums by day (`2025-10-01`) and by project, and the
+    names of projects that have one.
+    """
 
     destination: str
     month: str
@@ -154,6 +156,7 @@ class EarlierUpload(Record):
     currency: str
     days: Mapping[str, Sum]
     projects: Mapping[str, Sum]
+    names: Mapping[str, str] = {}
 
 
 class History(Record):

@@ -63,7 +63,11 @@ def _earlier_upload(upload: results.EarlierUpload) -> v1.ReportEarlierUpload:
         "destination": shown(upload.destination, None), "finished": upload.finished, "sha256": upload.file_sha256,
         "amount": money(upload.amount), "currency": shown(upload.currency),
         "days": [{"date": day, "rows": total.rows, "amount": money(total.amount)} for day, total in upload.days.items()],
-        "by_project": [{"id": id_, "rows": total.rows, "amount": money(total.amount)} for id_, total in upload.projects.items()],
+        "by_project": [
+            {"id": id_, "name": shown(upload.names[id_]) if id_ in upload.names else None, "rows": total.rows,
+             "amount": money(total.amount)}
+            for id_, total in upload.projects.items()
+        ],
     }  # fmt: skip
 
 

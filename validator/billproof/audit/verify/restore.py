@@ -108,7 +108,8 @@ def history_of(file: ReportFile, ruleset: RuleSet) -> History:
 def _upload(upload: ReportEarlierUpload, month: str) -> EarlierUpload:
     days = {day["date"]: Sum(day["rows"], Decimal(day["amount"])) for day in upload["days"]}
     projects = {project["id"]: Sum(project["rows"], Decimal(project["amount"])) for project in upload["by_project"]}
+    names = {project["id"]: project["name"] for project in upload["by_project"] if project["name"]}
     return restored(
         EarlierUpload, upload, month=month, file_sha256=upload["sha256"], amount=Decimal(upload["amount"]), days=days,
-        projects=projects,
+        projects=projects, names=names,
     )  # fmt: skip

@@ -93,6 +93,11 @@ class Receipt(Record):
         """What the file has of each project, by its ID."""
         return {one["id"]: Sum(one["rows"], Decimal(one["amount"])) for one in self.document["totals"]["projects"]}
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names of the projects that have one, by ID."""
+        return {one["id"]: one["name"] for one in self.document["totals"]["projects"] if one["name"]}
+
 
 @lru_cache(maxsize=8)
 def _document(data: bytes) -> Mapping[str, Any]:

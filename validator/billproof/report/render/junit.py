@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from billproof.report.render import phrases, verdicts
 from billproof.report.render.aside import sentences
+from billproof.report.render.comparison import lines_of
 from billproof.report.render.entries import source_path
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def render_junit(report: Report) -> str:
         name = source_path(file["path"])
         names[name] += 1
         suite = _suite(root, name if names[name] == 1 else f"{name} ({names[name]})", _cases(file, report))
-        _add(suite, "system-out", "\n".join((verdicts.headline(file, report), *verdicts.of_record(file))))
+        _add(suite, "system-out", "\n".join((verdicts.headline(file, report), *verdicts.of_record(file), *lines_of(file))))
     if aside := report.get("set_aside"):
         _suite(root, "set aside", [_set_aside(file) for file in aside])
     if not report["files"]:

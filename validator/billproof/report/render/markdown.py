@@ -13,6 +13,7 @@ from billproof.model.values import number
 from billproof.report.render import phrases, summary, verdicts
 from billproof.report.render.aside import sentences
 from billproof.report.render.calendar import calendar
+from billproof.report.render.comparison import COLUMNS, comparisons
 from billproof.report.render.phrases import escaped, fenced
 
 if TYPE_CHECKING:
@@ -108,6 +109,12 @@ def _file(file: ReportFile, report: Report) -> Iterator[str]:
     yield from _rules(file)
     for text in verdicts.of_record(file):
         yield from ("", escaped(text))
+    for comparison in comparisons(file):
+        yield from ("", f"**{escaped(comparison.heading)}:**")
+        for table in comparison.tables:
+            titles = _row(table.noun, *COLUMNS)
+            yield from ("", titles, "|---|---:|---:|---:|", *(_row(line.label, *line.amounts) for line in table.lines))
+            yield from ("", table.rest) if table.rest else ()
     yield from ("", escaped(verdicts.counts(file)), "", "| | |", "|---|---|")
     yield from (_row(label, text) for label, text in verdicts.facts(file))
 

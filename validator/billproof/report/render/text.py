@@ -107,10 +107,11 @@ def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> It
     for part in (facts, list(calendar(file)), list(_rules(file, report, detail, explain))):
         if part:
             yield from ("", *part)
-    if "last_upload" in file and (file["verdict"] == "fail" or detail == "verbose"):
-        from billproof.report.render.comparison import comparison
+    if "last_upload" in file or "upload_before" in file:
+        from billproof.report.render.comparison import lines_of
 
-        yield from comparison(file)
+        doubted = any(outcome["level"] != "note" for outcome in in_state(file, "failed", "waived"))
+        yield from lines_of(file) if file["verdict"] == "fail" or doubted or detail == "verbose" else ()
     yield ""
     yield from _counts(file)
     if file["verdict"] == "pass":

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from billproof.model.values import number
+from billproof.report.render.comparison import COLUMNS, comparisons
 from billproof.report.render.html.calendar import months
 from billproof.report.render.html.elements import Element, Node, cell, element, head, prose
 from billproof.report.render.html.record import record
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 FIRST = 8
 _KEYS = {
-    "OpenAI's record": "record",
+    "OpenAI's record": "record", "Compared with what was accepted": "accepted",
     "Skipped or not run": "not-judged", "What this proves": "proved", "What a file cannot prove": "what-no-file-can-prove",
 }  # fmt: skip
 
@@ -36,6 +37,7 @@ def file_sections(file: ReportFile, report: Report, level: int, name: str) -> It
         ("Findings", list(findings(file, report, below))),
         ("Skipped or not run", list(not_evaluated(file))),
         ("OpenAI's record", list(record(file))),
+        ("Compared with what was accepted", list(_compared(file))),
         ("Second opinion", _second_opinion(file)),
         ("Control totals", _totals(file)),
         ("All rules", list(all_rules(file, report)) if file["outcomes"] else []),
@@ -88,6 +90,21 @@ def _second_opinion(file: ReportFile) -> list[Node]:
         element("p", f"{second_opinion(opinion)}."),
         element("ul", *(element("li", text) for text in texts)) if texts else element("p", "The two agree.", class_="quiet"),
     ]
+
+
+def _compared(file: ReportFile) -> Iterator[Node]:
+    for comparison in comparisons(file):
+        yield element("p", f"{comparison.heading}.")
+        for table in comparison.tables:
+            lines = [
+                element("tr", element("th", *_label(line.name, line.id or "(none)"), scope="row"),
+                        *(element("td", text, class_="figure") for text in line.amounts))
+                for line in table.lines
+            ]  # fmt: skip
+            titles = head(table.noun.capitalize(), figures=[text.capitalize() for text in COLUMNS])
+            yield element("div", element("table", titles, element("tbody", *lines)), class_="groups")
+            if table.rest:
+                yield element("p", f"{table.rest}.", class_="quiet")
 
 
 def _totals(file: ReportFile) -> list[Node]:
@@ -175,6 +192,8 @@ def _line(group: ReportGroup, noun: str, largest: Decimal, whole: Decimal) -> El
 def _name(group: ReportGroup, noun: str) -> list[Element]:
     if not group["id"]:
         return [element("span", f"(no {noun})")]
-    if group["name"]:
-        return [cell(group["name"]), element("small", cell(group["id"]))]
-    return [cell(group["id"])]
+    return _label(group["name"], group["id"])
+
+
+def _label(name: str | None, id_: str) -> list[Element]:
+    return [cell(name), element("small", cell(id_))] if name else [cell(id_)]
