@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from billproof.config.costs import Costs
@@ -31,13 +33,23 @@ def settles_of(costs: Costs | None) -> timedelta:
     return timedelta(hours=int((costs.settles if costs and costs.settles else "48h").removesuffix("h")))
 
 
-def path_of_record(sha256: str, folders: Iterable[str]) -> str | None:
-    """The first file in these folders whose name says that it is the record with this digest."""
-    for folder in filter(os.path.isdir, folders):
-        for name in sorted(os.listdir(folder)):
-            if name.endswith(f"{sha256[:12]}.json"):
-                return os.path.join(folder, name)
-    return None
+def paths_of_record(sha256: str, folders: Iterable[str]) -> list[str]:
+    """The files in these folders that end as the record with this digest does, or are named as it is."""
+    paths = [
+        os.path.join(folder, name)
+        for folder in filter(os.path.isdir, folders) for name in sorted(os.listdir(folder)) if name.endswith(".json")
+    ]  # fmt: skip
+    return [path for path in paths if path.endswith(f"{sha256[:12]}.json") or _ends_with(path, sha256)]
+
+
+def _ends_with(path: str, sha256: str) -> bool:
+    """Whether the last value in a JSON file is this digest, as in a record."""
+    with suppress(OSError):
+        if os.path.isfile(path):
+            with open(path, "rb") as stream:
+                stream.seek(max(0, os.path.getsize(path) - 200))
+                return re.search(rb'"sha256":\s*"%s"\s*}\s*$' % sha256.encode(), stream.read()) is not None
+    return False
 
 
 def _read(path: str, settings: Settings) -> CostsRecord:
@@ -57,9 +69,7 @@ def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended:
     config = settings.config
     integration = config.integration_of(organization.value) if config else None
     costs = config.costs_of(integration) if config else None
-    found = CostsAtHand(
-        ended, demanded=settings.costs_required or bool(costs and costs.required), settles=settles_of(costs)
-    )
+    found = CostsAtHand(ended, demanded=settings.costs_required or bool(costs and costs.required), settles=settles_of(costs))
     if settings.costs is not None:
         return found._replace(record=_read(settings.costs, settings))
     if config is None or costs is None or organization.value is None or month.value is None:

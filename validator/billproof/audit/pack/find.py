@@ -27,7 +27,7 @@ from billproof.model.costs import CostsRecord
 from billproof.model.errors import BillproofError, Unreadable
 from billproof.model.record import Record
 from billproof.model.values import shown
-from billproof.openai.find import costs_folder, path_of_record
+from billproof.openai.find import costs_folder, paths_of_record
 from billproof.openai.record import LARGEST, record_in
 from billproof.reading.inputs import NO_EXPORT, find_inputs
 from billproof.reading.source import STANDARD_INPUT, Copy, private_copy, small_file
@@ -53,7 +53,7 @@ def find_record(receipt: Receipt, settings: Settings) -> KeptRecord | None:
     assert settings.config is not None
     folder = costs_folder(settings.config, receipt.organization, receipt.month)
     of_upload = receipt.document["settings"]["costs"]["value"]
-    for path in filter(None, (of_upload, path_of_record(named["sha256"], [folder]))):
+    for path in filter(None, (of_upload, *paths_of_record(named["sha256"], [folder]))):
         try:
             data = small_file(path, LARGEST)
             record = record_in(path, data)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ from billproof import __version__
 from billproof.audit.verify.result import Halted, Step
 from billproof.config.file import Config, read_config
 from billproof.model.costs import CostsAtHand
-from billproof.model.errors import Unreadable
+from billproof.model.errors import BillproofError, Unreadable
 from billproof.model.values import shown
-from billproof.openai.find import costs_folder, path_of_record
+from billproof.openai.find import costs_folder, paths_of_record
 from billproof.openai.record import read_record
 from billproof.reading.source import Copy, private_copy
 from billproof.report.restore import LoadedReport, used_config
@@ -109,9 +109,10 @@ def ruleset_of(document: Report, name: str | None) -> RuleSet:
     raise Halted("rules", "unproved", f"{text} Verify it with the rule set that was used:", (command,))
 
 
-def costs_of(file: ReportFile, report: str, ruleset: RuleSet, named: str | None, config: str | None) -> CostsAtHand:
-    """The record of OpenAI's costs that the report names: the file `named`, else one beside the report, else one in the folder of
-    the configuration. Without one in the report, why there was none, as it says. Raises Halted if the record is not here.
+def costs_of(file: ReportFile, report: LoadedReport, ruleset: RuleSet, named: str | None, config: str | None) -> CostsAtHand:
+    """The record of OpenAI's costs that the report names: the file `named`, else one beside the report, where the run had it, or
+    in the folder of the configuration. Without one in the report, why there was none, as it says. Raises Halted if the record is
+    not here.
     """
     reported = file.get("costs")
     if reported is None:
@@ -122,22 +123,37 @@ def costs_of(file: ReportFile, report: str, ruleset: RuleSet, named: str | None,
         return CostsAtHand(datetime.min, lacking=lacking, demanded=demanded)
     sha256 = reported["record"]["sha256"]
     settles = timedelta(hours=int(reported["settles"].removesuffix("h")))
-    folders = [os.path.dirname(report) or os.curdir]
-    organization, month = file["organization"]["value"], file["month"]["value"]
-    if config is not None and organization is not None and month is not None:
-        folders.append(costs_folder(read_config(config), organization, month))
-    path = named or path_of_record(sha256, folders)
-    if path is None:
-        text = f"the record of OpenAI's costs with the sha256 {sha256} was not found. Say where it is:"
-        raise Halted("costs", "unproved", text, (f"billproof verify {shown(report, None)} --costs RECORD",))
-    try:
-        record = read_record(path)
-    except Unreadable as error:
-        raise Halted("costs", "unproved", shown(error.message, None)) from None
-    if record.sha256 != sha256:
+    text = f"the record of OpenAI's costs with the sha256 {sha256} was not found. Say where it is:"
+    halted = Halted("costs", "unproved", text, (f"billproof verify {shown(report.path, None)} --costs RECORD",))
+    for path in reversed([named] if named else paths_of_record(sha256, _folders_of_records(file, report, config))):
+        try:
+            record = read_record(path)
+        except Unreadable as error:
+            halted = Halted("costs", "unproved", shown(error.message, None))
+            continue
+        if record.sha256 == sha256:
+            return CostsAtHand(datetime.min, record._replace(signed=reported["record"]["signed"]), settles=settles)
         text = f"{shown(path, None)} is another record of OpenAI's costs, sha256 {record.sha256}; the report names"
-        raise Halted("costs", "differs", text, (f"sha256 {sha256}",))
-    return CostsAtHand(datetime.min, record._replace(signed=reported["record"]["signed"]), settles=settles)
+        halted = Halted("costs", "differs", text, (f"sha256 {sha256}",))
+    raise halted
+
+
+def _folders_of_records(file: ReportFile, report: LoadedReport, config: str | None) -> Iterator[str]:
+    """Where the record may be. What only the report names is looked up in the working folder alone; its configuration counts if
+    it is still the same.
+    """
+    settings, here = report.document["settings"], os.path.join(os.path.realpath(os.curdir), "")
+    yield os.path.dirname(report.path) or os.curdir
+    used, of_run = settings["config"], settings["costs"]["value"]
+    if of_run is not None and os.path.realpath(of_run).startswith(here):
+        yield os.path.dirname(of_run) or os.curdir
+    path = config or (used["path"] if used and os.path.realpath(used["path"]).startswith(here) else None)
+    organization, month = file["organization"]["value"], file["month"]["value"]
+    if path is not None and organization is not None and month is not None:
+        with suppress(BillproofError):
+            configured = read_config(path)
+            if config or (used and configured.sha256 == used["sha256"]):
+                yield costs_folder(configured, organization, month)
 
 
 def config_of(document: Report, path: str) -> Config:

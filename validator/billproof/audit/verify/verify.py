@@ -113,7 +113,7 @@ def _files(report: LoadedReport, wanted: Wanted, run: Run, config: Config | None
                 with opened(file, named, report) as copy:
                     yield Step("file", "same", f"{shown(copy.path)}: {copy.size:,} bytes, same sha256 as in the report")
                     others = [result for result, other in zip(run.files, files, strict=True) if other is not file]
-                    costs = costs_of(file, report.path, run.ruleset, wanted.costs, wanted.config)
+                    costs = costs_of(file, report, run.ruleset, wanted.costs, wanted.config)
                     if costs.record is not None:
                         yield Step("costs", "same", f"the record of OpenAI's costs has the same digest: {costs.record.sha256}")
                     yield check_again(file, copy, run.settings, run.ruleset, config, others, costs)
