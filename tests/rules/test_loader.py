@@ -624,7 +624,7 @@ def test_a_rule_that_is_not_in_the_set_says_which_set_was_meant(tmp_path: Path, 
     monkeypatch.chdir(tmp_path)
     own_set(tmp_path / "rules", rules={"MY101-other-project.yaml": rule_text()}, extends="csv")
     assert run("rules", "show", "MY101", "--ruleset", "rules")[0] == 0
-    told = "openai-cost has no rule MY101\nSee billproof rules list. For a set of your own, add --ruleset FOLDER\n"
+    told = "openai-cost has no rule MY101\nSee billproof rules list. For another set, add --ruleset NAME|FOLDER\n"
     assert run("rules", "show", "MY101") == (2, "", told)
     assert run("rules", "show", "MY9", "--ruleset", "rules")[2].endswith("See billproof rules list --ruleset rules\n")
 

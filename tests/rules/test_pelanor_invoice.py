@@ -273,6 +273,9 @@ def test_an_integration_that_names_the_set_gets_invoices(project: Path) -> None:
     assert "96.26" in out
     code, out, err = run("pack", "acme", "2025-10", "--output", "evidence")
     assert (code, err) == (0, ""), out + err
+    code, out, _ = run("verify", "evidence/report.json", "--config", "billproof.yaml")
+    assert (code, out.splitlines()[0]) == (0, "AGREES, BUT UNSIGNED"), out
+    assert check("invoices").code == 0
 
 
 @pytest.mark.parametrize(

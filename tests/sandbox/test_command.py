@@ -157,6 +157,15 @@ waivers:
             assert running.client().upload(fixture("middle-gap"), integration="int-EXAMPLE7").status == status
 
 
+def test_an_integration_that_names_a_rule_set_takes_its_files(folder: Path) -> None:
+    (folder / "billproof.yaml").write_text(CONFIGURATION.replace("integration: ", "ruleset: pelanor-invoice, integration: "))
+    days = "".join(f"2025-10-{day:02d},1.5\n" for day in range(1, 32))
+    with served() as running:
+        client = running.client()
+        assert client.upload(f"usage_date,cost\n{days}".encode(), integration="int-EXAMPLE7").status == 201
+        assert client.upload(GOOD, integration="int-EXAMPLE7").status == 422
+
+
 def later() -> str:
     return (clock().date() + timedelta(days=300)).isoformat()
 

@@ -195,8 +195,11 @@ def test_options_that_do_not_fit_together(words: tuple[str, ...], tmp_path: Path
     assert os.listdir(tmp_path) == ["cost.csv"]
 
 
-def test_standard_input_is_refused(tmp_path: Path) -> None:
-    assert convert("-", "--to", "focus", "--output", tmp_path / "out.csv")[0] == 2
+def test_standard_input_and_output_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert convert("-", "--to", "focus", "--output", "out.csv")[0] == 2
+    assert convert(fixture("good-h1"), "--to", "focus", "--output", "-")[0] == 2
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_conversion_is_not_put_among_exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def for_integration(settings: Settings, integration: Integration | None) -> Sett
     named, config = settings.ruleset.source == "--ruleset", settings.config
     if named or config is None or integration is None or integration.ruleset == DEFAULT_RULESET:
         return settings
-    return settings._replace(ruleset=Sourced(integration.ruleset, config.place(integration.line)))
+    return settings._replace(ruleset=Sourced(integration.ruleset, config.shown_path))
 
 
 def for_inputs(settings: Settings) -> Settings:
@@ -35,9 +35,8 @@ def for_inputs(settings: Settings) -> Settings:
     chosen = [for_integration(settings, config.integration_of_file(path)) for path in paths]
     of_value = {one.ruleset.value: one for one in chosen}
     if len(of_value) > 1:
-        first, second = (f"{one.ruleset.value} ({one.ruleset.source})" for one in [*of_value.values()][:2])
         raise UsageError(
-            f"the files belong to integrations with different rule sets: {first}, {second}",
+            f"the files belong to integrations with different rule sets: {' and '.join(map(str, of_value))}",
             "Name the files or the folder of one integration, and run the command for each.",
         )
     return next(iter(of_value.values()), settings)

@@ -29,6 +29,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from billproof.config.file import Config
+from billproof.config.rulesets import for_integration
 from billproof.config.settings import CLOCK, Settings, parse_month
 from billproof.config.waivers import check_waivers
 from billproof.delivery.earlier import known
@@ -42,7 +43,7 @@ from billproof.reading.inputs import Input
 from billproof.reading.source import Source
 from billproof.report.build import build_report
 from billproof.rules.compiled import load_ruleset
-from billproof.rules.rule import DEFAULT_RULESET, RuleSet
+from billproof.rules.rule import DEFAULT_RULESET
 from billproof.sandbox.body import Body, SentFile, read_file
 from billproof.sandbox.costs import Exported, costs_page, projects_page
 from billproof.sandbox.faults import (
@@ -67,15 +68,14 @@ Handler = Callable[[Request, Body], Awaitable[Response]]
 
 
 class Checker:
-    """The engine with the built-in rule set. Raises ConfigurationError for waivers that the rule set does not allow."""
+    """The engine with the rule set of each integration. Raises ConfigurationError for waivers that are not allowed."""
 
     def __init__(self, config: Config | None, now: datetime) -> None:
         # One check at a time: the engine sets what holds for the whole process.
         self.limiter = anyio.CapacityLimiter(1)
         self._config = config
-        self._ruleset: RuleSet = load_ruleset(DEFAULT_RULESET)
         if config:
-            check_waivers(config, self._ruleset, now.date())
+            check_waivers(config, load_ruleset(), now.date())
 
     def check(self, sent: SentFile, organization: str, month: str, now: datetime) -> FileResult:
         """The result of a file that passes as this month of this organization. Raises Problem 422 with the report of others."""
@@ -84,9 +84,11 @@ class Checker:
             organization=Sourced(organization, "integration"), month=Sourced(month, "path"),
             month_to_date=now < month_end(month), config=self._config, sources={"month_to_date": CLOCK},
         )  # fmt: skip
+        settings = for_integration(settings, self._config.integration_of(organization) if self._config else None)
+        ruleset = load_ruleset(settings.ruleset.value or "")
         source = Source(sent.stream, sent.name, sent.size)
-        file = check_input(Input(sent.name), settings, self._ruleset, known(), lambda _: nullcontext(source))
-        run = judged(settings, self._ruleset, [file])
+        file = check_input(Input(sent.name), settings, ruleset, known(), lambda _: nullcontext(source))
+        run = judged(settings, ruleset, [file])
         if run.verdict.word != "pass" or file.sha256 != sent.sha256:
             detail = f"The file did not pass as {month} of {organization}; nothing was stored."
             raise Problem(422, "file-refused", detail, report=build_report(run, now, now, {"BILLPROOF_NO_HOST": "1"}))

@@ -166,8 +166,10 @@ def config_of(document: Report, path: str) -> Config:
         name = f"{shown(used['path'])}, sha256 {used['sha256']}" if used else "none"
         raise Halted("config", "unproved", f"{shown(path)} is not the configuration that was used, which was", (name,))
     of_run = document["settings"]["ruleset"]
+    owners = {owner.name: owner.ruleset for owner in config.file.integrations if owner.ruleset != DEFAULT_RULESET}
     names = config.file.ruleset, of_run["value"]
-    if of_run["source"] == used["path"] and any(map(is_shipped, names)) and names[0] != names[1]:
+    known = {names[0], *(owners.get(file["integration"] or "") for file in document["files"])}
+    if of_run["source"] == used["path"] and any(map(is_shipped, names)) and names[1] not in known:
         raise Halted("config", "differs", f"{shown(path)} names the rule set {shown(names[0])}, and the report {shown(names[1])}")
     here = tuple(integration._replace(files=None) for integration in config.file.integrations)
     return used_config(used, config.file._replace(integrations=here, ledger=None))

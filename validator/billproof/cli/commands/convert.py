@@ -74,8 +74,8 @@ def _settings(options: argparse.Namespace) -> Settings:
             raise UsageError(f"--{given.replace('_', '-')} is for --to {target}", "Leave it out.")
     if options.decimals is not None:
         parse_number(options.decimals, "--decimals", 0, MAX_DECIMALS)
-    if STANDARD_INPUT in options.files:
-        raise UsageError("convert needs files: it reads them twice", "Save standard input to a file, and name it.")
+    if STANDARD_INPUT in (*options.files, options.output):
+        raise UsageError("convert reads files, and writes one: - is neither", "Name a file.")
     if os.path.lexists(options.output):
         raise exists(options.output)
     settings = settings_of(options, Policy())

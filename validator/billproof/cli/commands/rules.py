@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         return Exit.PASS
     rule = ruleset.rule(options.id.upper())
     if rule is None:
-        where = f" --ruleset {options.ruleset}" if options.ruleset else ". For a set of your own, add --ruleset FOLDER"
+        where = f" --ruleset {options.ruleset}" if options.ruleset else ". For another set, add --ruleset NAME|FOLDER"
         raise UsageError(f"{ruleset.name} has no rule {options.id}", f"See billproof rules list{where}")
     say(_shown(page(rule, ruleset).removesuffix(f"\n{MARK}\n").split("\n")))
     return Exit.PASS
