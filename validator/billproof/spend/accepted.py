@@ -16,7 +16,7 @@ from billproof.config.file import Config, Integration
 from billproof.delivery.address import configured_address
 from billproof.delivery.ledger.integrity import Contents
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.standing import Standing
+from billproof.delivery.ledger.standing import Month, Standing
 from billproof.delivery.routing import destination_of
 from billproof.delivery.shipment import Shipment
 from billproof.model.errors import Unreadable
@@ -35,12 +35,14 @@ class Accepted(Record):
     doubtful: bool
 
 
-def accepted_months(contents: Contents, config: Config, integration: Integration) -> dict[str, Accepted]:
-    """The accepted months of an integration, by month: by its `to:`, or, where that has none, by another destination."""
+def accepted_months(contents: Contents, known: Iterable[Month], config: Config, integration: Integration) -> dict[str, Accepted]:
+    """The accepted months of an integration among those that are known, by month: as its `to:` has them, or, where that has
+    none, another destination.
+    """
     there = config.file.destinations.get(integration.to or "")
     address = None if there is None else configured_address(there, integration.integration)
     standings: dict[str, list[tuple[bool, int, Standing]]] = defaultdict(list)
-    for month in contents.months():
+    for month in known:
         if month.organization == integration.organization:
             standing = contents.standing(month)
             if standing.current is not None:

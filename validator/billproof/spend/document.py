@@ -66,15 +66,19 @@ def spend(settings: Settings, asked: Asked) -> Spend:
     if config is None:
         raise UsageError("spend needs a billproof.yaml, which says where receipts and exports are", "billproof init creates one.")
     contents = _contents(config)
-    accepted = {one.name: accepted_months(contents, config, one) for one in asked.integrations}
+    known = contents.months()
+    accepted = {one.name: accepted_months(contents, known, config, one) for one in asked.integrations}
     months = _wanted(asked, {month for some in accepted.values() for month in some}, settings.as_of)
     _refuse_several_currencies([one for some in accepted.values() for one in some.values()])
     places = Places(config, asked.folders)
     roles = {name: load_ruleset(name).roles for name in {one.ruleset for one in asked.integrations}}
     # All that is known before the range is read as well: it says what is usual.
-    past = {one: [month for month in accepted[one.name].values() if month.month <= months[-1]] for one in asked.integrations}
-    watch = _watch(settings, sum(map(len, past.values())))
-    organizations = tuple(read_organization(one, read, places, roles[one.ruleset], watch) for one, read in past.items())
+    past = [[month for month in accepted[one.name].values() if month.month <= months[-1]] for one in asked.integrations]
+    watch = _watch(settings, sum(map(len, past)))
+    organizations = tuple(
+        read_organization(one, read, places, roles[one.ruleset], watch)
+        for one, read in zip(asked.integrations, past, strict=True)
+    )
     if not any(month in one.months for one in organizations for month in months):
         lost = [text for one in organizations for month, (_, text) in one.lost.items() if month in months]
         text = f"UNPROVED  none of the {number(len(lost), 'accepted file')} was found; the first: {lost[0]}"

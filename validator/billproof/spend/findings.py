@@ -201,19 +201,18 @@ def _beyond(history: _History, values: Sequence[float], floor: float) -> Iterabl
                     yield at, highest
             else:
                 start = bisect_left(history.days, history.days[at] - 7 * WEEKS)
-                level, spread = _expected(values, at, min(WEEKS, history.run[at] // 7))
-                expected = exp(level)
-                second = sorted(values[start:at])[-2]
-                far = log(value) - level >= SCORE * spread and value >= TIMES * expected and value - expected >= floor
-                if far and value >= TIMES * second:
-                    yield at, expected
+                if value >= TIMES * sorted(values[start:at])[-2]:
+                    level, spread = _expected(values, at, min(WEEKS, history.run[at] // 7))
+                    expected = exp(level)
+                    if log(value) - level >= SCORE * spread and value >= TIMES * expected and value - expected >= floor:
+                        yield at, expected
         highest = max(highest, value)
         seen += value > 0
 
 
 def _is_usual(value: float, values: Sequence[float], at: int) -> bool:
-    """A quick look that spares nearly every day the rest: whether two of the last days were as high."""
-    return TIMES * values[at - 1] > value and TIMES * values[at - 2] > value
+    """A quick look that spares nearly every day the rest: whether two days of the weeks before were as high."""
+    return sum(TIMES * values[at - days] > value for days in (1, 2, 7, 14)) > 1
 
 
 def _expected(values: Sequence[float], at: int, weeks: int) -> tuple[float, float]:

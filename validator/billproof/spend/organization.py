@@ -49,7 +49,7 @@ class MonthRead(Record):
 
 
 class Metering(Record):
-    """A meter over all months: its rows, and what their prices are."""
+    """A meter over all months: its rows, which are no longer told apart by price, and what their prices are."""
 
     prices: Prices
     judgment: Judgment
@@ -106,6 +106,8 @@ def read_organization(
                 meters[meter].add(prices)
     days = [day for read_month in months.values() for day in read_month.days]
     metering = {meter: Metering(prices, judged(prices, meter.unit)) for meter, prices in sorted(meters.items())}
+    for prices in meters.values():
+        prices.forget()
     return Organization(integration, name, months, lost, names, findings(cells, days), metering)
 
 

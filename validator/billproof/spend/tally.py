@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Context, Decimal, DecimalException, localcontext
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
@@ -19,6 +19,7 @@ from billproof.model.values import BLANKS, DAY_SECONDS, EXACT, amount_of, calend
 PRICE = Context(prec=12)
 MOST_PRICES = 1_000
 MOST_PLACES = 20
+_USUAL = 16
 
 _ZERO = Decimal(0)
 
@@ -84,7 +85,8 @@ class Prices:
             self.free += 1
         elif not quantity:
             self.without_quantity.setdefault(day, Priced()).take(amount, quantity)
-            _keep(self.without_quantity_places, day, line)
+            if len(self.without_quantity_places) < MOST_PLACES:
+                self.without_quantity_places.append(Place(day, line))
         else:
             self.priced += 1
             self.amount += amount
@@ -98,16 +100,20 @@ class Prices:
             days = self.by_price[price] = {}
             self.places[price] = []
             if len(self.by_price) > MOST_PRICES:
-                self._scatter()
+                self.scattered = True
+                self.forget()
                 return
         at = days.get(day)
         if at is None:
             at = days[day] = Priced()
-        at.take(amount, quantity)
-        _keep(self.places[price], day, line)
+        at.rows += 1
+        at.amount += amount
+        at.quantity += quantity
+        if len(places := self.places[price]) < MOST_PLACES:
+            places.append(Place(day, line))
 
-    def _scatter(self) -> None:
-        self.scattered = True
+    def forget(self) -> None:
+        """Lets go of the prices, once they are judged."""
         self.by_price.clear()
         self.places.clear()
 
@@ -122,12 +128,18 @@ class Prices:
             mine = self.places.setdefault(price, [])
             mine += other.places[price][: MOST_PLACES - len(mine)]
         if self.scattered or other.scattered or len(self.by_price) > MOST_PRICES:
-            self._scatter()
+            self.scattered = True
+            self.forget()
 
 
-def _keep(places: list[Place], day: int, line: int) -> None:
-    if len(places) < MOST_PLACES:
-        places.append(Place(day, line))
+class Reader(Protocol):
+    """What `csv.reader` gives."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+    def __next__(self) -> list[str]: ...
 
 
 class Tally(Record):
@@ -164,68 +176,76 @@ class _Rows:
     def __init__(self, month: str, roles: Mapping[str, str | None]) -> None:
         self._month = month
         self._roles = roles
-        self._days: dict[str, int] = {}
         self._names: dict[str, str] = {}
         self._cells: dict[Cell, dict[int, Decimal]] = {}
         self._counted: dict[tuple[str, Meter], list[Decimal]] = {}
         self._prices: dict[Meter, Prices] = {}
 
-    def tallied(self, reader: Iterator[list[str]]) -> Tally:
+    def tallied(self, reader: Reader) -> Tally:
         header = next(reader)
         at = {role: header.index(name) for role, name in self._roles.items() if name in header}
         day_at, amount_at = at["day"], at["amount"]
-        others = [at.get(role) for role in ("project", "group", "unit", "quantity", "project_name", "organization_name")]
-        known: dict[tuple[str, ...], tuple[dict[int, Decimal], list[Decimal] | None, Prices | None]] = {}
-        total, rows, name, line = _ZERO, 0, "", getattr(reader, "line_num", 1) + 1
+        # A column that the file does not have is the blank that each row gets as its last cell.
+        roles = ("project", "group", "unit", "quantity", "project_name", "organization_name")
+        project_at, item_at, unit_at, quantity_at, name_at, organization_at = (at.get(role, -1) for role in roles)
+        known: dict[tuple[str, str, str], tuple[dict[int, Decimal], list[Decimal], Prices | None]] = {}
+        days: dict[str, int] = {}
+        total, rows, name, line = _ZERO, 0, "", reader.line_num + 1
         for cells in reader:
-            here, line = line, getattr(reader, "line_num", 0) + 1
-            day = self._day(cells[day_at])
-            text = cells[amount_at].strip(BLANKS)
+            here, line = line, reader.line_num + 1
+            cells.append("")
+            start, text = cells[day_at], cells[amount_at]
+            day = days.get(start)
+            if day is None:
+                day = days[start] = _day(start)
             if not text:
                 continue
-            project, item, unit, count, project_name, organization = ("" if n is None else cells[n] for n in others)
-            group = known.get((project, item, unit))
+            key = cells[project_at], cells[item_at], cells[unit_at]
+            group = known.get(key)
             if group is None:
-                group = known[project, item, unit] = self._group(*(cell.strip(BLANKS) for cell in (project, item, unit)))
+                group = known[key] = self._group(*(cell.strip(BLANKS) for cell in key))
             by_day, counted, prices = group
-            amount = _number(text)
+            amount = Decimal(text) or _ZERO
             total += amount
             rows += 1
-            name = organization
             by_day[day] = by_day.get(day, _ZERO) + amount
-            self._names[project] = project_name
-            quantity = amount_of(count.strip(BLANKS))
-            if counted is not None and quantity is not None:
+            name, self._names[key[0]] = cells[organization_at], cells[name_at]
+            if prices is None:
+                continue
+            quantity = _quantity(cells[quantity_at])
+            if quantity is not None:
                 counted[0] += amount
                 counted[1] += quantity or _ZERO
-            if prices is not None:
-                prices.take(amount, quantity, day, here)
+            prices.take(amount, quantity, day, here)
         names = {project.strip(BLANKS): name.strip(BLANKS) for project, name in self._names.items()}
         counts = {key: (amount, quantity) for key, (amount, quantity) in self._counted.items()}
-        days = frozenset(self._days.values())
-        return Tally(self._month, total, rows, days, self._cells, counts, self._prices, names, name.strip(BLANKS))
+        return Tally(
+            self._month, total, rows, frozenset(days.values()), self._cells, counts, self._prices, names, name.strip(BLANKS)
+        )
 
-    def _group(self, project: str, item: str, unit: str) -> tuple[dict[int, Decimal], list[Decimal] | None, Prices | None]:
+    def _group(self, project: str, item: str, unit: str) -> tuple[dict[int, Decimal], list[Decimal], Prices | None]:
+        """Where the rows of a project, line item and unit are summed; without a unit nothing is counted."""
         by_day = self._cells.setdefault(Cell(project, item), {})
+        if not unit:
+            return by_day, [], None
         meter = Meter(item, unit)
-        counted = self._counted.setdefault((project, meter), [_ZERO, _ZERO]) if unit else None
-        return by_day, counted, self._prices.setdefault(meter, Prices()) if unit else None
-
-    def _day(self, text: str) -> int:
-        day = self._days.get(text)
-        if day is None:
-            date, seconds = calendar_date(text.strip(BLANKS)), integer(text.strip(BLANKS))
-            if date is None and seconds is None:
-                raise ValueError(text)
-            day = self._days[text] = day_number(date) if date is not None else (seconds or 0) // DAY_SECONDS
-        return day
+        return by_day, self._counted.setdefault((project, meter), [_ZERO, _ZERO]), self._prices.setdefault(meter, Prices())
 
 
-def _number(text: str) -> Decimal:
-    amount = amount_of(text)
-    if amount is None:
+def _day(text: str) -> int:
+    """The day of a row: UTC days of a Unix time, or the date itself. Raises ValueError."""
+    date, seconds = calendar_date(text), integer(text)
+    if date is None and seconds is None:
         raise ValueError(text)
-    return amount or _ZERO
+    return day_number(date) if date is not None else (seconds or 0) // DAY_SECONDS
+
+
+def _quantity(text: str) -> Decimal | None:
+    """An amount as quantities are written, `1204.0`; anything else by the grammar of amounts, or None."""
+    digits = text.replace(".", "", 1)
+    if digits.isdigit() and digits.isascii() and text[0] != "." != text[-1] and len(text) < _USUAL:
+        return Decimal(text)
+    return amount_of(text)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
