@@ -60,7 +60,9 @@ def put(workspace: Path, source: Path | bytes, name: str = "cost_2025-10-01_2025
         ("github-actions", "action.yml"),
         ("github-workflows", "docs/ci/github.yml"),
         ("github-workflows", "docs/ci/costs.yml"),
+        ("github-workflows", "docs/ci/spend.yml"),
         ("gitlab-ci", "docs/ci/gitlab.yml"),
+        ("gitlab-ci", "docs/ci/spend.gitlab.yml"),
     ],
 )
 def test_what_ci_systems_read_fits_their_schema(schema: str, file: str) -> None:
