@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from billproof.cli.main import main
 from billproof.config.discovery import current_folder, find_config
 from billproof.config.file import read_config
-from billproof.delivery.ledger.store import open_ledger
+from billproof.delivery.ledger.store import open_ledger, place_of
 from billproof.engine.verdict import Exit
 from billproof.model.errors import BillproofError, UsageError
 from billproof.model.values import rfc3339, shown
@@ -134,18 +134,19 @@ def report_of(folder: Path) -> dict[str, Any] | None:
     return report
 
 
-def receipts() -> set[tuple[str, str]]:
-    """Folder and name of every receipt; none if the ledger cannot be read, which billproof itself reports."""
+def receipts() -> set[str]:
+    """The path of every receipt; none if the ledger cannot be read, which billproof itself reports."""
     with contextlib.suppress(BillproofError):
         root = configured_ledger()
         months = open_ledger(root).listing()[0] if root else {}
-        return {(folder, name) for folder, names in months.items() for name in names if name.endswith(".json")}
+        return {f"{folder}/{name}" for folder, names in months.items() for name in names if name.endswith(".json")}
     return set()
 
 
-def retry_after(new: set[tuple[str, str]]) -> str:
+def retry_after(new: set[str]) -> str:
     """The latest instant for which a destination asked in these receipts; empty if none did."""
-    documents = [json.loads(Path(*place).read_bytes()) for place in new]
+    place = place_of(configured_ledger() or "")
+    documents = [json.loads(place.own(path)) for path in new]
     instants = [
         datetime.fromisoformat(receipt["finished"]).timestamp() + receipt["answer"]["retry_after"]
         for receipt in documents if receipt["answer"]["retry_after"]

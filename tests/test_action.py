@@ -16,6 +16,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.objects import BUCKET, running_store
 from tests.runner import ACTION, STEPS, Runner
 from tests.sandbox.running import INTEGRATION, TOKEN, Running, running_sandbox
 from tests.support import FIXTURES, ROOT, fixture
@@ -334,6 +335,29 @@ def test_an_upload_saves_its_receipts(tmp_path: Path, checkout: Path) -> None:
     assert "NOTHING SENT  2 files already uploaded" in again.summary
 
 
+def test_with_a_ledger_in_a_bucket_nothing_is_saved(tmp_path: Path, workspace: Path) -> None:
+    pytest.importorskip("obstore")
+    ledger = f"{BUCKET}/ledger"
+    (workspace / "billproof.yaml").write_text(
+        f"version: 1\nledger: {ledger}\ndestinations: {{archive: {{kind: bucket, url: {BUCKET}/archive}}}}\n"
+        f"integrations: [{{name: research, organization: {ACME}, to: archive}}]\n"
+    )
+    put(workspace, export())
+    with running_store() as store:
+        runner = Runner(tmp_path, workspace)
+        init = [sys.executable, "-m", "billproof", "ledger", "init"]
+        subprocess.run(init, cwd=workspace, env=runner.environment, check=True, capture_output=True)
+        for named in ({"ledger": ledger}, {}):
+            found = runner.use(command="upload", files="exports/", **named)
+            assert found.code == 0, found.log
+        assert found.outputs["verdict"] == "nothing-new"
+        assert sorted(name.rpartition(".")[2] for name in store.files("ledger")) == ["begun", "json", "json"]
+    assert not list(workspace.rglob("*.begun"))
+    found = runner.use(command="upload", files="exports/", ledger=f"{BUCKET}/other")
+    assert (found.code, found.outputs["verdict"]) == (2, "unproved")
+    assert f"ledger: {BUCKET}/other: in billproof.yaml the ledger is at {ledger}" in found.log
+
+
 def test_an_upload_that_did_not_arrive_is_saved_and_red(tmp_path: Path, checkout: Path) -> None:
     runner = Runner(tmp_path, checkout, HOME=str(tmp_path))
     wanted = {"command": "upload", "files": "exports/research", "ledger": ".ledger"}
@@ -411,7 +435,7 @@ def test_when_to_ask_again_is_what_the_receipts_say(tmp_path: Path, workspace: P
 def test_a_wait_without_end_ends_with_the_calendar(run_py: ModuleType, tmp_path: Path) -> None:
     document = {"finished": "2026-01-01T00:00:00Z", "answer": {"retry_after": 10**12}}
     (tmp_path / "receipt.json").write_text(json.dumps(document), "utf-8")
-    assert run_py.retry_after({(str(tmp_path), "receipt.json")}) == "9999-12-31T00:00:00Z"
+    assert run_py.retry_after({str(tmp_path / "receipt.json")}) == "9999-12-31T00:00:00Z"
 
 
 # --- installing ---

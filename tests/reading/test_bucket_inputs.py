@@ -174,3 +174,13 @@ def test_a_check_of_a_file_loads_nothing_of_it(folder: Path) -> None:
     words = [sys.executable, "-c", code, "check", NAME, "--as-of", AS_OF]
     found = subprocess.run(words, capture_output=True, text=True, check=False)
     assert found.stdout.splitlines()[-1] == "[]"
+def test_what_billproof_wrote_into_a_bucket_is_no_export(store: Store, folder: Path) -> None:
+    (folder / "billproof.yaml").write_text(
+        "version: 1\nledger: s3://bucket/all/ledger\ndestinations:\n  archive: {kind: bucket, url: 's3://bucket/all/archive/'}\n"
+    )
+    keys = ["all/a.csv", "all/archive/organization=o/month=m/1-a.csv", "all/archives/b.csv", "all/ledger/c.csv"]
+    store.objects = dict.fromkeys(keys, GOOD)
+    assert paths(f"{BUCKET}/all") == [f"{BUCKET}/all/a.csv", f"{BUCKET}/all/archives/b.csv"]
+    assert paths(f"{BUCKET}/all/archive/") == [f"{BUCKET}/{keys[1]}"]
+
+

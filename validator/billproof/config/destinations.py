@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from billproof.io.secrets import without_keys
 from billproof.model.errors import FileError
 from billproof.model.record import Record
+from billproof.model.urls import address_error
 from billproof.reading.decode import Spec
 
 FILL_IN = "FILL-IN"
@@ -53,10 +54,11 @@ Values = Mapping[str, str | Variable]
 
 
 class DestinationSettings(Record):
-    """Where uploads go: a folder, or an API by configuration. FILL-IN is a value that only the operator knows."""
+    """Where uploads go: a folder, a bucket, or an API by configuration. FILL-IN is a value that only the operator knows."""
 
-    kind: Literal["http", "directory"]
+    kind: Literal["http", "directory", "bucket"]
     path: Annotated[str | None, Spec(PATH, "The folder, or the address after the host; may contain {integration}.")] = None
+    url: Annotated[str | None, Spec(secret=True, doc="The folder in a bucket: s3://, gs:// or az://.")] = None
     preset: Annotated[Literal["pelanor-us", "pelanor-eu"] | None, Spec(doc="Fixes base URL and authorization.")] = None
     base_url: Annotated[str | None, Spec(pattern=r"https?://.+", secret=True)] = None
     method: Literal["POST", "PUT"] | None = None
@@ -81,7 +83,7 @@ def check_destinations(destinations: Mapping[str, DestinationSettings], path: st
     """Appends to `errors` what is wrong with the destinations of the configuration at `path`; no value that may be secret."""
     seen: dict[str, str] = {}
     for name, settings in destinations.items():
-        of_kind = _directory_errors(settings) if settings.kind == "directory" else _http_errors(settings)
+        of_kind = _http_errors(settings) if settings.kind == "http" else _archive_errors(settings)
         errors += [
             FileError(path, settings.line, f"destination {name}: {text}") for text in (*_name_errors(name, seen), *of_kind)
         ]
@@ -143,15 +145,26 @@ def _name_errors(name: str, seen: Mapping[str, str]) -> Iterator[str]:
         yield f"{seen[name.lower()]} differs only in case, and both become folder names"
 
 
-def _directory_errors(settings: DestinationSettings) -> Iterator[str]:
-    if settings.path is None or not settings.path.strip():
+def _archive_errors(settings: DestinationSettings) -> Iterator[str]:
+    """What is wrong with a destination that keeps files, in a folder or in a bucket."""
+    if settings.kind == "directory" and (settings.path is None or not settings.path.strip()):
         yield "a directory needs `path`, the folder"
+    if settings.kind == "bucket" and settings.url is None:
+        yield "a bucket needs `url`, such as s3://bucket/exports"
+    error = address_error(settings.url) if settings.url is not None and settings.kind == "bucket" else None
+    if error is not None:
+        yield f"`url` {error}"
     for key in ("preset", "base_url", "method", "query", "file", "headers", "success", "id_at"):
         if getattr(settings, key):
-            yield f"`{key}` applies only to kind http; this is a directory"
+            yield f"`{key}` applies only to kind http; this is a {settings.kind}"
+    for key, kind in (("path", "bucket"), ("url", "directory")):
+        if getattr(settings, key) is not None and settings.kind == kind:
+            yield f"`{key}` does not apply to kind {kind}"
 
 
 def _http_errors(settings: DestinationSettings) -> Iterator[str]:
+    if settings.url is not None:
+        yield "`url` applies only to kind bucket; kind http has `base_url`"
     if (settings.preset is None) == (settings.base_url is None):
         yield "kind http needs exactly one of `preset` and `base_url`"
     if settings.base_url is not None:

@@ -31,7 +31,7 @@ from billproof.config.waivers import Waiver, form_errors
 from billproof.model.errors import ConfigurationError, FileError, UsageError
 from billproof.model.record import Record
 from billproof.model.results import Hindrance, Sourced
-from billproof.model.urls import in_bucket
+from billproof.model.urls import address_error, in_bucket
 from billproof.model.values import expected_total, is_month, money
 from billproof.reading.decode import Spec, read
 from billproof.reading.source import STANDARD_INPUT
@@ -62,7 +62,7 @@ class ConfigFile(Record):
 
     version: Literal[1]
     ruleset: Annotated[str, Spec(pattern=PATH, doc="A built-in rule set, or a folder.")] = "openai-cost"
-    ledger: Annotated[str | None, Spec(pattern=PATH, doc="The folder of receipts.")] = None
+    ledger: Annotated[str | None, Spec(pattern=PATH, secret=True, doc="The folder of receipts, here or in a bucket.")] = None
     destinations: Mapping[str, DestinationSettings] = {}
     integrations: tuple[Integration, ...] = ()
     costs: Annotated[Costs | None, Spec(doc="OpenAI's own record, for every integration.")] = None
@@ -102,9 +102,10 @@ class Config(Record):
         return owner.name if owner else None
 
     def own_folders(self) -> list[str]:
-        """Where billproof itself writes, so that nothing there is an export: the ledger, and destinations that are folders."""
-        kept = [settings.path for settings in self.file.destinations.values() if settings.kind == "directory"]
-        return [os.path.realpath(self.path.parent / path) for path in (self.file.ledger, *kept) if path]
+        """Where billproof itself writes, so that nothing there is an export: the ledger, and destinations that keep files."""
+        kept = [settings.url or settings.path for settings in self.file.destinations.values() if settings.kind != "http"]
+        places = [place.rstrip("/") for place in (self.file.ledger, *kept) if place]
+        return [place if in_bucket(place) else os.path.realpath(self.path.parent / place) for place in places]
 
     def ruleset(self) -> str:
         """The rule set: a built-in one by its name, else a folder seen from here. Raises ConfigurationError if there is none."""
@@ -120,8 +121,9 @@ class Config(Record):
         return f"./{folder}" if is_shipped(folder) else folder
 
     def ledger(self) -> str | None:
-        """The folder of the ledger, seen from the working folder."""
-        return None if self.file.ledger is None else self.beside(self.file.ledger)
+        """The folder of the ledger, seen from the working folder, or its address in a bucket."""
+        name = self.file.ledger
+        return name.rstrip("/") if name is not None and in_bucket(name) else name and self.beside(name)
 
     def beside(self, name: str) -> str:
         """A path of the configuration, which is relative to its file, seen from the working folder."""
@@ -137,7 +139,7 @@ class Config(Record):
         if integration is None or name is None or name not in self.file.destinations:
             return Hindrance("no_destination", "no destination is configured for its integration") if integration else None
         settings = self.file.destinations[name]
-        if settings.kind == "directory" or not (open_keys(settings) or lacks_id(settings, integration.integration)):
+        if settings.kind != "http" or not (open_keys(settings) or lacks_id(settings, integration.integration)):
             return None
         return Hindrance("fill_in", f"the destination {name} is not filled in: {self.shown_path} still says {FILL_IN}")
 
@@ -185,7 +187,7 @@ def read_config(name: str) -> Config:
     errors += [FileError(shown_path, line, text) for line, text in _integration_errors(config)]
     check_destinations(config.file.destinations, shown_path, errors)
     errors += [FileError(shown_path, waiver.line, text) for waiver in config.file.waivers for text in form_errors(waiver)]
-    found += (*_folder_errors(config), *_address_errors(config), *alerts_errors(config))
+    found += (*_ledger_errors(config), *_folder_errors(config), *_address_errors(config), *alerts_errors(config))
     errors += [FileError(shown_path, line, text) for line, text in found]
     if errors:
         raise ConfigurationError(errors)
@@ -206,7 +208,9 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
             seen[name] = line
         if files is not None:
             pattern = glob.has_magic(files) and not os.path.isdir(config.path.parent / files)
-            if pattern or files.strip() in ("", "-"):
+            if in_bucket(files):
+                yield line, "`files` is in a bucket; it must be a folder here. Name exports in buckets on the command line"
+            elif pattern or files.strip() in ("", "-"):
                 yield line, f"`files` is {files}; it must name a folder, not a pattern"
         if to is not None and to not in config.file.destinations:
             yield line, f"`to` is {to}, which is not one of the destinations: {config.destination_names()}"
@@ -217,6 +221,16 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
                 yield line, f"`totals` of {integration.name}: {month} is not a month; write it as 2025-10"
             if expected_total(total) is None:
                 yield line, f"`totals` of {integration.name}: {total} is not an amount; write it as \"18402.17\""
+
+
+def _ledger_errors(config: Config) -> Iterator[tuple[int, str]]:
+    """What is wrong with the address of a ledger in a bucket."""
+    ledger = config.file.ledger or ""
+    error = address_error(ledger) if "://" in ledger else None
+    if error is not None:
+        from billproof.rules.consistency import line_of
+
+        yield line_of(config.file.node, "ledger"), f"`ledger` {error}"
 
 
 def _address_errors(config: Config) -> Iterator[tuple[int, str]]:

@@ -10,12 +10,15 @@ from urllib.parse import quote, urlsplit
 from billproof.config.destinations import DestinationSettings
 from billproof.delivery.destinations.pelanor import PRESETS
 from billproof.model.record import Record
+from billproof.model.urls import in_bucket
 
 _PORTS = {"http": 80, "https": 443}
 
 
 class Address(Record):
-    """The kind of a destination; its scheme, host and port, or its path as configured; and, for an API, the integration there."""
+    """The kind of a destination; its scheme, host and port, or its path or address in a bucket as configured; and, for an API,
+    the integration there.
+    """
 
     kind: str
     place: str
@@ -26,6 +29,8 @@ def configured_address(settings: DestinationSettings, integration: str | None) -
     """Where a destination of the configuration is, for the integration with this ID there."""
     if settings.kind == "directory":
         return Address("directory", normpath(settings.path or ""), None)
+    if settings.kind == "bucket":
+        return Address("bucket", (settings.url or "").rstrip("/"), None)
     base_url = PRESETS[settings.preset].base_url if settings.preset else settings.base_url or ""
     return Address("http", _origin(base_url), integration)
 
@@ -36,7 +41,8 @@ def address_in(document: Mapping[str, Any]) -> Address:
     if "url" in description:
         return Address("http", _origin(description["url"]), document["integration"]["id"])
     month = month_folder(document["organization"], document["month"])
-    return Address("directory", normpath(description["pointer"].rpartition("/")[0].removesuffix(month)), None)
+    place = description["pointer"].rpartition("/")[0].removesuffix(month)
+    return Address("bucket", place.rstrip("/"), None) if in_bucket(place) else Address("directory", normpath(place), None)
 
 
 def month_folder(organization: str, month: str) -> str:

@@ -212,6 +212,10 @@ def destination_of(config: Config, name: str) -> Destination:
     settings = config.file.destinations[name]
     if settings.kind == "directory":
         return DirectoryDestination(name, config.beside(settings.path or ""), settings.path)
+    if settings.kind == "bucket":
+        from billproof.delivery.destinations.bucket import BucketDestination
+
+        return BucketDestination(name, (settings.url or "").rstrip("/"))
     from billproof.delivery.destinations.http import HttpDestination
 
     return HttpDestination(name, settings, config.file.integrations, config.shown_path)

@@ -32,7 +32,7 @@ from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.standing import Standing
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, file_name
 from billproof.io.durable import flush_folder
-from billproof.model.errors import Unwritable
+from billproof.model.errors import Unreadable, Unwritable
 from billproof.report.render import render
 from billproof.rules.rule import RuleSet
 from billproof.rules.shipped import combined, is_shipped
@@ -93,14 +93,15 @@ def _receipts(ledger: Ledger, standing: Standing, current: Receipt) -> dict[str,
 
     Raises Refused for an attestation that is invalid or cannot be read, LedgerError for a file that is not a ledger's.
     """
-    files: dict[str, Content] = {"receipt.json": _proved(ledger.path(current), current.sha256)}
+    files: dict[str, Content] = {"receipt.json": _of_ledger(ledger, ledger.path(current), current.sha256)}
     for receipt in standing.receipts:
         # An interrupted attempt has no receipt, only the file written before it.
         suffix = "json" if receipt.attempt else "begun"
-        files[f"receipts/{file_name(receipt.n, receipt.sha256, suffix)}"] = _proved(ledger.path(receipt, suffix), receipt.sha256)
+        path = ledger.path(receipt, suffix)
+        files[f"receipts/{file_name(receipt.n, receipt.sha256, suffix)}"] = _of_ledger(ledger, path, receipt.sha256)
         if receipt.attempt:
             begun = file_name(receipt.n, receipt.attempt, "begun")
-            files[f"receipts/{begun}"] = _proved(os.path.join(os.path.dirname(ledger.path(receipt)), begun), receipt.attempt)
+            files[f"receipts/{begun}"] = _of_ledger(ledger, f"{os.path.dirname(path)}{ledger.separator}{begun}", receipt.attempt)
         attested = ledger.attestation(receipt)
         if attested is not None:
             faults = deviations_of_form(attested, [receipt_statement(receipt, os.path.basename(ledger.path(receipt)))])
@@ -135,9 +136,20 @@ def _ruleset_files(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:
     return files
 
 
+def _of_ledger(ledger: Ledger, path: str, sha256: str) -> bytes:
+    """The bytes of a receipt or attempt with that digest. Raises Refused if they have changed."""
+    try:
+        return _unchanged(ledger.place.own(path), path, sha256)
+    except Unreadable as error:
+        raise Refused(error.message, error.help) from None
+
+
 def _proved(path: str | os.PathLike[str], sha256: str) -> bytes:
     """The bytes of a file with that digest. Raises Refused if they have changed."""
-    data = _read(path)
+    return _unchanged(_read(path), path, sha256)
+
+
+def _unchanged(data: bytes, path: str | os.PathLike[str], sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise Refused(f"{os.fspath(path)} changed while it was packed", "Run the same command again.")
     return data

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from billproof.audit.signing.attestation import MAX_BYTES, attestation_path, file_statements
@@ -26,6 +26,7 @@ from billproof.delivery.shipment import Shipment
 from billproof.model.costs import CostsRecord
 from billproof.model.errors import BillproofError, Unreadable
 from billproof.model.record import Record
+from billproof.model.urls import in_bucket
 from billproof.model.values import shown
 from billproof.openai.find import costs_folder, paths_of_record
 from billproof.openai.record import LARGEST, record_in
@@ -109,7 +110,7 @@ def find_export(receipt: Receipt, config: Config, held: ExitStack) -> tuple[Copy
     unread = []
     for path in _places(receipt, config):
         try:
-            if os.path.getsize(path) != receipt.document["file"]["bytes"]:
+            if not in_bucket(path) and os.path.getsize(path) != receipt.document["file"]["bytes"]:
                 continue
             copy = held.enter_context(private_copy(path))
         except (OSError, ValueError) as error:
@@ -131,7 +132,9 @@ def find_export(receipt: Receipt, config: Config, held: ExitStack) -> tuple[Copy
 
 
 def _places(receipt: Receipt, config: Config) -> Iterator[str]:
-    """Where the bytes may be: the integration's folder, the working folder by name, or a destination that is a folder."""
+    """Where the bytes may be: the integration's folder, the working folder by name, a destination that keeps them, or where they
+    were in a bucket.
+    """
     integration = config.integration_of(receipt.organization)
     if integration is not None and integration.files:
         inputs = find_inputs([config.beside(integration.files).rstrip("/") + "/"], config.own_folders())
@@ -144,7 +147,11 @@ def _places(receipt: Receipt, config: Config) -> Iterator[str]:
     if isinstance(destination, DirectoryDestination):
         size = receipt.document["file"]["bytes"]
         sent = Shipment(receipt.organization, receipt.month, None, receipt.file_name, size, receipt.file_sha256)
-        yield from destination.holding(sent)
+        with suppress(OSError):  # it cannot be listed; perhaps the file is elsewhere
+            yield from destination.holding(sent)
+    path = receipt.document["file"].get("path", "")
+    if in_bucket(path):
+        yield path
 
 
 def find_attestation(found_at: str, report: Mapping[str, Any], data: bytes) -> tuple[bytes | None, bool]:

@@ -19,6 +19,7 @@ from billproof.delivery.ledger.writer import make_ledger
 from billproof.delivery.text import STATUSES
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
+from billproof.model.urls import in_bucket
 from billproof.model.values import cents, is_month, number, shown
 
 _UNPROVED = "3 the ledger is missing or could not be read"
@@ -64,7 +65,11 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("no ledger is configured", "Add `ledger: .billproof/ledger` to billproof.yaml.")
     if options.action == "init":
         make_ledger(root)
-        say(f"{shown(root, None)} is an empty ledger now. Keep it between runs: docs/ci/state.md shows how.")
+        inside = "docs/buckets.md says what to allow there."
+        say(
+            f"{shown(root, None)} is an empty ledger now. "
+            f"{inside if in_bucket(root) else 'Keep it between runs: docs/ci/state.md shows how.'}"
+        )
         return Exit.PASS
     ledger = open_ledger(root)
     if options.action == "verify":
