@@ -19,7 +19,6 @@ from billproof.model.values import EXACT, shown, without_e_mail
 from billproof.reading.source import open_source
 from billproof.spend.charges import Charge, charges
 
-_TEXTS = ("item", "organization_name", "project_name")
 _CHUNK_ROWS = 1_000
 
 
@@ -92,9 +91,9 @@ def _text(rows: Sequence[Sequence[str]], written: Written) -> bytes:
 
 def _without_addresses(charge: Charge, written: Written) -> Charge:
     """The charge, with no e-mail address in what people named."""
-    cells = charge._asdict()
-    masked = {name: without_e_mail(cells[name]) for name in _TEXTS}
-    if masked.items() <= cells.items():
+    named = charge.item, charge.organization_name, charge.project_name
+    item, organization_name, project_name = masked = tuple(map(without_e_mail, named))
+    if masked == named:
         return charge
     written.masked += 1
-    return Charge(**{**cells, **masked})
+    return charge._replace(item=item, organization_name=organization_name, project_name=project_name)

@@ -10,11 +10,12 @@ import json
 from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 from billproof.model.values import EXACT, amount_of, day_of, money
 from billproof.spend.charges import Charge
-from billproof.spend.line_items import LineItem, meter, parse
+from billproof.spend.line_items import meter, parse
 
 Version = Literal["1.4", "1.2"]
 
@@ -53,17 +54,13 @@ class FocusRows:
             *sorted((*_COLUMNS, *self._providers)), *sorted((*self._own.values(), "x_SourceFile", "x_SourceLine")),
         )  # fmt: skip
         self.without_quantity = 0
-        self._items: dict[str, Mapping[str, str]] = {}
 
     def row(self, charge: Charge, file: str) -> list[str]:
         """The cells of a charge, one for each column."""
         cost = _number(charge.amount)
-        sku = self._items.get(charge.item)
-        if sku is None:
-            sku = self._items[charge.item] = _sku(parse(charge.item))
         cells = {
             **dict.fromkeys(("BilledCost", "ContractedCost", "EffectiveCost", "ListCost"), cost),
-            **_periods(day_of(charge.day)), **sku, **self._quantities(charge), **self._providers,
+            **_periods(day_of(charge.day)), **_sku(charge.item), **self._quantities(charge), **self._providers,
             "BillingAccountId": charge.organization, "BillingAccountName": charge.organization_name,
             "BillingAccountType": "Organization", "BillingCurrency": charge.currency.upper(),
             "ChargeCategory": "Usage", "ChargeFrequency": "Usage-Based",
@@ -95,6 +92,7 @@ def _number(value: Decimal) -> str:
     return text if "." in text else f"{text}.0"
 
 
+@lru_cache(40)
 def _periods(day: date) -> dict[str, str]:
     """The day, and its month, from their first instant to that of the next."""
     first = day.replace(day=1)
@@ -108,8 +106,10 @@ def _unit(unit: str) -> str:
     return unit.removeprefix("duration_").replace("_", " ").strip().title() or unit
 
 
-def _sku(item: LineItem) -> dict[str, str]:
+@lru_cache(4096)
+def _sku(text: str) -> dict[str, str]:
     """The line item is the SKU, and its price: the key is the same whether or not there is a quantity."""
+    item = parse(text)
     pairs = {
         "x_ModelId": item.model, "x_Modality": item.modality,
         "x_TokenDirection": item.direction and item.direction.capitalize(),

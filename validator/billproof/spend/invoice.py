@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Context, Decimal
+from functools import lru_cache
 
 from billproof.model.values import EXACT, amount_of, day_of, money
 from billproof.spend.charges import Charge
-from billproof.spend.line_items import LineItem, family, parse
+from billproof.spend.line_items import family, parse
 
 # Pelanor knows eight types of consumption; what none of them names is `Other`.
 _TYPES = {"images": "Item Count", "requests": "Requests", "duration_hours": "Usage Hours"}
@@ -38,15 +39,12 @@ class InvoiceRows:
 
     def row(self, charge: Charge, file: str) -> list[str]:
         """The cells of a charge, one for each column."""
-        item = parse(charge.item)
         count = amount_of(charge.quantity) if charge.unit.strip() else None
         cells = {
             "usage_date": day_of(charge.day).isoformat(), "cost": money(self._cost(charge.amount)), "service_name": "OpenAI API",
-            "usage_type": item.raw, "usage_category": _category(item),
-            "usage_subcategory": item.kind or ", ".join(item.other), "subaccount": charge.project,
-            "tag:project_name": charge.project_name, "tag:organization_id": charge.organization,
-            "tag:organization_name": charge.organization_name, "tag:processing_tier": item.tier or "",
-            "tag:context": item.context or "", "tag:quantity_unit": charge.unit,
+            **_of_item(charge.item), "subaccount": charge.project, "tag:project_name": charge.project_name,
+            "tag:organization_id": charge.organization, "tag:organization_name": charge.organization_name,
+            "tag:quantity_unit": charge.unit,
             **{column: getattr(charge, role) for role, column in self._own.items()},
         }  # fmt: skip
         if count is not None:
@@ -62,6 +60,12 @@ class InvoiceRows:
         return cost
 
 
-def _category(item: LineItem) -> str:
-    """The model's family, else the product, else the line item."""
-    return family(item.model) if item.model else item.product or item.raw
+@lru_cache(4096)
+def _of_item(text: str) -> dict[str, str]:
+    """What the line item says. The category is the model's family, else the product, else the line item."""
+    item = parse(text)
+    return {
+        "usage_type": text, "usage_category": family(item.model) if item.model else item.product or text,
+        "usage_subcategory": item.kind or ", ".join(item.other),
+        "tag:processing_tier": item.tier or "", "tag:context": item.context or "",
+    }  # fmt: skip
