@@ -27,8 +27,9 @@ def _records_are_kept(project: Path) -> None:
 
 
 def recorded(
-    amounts: dict[tuple[int, str], str] | None = None, read: str = READ, days: Iterable[int] | None = None, name: str = "2025-10"
-) -> Path:
+    amounts: dict[tuple[int, str], str] | None = None, read: str = READ, days: Iterable[int] | None = None, name: str = "2025-10",
+    base_url: str = "https://api.openai.com",
+) -> Path:  # fmt: skip
     """A record of research's month as its export is, but for these amounts by day of the month and project."""
     numbers = list(month_days(name))[: max(days or (31,))]
     said = {(day, "proj_EXAMPLE1"): AMOUNT for day in range(1, len(numbers) + 1)} | (amounts or {})
@@ -50,7 +51,7 @@ def recorded(
     document: dict[str, Any] = {
         "schema": "billproof/costs/v1", "organization": RESEARCH, "confirmed": False, "month": name,
         "days": {"first": str(day_of(numbers[0])), "last": str(day_of(numbers[-1]))},
-        "read": {"started": read, "finished": read}, "base_url": "https://api.openai.com",
+        "read": {"started": read, "finished": read}, "base_url": base_url,
         "answers": [{"path": f"{COSTS_PATH}?{query}", "status": 200, "headers": none, "body": body}],
     }  # fmt: skip
     path = Path(place_of("costs", document))
@@ -83,6 +84,14 @@ def test_a_record_that_agrees_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert of(found) == ("accepted", False)
     assert found["costs"] | {"sha256": ""} == {"sha256": "", "read": READ, "agrees": True, "difference": "0"}
     assert found["text"] == "OpenAI's record of 2025-11-05 02:10 UTC agrees"
+
+
+def test_a_record_from_elsewhere_is_not_called_openais(monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted(monkeypatch)
+    recorded(base_url="http://127.0.0.1:8765")
+    assert (
+        month("research", "--month", "2025-10")["text"] == "The record from http://127.0.0.1:8765 of 2025-11-05 02:10 UTC agrees"
+    )
 
 
 @pytest.mark.parametrize(

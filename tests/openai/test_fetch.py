@@ -381,6 +381,13 @@ def test_a_key_in_a_file(server: Server, tmp_path: Path) -> None:
     assert server.received[0].headers["Authorization"] == f"Bearer {KEY}"
 
 
+def test_an_address_is_the_same_with_a_slash_at_its_end(server: Server, tmp_path: Path) -> None:
+    configure(tmp_path, f"{server.url}/")
+    assert fetched()[0] == 0
+    assert server.received[0].target.startswith("/v1/organization/costs?")
+    assert json.loads(records(tmp_path)[0].read_bytes())["base_url"] == server.url
+
+
 def test_only(server: Server, tmp_path: Path) -> None:
     configure(tmp_path, server.url, LABS + "  - {name: keyless, organization: org-EXAMPLEother3}\n")
     code, _, err = fetched("--only", "lab")
@@ -437,9 +444,7 @@ def test_show_and_list(server: Server, tmp_path: Path) -> None:
     assert path.name in run("costs", "list")[1]
 
 
-def test_what_could_not_be_read_again_is_not_written(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_could_not_be_read_again_is_not_written(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sealed = "billproof.cli.commands.costs.sealed"
     monkeypatch.setattr(sealed, lambda document: b"{}")
     code, _, err = fetched()

@@ -103,6 +103,12 @@ def test_a_record_from_elsewhere_is_not_called_openais() -> None:
     assert "The record from http://127.0.0.1:8080 of 5 November 02:10 UTC agrees" in render("text", report)
 
 
+def test_a_record_of_another_year_than_its_month_names_it() -> None:
+    report = report_of("OC801-as-exported", "OC801-record")
+    report["files"][0]["costs"]["read"] |= {"finished": "2026-01-05T02:10:00Z"}
+    assert "OpenAI's record of 5 January 2026 02:10 UTC agrees" in render("text", report)
+
+
 def test_the_report_says_whether_it_agrees_and_how_many_projects_differ() -> None:
     found = {pair: report_of(*pair)["files"][0]["costs"] for pair in SAID}
     values = [(costs["agrees"], costs["projects"], costs["projects_differing"]) for costs in found.values()]

@@ -38,12 +38,28 @@ def messages(found: Checked, rule: str) -> list[str]:
     return [one["message"] for one in found.outcome(rule)["findings"]]
 
 
+def claims(found: Checked) -> list[str]:
+    """What the report says is proved by a record."""
+    assert found.report is not None
+    return [text for text in found.report["proves"] if "said at" in text]
+
+
+def limits(found: Checked) -> set[str]:
+    """What the report says is not proved, by its first words."""
+    assert found.report is not None
+    words = ("no project filter was on", "no amount was changed", "the invoice are equal", "the record is OpenAI's own")
+    return {word for word in words for text in found.report["does_not_prove"] if word in text}
+
+
 def test_the_same_charges_agree(tmp_path: Path) -> None:
     found = compared(tmp_path, GOOD, GOOD)
     assert found.code == 0
     assert states(found) == dict.fromkeys(OCS, "passed") | {"OC804": "not_applicable"}
     costs = found.file["costs"]
     assert (costs["keys"], costs["difference"]) == (len(GOOD), "0")
+    (claim,) = claims(found)
+    assert claim.startswith("Equal, day by day, project by project and line item by line item, to what OpenAI's Costs API said")
+    assert limits(found) == {"the invoice are equal", "the record is OpenAI's own"}
 
 
 def test_without_a_record_nothing_is_compared_and_one_that_is_demanded_is_missed(tmp_path: Path) -> None:
@@ -218,6 +234,16 @@ def test_a_month_to_date_is_compared_up_to_the_last_day_of_the_file(tmp_path: Pa
     assert found.failed & set(OCS) <= {"OC801"}
 
 
+def test_charges_of_a_day_that_had_not_ended_are_not_called_unchanged(tmp_path: Path) -> None:
+    options = ["--month-to-date", "--as-of", "2025-10-16T12:00:00Z"]
+    file = [one for one in GOOD if one.day <= 15]
+    today = Charge(16, "proj_A", "gpt-4o, input", "7.0000000001")
+    for more, unproved in (([], set()), ([today], {"no project filter was on", "no amount was changed"})):
+        found = compared(tmp_path, [*file, *more], record(file, "2025-10-16T06:00:00Z"), *options)
+        assert (found.code, len(claims(found))) == (0, 1)
+        assert limits(found) == {"the invoice are equal", "the record is OpenAI's own"} | unproved
+
+
 # --- a record that cannot judge ---
 
 
@@ -327,6 +353,8 @@ def test_where_no_project_is_waived_the_keys_are_day_and_line_item(tmp_path: Pat
     found = compared(tmp_path, without, record(GOOD), *config)
     assert (found.failed, found.in_state("waived")) == (set(), {"OC502"})
     assert states(found) == dict.fromkeys(OCS, "passed") | {"OC804": "not_applicable"}
+    (claim,) = claims(found)
+    assert claim.startswith("Equal, day by day and line item by line item, to what OpenAI's Costs API said")
     found = compared(tmp_path, without[:-1], record(GOOD), *config)
     assert messages(found, "OC801") == ["tts is missing on 2025-10-09: 4.00 USD"]
 

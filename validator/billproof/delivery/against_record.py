@@ -13,9 +13,9 @@ from billproof.config.file import Config
 from billproof.config.settings import Settings
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.month_state import MonthState
-from billproof.model.costs import CostsRecord
+from billproof.model.costs import CostsRecord, called
 from billproof.model.record import Record
-from billproof.model.values import DAY_SECONDS, EXACT, day_end, day_of, in_words, money, month_days, month_end, rfc3339
+from billproof.model.values import DAY_SECONDS, EXACT, day_end, day_of, in_words, money, month_days, month_end, rfc3339, shown
 from billproof.openai.find import newest_fit, settles_of
 from billproof.rules.comparison import same, usd
 
@@ -76,7 +76,7 @@ def with_record(state: MonthState, compared: Compared | None) -> MonthState:
         return state
     if compared is None:
         return state if state.text else state._replace(text="no record of OpenAI's costs")
-    record = f"OpenAI's record of {in_words(compared.record.finished)}"
+    record = f"{called(shown(compared.record.base_url))} of {in_words(compared.record.finished)}"
     if compared.agrees:
         return state if state.text else state._replace(text=f"{record} agrees")
     if compared.known:

@@ -15,6 +15,11 @@ CostKey = tuple[int, str, str]
 OPENAI_URL = "https://api.openai.com"
 
 
+def called(base_url: str) -> str:
+    """What a record from an address is called: it is OpenAI's only if it came from there."""
+    return "OpenAI's record" if base_url == OPENAI_URL else f"The record from {base_url}"
+
+
 class CostsRecord(Record):
     """What the Costs API said of a month of an organization: its `days` that had ended when
     reading `started`, `amounts` in USD, `names` of projects."""

@@ -95,7 +95,7 @@ class _Api(Record):
             "Authorization": f"Bearer {self.key.reveal()}", "Accept": "application/json", "Accept-Encoding": "identity",
             "User-Agent": "billproof",
         }  # fmt: skip
-        request = HttpRequest("GET", self.base_url.rstrip("/") + target, headers, LARGEST_ANSWER + 1)
+        request = HttpRequest("GET", self.base_url + target, headers, LARGEST_ANSWER + 1)
         try:
             last = attempts_of(request, self.patience, _tried)[-1].answer
         except NotPrepared as error:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from billproof.model.costs import CostsFacts
     from billproof.model.results import FileResult
     from billproof.rules.files import Claim
-    from billproof.rules.rule import Rule
+    from billproof.rules.rule import Rule, RuleSet
 
 SCHEMA: Final = "billproof/report/v1"
 _HEARSAY: Final = "That the merged reports are true to their files: this report rests on their word."
@@ -123,24 +123,36 @@ def _holds(claim: Claim, run: Run) -> bool:
 
 def _claimed(claim: Claim, run: Run) -> list[str]:
     """A claim in words; what rests on records of OpenAI's costs names each of them."""
-    facts = [file.costs for file in run.files if file.costs]
-    return list(dict.fromkeys(_of_record(claim.text, costs) for costs in facts)) if claim.costs else [claim.text]
+    if not claim.costs:
+        return [claim.text]
+    return list(dict.fromkeys(_of_record(claim.text, file, file.costs, run.ruleset) for file in run.files if file.costs))
 
 
-def _of_record(text: str, costs: CostsFacts) -> str:
+def _of_record(text: str, file: FileResult, costs: CostsFacts, ruleset: RuleSet) -> str:
     from billproof.model.costs import OPENAI_URL
+    from billproof.rules.comparison import leaves_projects_out
 
+    projects = "" if leaves_projects_out(ruleset.rules, file.outcomes) else ", project by project"
+    by = f"day by day{projects} and line item by line item"
     source = "OpenAI's Costs API" if costs.base_url == OPENAI_URL else shown(costs.base_url)
-    return text.format(source=source, read=in_words(costs.finished), keys=f"{costs.keys:,}", total=f"{cents(costs.total):,f}")
+    read, keys, total = in_words(costs.finished), f"{costs.keys:,}", f"{cents(costs.total):,f}"
+    return text.format(by=by, source=source, read=read, keys=keys, total=total)
 
 
 def _limits(run: Run) -> list[str]:
     """What the run does not prove: less where OpenAI's own record agrees with every file, but then its own limits."""
     agrees = run.verdict.word == "pass" and all(bool(file.costs and file.costs.agrees) for file in run.files)
+    whole = agrees and all(_is_covered(file) for file in run.files)
     signed = all(file.costs.signed for file in run.files if file.costs)
-    stands = {"answered": not agrees, "added": agrees, "added_unsigned": agrees and not signed}
+    stands = {"answered": not whole, "added": agrees, "added_unsigned": agrees and not signed}
     limits = (Limit(limit) if isinstance(limit, str) else limit for limit in run.ruleset.does_not_prove)
     return [limit.text for limit in limits if limit.costs is None or stands[limit.costs]]
+
+
+def _is_covered(file: FileResult) -> bool:
+    """Whether every charge of a file is of a day that had ended when the record was read: no other is compared."""
+    read = file.costs.started.date().isoformat() if file.costs else ""
+    return all(day.date < read for day in file.days if day.state == "charged")
 
 
 def _is_proved_by(claim: Claim, file: FileResult) -> bool:

@@ -7,7 +7,7 @@ record was read may still change, and is judged apart.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from functools import cached_property, reduce
@@ -190,14 +190,12 @@ def comparing(keyed: KeyedSums, month: str | None, last_day: int | None, costs: 
     return Comparing(keyed, range(days.start, stop), costs, record)
 
 
-def facts_of(settled: Settled, rules: Iterable[Rule], outcomes: Iterable[Outcome]) -> CostsFacts | None:
+def facts_of(settled: Settled, rules: Iterable[Rule], outcomes: Sequence[Outcome]) -> CostsFacts | None:
     """What came of comparing with the record; None without one."""
-    states = {outcome.rule: outcome.state for outcome in outcomes}
-    comparing = [rule for rule in rules if rule.kind.kind == "equals_record"]
     if settled.comparing is None or settled.costs.record is None:
         return None
-    record, waived = settled.costs.record, {rule for rule, state in states.items() if state == "waived"}
-    without = any(rule.parameters.without_projects in waived for rule in comparing)
+    record, states = settled.costs.record, {outcome.rule: outcome.state for outcome in outcomes}
+    without = leaves_projects_out(rules, outcomes)
     comparison = settled.comparing.by_line_item if without else settled.comparing.by_project
     projects = comparison.projects
     own, total = (reduce(EXACT.add, (sums[side] for sums in projects.values()), _ZERO) for side in (0, 1))
@@ -206,6 +204,12 @@ def facts_of(settled: Settled, rules: Iterable[Rule], outcomes: Iterable[Outcome
         comparison.keys, total, EXACT.subtract(own, total), projects, record.names,
         agrees(rules, states), comparison.pattern,
     )  # fmt: skip
+
+
+def leaves_projects_out(rules: Iterable[Rule], outcomes: Iterable[Outcome]) -> bool:
+    """Whether days and line items alone were compared, because a waiver accepts that the file has no projects."""
+    waived = {outcome.rule for outcome in outcomes if outcome.state == "waived"}
+    return any(rule.kind.kind == "equals_record" and rule.parameters.without_projects in waived for rule in rules)
 
 
 def agrees(rules: Iterable[Rule], states: Mapping[str, str]) -> bool | None:

@@ -25,7 +25,7 @@ _DIAGNOSIS_PLACEHOLDERS = {
 }  # fmt: skip
 
 _GUIDE_PLACEHOLDERS = {"first", "last", "organization"}
-_CLAIM_PLACEHOLDERS = {"source", "read", "keys", "total"}
+_CLAIM_PLACEHOLDERS = {"by", "source", "read", "keys", "total"}
 
 
 def line_of(node: Node | None, *keys: str) -> int:

@@ -134,7 +134,8 @@ def _wanted(options: argparse.Namespace, config: Config | None) -> list[_Wanted]
                 raise UsageError(f"integration {name} has no key", "Add `costs: {key: {env: OPENAI_ADMIN_KEY}}` to it.")
             continue
         folder = config.beside(costs.folder or FOLDER)
-        wanted.append(_Wanted(name, integration.organization, costs.base_url or OPENAI_URL, _key(config, costs.key), folder))
+        base_url = (costs.base_url or OPENAI_URL).rstrip("/")
+        wanted.append(_Wanted(name, integration.organization, base_url, _key(config, costs.key), folder))
     if not wanted:
         raise UsageError("no integration has a key", "Add `costs: {key: {env: OPENAI_ADMIN_KEY}}` to the integration.")
     if options.output is not None and len(wanted) > 1:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billproof.model.costs import OPENAI_URL
+from billproof.model.costs import called
 from billproof.model.results import HINDRANCES
 from billproof.model.values import cents, money, month_end, month_name, number, rfc3339
 from billproof.report.render.phrases import LEVELS, STATES, amount, in_cents, in_state, total, waived_by
@@ -142,9 +142,10 @@ def of_record(file: ReportFile) -> Iterator[str]:
     costs = file.get("costs")
     if costs is None:
         return
-    whose = "OpenAI's record" if costs["record"]["base_url"] == OPENAI_URL else f"The record from {costs['record']['base_url']}"
     day, time = costs["read"]["finished"][:10], costs["read"]["finished"][11:16]
-    head = f"{whose} of {int(day[8:])} {month_name(day[:7]).split()[0]} {time} UTC"
+    # The year is that of the month, unless it is named.
+    month = month_name(day[:7]) if day[:4] != (file["month"]["value"] or "")[:4] else month_name(day[:7]).split()[0]
+    head = f"{called(costs['record']['base_url'])} of {int(day[8:])} {month} {time} UTC"
     difference, both = Decimal(costs["difference"]), _usd(costs["total"])
     if costs["agrees"]:
         signed = ", signed" if costs["record"]["signed"] else ""
