@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # `make test soak coverage COVERAGE=1` measures what the two reach together; without it nothing is measured.
 PYTEST := $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest -n auto --dist worksteal
 
-.PHONY: demo test soak coverage matrix lint generate lock dist screenshots bench multitool clean
+.PHONY: demo test soak coverage matrix lint generate lock dist page screenshots bench multitool clean
 
 demo: $(VENV)/.core
 	$(BIN)/billproof demo
@@ -44,12 +44,17 @@ lock: $(VENV)/.dev
 dist: $(VENV)/.dev
 	$(BIN)/python -m tools.dist
 
+# Fetches Pyodide with npm, once.
+page: $(VENV)/.dev
+	$(BIN)/python -m tools.page
+
 generate: $(VENV)/.dev
 	$(BIN)/python -m tools.generate
 	$(BIN)/python -m fixtures.generate
 
 screenshots: $(VENV)/.dev
-	BILLPROOF_SCREENSHOTS=1 $(BIN)/python -m pytest -p no:xdist tests/report/render/test_pictures.py tests/spend/test_pictures.py -k taken
+	BILLPROOF_SCREENSHOTS=1 $(BIN)/python -m pytest -p no:xdist -k taken \
+		tests/report/render/test_pictures.py tests/spend/test_pictures.py tests/page/test_picture.py
 
 bench: $(VENV)/.dev $(PEERS)/.ready
 	$(BIN)/python -m benchmarks.run

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from billproof.io.locking import locked
 from billproof.rules import compiled
 from billproof.rules.rule import RuleSet
-from tests.support import SOAK, run
+from tests.support import ROOT, SOAK, run
 from tests.uploading import PLACES, World
+from tools import page
+from tools.dist import build
 
 settings.register_profile(
     "billproof", derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck),
@@ -18,8 +23,8 @@ settings.register_profile(
 )  # fmt: skip
 settings.register_profile(SOAK, settings.get_profile("billproof"), max_examples=100)
 settings.load_profile("billproof")
-# Their fixtures start browsers, or install billproof by pip.
-SLOW_FIXTURES = {"window", "served", "installed"}
+# Their fixtures start browsers, install billproof by pip, or build the page.
+SLOW_FIXTURES = {"window", "served", "installed", "built_page"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,3 +57,31 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     code, _, err = run("ledger", "init")
     assert code == 0, err
     return made
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built without a network."""
+    return next(once(tmp_path_factory, "dist", lambda folder: build(ROOT, folder)).glob("billproof-*.whl"))
+
+
+@pytest.fixture(scope="session")
+def built_page(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page `billproof.html`. Skipped where npm does not give Pyodide."""
+    try:
+        return once(tmp_path_factory, "page", lambda folder: page.write(folder, wheel)) / "billproof.html"
+    except page.NoPyodide as error:
+        pytest.skip(str(error))
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that is made once for all processes of a test run."""
+    own = factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    folder.mkdir(exist_ok=True)
+    with locked(str(folder / "lock"), None, 300):
+        if not (folder / "made").is_dir():
+            (folder / "making").mkdir(exist_ok=True)
+            make(folder / "making")
+            (folder / "making").rename(folder / "made")
+    return folder / "made"

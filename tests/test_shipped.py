@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from billproof.io.locking import locked
 from tests.support import ROOT
-from tools.dist import build, strangers
+from tools.dist import strangers
 
 SOURCES = ("validator", "rules", "schemas", "fixtures/demo", "pyproject.toml", "README.md", "LICENSE")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
@@ -28,19 +27,6 @@ def run(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
     environment |= {"PYTHONUTF8": "1", "HOME": str(folder), "NO_COLOR": "1"}
     command = [str(one) for one in words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built without a network: one for all processes of a test run."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "dist"
-    folder.mkdir(exist_ok=True)
-    with locked(str(folder / "lock"), None, 300):
-        if not (folder / "built").is_dir():
-            build(ROOT, folder / "building")
-            (folder / "building").rename(folder / "built")
-    return next((folder / "built").glob("billproof-*.whl"))
 
 
 @pytest.fixture(scope="module")
