@@ -147,6 +147,16 @@ def test_a_month_counts_once(tmp_path: Path) -> None:
     assert "two files for 2025-10 of org-EXAMPLE1" in err
 
 
+def test_warnings_and_months_that_were_left_out_are_named(tmp_path: Path) -> None:
+    folder, output = tmp_path / "exports", tmp_path / "out.csv"
+    export(folder / "october.csv", [{"amount_value": "1"}, {"amount_value": "-2", "line_item": "whisper"}], H1)
+    (folder / "other.csv").write_bytes((FIXTURES / "several-months-of-folder" / "cost_2025-09-01_2025-09-30.csv").read_bytes())
+    code, out, _ = convert(folder, "--month", "2025-10", "--to", "focus", "--output", output)
+    assert (code, total_of(output, "BilledCost")) == (0, Decimal(-1))
+    assert "  warned    OC207 negative-amount: billproof check says where\n" in out
+    assert "  aside     1 file of other months\n" in out
+
+
 def several(folder: Path) -> Path:
     """October of two organizations, with and without quantities."""
     export(folder / "a.csv", [{"amount_value": "1.25", "quantity": "1000000", "quantity_unit": "tokens"}])

@@ -37,6 +37,6 @@ def for_inputs(settings: Settings) -> Settings:
     if len(of_value) > 1:
         raise UsageError(
             f"the files belong to integrations with different rule sets: {' and '.join(map(str, of_value))}",
-            "Name the files or the folder of one integration, and run the command for each.",
+            "Run the command for each rule set: choose the integrations with --only, or name their files.",
         )
     return next(iter(of_value.values()), settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from billproof.cli.arguments import settings_of
 from billproof.cli.output import progress, say
@@ -19,12 +19,13 @@ from billproof.model.results import FileResult, Policy
 from billproof.model.values import cents, money, month_name, number, shown
 from billproof.reading.source import STANDARD_INPUT
 from billproof.rules.rule import DEFAULT_RULESET
-from billproof.spend.convert import Rows, Written, convert, exists
+from billproof.spend.convert import Written, convert, exists
 from billproof.spend.focus import ISSUER, FocusRows, Version
 from billproof.spend.invoice import InvoiceRows
 
 MAX_DECIMALS = 100
 _ONLY_FOR = {"focus": ("focus_version", "issuer", "invoice_id"), "pelanor-invoice": ("decimals",)}
+_SHOWN = 12
 # What Vantage's custom provider takes in a file.
 _VANTAGE_ROWS, _VANTAGE_BYTES = 10_000, 2_000_000
 
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     roles = {role for role, name in checked.ruleset.roles.items() if name in names}
     rows = _rows(options, roles)
     written = convert(checked.files, checked.ruleset.roles, rows, options.output)
-    say("\n".join(shown(line, None) for line in _told(options, checked.files, rows, written)))
+    say("\n".join(shown(line, None) for line in _told(options, checked, rows, written)))
     return Exit.PASS
 
 
@@ -104,7 +105,7 @@ def _refuse_what_does_not_add_up(run: Run, options: argparse.Namespace) -> None:
         raise UsageError(text, "Convert each to a file of its own.")
 
 
-def _rows(options: argparse.Namespace, roles: set[str]) -> Rows:
+def _rows(options: argparse.Namespace, roles: set[str]) -> FocusRows | InvoiceRows:
     if options.target == "focus":
         issuer, invoice = options.issuer or ISSUER, options.invoice_id or ""
         version: Version = "1.2" if options.focus_version == "1.2" else "1.4"
@@ -113,19 +114,33 @@ def _rows(options: argparse.Namespace, roles: set[str]) -> Rows:
     return InvoiceRows(roles, personal=options.user_ids, decimals=decimals)
 
 
-def _told(options: argparse.Namespace, files: Sequence[FileResult], rows: Rows, written: Written) -> Iterator[str]:
+def _told(options: argparse.Namespace, run: Run, rows: FocusRows | InvoiceRows, written: Written) -> Iterator[str]:
     """What was written, what it adds up to, and what it cannot say."""
+    files = run.files
     format_ = f"FOCUS {options.focus_version or '1.4'}" if isinstance(rows, FocusRows) else "a custom invoice for Pelanor"
-    months = dict.fromkeys(f"{file.organization.value}, {month_name(file.month.value or '')}" for file in files)
+    months = [f"{file.organization.value}, {month_name(file.month.value or '')}" for file in files]
     yield f"CONVERTED  {options.output} is {format_}: {number(written.rows, 'row')}, {number(written.bytes, 'byte')}"
-    yield from (f"  from      {whose}" for whose in months)
+    yield from (f"  from      {whose}" for whose in months[:_SHOWN])
+    if months[_SHOWN:]:
+        yield f"  from      {number(len(months) - _SHOWN, 'other month')}"
     yield f"  total     {cents(written.exact):,f} USD   exactly {money(written.exact)}, as in the export{'s' * (len(files) > 1)}"
+    yield from _told_of_check(run)
     if isinstance(rows, InvoiceRows):
         yield from _told_of_invoice(options, files[0], rows, written)
     else:
         yield from _told_of_focus(rows, written)
     if written.masked:
         yield f"  names     {number(written.masked, 'row')} had an e-mail address in a name; it is written as <e-mail>"
+
+
+def _told_of_check(run: Run) -> Iterator[str]:
+    """What the check found that stops no conversion: warnings, and files that `--month` left out."""
+    warnings = (one for file in run.files for one in file.outcomes if one.state == "failed" and one.level == "warning")
+    warned = dict.fromkeys(f"{outcome.rule} {outcome.name}" for outcome in warnings)
+    if warned:
+        yield f"  warned    {', '.join(warned)}: billproof check says where"
+    if run.set_aside:
+        yield f"  aside     {number(len(run.set_aside), 'file')} of other months"
 
 
 def _told_of_invoice(
@@ -143,10 +158,9 @@ def _told_of_invoice(
     yield f"  next      billproof check --ruleset pelanor-invoice {options.output}"
 
 
-def _told_of_focus(rows: Rows, written: Written) -> Iterator[str]:
-    missing = rows.without_quantity if isinstance(rows, FocusRows) else 0
-    if missing:
-        text = f"{missing:,} of {number(written.rows, 'row')}: the export has none there"
+def _told_of_focus(rows: FocusRows, written: Written) -> Iterator[str]:
+    if rows.without_quantity:
+        text = f"{rows.without_quantity:,} of {number(written.rows, 'row')}: the export has none there"
         yield f"  lacks     quantities on {text}. FOCUS requires ConsumedQuantity and PricingQuantity for usage"
     yield "  lacks     list prices and discounts: all four costs are the billed one, so do not compute savings from them"
     yield "  lacks     tax, credits and commitments: only the invoice has them"
