@@ -45,7 +45,7 @@ def test_in_a_destination_that_keeps_them(project: Path) -> None:
     assert place_of(found).startswith("archive/")
 
 
-@pytest.mark.parametrize("months", [["2026-10"], ["2026-09", "2026-10"]])
+@pytest.mark.parametrize("months", [["2026-10"], pytest.param(["2026-09", "2026-10"], marks=pytest.mark.soak)])
 def test_in_evidence_packs_beside_the_configuration(project: Path, months: list[str]) -> None:
     code, out, err = run("pack", "research", *months, "--output", "audit")
     assert code == 0, out + err
@@ -117,3 +117,48 @@ def test_a_doubtful_month_is_shown_as_such(project: Path, monkeypatch: pytest.Mo
     found = spend()
     assert [month["doubtful"] for month in found["integrations"][1]["months"] if "doubtful" in month] == [False] * 4 + [True]
     assert "may have been replaced" in run("spend")[1]
+
+
+@pytest.mark.soak
+def test_in_a_bucket_and_by_a_ledger_in_one(project: Path) -> None:
+    pytest.importorskip("obstore")
+    from tests.objects import BUCKET, running_store
+
+    text = Path("billproof.yaml").read_text("utf-8")
+    text = text.replace(".billproof/ledger", f"{BUCKET}/ledger").replace(
+        "kind: directory, path: archive", f"kind: bucket, url: {BUCKET}/exports"
+    )
+    Path("billproof.yaml").write_text(text, "utf-8")
+    for path in sorted(Path("exports").rglob("*.csv"))[:-2]:
+        path.unlink()
+    with running_store():
+        assert run("ledger", "init")[0] == 0
+        code, out, err = run("upload", "exports/research")
+        assert code == 0, out + err
+        shutil.rmtree("exports/research")
+        found = spend("--only", "research")
+        assert place_of(found).startswith(f"{BUCKET}/exports/organization=org-EXAMPLEacme01/month=2026-10/1-")
+        Path("billproof.yaml").write_text(text.replace(f"{BUCKET}/exports", f"{BUCKET}/other"), "utf-8")
+        assert states(spend("--only", "research", f"{BUCKET}/exports"))["research", "2026-10"] == "read"
+
+
+def test_a_month_to_date_counts_and_is_compared_with_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path("exports/europe/cost_2026-11-01_2026-11-02.csv")
+    october = Path("exports/europe/cost_2026-10-01_2026-10-31.csv").read_text("utf-8")
+    header, *rows = october.splitlines()
+    month = 31 * 86_400
+    moved = []
+    for row in rows:
+        start, end, start_iso, end_iso, rest = row.split(",", 4)
+        if start_iso < "2026-10-03":
+            iso = (text.replace("2026-10", "2026-11") for text in (start_iso, end_iso))
+            moved.append(",".join([str(int(start) + month), str(int(end) + month), *iso, rest]))
+    path.write_text("\n".join([header, *moved]) + "\n", "utf-8", newline="")
+    code, out, err = run("upload", str(path), "--month-to-date", "--month", "2026-11")
+    assert code == 0, out + err
+    found = spend("--only", "europe")
+    assert (found["to"], found["change"]) == ("2026-11", None)
+    (last,) = [entry for entry in found["integrations"][0]["months"] if entry["month"] == "2026-11"]
+    assert (last["state"], last["missing_days"], last["text"]) == ("read", 28, "28 days missing")
+    assert [day["amount"] is None for day in found["days"]][-30:] == [False] * 2 + [True] * 28
+    assert not [entry for entry in found["findings"] if entry["day"] >= "2026-11"]

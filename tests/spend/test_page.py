@@ -113,7 +113,7 @@ def test_exports_without_quantities_have_no_unit_costs(project: Path) -> None:
     document = reduced(spend(), unit_costs=[], per_token=[], change=None)
     text = read(render_html(document)).text
     assert "Unit cost" not in text
-    assert "no month before it to compare with" in text
+    assert "no whole month before it to compare with" in text
 
 
 def test_amounts_below_zero_and_of_nothing(project: Path) -> None:

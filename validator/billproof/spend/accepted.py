@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 
 from billproof.config.file import Config, Integration
 from billproof.delivery.address import configured_address
+from billproof.delivery.destinations.directory import DirectoryDestination
 from billproof.delivery.ledger.integrity import Contents
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.standing import Month, Standing
@@ -21,9 +22,12 @@ from billproof.delivery.routing import destination_of
 from billproof.delivery.shipment import Shipment
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
+from billproof.model.urls import in_bucket
 from billproof.model.values import shown
 from billproof.reading.inputs import find_inputs
 from billproof.reading.source import Copy, private_copy
+
+UNKNOWN_SIZE = -1  # of an object in a bucket, before it is read
 
 
 class Accepted(Record):
@@ -105,32 +109,36 @@ class Places:
         """The versions with this digest that a destination keeps, if it is one that does and is still configured."""
         if receipt.destination not in self._config.file.destinations:
             return ()
-        holding = getattr(destination_of(self._config, receipt.destination), "holding", None)
-        if holding is None:
+        destination = destination_of(self._config, receipt.destination)
+        if not isinstance(destination, DirectoryDestination):
             return ()
         sent = Shipment(receipt.organization, receipt.month, None, receipt.file_name, size, receipt.file_sha256)
         try:
-            versions: list[str] = holding(sent)
+            return destination.holding(sent)
         except OSError:
             return ()
-        return versions
 
     def _of_size(self, folder: str, size: int, name: str) -> list[str]:
         """The exports of that size below a folder, those with that name first."""
         if folder not in self._listed:
             self._listed[folder] = _by_size(folder, self._config.own_folders())
-        return sorted(self._listed[folder].get(size, ()), key=lambda path: (shown(os.path.basename(path), None) != name, path))
+        listed = self._listed[folder]
+        return sorted(
+            (*listed.get(size, ()), *listed.get(UNKNOWN_SIZE, ())),
+            key=lambda path: (shown(os.path.basename(path), None) != name, path),
+        )
 
 
 def _by_size(folder: str, own: Collection[str]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
-    if os.path.isdir(folder):
-        for file in find_inputs([os.path.join(folder, "")], own):
-            if file.error is None:
-                try:
-                    found[os.path.getsize(file.path)].append(file.path)
-                except OSError:
-                    continue
+    if not os.path.isdir(folder) and not in_bucket(folder):
+        return found
+    for file in find_inputs([os.path.join(folder, "")], own):
+        if file.error is None:
+            try:
+                found[UNKNOWN_SIZE if in_bucket(file.path) else os.path.getsize(file.path)].append(file.path)
+            except OSError:
+                continue
     return found
 
 

@@ -45,7 +45,7 @@ def headline(document: Tree) -> str:
         return f"{name}: no accepted file was read"
     text = f"{name}: {in_cents(last['amount'])} {currency}"
     if change is None:
-        return f"{text}; no month before it to compare with"
+        return f"{text}; no whole month before it to compare with"
     return f"{text}, {compared(change)}"
 
 
@@ -83,6 +83,8 @@ def why_title(change: Tree) -> str:
 
 def because(change: Tree) -> str:
     """`Mostly Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and …`: the largest drivers that go with the change."""
+    if not Decimal(change["change"]):
+        return ""
     up = Decimal(change["change"]) > 0
     most = [line for line in change["lines"] if (Decimal(line["change"]) > 0) == up][:2]
     named = [f"{line['project_name']}: {line['line_item']} ({line['word']}, {signed(line['change'])})" for line in most]

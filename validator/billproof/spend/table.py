@@ -9,6 +9,7 @@ from billproof.model.values import money, shown
 from billproof.spend.document import Spend
 from billproof.spend.told import project_label
 
+FORMULA = ("=", "@", "+", "-")
 COLUMNS = (
     "month", "integration", "organization", "project_id", "project_name", "line_item", "amount", "currency", "quantity", "unit",
 )  # fmt: skip
@@ -24,8 +25,13 @@ def render_csv(spend: Spend) -> str:
         for one in spend.organizations:
             sides = one.months[month].sides if month in one.months else {}
             for cell, side in sorted(sides.items()):
-                project = (shown(cell.project, None), project_label(one, cell.project) if cell.project else "")
+                project = (_harmless(cell.project), _harmless(project_label(one, cell.project)) if cell.project else "")
                 counted = (money(side.quantity), shown(side.unit)) if side.unit and side.counted == side.amount else ("", "")
                 whose = (month, one.integration.name, shown(one.integration.organization))
-                writer.writerow([*whose, *project, shown(cell.item, None), money(side.amount), currency, *counted])
+                writer.writerow([*whose, *project, _harmless(cell.item), money(side.amount), currency, *counted])
     return out.getvalue()
+
+
+def _harmless(text: str) -> str:
+    """A text that a spreadsheet would run is marked as text."""
+    return f"'{shown(text, None)}" if text.startswith(FORMULA) else shown(text, None)

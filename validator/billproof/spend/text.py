@@ -139,7 +139,7 @@ def _unit_costs(document: Tree) -> Iterator[str]:
 
 def _proof(document: Tree) -> Iterator[str]:
     missing = list(gaps(document))
-    yield f"Proof  each of {number(document['files'], 'file')} has the digest of the receipt by which it was accepted"
+    yield f"Proof  {number(document['files'], 'file')}, each with the digest of the receipt by which it was accepted"
     yield from _columns(missing)
 
 
