@@ -1,12 +1,15 @@
 """A store for objects that speaks S3's protocol, in a thread of the test: it honors conditions, and can be late, fail and lie.
 
-`running_store()` sets the environment for it, so that `s3://bucket/…` leads there. Nothing of billproof is in it.
+`running_store()` sets the environment for it, so that `s3://bucket/…` leads there. To time a ledger of your own in it, with 30 ms
+to each answer: `python -m tests.objects FOLDER 0.03 billproof ledger verify`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -164,3 +167,18 @@ def running_store() -> Iterator[Store]:
         server.server_close()
         bucket._store.cache_clear()
         bucket_place.cache_clear()
+
+
+def serve(folder: str, seconds: str, *command: str) -> int:
+    """Runs a command with the folder at `s3://bucket/ledger`, each answer after so many seconds; tells how long it took."""
+    with running_store() as store:
+        store.copy_from(Path(folder), "ledger")
+        store.seconds = float(seconds)
+        begun = time.monotonic()
+        code = subprocess.run(command, check=False).returncode
+        sys.stderr.write(f"{time.monotonic() - begun:.2f} s, {len(store.requests)} requests\n")
+        return code
+
+
+if __name__ == "__main__":
+    sys.exit(serve(*sys.argv[1:]))

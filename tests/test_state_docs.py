@@ -239,7 +239,7 @@ def test_without_the_ledger_nothing_is_sent_and_the_page_is_named(origin: Path, 
     for command in ("upload", "status"):
         found = shell(f"billproof {command}", folder)
         assert found.returncode == 3
-        assert "docs/ci/state.md" in found.stdout + found.stderr
+        assert "docs/ledger.md" in found.stdout + found.stderr
     assert not (tmp_path / "archive").exists()
 
 

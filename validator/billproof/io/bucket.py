@@ -28,7 +28,7 @@ except ImportError:
     raise Unreadable("what is in a bucket is read by obstore, which is not installed", how_to_install("cloud")) from None
 
 PATIENCE_SECONDS = 30.0
-_READERS = 32
+_READERS = 64
 _RETRY = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 _CLIENT = {"connect_timeout": timedelta(seconds=5), "read_timeout": timedelta(seconds=20), "timeout": timedelta(hours=1)}
 _FAILURES = (BaseError, OSError, ValueError)

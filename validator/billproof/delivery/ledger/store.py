@@ -85,7 +85,7 @@ def place_of(root: str) -> Place:
 
 def open_ledger(root: str) -> Ledger:
     """The ledger in a folder. Raises NoLedger if there is none, LedgerError if its marker file is damaged."""
-    restore = "Restore the ledger from where it is kept; docs/ci/state.md shows how."
+    restore = "Restore the ledger from where it is kept; docs/ledger.md shows how."
     try:
         marker = json.loads(place_of(root).own(f"{root}/{MARKER}"))
     except Missing:
