@@ -1188,9 +1188,10 @@ def test_init_makes_no_folder_with_other_files_an_integrations(project: Path, ot
     assert code == 0
     assert "exports/ is the folder of its exports" in out
     assert 'files: "exports/"' in Path("billproof.yaml").read_text("utf-8")
-    assert check().code == 3, "it is empty"
-    Path(NAME).rename(f"exports/{NAME}")
-    assert organization_of(check())[1] == "billproof.yaml:13"
+    assert "1 file copied there; the original stays where it is." in out
+    assert Path(f"exports/{NAME}").read_bytes() == Path(NAME).read_bytes()
+    found = check()
+    assert (found.code, organization_of(found)[1]) == (0, "billproof.yaml:13")
 
 
 def test_init_takes_a_folder_of_several_exports_of_one_organization(project: Path) -> None:

@@ -292,7 +292,7 @@ def test_the_index_sums_by_month_and_organization() -> None:
     other = report["files"][1]
     other["organization"] = {"value": "org-EXAMPLEacme02", "source": "inferred"}
     said = read(render_html(report)).text
-    assert "Month org-EXAMPLEacme01 org-EXAMPLEacme02 Total" in said
+    assert "Month org-EXAMPLEacme01, Acme Research org-EXAMPLEacme02, Acme Research Total" in said
     assert f"September 2025 no file 1,088.46 {passed} 1,088.46" in said
     assert "Total 2,211.02 1,088.46 3,299.48" in said
     other["verdict"], other["totals"]["amount"] = "fail", None

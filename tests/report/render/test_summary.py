@@ -138,6 +138,6 @@ def test_a_page_of_very_many_files_shows_in_full_only_what_has_something_to_say(
     assert "90 files only listed here" in reader.text
     # 25 organizations do not fit beside each other, so each has a row.
     assert "Organization January 2000 February 2000 March 2000 April 2000 Total" in reader.text
-    assert "org-EXAMPLE000 1,038.56 ✓ PASS ! NOT READY 1,038.56" in reader.text
+    assert "org-EXAMPLE000, Acme Research 1,038.56 ✓ PASS ! NOT READY 1,038.56" in reader.text
     assert len(page) < 500_000
     assert render("html", many(38, {"middle-gap": 2})).count('<article class="file"') == 40

@@ -175,6 +175,11 @@ def read_config(name: str) -> Config:
         raise ConfigurationError([FileError(shown_path, 1, f"cannot be read: {error.strerror or error}")]) from None
     except ValueError:
         raise ConfigurationError([FileError(shown_path, 1, "no file can have this name")]) from None
+    return parse_config(path, shown_path, data)
+
+
+def parse_config(path: Path, shown_path: str, data: bytes) -> Config:
+    """The configuration with these bytes at `path`. Raises ConfigurationError."""
     errors: list[FileError] = []
     node = parse_document(data, shown_path, errors)
     content = read(ConfigFile, node, shown_path, errors) if node is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from billproof.model.record import Record
@@ -14,14 +14,20 @@ NAMED = 3
 
 
 class Facts(Record):
-    """What a cause may rest on besides the outcomes: what the file is instead of a CSV, its organizations (most rows first),
-    the line of a second header, and the columns of the Table Schema.
+    """What a cause may rest on besides the outcomes: what the file is instead of a CSV, its organizations (most rows first)
+    and their names, the line of a second header, and the columns of the Table Schema.
     """
 
     kind: str
     organizations: Sequence[str]
     second_header: int | None
     known_columns: Sequence[str]
+    names: Mapping[str, Sequence[str]] = {}
+
+    def named(self, id_: str) -> str:
+        """An organization's id and its names in the file: `org-EXAMPLE1 (Acme Research)`."""
+        names = " / ".join(self.names.get(id_, ()))
+        return f"{shown(id_)} ({shown(names)})" if names else shown(id_)
 
 
 def diagnose(file: FileResult, diagnoses: Sequence[DiagnosisRule], facts: Facts) -> Diagnosis | None:
@@ -75,6 +81,7 @@ def _texts(file: FileResult, facts: Facts) -> dict[str, str]:
     days = month_days(month) if month else range(0)
     present = [day.date for day in file.days if day.rows]
     inside = [day for day in present if month and day.startswith(month)]
+    other = next((id_ for id_ in facts.organizations if id_ != file.organization.value), None)
     return {
         "file": shown(file.name),
         "month": month or "the month",
@@ -88,11 +95,10 @@ def _texts(file: FileResult, facts: Facts) -> dict[str, str]:
         "days_in_month_present": str(len(inside)),
         "rows": f"{file.rows:,}",
         "kind": shown(facts.kind) or "another kind of file",
-        "organization": next(
-            (shown(id_) for id_ in facts.organizations if id_ != file.organization.value), "another organization"
-        ),
-        "organizations": ", ".join(map(shown, facts.organizations[:NAMED]))
+        "organization": shown(other) if other else "another organization",
+        "named_organization": facts.named(other) if other else "another organization",
+        "organizations": ", ".join(map(facts.named, facts.organizations[:NAMED]))
         + (" and others" if facts.organizations[NAMED:] else ""),
         "second_header": str(facts.second_header or ""),
-        "expected_organization": shown(file.organization.value or "the configured one"),
+        "expected_organization": facts.named(file.organization.value) if file.organization.value else "the configured one",
     }

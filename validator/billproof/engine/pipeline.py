@@ -17,7 +17,7 @@ from billproof.engine.verdict import Verdict, judge
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
 from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, SetAside, Sourced, unread
-from billproof.model.values import day_end, day_of, month_days, month_end
+from billproof.model.values import day_end, day_of, month_days, month_end, shown
 from billproof.reading.inputs import Input
 from billproof.reading.parse import limited_cells
 from billproof.reading.reader import Reader
@@ -182,11 +182,12 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Know
         destination=None if history.lacking else history.destination,
         hindrance=_hindrance(source.sha256, integration, history, settings, ruleset),
         costs=_costs_facts(settled, ruleset, outcomes), expected_total=expected,
+        organization_name=" / ".join(map(shown, context.collector.organization_names.get(organization.value or "", ()))) or None,
         version=source.version,
     )  # fmt: skip
     kind = head.kind or context.export.label
     organizations = [id_ for id_, _ in context.collector.organizations.most_common() if id_]
-    facts = Facts(kind, organizations, engine.second_header, ruleset.schema.names())
+    facts = Facts(kind, organizations, engine.second_header, ruleset.schema.names(), context.collector.organization_names)
     return result._replace(diagnosis=diagnose(result, ruleset.diagnoses, facts))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from billproof.config.choice import chosen
 from billproof.model.results import FileResult, SetAside, unread
+from billproof.model.urls import in_bucket
 from billproof.model.values import month_name
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def _asked(config: Config, settings: Settings) -> Collection[Integration]:
 
 def _overlap(searched: str, owner: Integration, config: Config | None) -> bool:
     """Whether a folder that was searched is in the folder of an integration, or the other way round."""
+    if in_bucket(searched):
+        return False
     own = next((folder for other, folder in config.folders if other.name == owner.name), None) if config else None
     real = Path(os.path.realpath(searched))
     return own is not None and (real.is_relative_to(own) or own.is_relative_to(real))

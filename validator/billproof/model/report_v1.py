@@ -188,6 +188,7 @@ class FileContent(TypedDict):
     second_opinion: NotRequired[ReportSecondOpinion]
     costs: NotRequired[ReportCosts]
     version: NotRequired[str]
+    organization_name: NotRequired[str]
     expected_total: NotRequired[ReportSetting[str | None]]
 
 

@@ -249,6 +249,7 @@ class FileResult(Record):
     version: str | None = None
     set_aside: Literal["other_month"] | None = None
     expected_total: Sourced | None = None
+    organization_name: str | None = None
 
     def outcome(self, rule: str) -> Outcome | None:
         """The outcome of a rule, or None if there is none."""

@@ -87,9 +87,9 @@ def _in_bucket(url: str, own: Collection[str]) -> Iterator[Input]:
     elsewhere = tuple(f"{place}/" for place in own if f"{place}/" != start)
     names = [key for key in found if not key.startswith(elsewhere) and "/." not in key.removeprefix(start[:-1]) and _is_csv(key)]
     if not names:
-        yield Input(url, NO_EXPORT if found or url.endswith("/") else None)
+        yield Input(url, NO_EXPORT, url) if found or url.endswith("/") else Input(url)
     for name in names:
-        yield Input(name)
+        yield Input(name, folder=url)
 
 
 def _absent(name: str, own: Collection[str]) -> Iterator[Input]:

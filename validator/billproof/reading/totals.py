@@ -16,6 +16,7 @@ from billproof.model.values import DAY_SECONDS, EXACT, calendar_date, day_number
 from billproof.reading.view import View
 
 TOP_GROUPS = 50
+NAMES = 5
 LAST_DAY = 2_932_896  # 9999-12-31
 
 _NUMBER_CHARACTERS = b"0123456789.eE+-\n"
@@ -51,6 +52,7 @@ class Collector:
         self.usable = "amount" in self._roles
         self.exact = True
         self.organizations: Counter[str] = Counter()
+        self.organization_names: dict[str, list[str]] = {}
         self.last_row: tuple[int | None, str | None, str] = (None, None, "")
         self._currencies: set[str] = set()
         self._total = _ZERO
@@ -92,11 +94,25 @@ class Collector:
             return
         if "organization" in self._roles:
             self.organizations.update(_counted(charged, self._roles["organization"]))
+            self._take_names(charged)
         if "currency" in self._roles:
             self._currencies |= charged.distinct(self._roles["currency"])
         self._count_groups(charged)
         if "amount" in self._roles:
             self._take_amounts(charged, unusable, badly_dated)
+
+    def _take_names(self, charged: View) -> None:
+        """The names of organizations, by their ids: a few of each, for nobody reads more."""
+        id_, name = self._roles["organization"], self._roles.get("organization_name")
+        if name is None:
+            return
+        ids, names = charged.distinct(id_), charged.distinct(name)
+        rows = zip(charged.column(id_), charged.column(name), strict=True)
+        pairs = zip(ids, names, strict=True) if len(ids) == len(names) == 1 else dict.fromkeys(rows)
+        for organization, text in pairs:
+            known = self.organization_names.setdefault(organization, [])
+            if text and text not in known and len(known) < NAMES:
+                known.append(text)
 
     def cells(self, view: View, role: str) -> Sequence[str]:
         """The cells of a role's column; empty where the file does not have it."""

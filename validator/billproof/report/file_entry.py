@@ -43,6 +43,8 @@ def file_entry(file: results.FileResult, verdict: FileVerdict) -> v1.FileContent
         entry["destination"] = shown(file.destination, None)
     if file.hindrance is not None:
         entry["hindrance"] = {"code": file.hindrance.code, "text": shown(file.hindrance.text, None)}
+    if file.organization_name is not None:
+        entry["organization_name"] = shown(file.organization_name, None)
     if file.expected_total is not None:
         entry["expected_total"] = sourced(file.expected_total)
     if file.costs is not None:

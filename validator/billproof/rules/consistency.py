@@ -21,7 +21,8 @@ LEVELS: tuple[Level, ...] = ("note", "warning", "error")
 _COMMON_PLACEHOLDERS = {"file", "month", "first", "last", "value", "column", "line"}
 _DIAGNOSIS_PLACEHOLDERS = {
     "file", "month", "month_name", "first", "last", "first_day", "last_day", "days", "month_days",
-    "days_in_month_present", "rows", "kind", "organization", "organizations", "expected_organization", "second_header",
+    "days_in_month_present", "rows", "kind", "organization", "named_organization", "organizations", "expected_organization",
+    "second_header",
 }  # fmt: skip
 
 _GUIDE_PLACEHOLDERS = {"first", "last", "organization"}

@@ -191,7 +191,8 @@ _shtab_billproof_guide_defaults_added=0
 
 _shtab_billproof_init_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  ":export to read the organization from:_files -g '(*.csv|*.CSV)'"
+  "--add[add integrations to the billproof.yaml that exists\; the rest of it stays as it is]"
+  "*:exports to read the organizations from\: an integration for each:_files -g '(*.csv|*.CSV)'"
 )
 
 # guard to ensure default positional specs are added only once per session

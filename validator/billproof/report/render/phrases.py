@@ -25,6 +25,12 @@ STATES = {
 }  # fmt: skip
 
 
+def organization(file: ReportFile) -> str | None:
+    """The id of a file's organization, with its name as far as the file has one: `org-EXAMPLE1, Acme Research`."""
+    value, name = file["organization"]["value"], file.get("organization_name")
+    return f"{value}, {name}" if value and name else value
+
+
 def what_to_do(file: ReportFile, report: Report) -> str:
     """The next step for a file: that of its cause, else that of the gravest rule that failed; nothing for notes."""
     if "diagnosis" in file:

@@ -82,12 +82,14 @@ def says_more(file: ReportFile, report: Report) -> bool:
 def of_one_month(report: Report) -> Iterator[str]:
     """A sentence for each month of an organization that has several files, with their paths: an upload sends none of them."""
     months: dict[tuple[str, str], list[str]] = {}
+    names: dict[str, str] = {}
     for file in report["files"]:
-        organization, month = file["organization"]["value"], file["month"]["value"]
-        if organization is not None and month is not None:
-            whose = organization if file["integration"] is None else f"{file['integration']} ({organization})"
+        whose, month = file["organization"]["value"], file["month"]["value"]
+        if whose is not None and month is not None:
+            name = phrases.organization(file) or ""
+            names.setdefault(whose, name if file["integration"] is None else f"{file['integration']} ({name})")
             months.setdefault((whose, month), []).append(file["path"])
-    several = [(whose, month, paths) for (whose, month), paths in months.items() if len(paths) > 1]
+    several = [(names[whose], month, paths) for (whose, month), paths in months.items() if len(paths) > 1]
     for whose, month, paths in several[:MONTHS]:
         many = "Two" if len(paths) == 2 else f"{len(paths):,}"
         yield (

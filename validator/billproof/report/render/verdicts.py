@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from billproof.model.costs import called
 from billproof.model.results import HINDRANCES
 from billproof.model.values import cents, money, month_end, month_name, number, rfc3339
-from billproof.report.render.phrases import LEVELS, STATES, amount, in_cents, in_state, total, waived_by
+from billproof.report.render.phrases import LEVELS, STATES, amount, in_cents, in_state, organization, total, waived_by
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import (
@@ -174,7 +174,7 @@ def totals_of(file: ReportFile) -> list[tuple[str, str | None]]:
 
 
 def _organization(file: ReportFile) -> str:
-    value, source = file["organization"]["value"], file["organization"]["source"]
+    value, source = organization(file), file["organization"]["source"]
     if source == "inferred":
         return f"{value} (read from the file; not checked against your organization)"
     belongs = "all charges belong to it; " if file["verdict"] == "pass" else ""

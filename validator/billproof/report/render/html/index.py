@@ -137,8 +137,10 @@ def _matrix(files: Sequence[Placed], currency: str) -> Element:
     for entry in files:
         key = (entry.month, entry.organization) if upright else (entry.organization, entry.month)
         cells.setdefault(key, []).append(entry)
-    lines = [_row(row if not upright else month_name(row), [cells.get((row, column), []) for column in columns]) for row in rows]
-    titles: list[Node] = [cell(name) if upright else month_name(name) for name in columns]
+    names = _names(files)
+    heads = [month_name(row) if upright else names[row] for row in rows]
+    lines = [_row(title, [cells.get((row, column), []) for column in columns]) for title, row in zip(heads, rows, strict=True)]
+    titles: list[Node] = [cell(names[name]) if upright else month_name(name) for name in columns]
     sums = [_sum([entry for row in rows for entry in cells.get((row, column), [])]) for column in columns]
     if len(columns) > 1:
         titles.append("Total")
@@ -150,6 +152,16 @@ def _matrix(files: Sequence[Placed], currency: str) -> Element:
         element("tbody", *lines), element("tfoot", foot), class_="matrix",
     )  # fmt: skip
     return element("div", table, class_="scroll", role="region", tabindex="0", aria_label=title)
+
+
+def _names(files: Sequence[Placed]) -> dict[str, str]:
+    """Each organization with every name that its files give it."""
+    names: dict[str, list[str]] = {}
+    for entry in files:
+        known = names.setdefault(entry.organization, [])
+        name = entry.file.get("organization_name")
+        known += [name] if name and name not in known else []
+    return {id_: f"{id_}, {' / '.join(known)}" if known else id_ for id_, known in names.items()}
 
 
 def _row(title: str, cells: Sequence[Sequence[Placed]]) -> Element:
