@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from billproof.io.locking import locked
 from billproof.rules import compiled
+from billproof.rules.loader import read_ruleset
 from billproof.rules.rule import RuleSet
 from tests.support import ROOT, SOAK, run
 from tests.uploading import PLACES, World
@@ -44,6 +45,17 @@ def built_in() -> RuleSet:
 def _rules_are_read_once(built_in: RuleSet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of commands in one process need not read the same rules again; a command in a process of its own does."""
     monkeypatch.setattr(compiled, "_KEPT", {built_in.name: built_in})
+
+
+@pytest.fixture(scope="session")
+def _invoice_rules() -> RuleSet:
+    return read_ruleset("pelanor-invoice")
+
+
+@pytest.fixture
+def invoice_rules(_invoice_rules: RuleSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules of custom invoices are read once, too."""
+    monkeypatch.setitem(compiled._KEPT, _invoice_rules.name, _invoice_rules)
 
 
 @pytest.fixture(params=list(PLACES))

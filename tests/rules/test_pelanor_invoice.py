@@ -9,6 +9,8 @@ import pytest
 from billproof.rules.compiled import load_ruleset
 from tests.support import FIXTURES, ROOT, Checked, check, run
 
+pytestmark = pytest.mark.usefixtures("invoice_rules")
+
 RULESET = "pelanor-invoice"
 FOLDER = ROOT / "rules" / RULESET
 HEADER = "usage_date,cost,service_name,subaccount,tag:team"
@@ -39,6 +41,7 @@ def test_it_is_data_alone() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.soak
 def test_its_examples_are_green() -> None:
     code, out, _ = run("rules", "test", "--ruleset", RULESET)
     assert (code, out.splitlines()[-1].rpartition(": ")[2]) == (0, "0 failed"), out

@@ -59,7 +59,9 @@ def uploaded_before(example: dict[str, Any], rule: Path, folder: Path) -> list[s
 
 
 @pytest.mark.parametrize("path, word, example", list(examples()))
-def test_the_example_comes_out_as_it_says(path: Path, word: str, example: dict[str, Any], tmp_path: Path) -> None:
+def test_the_example_comes_out_as_it_says(
+    path: Path, word: str, example: dict[str, Any], tmp_path: Path, invoice_rules: None
+) -> None:
     data = tmp_path / example.get("name", "data.csv")
     if "csv_file" in example:
         shutil.copyfile(path.parent / example["csv_file"], data)

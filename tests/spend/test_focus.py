@@ -20,6 +20,14 @@ def row(tmp_path: Path, header: str | None = None, *options: str, **cells: str) 
     return found
 
 
+def rows(tmp_path: Path, *cells: dict[str, str]) -> list[dict[str, str]]:
+    """The rows of many charges, each in a project of its own."""
+    charges = [{"amount_value": "1.50", "project_id": f"proj_EXAMPLE{number}", **one} for number, one in enumerate(cells)]
+    output = tmp_path / "focus.csv"
+    assert convert(export(tmp_path / "cost.csv", charges), "--to", "focus", "--output", output)[0] == 0
+    return rows_of(output)
+
+
 def test_a_whole_row(tmp_path: Path) -> None:
     assert row(
         tmp_path, line_item="priority | gpt-5.6-sol, cached input, long context", quantity="1234567.0", quantity_unit="tokens",
@@ -108,75 +116,75 @@ def test_a_charge_without_a_project_has_no_sub_account(tmp_path: Path) -> None:
     assert found == [("proj_EXAMPLE1", "Search", "Project"), ("", "", ""), ("", "", "")]
 
 
-@pytest.mark.parametrize(
-    "unit, consumed, priced, quantity",
-    [
-        ("tokens", "Tokens", "1000000 Tokens", "0.0025"),
-        ("1000_tokens", "1000 Tokens", "1000 Tokens", "2500.0"),
-        ("duration_seconds", "Seconds", "Seconds", "2500.0"),
-        ("duration_minutes", "Minutes", "Minutes", "2500.0"),
-        ("duration_hours", "Hours", "Hours", "2500.0"),
-        ("gibibyte_hours", "GiB-Hours", "GiB-Hours", "2500.0"),
-        ("images", "Images", "Images", "2500.0"),
-        ("characters", "Characters", "Characters", "2500.0"),
-        ("foo_bars", "Foo Bars", "Foo Bars", "2500.0"),
-        ("", "", "", ""),
-        ("   ", "", "", ""),
-    ],
-)
-def test_units(unit: str, consumed: str, priced: str, quantity: str, tmp_path: Path) -> None:
-    found = row(tmp_path, quantity="2500", quantity_unit=unit)
-    assert (found["ConsumedUnit"], found["PricingUnit"], found["PricingQuantity"]) == (consumed, priced, quantity)
-    assert found["ConsumedQuantity"] == ("2500.0" if quantity else "")
-    assert (found["x_Quantity"], found["x_QuantityUnit"]) == ("2500", unit)
+UNITS = [
+    ("tokens", "Tokens", "1000000 Tokens", "0.0025"),
+    ("1000_tokens", "1000 Tokens", "1000 Tokens", "2500.0"),
+    ("duration_seconds", "Seconds", "Seconds", "2500.0"),
+    ("duration_minutes", "Minutes", "Minutes", "2500.0"),
+    ("duration_hours", "Hours", "Hours", "2500.0"),
+    ("gibibyte_hours", "GiB-Hours", "GiB-Hours", "2500.0"),
+    ("images", "Images", "Images", "2500.0"),
+    ("characters", "Characters", "Characters", "2500.0"),
+    ("foo_bars", "Foo Bars", "Foo Bars", "2500.0"),
+    ("", "", "", ""),
+    ("   ", "", "", ""),
+]
 
 
-@pytest.mark.parametrize(
-    "quantity, consumed, priced",
-    [
-        ("1", "1.0", "0.000001"), ("0", "0.0", "0.0"), ("0E-6176", "0.0", "0.0"), ("1E+3", "1000.0", "0.001"),
-        ("1234567890123.123456789012345678", "1234567890123.123456789012345678", "1234567.890123123456789012345678"),
-        ("-5", "-5.0", "-0.000005"), ("", "", ""), ("NaN", "", ""), ("1,5", "", ""), ("many", "", ""), ("1e999", "", ""),
-    ],
-)  # fmt: skip
-def test_quantities_are_exact_or_not_written(quantity: str, consumed: str, priced: str, tmp_path: Path) -> None:
-    found = row(tmp_path, quantity=quantity, quantity_unit="tokens")
-    assert (found["ConsumedQuantity"], found["PricingQuantity"]) == (consumed, priced)
-    assert bool(found["ConsumedUnit"]) is bool(found["PricingUnit"]) is bool(consumed)
-    assert found["x_Quantity"] == quantity
+def test_units(tmp_path: Path) -> None:
+    written = rows(tmp_path, *({"quantity": "2500", "quantity_unit": unit} for unit, *_ in UNITS))
+    for found, (unit, consumed, priced, quantity) in zip(written, UNITS, strict=True):
+        assert (found["ConsumedUnit"], found["PricingUnit"], found["PricingQuantity"]) == (consumed, priced, quantity)
+        assert found["ConsumedQuantity"] == ("2500.0" if quantity else "")
+        assert (found["x_Quantity"], found["x_QuantityUnit"]) == ("2500", unit)
 
 
-@pytest.mark.parametrize(
-    "amount, written",
-    [
-        ("3", "3.0"), ("3.00", "3.0"), ("0", "0.0"), ("0E-6176", "0.0"), ("1E+3", "1000.0"), ("-0.50", "-0.5"), ("-0", "0.0"),
-        ("0.123456789012345678901234567890123456", "0.123456789012345678901234567890123456"), ("1.5E-7", "0.00000015"),
-    ],
-)  # fmt: skip
-def test_amounts_are_plain_and_have_a_decimal(amount: str, written: str, tmp_path: Path) -> None:
-    found = row(tmp_path, amount_value=amount)
-    assert {found[name] for name in ("BilledCost", "EffectiveCost", "ContractedCost", "ListCost")} == {written}
-    assert found["ChargeCategory"] == "Usage"
+QUANTITIES = [
+    ("1", "1.0", "0.000001"), ("0", "0.0", "0.0"), ("0E-6176", "0.0", "0.0"), ("1E+3", "1000.0", "0.001"),
+    ("1234567890123.123456789012345678", "1234567890123.123456789012345678", "1234567.890123123456789012345678"),
+    ("-5", "-5.0", "-0.000005"), ("", "", ""), ("NaN", "", ""), ("1,5", "", ""), ("many", "", ""), ("1e999", "", ""),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "item, details, meter",
-    [
-        ("batch api | gpt-4o-2024-08-06 audio, output",
-         {"x_ModelId": "gpt-4o-2024-08-06", "x_Modality": "audio", "x_TokenDirection": "Output", "x_ProcessingTier": "batch"},
-         "Audio Output Tokens"),
-        ("gpt-5.6-luna, cache writes",
-         {"x_ModelId": "gpt-5.6-luna", "x_TokenDirection": "Input", "x_TokenCacheAction": "Write"}, "Cache Write Tokens"),
-        ("assistants api | file search", {"x_Product": "assistants api"}, "assistants api | file search"),
-        ("Vector store (GB-day)", None, "Vector store (GB-day)"),
-        ("模型, 输入", None, "模型, 输入"),
-        ('say "hi", input', {"x_TokenDirection": "Input"}, "Input Tokens"),
-    ],
-)  # fmt: skip
-def test_what_the_line_item_says(item: str, details: dict[str, str] | None, meter: str, tmp_path: Path) -> None:
-    found = row(tmp_path, line_item=item)
-    assert {found["ChargeDescription"], found["SkuId"], found["SkuPriceId"]} == {item}
-    assert (json.loads(found["SkuPriceDetails"] or "null"), found["SkuMeter"]) == (details, meter)
+def test_quantities_are_exact_or_not_written(tmp_path: Path) -> None:
+    written = rows(tmp_path, *({"quantity": quantity, "quantity_unit": "tokens"} for quantity, *_ in QUANTITIES))
+    for found, (quantity, consumed, priced) in zip(written, QUANTITIES, strict=True):
+        assert (found["ConsumedQuantity"], found["PricingQuantity"]) == (consumed, priced)
+        assert bool(found["ConsumedUnit"]) is bool(found["PricingUnit"]) is bool(consumed)
+        assert found["x_Quantity"] == quantity
+
+
+AMOUNTS = [
+    ("3", "3.0"), ("3.00", "3.0"), ("0", "0.0"), ("0E-6176", "0.0"), ("1E+3", "1000.0"), ("-0.50", "-0.5"), ("-0", "0.0"),
+    ("0.123456789012345678901234567890123456", "0.123456789012345678901234567890123456"), ("1.5E-7", "0.00000015"),
+]  # fmt: skip
+
+
+def test_amounts_are_plain_and_have_a_decimal(tmp_path: Path) -> None:
+    written = rows(tmp_path, *({"amount_value": amount} for amount, _ in AMOUNTS))
+    for found, (_, text) in zip(written, AMOUNTS, strict=True):
+        assert {found[name] for name in ("BilledCost", "EffectiveCost", "ContractedCost", "ListCost")} == {text}
+        assert found["ChargeCategory"] == "Usage"
+
+
+ITEMS = [
+    ("batch api | gpt-4o-2024-08-06 audio, output",
+     {"x_ModelId": "gpt-4o-2024-08-06", "x_Modality": "audio", "x_TokenDirection": "Output", "x_ProcessingTier": "batch"},
+     "Audio Output Tokens"),
+    ("gpt-5.6-luna, cache writes",
+     {"x_ModelId": "gpt-5.6-luna", "x_TokenDirection": "Input", "x_TokenCacheAction": "Write"}, "Cache Write Tokens"),
+    ("assistants api | file search", {"x_Product": "assistants api"}, "assistants api | file search"),
+    ("Vector store (GB-day)", None, "Vector store (GB-day)"),
+    ("模型, 输入", None, "模型, 输入"),
+    ('say "hi", input', {"x_TokenDirection": "Input"}, "Input Tokens"),
+]  # fmt: skip
+
+
+def test_what_the_line_item_says(tmp_path: Path) -> None:
+    written = rows(tmp_path, *({"line_item": item} for item, *_ in ITEMS))
+    for found, (item, details, meter) in zip(written, ITEMS, strict=True):
+        assert {found["ChargeDescription"], found["SkuId"], found["SkuPriceId"]} == {item}
+        assert (json.loads(found["SkuPriceDetails"] or "null"), found["SkuMeter"]) == (details, meter)
 
 
 @pytest.mark.parametrize("month, after", [("2025-10", "2025-11"), ("2024-02", "2024-03"), ("2025-12", "2026-01")])
