@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,10 @@ def test_a_month_to_date_counts_and_is_compared_with_nothing(project: Path, monk
     assert (last["state"], last["missing_days"], last["text"]) == ("read", 28, "28 days missing")
     assert [day["amount"] is None for day in found["days"]][-30:] == [False] * 2 + [True] * 28
     assert not [entry for entry in found["findings"] if entry["day"] >= "2026-11"]
+
+
+def test_charges_that_do_not_add_up_to_the_receipt_do_not_count(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billproof.delivery.ledger.receipt.Receipt.amount", Decimal(1))
+    code, _, err = run("spend")
+    assert code == 3
+    assert "do not add up to the total in its receipt" in err

@@ -66,3 +66,8 @@ def test_nothing_is_said_of_price_where_a_part_is_not_counted_or_units_differ() 
     for before, after in ((side("2", "10"), half), (half, side("2", "10")), (side("2", "10"), side("3", "10", "images"))):
         (line,) = drivers({what("a"): before}, {what("a"): after}).lines
         assert (line.by_price, line.by_volume) == (None, None)
+
+
+def test_an_artefact_of_floats_is_no_price() -> None:
+    (line,) = drivers({what("a"): side("2.5", "1000000")}, {what("a"): side("4.9999999999999996", "2000000")}).lines
+    assert (line.by_price, line.by_volume) == (Decimal(0), Decimal("2.4999999999999996"))

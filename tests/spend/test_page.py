@@ -68,6 +68,14 @@ def test_every_picture_has_words_or_is_beside_its_numbers(project: Path) -> None
     assert sum('role="img"' in attributes for attributes in pictures) == 2
 
 
+def test_columns_stay_in_their_picture(project: Path) -> None:
+    pictures = re.findall(r'<svg width="100%" height="([0-9]+)" role="img".*?</svg>', page(), re.DOTALL)
+    drawn = re.findall(r'<rect x="([0-9.]+)%" y="(-?[0-9.]+)" width="([0-9.]+)%" height="([0-9.]+)"', page())
+    assert len(drawn) > 190
+    assert all(float(y) >= 0 and float(y) + float(height) <= max(map(int, pictures)) for _, y, _, height in drawn)
+    assert all(float(x) + float(width) <= 100.01 for x, _, width, _ in drawn)
+
+
 def test_a_month_without_a_file_is_hatched(project: Path) -> None:
     code, html, _ = run("spend", "--format", "html", "--only", "europe")
     assert code == 0

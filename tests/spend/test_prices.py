@@ -169,3 +169,14 @@ def test_what_a_price_is_shown_for() -> None:
     assert [per(unit) for unit in ("tokens", "1000_tokens", "images", "gibibyte_hours", "foo_bars")] == [
         "1M tokens", "1M tokens", "image", "GiB-hour", "foo bars"
     ]  # fmt: skip
+
+
+def test_mixed_prices_are_those_of_one_day() -> None:
+    before: list[Row] = [("2.5", "1000000", day) for day in range(10)]
+    after: list[Row] = [("2", "1000000", day) for day in range(12, 20)]
+    on_one: list[Row] = [("2.3", "1000000", 10), ("2.1", "1000000", 10)]
+    on_two: list[Row] = [("2.3", "1000000", 10), ("2.1", "1000000", 11)]
+    assert [(one.day, one.mixed_rows) for one in verdict(before + on_one + after).changes] == [(10, 2)]
+    assert verdict(before + on_one + after).word == "price change"
+    found = verdict(before + on_two + after)
+    assert (found.word, [one.mixed_rows for one in found.changes], len(found.odd)) == ("odd rows", [0], 2)

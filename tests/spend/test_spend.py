@@ -102,6 +102,13 @@ def test_findings_do_not_depend_on_the_first_month_that_is_shown(project: Path) 
     assert [month["month"] for month in last["months"]] == ["2026-10"]
 
 
+def test_what_came_later_changes_nothing(project: Path) -> None:
+    until = spend("--to", "2026-08", "--only", "research")
+    before = {entry["line_item"]: entry["verdict"] for entry in spend("--to", "2026-07", "--only", "research")["unit_costs"]}
+    after = {entry["line_item"]: entry["verdict"] for entry in until["unit_costs"]}
+    assert (before["gpt-5-mini, output"], after["gpt-5-mini, output"]) == ("constant", "price change")
+
+
 def test_last_means_the_last_complete_month(project: Path) -> None:
     assert spend("--from", "last", "--to", "last") == spend("--from", "2026-10", "--to", "2026-10")
 
