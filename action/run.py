@@ -12,22 +12,29 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
 
 from billproof.cli.main import main
 from billproof.config.discovery import current_folder, find_config
 from billproof.config.file import read_config
-from billproof.delivery.ledger.store import open_ledger, place_of
+from billproof.delivery.text import STATUSES
 from billproof.engine.verdict import Exit
 from billproof.model.errors import BillproofError, UsageError
-from billproof.model.values import rfc3339, shown
+from billproof.model.values import cents, number, rfc3339, shown
+from billproof.report.render.phrases import escaped as in_markdown
 from billproof.report.render.phrases import fenced
 
 COMMANDS = {"check": ("check",), "upload": ("upload",), "upload --dry-run": ("upload", "--dry-run")}
 VERDICTS: Mapping[int, str] = {Exit.PASS: "pass", Exit.FAIL: "fail", Exit.NOT_SENT: "pass"}
+# What came of a file that was to be sent: lost, the worst first, or arrived.
+LOST = ("unknown", "refused", "replaced")
+ARRIVED = ("accepted", "already_there")
+UPLOADS = 30
+REASON_CHARACTERS = 300
 LAST_INSTANT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 NOTES_BYTES = 100_000  # in addition to a report of at most 900,000: GitHub shows no summary of more than 1 MiB
 
@@ -47,20 +54,19 @@ class Notes(io.StringIO):
 def act(environment: Mapping[str, str]) -> int:
     """Runs billproof once, reports the result to the job, and returns its exit code."""
     folder = Path(tempfile.mkdtemp(prefix="billproof-", dir=environment["RUNNER_TEMP"]))
-    before = receipts()
     with contextlib.redirect_stderr(Notes(sys.stderr)) as notes:
         code = run(environment, folder)
-    report = report_of(folder)
+    report, delivery = document(folder, "report"), document(folder, "delivery")
     said = notes.getvalue().strip()
     if code != Exit.PASS and (report is None or code == Exit.NOT_SENT):
         print(f"::error title=billproof::{escaped(said)}", flush=True)
-    summarize(environment["GITHUB_STEP_SUMMARY"], folder, said)
+    summarize(environment["GITHUB_STEP_SUMMARY"], folder, said, delivery)
     nothing_new = code == Exit.PASS and report is None
     put_out(environment["GITHUB_OUTPUT"], {
         "verdict": "nothing-new" if nothing_new else VERDICTS.get(code, "unproved"),
         "report": str(folder / "report.json") if report else "",
         "sha256": "\n".join(f"{file['sha256']}  {file['path']}" for file in (report or {"files": []})["files"] if file["sha256"]),
-        "retry-after": retry_after(receipts() - before) if code == Exit.NOT_SENT else "",
+        "retry-after": retry_after(delivery) if delivery and code == Exit.NOT_SENT else "",
     })  # fmt: skip
     return code
 
@@ -73,9 +79,11 @@ def run(environment: Mapping[str, str], folder: Path) -> int:
     except BillproofError as error:
         sys.stderr.writelines(f"{shown(line, None)}\n" for line in error.lines())
         return error.exit_code
-    own = ("--format=github", f"--output=json={folder}/report.json", f"--output=markdown={folder}/summary.md")
+    own: tuple[str, ...] = ("--format=github", f"--output=json={folder}/report.json", f"--output=markdown={folder}/summary.md")
+    if words[0] == "upload":
+        own += (f"--output=delivery={folder}/delivery.json",)
     code = main([words[0], *own, *words[1:]])
-    if code == Exit.PASS and words[0] == "check" and report_of(folder) is None:
+    if code == Exit.PASS and words[0] == "check" and document(folder, "report") is None:
         sys.stderr.write("UNPROVED  the check left no report\n")
         return Exit.UNPROVED
     return code
@@ -127,43 +135,56 @@ def refuse_another_ledger(folder: str) -> None:
         raise UsageError(f"ledger: {folder}: in billproof.yaml the ledger {place}", "Write the same folder in both places.")
 
 
-def report_of(folder: Path) -> dict[str, Any] | None:
-    """The report of this run, if anything was checked."""
-    path = folder / "report.json"
-    report: dict[str, Any] | None = json.loads(path.read_bytes()) if path.exists() else None
-    return report
+def document(folder: Path, name: str) -> dict[str, Any] | None:
+    """The report of this run, if anything was checked; or the delivery, what came of each file of an upload."""
+    path = folder / f"{name}.json"
+    found: dict[str, Any] | None = json.loads(path.read_bytes()) if path.exists() else None
+    return found
 
 
-def receipts() -> set[str]:
-    """The path of every receipt; none if the ledger cannot be read, which billproof itself reports."""
-    with contextlib.suppress(BillproofError):
-        root = configured_ledger()
-        months = open_ledger(root).listing()[0] if root else {}
-        return {f"{folder}/{name}" for folder, names in months.items() for name in names if name.endswith(".json")}
-    return set()
+def files_of(delivery: dict[str, Any] | None, *statuses: str) -> list[dict[str, Any]]:
+    """The files of an upload with one of these statuses, in the order of the statuses."""
+    files = delivery["files"] if delivery else []
+    return [file for status in statuses for file in files if file["status"] == status]
 
 
-def retry_after(new: set[str]) -> str:
-    """The latest instant for which a destination asked in these receipts; empty if none did."""
-    place = place_of(configured_ledger() or "")
-    documents = [json.loads(place.own(path)) for path in new]
+def retry_after(delivery: dict[str, Any]) -> str:
+    """The latest instant until which a destination asked to wait; empty if none did."""
     instants = [
-        datetime.fromisoformat(receipt["finished"]).timestamp() + receipt["answer"]["retry_after"]
-        for receipt in documents if receipt["answer"]["retry_after"]
+        datetime.fromisoformat(file["finished"]).timestamp() + file["retry_after"]
+        for file in delivery["files"] if file["retry_after"] and file["status"] in LOST
     ]  # fmt: skip
     # No date has a year of five digits.
     return rfc3339(datetime.fromtimestamp(min(max(instants), LAST_INSTANT), UTC)) if instants else ""
 
 
-def summarize(path: str, folder: Path, said: str) -> None:
-    """Adds the report and all other messages to the job's summary, above all the outcome of an upload."""
+def summarize(path: str, folder: Path, said: str, delivery: dict[str, Any] | None = None) -> None:
+    """Adds to the job's summary what came of an upload, the report, and whatever else was said."""
     report = folder / "summary.md"
-    parts = [report.read_text("utf-8")] if report.exists() else []
-    if said:
+    parts = ["\n".join(uploads(delivery))] if delivery and delivery["files"] else []
+    parts += [report.read_text("utf-8")] if report.exists() else []
+    # The delivery has what was said of each file; the requests of a dry run and errors are said beside it.
+    if said and (delivery is None or delivery["error"] or delivery["dry_run"] or not delivery["files"]):
         room = said.encode("utf-8")[:NOTES_BYTES].decode("utf-8", "ignore")
         parts.append("\n".join(("### Messages", "", *fenced(room), "")))
     with open(path, "a", encoding="utf-8", newline="\n") as stream:
         stream.write("\n".join(parts))
+
+
+def uploads(delivery: dict[str, Any]) -> Iterator[str]:
+    """What came of an upload as Markdown: its last words, and a row for each file that was to be sent, the worst first."""
+    yield from ("### Upload", "", *fenced(delivery["summary"]), "")
+    files = files_of(delivery, *LOST, *ARRIVED, "would_be_sent")
+    if files:
+        yield from ("| Result | Integration | Month | Total | Why |", "|---|---|---|---:|---|")
+    for file in files[:UPLOADS]:
+        total = f"{cents(Decimal(file['amount'])):,f} {file['currency']}" if file["amount"] else "unknown"
+        why = "" if file["status"] in (*ARRIVED, "would_be_sent") else file["text"][:REASON_CHARACTERS]
+        cells = STATUSES[file["status"]], file["integration"] or file["path"], file["month"] or "", total, why
+        yield f"| {' | '.join(map(in_markdown, cells))} |"
+    if len(files) > UPLOADS:
+        yield from ("", f"and {number(len(files) - UPLOADS, 'more file')}")
+    yield ""
 
 
 def put_out(path: str, outputs: Mapping[str, str]) -> None:

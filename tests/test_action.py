@@ -327,6 +327,8 @@ def test_an_upload_saves_its_receipts(tmp_path: Path, checkout: Path) -> None:
     sent = runner.use(command="upload", **wanted)
     assert (sent.code, sent.outputs["verdict"]) == (0, "pass"), sent.log
     assert "ALL UPLOADED  2 accepted" in sent.summary
+    own = sent.summary[sent.summary.index("ALL UPLOADED") :]
+    assert own.index("| accepted | ") < own.index("PASS"), "what came of the upload stands first"
     assert len(sent.outputs["sha256"].splitlines()) == 2
     assert len(files(tmp_path / "origin.git")) == 3 + 4
 
@@ -370,6 +372,7 @@ def test_an_upload_that_did_not_arrive_is_saved_and_red(tmp_path: Path, checkout
     assert (found.code, found.outputs["verdict"], found.outputs["retry-after"]) == (4, "pass", ""), found.log
     (line,) = found.errors
     assert "NOT ALL UPLOADED  0 accepted, 1 not." in line
+    assert "| refused | research | " in found.summary
     assert len(files(tmp_path / "origin.git")) == 3 + 4, "both attempts"
 
 
@@ -432,10 +435,9 @@ def test_when_to_ask_again_is_what_the_receipts_say(tmp_path: Path, workspace: P
     assert runner.use(**wanted).outputs["retry-after"] == ""
 
 
-def test_a_wait_without_end_ends_with_the_calendar(run_py: ModuleType, tmp_path: Path) -> None:
-    document = {"finished": "2026-01-01T00:00:00Z", "answer": {"retry_after": 10**12}}
-    (tmp_path / "receipt.json").write_text(json.dumps(document), "utf-8")
-    assert run_py.retry_after({str(tmp_path / "receipt.json")}) == "9999-12-31T00:00:00Z"
+def test_a_wait_without_end_ends_with_the_calendar(run_py: ModuleType) -> None:
+    file = {"finished": "2026-01-01T00:00:00Z", "retry_after": 10**12, "status": "refused"}
+    assert run_py.retry_after({"files": [file]}) == "9999-12-31T00:00:00Z"
 
 
 # --- installing ---

@@ -179,11 +179,11 @@ def checking_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", metavar="N", help="check N files in parallel. Default: 1")
 
 
-def reporting_options(parser: argparse.ArgumentParser, attest: str) -> None:
-    """What is made of a run; `attest` is the help of --attest."""
+def reporting_options(parser: argparse.ArgumentParser, attest: str, output: str = "also write the report to a file") -> None:
+    """What is made of a run; `attest` and `output` are the help of these options."""
     parser.add_argument("--format", choices=FORMATS, default="text", help="output format. Default: text")
     parser.add_argument(
-        "--output", action="append", default=[], metavar="FORMAT=PATH", help="also write the report to a file; repeatable"
+        "--output", action="append", default=[], metavar="FORMAT=PATH", help=f"{output}; repeatable"
     )
     parser.add_argument(
         "--max-findings", metavar="N", help="maximum findings listed per rule; counts stay complete. Default: 100"

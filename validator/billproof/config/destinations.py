@@ -67,6 +67,7 @@ class DestinationSettings(Record):
     headers: Annotated[Values | None, Spec(secret=True, doc="As in query; {token} stands for the secret.")] = None
     success: Annotated[tuple[int, ...], Spec(doc="Status codes that mean accepted.")] = ()
     id_at: Annotated[str | None, Spec(doc="JSON pointer to the upload's ID in the response, such as /data/id.")] = None
+    visible_after: Annotated[str | None, Spec(r"[0-9]{1,3}h", "How long until an upload is shown. A preset: 12h.")] = None
     line: int = 1
 
 

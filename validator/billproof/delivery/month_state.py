@@ -47,8 +47,8 @@ def decide(
     if standing.doubtful and (current is None or not standing.is_current(current.file_sha256)):
         text = f"due: the outcome of the upload on {standing.doubtful[-1].finished[:10]} is unknown; run the upload again"
         return MonthState("not_known", True, text)
-    if standing.receipts and standing.receipts[-1].status == "refused":
-        last = standing.receipts[-1]
+    if standing.refused:
+        last = standing.refused[-1]
         text = f"due: the upload on {last.finished[:10]} was refused: {shown(last.document['answer']['text'])}"
         return MonthState("refused", True, text)
     if current is None:

@@ -111,7 +111,15 @@ def _sent(sealed: Sealed, report: Mapping[str, Any], now: Callable[[], str]) -> 
     answer = written.document["answer"]
     result = _result(file, "pass", written.status, answer["text"])
     until = what_must_change(answer["code"]) if written.status == "refused" else ""
-    return result._replace(id=answer["id"], receipt=sealed.writer.ledger.path(written), until=until)
+    path = sealed.writer.ledger.path(written)
+    return result._replace(
+        id=answer["id"], receipt=path, until=until, finished=written.finished, retry_after=answer["retry_after"]
+    )
+
+
+def not_begun(sealed: Sealed) -> UploadResult:
+    """The result for a file that may be sent, while it has not been."""
+    return _result(sealed.addressed.file, "pass", "not_sent", "")
 
 
 def _result(file: FileResult, verdict: Word, status: UploadStatus, text: str) -> UploadResult:
@@ -119,7 +127,8 @@ def _result(file: FileResult, verdict: Word, status: UploadStatus, text: str) ->
     return UploadResult(
         file.path, file.integration, file.month.value, verdict, totals.amount if totals else None,
         totals.currency if totals else None, status, text,
-        waived=tuple(outcome.rule for outcome in file.outcomes if outcome.state == "waived"),
+        waived=tuple(outcome.rule for outcome in file.outcomes if outcome.state == "waived"), sha256=file.sha256,
+        organization=file.organization.value,
     )  # fmt: skip
 
 

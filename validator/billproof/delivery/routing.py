@@ -79,9 +79,11 @@ class Routes:
             if current is None or not standing.is_current(copy.sha256) or not self._is_expected(current, integration):
                 continue
             if self._is_at_destination(copy, current, integration):
+                text = f"{self._settings.to or integration.to} has had it since {date_of(current)}"
                 return UploadResult(
-                    copy.path, integration.name, month.month, None, current.amount, current.currency, "current",
-                    f"{self._settings.to or integration.to} has had it since {date_of(current)}",
+                    copy.path, integration.name, month.month, None, current.amount, current.currency, "current", text,
+                    current.document["answer"]["id"], self.contents.ledger.path(current) if self.contents else None,
+                    sha256=copy.sha256, organization=month.organization, finished=current.finished,
                 )  # fmt: skip
         return None
 

@@ -70,7 +70,8 @@ UploadStatus = Literal["accepted", "refused", "unknown", "already_there", "curre
 class UploadResult(Record):
     """The outcome for one file. `verdict` is None if it was skipped unchecked; `waived` are rules that failed.
 
-    `until` is what must change before another upload can succeed; empty if nothing needs to.
+    `until` is what must change before another upload can succeed; empty if nothing needs to. `finished` is when the outcome was
+    known, `retry_after` the seconds for which the destination asked to wait.
     """
 
     path: str
@@ -85,6 +86,10 @@ class UploadResult(Record):
     receipt: str | None = None
     waived: tuple[str, ...] = ()
     until: str = ""
+    sha256: str | None = None
+    organization: str | None = None
+    finished: str | None = None
+    retry_after: int | None = None
 
 
 class Destination(Protocol):

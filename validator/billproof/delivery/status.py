@@ -25,11 +25,12 @@ from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.standing import Month, Standing
 from billproof.delivery.ledger.store import NoLedger, open_ledger
 from billproof.delivery.month_state import MonthState, NewFile, decide
+from billproof.delivery.visibility import seen_by
 from billproof.engine.pipeline import check_input, judged, prepare
 from billproof.engine.verdict import Exit
 from billproof.model.errors import Unreadable, UsageError
 from billproof.model.record import Record
-from billproof.model.values import EXACT, money, month_days, month_end, month_of, rfc3339, shown
+from billproof.model.values import EXACT, in_words, money, month_days, month_end, month_of, rfc3339, shown
 from billproof.reading.inputs import NO_EXPORT, Input, find_inputs
 from billproof.reading.source import Copy, private_copy
 from billproof.rules.rule import RuleSet
@@ -117,7 +118,8 @@ def _integration(
     for month in months:
         standing, new = own.get(month, Standing(())), [file for file in folder.new if file.month == month]
         other = _other_upload(integration, address, month, standings)
-        state = decide(standing, month, settings.as_of, first, new, folder.path, other)
+        elsewhere = f"uploaded to {other}, but `to:` is {integration.to}" if other else ""
+        state = decide(standing, month, settings.as_of, first, new, folder.path, elsewhere)
         if integration.to is None:
             state = MonthState("no_destination", True, f"due: add `to:` to the integration ({config.place(integration.line)})")
         elif folder.unread and not state.due:
@@ -131,7 +133,11 @@ def _integration(
                 bad.append(shown(error.message, None))
                 state = MonthState("unproved", True, "its record of OpenAI's costs could not be read")
         path = contents.ledger.path(standing.current).replace("\\", "/") if standing.current else None
-        cells.append(_month(month, state, standing.current, new, path, compared))
+        by = seen_by(standing.current, config) if standing.current else None
+        if by is not None and settings.as_of < by:
+            seen = f"{integration.to} should show it by {in_words(by)}"
+            state = state._replace(text=f"{state.text}; {seen}" if state.text else seen)
+        cells.append({**_month(month, state, standing.current, new, path, compared, by), "elsewhere": other or None})
     return {
         "name": integration.name, "organization": shown(integration.organization), "destination": integration.to,
         "files": folder.path,
@@ -154,7 +160,7 @@ def _other_upload(
     for key, standing in standings.items():
         same_month = (key.organization, key.month) == (integration.organization, month)
         if same_month and key.address != address and standing.current:
-            return f"uploaded to {standing.destination}, but `to:` is {integration.to}"
+            return standing.destination
     return ""
 
 
@@ -192,13 +198,14 @@ def _judged(copy: Copy, settings: Settings, ruleset: RuleSet, contents: Contents
 
 
 def _month(
-    month: str, state: MonthState, current: Receipt | None, new: Sequence[NewFile], receipt: str | None, compared: Compared | None
-) -> dict[str, Any]:
+    month: str, state: MonthState, current: Receipt | None, new: Sequence[NewFile], receipt: str | None,
+    compared: Compared | None, visible_by: datetime | None,
+) -> dict[str, Any]:  # fmt: skip
     return {
         "month": month, "state": state.state, "due": state.due,
         "amount": money(current.amount) if current else None, "currency": current.currency if current else None,
         "accepted": current.finished if current else None, "file_sha256": current.file_sha256 if current else None,
-        "receipt": receipt,
+        "receipt": receipt, "visible_by": None if visible_by is None else rfc3339(visible_by),
         "newer": [_file(file) for file in new], "costs": as_json(compared), "text": state.text,
     }  # fmt: skip
 

@@ -6,14 +6,22 @@ An upload has a line per file, then a headline. More than one month is a grid wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+from billproof.config.settings import Settings
 from billproof.delivery.shipment import UploadResult
+from billproof.delivery.visibility import not_seen, told_of_all, when_visible
 from billproof.model.results import SetAside
 from billproof.model.values import cents, in_words, instant, number, shown
 
 Tree = Mapping[str, Any]
+# More files than this do not fit a screen: then what did not arrive is named again at the end, so many of it.
+MANY = 20
+NAMED = 12
+WORST_FIRST = ("unknown", "refused", "replaced")
 
 STATUSES = {
     "accepted": "accepted", "refused": "refused", "unknown": "outcome unknown", "already_there": "already present",
@@ -43,13 +51,13 @@ def result_line(result: UploadResult, width: int) -> str:
         f"{name:<{width}}", result.month or "-      ", f"{verdict:<8}", f"{amount:>14} {result.currency or '   '}",
         f"{STATUSES[result.status]:<17}",
     ]  # fmt: skip
-    if result.id:
+    if result.id and result.status != "current":
         parts.append(f"id {shown(result.id)}")
     if result.text and result.status not in ("accepted", "would_be_sent"):
         parts.append(shown(result.text, None))
     if result.waived:
         parts.append(f"waived: {', '.join(result.waived)}")
-    if result.receipt:
+    if result.receipt and result.status != "current":
         parts.append(f"receipt {shown(result.receipt, None)}")
     line = f"  {'  '.join(parts)}".rstrip()
     return f"{line}\n{result.text}" if result.status == "would_be_sent" else line
@@ -77,6 +85,38 @@ def other_months(files: Sequence[SetAside]) -> str:
     """How many files are of other months than the one that was asked for; empty if none is."""
     count = sum(file.reason == "other_month" for file in files)
     return f"Set aside: {number(count, 'file')} of other months" if count else ""
+
+
+def stands_alone(result: UploadResult, count: int) -> bool:
+    """Whether a file has a line of its own: of very many, those that were not to be sent are only counted."""
+    return count <= MANY or result.status not in ("current", "not_sent")
+
+
+def ending(results: Sequence[UploadResult], width: int, dry_run: bool, settings: Settings) -> Iterator[str]:
+    """What is said when every file has its result: of very many once more what did not arrive, then the headline, and by when
+    the last upload should be seen.
+    """
+    if not results:
+        return
+    lost = [result for result in results if result.status in WORST_FIRST]
+    if len(results) > MANY and lost:
+        yield "Not uploaded, the worst first:"
+        lost.sort(key=lambda result: WORST_FIRST.index(result.status))
+        yield from (result_line(result, width) for result in lost[:NAMED])
+        if len(lost) > NAMED:
+            yield f"  and {number(len(lost) - NAMED, 'more file')}"
+    yield headline(results, dry_run)
+    yield from _seen_by(results, settings)
+
+
+def _seen_by(results: Sequence[UploadResult], settings: Settings) -> Iterator[str]:
+    """A sentence for each destination that takes time to show what it accepted now."""
+    latest: dict[str, datetime] = {}
+    for result in results:
+        name, by = when_visible(result, settings)
+        if name is not None and by is not None and result.status != "current":
+            latest[name] = max(by, latest.get(name, by))
+    yield from (told_of_all(by, name) for name, by in latest.items())
 
 
 def what_must_change(code: int | None) -> str:
@@ -119,7 +159,8 @@ def render_status(status: Tree) -> str:
     width = max(len(row["name"]) for row in status["integrations"])
     lines = [*_grid(status, width), "", *_totals(status, width), ""] if several else []
     for row in status["integrations"]:
-        lines += [_line(row["name"], month, width) for month in row["months"] if month["due"] or not several]
+        told = [month for month in row["months"] if month["due"] or not several or _is_awaited(status, month)]
+        lines += [_line(row["name"], month, width) for month in told]
     lines += _notes(status, width)
     lines += [_headline(status), f"Configuration: {status['config']['path']}"]
     return "\n".join(shown(line.rstrip(), None) for line in lines) + "\n"
@@ -150,7 +191,8 @@ def _totals(status: Tree, width: int) -> Iterator[str]:
 
 def _line(name: str, month: Tree, width: int) -> str:
     accepted = f"accepted {month['accepted'][:10]}" if month["accepted"] else "-"
-    head = f"  {name:<{width}}  {month['month']}  {_WORDS.get(month['state'], accepted):<19}"
+    word = f"ONLY AT {month['elsewhere']}" if month["state"] == "missing" and month["elsewhere"] else ""
+    head = f"  {name:<{width}}  {month['month']}  {word or _WORDS.get(month['state'], accepted):<19}"
     return f"{head}  {_amount(month)}   {month['text']}" if month["amount"] is not None else f"{head}   {month['text']}"
 
 
@@ -166,8 +208,20 @@ def _notes(status: Tree, width: int) -> Iterator[str]:
             yield f"  {row['name']:<{width}}  {text}"
         if row["files"] is None and row["destination"] is not None:
             yield f"  {row['name']:<{width}}  has no `files` in billproof.yaml, so newer files are not found"
+    slow = {row["destination"]: True for row in status["integrations"] if any(map(partial(_is_seen, status), row["months"]))}
+    yield from (f"  {not_seen(destination)}" for destination in slow)
     for other in status["elsewhere"]:
         yield f"  Not shown: {number(other['months'], 'month')} of {other['organization']} at {other['destination']}"
+
+
+def _is_awaited(status: Tree, month: Tree) -> bool:
+    """Whether the destination may still take time to show an upload."""
+    return month["visible_by"] is not None and month["visible_by"] > status["as_of"]
+
+
+def _is_seen(status: Tree, month: Tree) -> bool:
+    """Whether an upload should be seen by now."""
+    return month["visible_by"] is not None and month["visible_by"] <= status["as_of"]
 
 
 def _past(months: Sequence[Tree]) -> list[Tree]:

@@ -13,6 +13,8 @@ from billproof.model.record import Record
 CostKey = tuple[int, str, str]
 
 OPENAI_URL = "https://api.openai.com"
+# How it is said that an integration has a folder of records, and no record for a month in it.
+NO_FIT = "there is no record of OpenAI's costs for this month"
 
 
 def called(base_url: str) -> str:

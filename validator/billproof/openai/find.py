@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from billproof.config.costs import Costs
 from billproof.config.file import Config
 from billproof.config.settings import Settings
-from billproof.model.costs import CostsAtHand, CostsRecord
+from billproof.model.costs import NO_FIT, CostsAtHand, CostsRecord
 from billproof.model.errors import Unreadable
 from billproof.model.results import Sourced
 from billproof.model.values import in_words
@@ -77,7 +77,7 @@ def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended:
     record, passed_over = newest_fit(config, settings, organization.value, month.value, ended)
     if record is not None:
         return found._replace(record=record)
-    lacking = ["there is no record of OpenAI's costs for this month", *passed_over, HOW.format(month=month.value)]
+    lacking = [NO_FIT, *passed_over, HOW.format(month=month.value)]
     return found._replace(lacking=". ".join(lacking))
 
 

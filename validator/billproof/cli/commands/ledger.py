@@ -6,10 +6,12 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from billproof.cli.arguments import config_of
 from billproof.cli.output import say
 from billproof.cli.parser import add_parsers, config_option
+from billproof.config import settings as config_settings
 from billproof.config.file import Config
 from billproof.delivery.ledger.integrity import Contents, proved
 from billproof.delivery.ledger.receipt import Receipt
@@ -17,6 +19,7 @@ from billproof.delivery.ledger.standing import Month
 from billproof.delivery.ledger.store import ATTESTATION, Ledger, LedgerError, open_ledger
 from billproof.delivery.ledger.writer import make_ledger
 from billproof.delivery.text import STATUSES
+from billproof.delivery.visibility import seen_by, told
 from billproof.engine.verdict import Exit
 from billproof.model.errors import UsageError
 from billproof.model.urls import in_bucket
@@ -32,7 +35,7 @@ _EXIT_CODES = {
 _ACTIONS = {
     "init": "create an empty ledger at the path set in billproof.yaml",
     "list": "list all uploads, one per line",
-    "show": "show the receipts of one month",
+    "show": "show the receipts of one month, and what to check if the upload is not to be seen",
     "verify": "verify all digests and the receipt chain; "
     "exit code 1 if a receipt was edited, added from elsewhere, or is missing",
 }
@@ -54,11 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument("--key", metavar="PUB", action="append", default=[], help=text)
         if name == "show":
             action.add_argument("organization", metavar="ORG", help="organization ID, or name of the integration")
-            action.add_argument("month", metavar="MONTH", help="month such as 2025-10")
+            action.add_argument("month", metavar="MONTH", nargs="?", help="month such as 2025-10. Default: every month")
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the action. Raises UsageError without a configuration, NoLedger without a ledger."""
+    if options.action == "show" and options.month is None and is_month(options.organization):
+        raise UsageError("billproof ledger show: needs ORG MONTH", "See billproof ledger show --help")
     config = config_of(options)
     root = config.ledger() if config else None
     if config is None or root is None:
@@ -84,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         as_json = options.format == "json"
         say(json.dumps(documents, indent=2, ensure_ascii=False) if as_json else "\n".join(listing(receipts)))
     else:
-        say("\n".join(month_page(contents, organization or "", month)))
+        say("\n".join(month_page(contents, organization or "", month, config, config_settings.clock())))
     return Exit.PASS
 
 
@@ -127,11 +132,13 @@ def _line(receipt: Receipt, to: int = 0, of: int = 0) -> str:
     )
 
 
-def month_page(contents: Contents, organization: str, month: str) -> Iterator[str]:
-    """The receipts of one month at every destination. Raises UsageError if there is none."""
+def month_page(contents: Contents, organization: str, month: str | None, config: Config, now: datetime) -> Iterator[str]:
+    """The receipts of one month, or of every month, at every destination, and by when the current upload should be seen. Raises
+    UsageError if there is none.
+    """
     months = _months(contents, organization, month)
     if not months:
-        raise UsageError(f"the ledger has no receipt for {month} of {organization}", "See billproof ledger list")
+        raise UsageError(f"the ledger has no receipt for {month or 'any month'} of {organization}", "See billproof ledger list")
     for key in months:
         standing = contents.standing(key)
         for receipt in standing.receipts:
@@ -144,7 +151,11 @@ def month_page(contents: Contents, organization: str, month: str) -> Iterator[st
                 text = f"    {waiver['rule']} waived by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"
                 yield shown(text, None)
             held = f"{number(len(receipt.days), 'day')}, {number(len(receipt.projects), 'project')}"
-            yield shown(f"    {receipt.file_name}, {held}; {contents.ledger.path(receipt)}", None)
+            path = contents.ledger.path(receipt)
+            yield shown(f"    {receipt.file_name}, {held}; {path}", None)
+            by = seen_by(receipt, config) if is_current else None
+            if by is not None:
+                yield shown(f"    {told(by, now, receipt)}", None)
 
 
 def _verify(ledger: Ledger, keys: Sequence[str]) -> int:

@@ -43,7 +43,7 @@ _shtab_billproof_ledger_commands() {
   local _commands=(
     init:'Create an empty ledger at the path set in billproof.yaml.'
     list:'List all uploads, one per line.'
-    show:'Show the receipts of one month.'
+    show:'Show the receipts of one month, and what to check if the upload is not to be seen.'
     verify:'Verify all digests and the receipt chain; exit code 1 if a receipt was edited, added from elsewhere, or is missing.'
   )
   _describe 'billproof ledger commands' _commands
@@ -228,7 +228,7 @@ _shtab_billproof_ledger_show_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[configuration file. Default\: the nearest billproof.yaml in this folder or above]:FILE:_files -g '(*.yaml|*.yml)'"
   ":organization ID, or name of the integration:"
-  ":month such as 2025-10:"
+  ":month such as 2025-10. Default\: every month:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -373,7 +373,7 @@ _shtab_billproof_upload_options=(
   "--costs-key[require the record to be signed with this key (PEM public key)]:PUB:_files"
   "--jobs[check N files in parallel. Default\: 1]:N:"
   "--format[output format. Default\: text]:format:(text json html sarif junit github gitlab markdown)"
-  "*--output[also write the report to a file\; repeatable]:FORMAT=PATH:_billproof_formats"
+  "*--output[also write the report to a file or, as \`delivery\=PATH\`, the outcome of each file (JSON)\; repeatable]:FORMAT=PATH:_billproof_formats"
   "--max-findings[maximum findings listed per rule\; counts stay complete. Default\: 100]:N:"
   "--quiet[show verdicts only]"
   "--verbose[list every finding]"

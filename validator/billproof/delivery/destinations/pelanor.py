@@ -14,10 +14,14 @@ from billproof.model.record import Record
 
 
 class Preset(Record):
-    """What a preset fixes: the host, and the page that shows the rest to those who log in."""
+    """What a preset fixes: the host, the page that shows the rest to those who log in, and within what time uploads are shown.
+
+    Pelanor's page on its OpenAI integration says "within approximately 12 hours".
+    """
 
     base_url: str
     page: str
+    visible_after: str = "12h"
 
 
 PRESETS: Final = {

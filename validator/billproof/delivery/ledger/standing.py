@@ -41,6 +41,12 @@ class Standing(Record):
         after = self.receipts[self.receipts.index(self.current) + 1 :] if self.current else self.receipts
         return tuple(receipt for receipt in after if receipt.status == "unknown")
 
+    @property
+    def refused(self) -> tuple[Receipt, ...]:
+        """Attempts since then that were refused, but those with bytes that were there before: what is there is as it was."""
+        after = self.receipts[self.receipts.index(self.current) + 1 :] if self.current else self.receipts
+        return tuple(receipt for receipt in after if receipt.status == "refused" and receipt.file_sha256 not in self.seen)
+
     def is_current(self, sha256: str) -> bool:
         """Whether the destination certainly has these bytes."""
         accepted = self.current is not None and self.current.file_sha256 == sha256

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billproof.model.costs import called
+from billproof.model.costs import NO_FIT, called
 from billproof.model.results import HINDRANCES
 from billproof.model.values import cents, money, month_end, month_name, number, rfc3339
 from billproof.report.render.phrases import LEVELS, STATES, amount, in_cents, in_state, organization, total, waived_by
@@ -138,9 +138,11 @@ def facts(file: ReportFile) -> Iterator[tuple[str, str]]:
 
 
 def of_record(file: ReportFile) -> Iterator[str]:
-    """How the file compares with OpenAI's own record, in a sentence; nothing without a record."""
+    """How the file compares with OpenAI's own record, in a sentence; or that there is none where one is looked for."""
     costs = file.get("costs")
     if costs is None:
+        reasons = (outcome.get("reason", "") for outcome in in_state(file, "not_applicable"))
+        yield from [f"T{reason[1:]}" for reason in reasons if reason.startswith(NO_FIT)][:1]
         return
     day, time = costs["read"]["finished"][:10], costs["read"]["finished"][11:16]
     # The year is that of the month, unless it is named.

@@ -18,11 +18,11 @@ SHOWN = 20
 
 
 def record(file: ReportFile) -> Iterator[Element]:
-    """How the file compares with the record; nothing without one."""
+    """How the file compares with the record, or that there is none where one is looked for."""
+    yield from (element("p", f"{text}.") for text in of_record(file))
     if "costs" not in file:
         return
     costs = file["costs"]
-    yield from (element("p", f"{text}.") for text in of_record(file))
     if costs["agrees"] is False and costs["projects_differing"]:
         lines = [_line(project) for project in costs["by_project"][: min(SHOWN, costs["projects_differing"])]]
         titles = head("Project", figures=("File, USD", "OpenAI, USD", "Difference"))
