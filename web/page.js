@@ -68,11 +68,10 @@ const ANSWERS = {
     report = rendered;
     const read = new DOMParser().parseFromString(report.html, "text/html");
     $("report").replaceChildren(...read.body.childNodes);
-    $("report").querySelector("main").role = "none"; // this page has its own
     document.title = read.title;
     const heading = $("report").querySelector("h1");
     heading.tabIndex = -1;
-    $("result").hidden = false;
+    show(true);
     say(`${read.title}. The report is below.`);
     heading.focus({ preventScroll: true });
     $("result").scrollIntoView();
@@ -97,7 +96,7 @@ function ask(number, title) {
 // Checks what is chosen. A check that is under way is given up.
 function check() {
   $("errors").replaceChildren();
-  $("result").hidden = true;
+  show(false);
   if (!chosen.length) return fail(["No CSV file was found there.", "Choose the files themselves."]);
   $("progress").hidden = false;
   $("bar").removeAttribute("value");
@@ -136,8 +135,14 @@ function broken(text) {
 
 function fail(lines) {
   say("Nothing was checked.");
-  $("result").hidden = true;
+  show(false);
   $("errors").replaceChildren(...lines.map(line => element("p", line)));
+}
+
+// The report has a landmark `main` of its own; without one, it is the part above.
+function show(shown) {
+  $("result").hidden = !shown;
+  $("controls").role = shown ? "region" : "main";
 }
 
 function say(text) {
@@ -223,7 +228,7 @@ for (const format of ["html", "json", "text"]) {
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   };
 }
-document.querySelector(".about").ontoggle = async () => {
+$("about").ontoggle = async () => {
   $("licenses").textContent = new TextDecoder().decode(await part("notices"));
 };
 begin();
