@@ -90,7 +90,8 @@ def test_a_month_without_a_file_is_unproved_by_name() -> None:
         found = check(*names, "--month", "2025-10")
         assert found.code == 3
         assert errors(found) == [
-            "exports/europe/: no file of europe for October 2025. To export it: billproof guide --month 2025-10"
+            "exports/europe/: no file of europe for October 2025. "
+            f"An owner of {EUROPE} can export it: billproof guide --month 2025-10"
         ]
     found = check("--month", "2024-01")
     assert found.code == 3
@@ -106,7 +107,8 @@ def test_without_a_configuration_each_folder_must_have_a_file_of_the_month() -> 
     Path("exports/europe/2025-10.csv").unlink()
     found = check("exports/research", "exports/europe", "--month", "2025-10")
     assert found.code == 3
-    assert errors(found) == ["exports/europe: no file for October 2025. To export it: billproof guide --month 2025-10"]
+    assert errors(found) == ["exports/europe: no file for October 2025. "
+        "An owner of the organization can export it: billproof guide --month 2025-10"]
     assert check("exports", "--month", "2025-10").code == 0
     assert errors(check("exports", "--month", "2024-10"))[0].startswith("exports: no file for October 2024")
 

@@ -88,12 +88,12 @@ class Config(Record):
     def integration_of_file(self, path: str) -> Integration | None:
         """The integration whose `files` folder contains the file: where it really lies, else on the way by which it was found."""
         with suppress(OSError, ValueError):  # the working folder is gone, or no file can have this name
-            found = Path(os.path.abspath(path))
+            found, owners = Path(os.path.abspath(path)), {str(folder): owner for owner, folder in self.folders}
             for place in (found, *found.parents) if self.folders and not in_bucket(path) else ():
                 real = Path(os.path.realpath(place))
-                for owner, folder in self.folders:
-                    if real.is_relative_to(folder):
-                        return owner
+                owner = next((owners[above] for above in map(str, (real, *real.parents)) if above in owners), None)
+                if owner is not None:
+                    return owner
         return None
 
     def holder_of(self, path: str) -> str | None:

@@ -7,8 +7,7 @@ for and has no file left is unproved, by name.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from billproof.config.choice import chosen
@@ -17,7 +16,7 @@ from billproof.model.urls import in_bucket
 from billproof.model.values import month_name
 
 if TYPE_CHECKING:
-    from billproof.config.file import Config, Integration
+    from billproof.config.file import Config
     from billproof.config.settings import Settings
 
 
@@ -38,42 +37,33 @@ def lacking(settings: Settings, left: Iterable[tuple[str, str | None]]) -> Itera
     """What was asked for and has no file, as results that say so. `left` are the path and the integration of each file that was
     neither set aside nor left out, read or not.
     """
-    files = tuple(left)
-    config, month = settings.config, settings.month and month_name(settings.month.value or "")
+    config, month = settings.config, settings.month and settings.month.value
     if not settings.only and month is None:
         return
-    of_month = f" for {month}" if month else ""
-    help = f"To export it: billproof guide --month {settings.month.value}" if settings.month else ""
-    asked = _asked(config, settings) if config else ()
+    files = tuple(left)
+    of_month = f" for {month_name(month)}" if month else ""
+    help = f"can export it: billproof guide --month {month}" if month else ""
+    searched = {folder: _owners(folder, config) for file in settings.inputs if (folder := file.folder) is not None}
+    asked = {owner.name for owner in chosen(config, settings.only)} if settings.only else set().union(*searched.values())
     have = {name for _, name in files} | ({config.holder_of(path) for path, _ in files} if config else set())
-    for owner in asked:
-        if owner.name not in have:
+    for owner in config.file.integrations if config else ():
+        if owner.name in asked - have:
             path = owner.name if config is None or owner.files is None else f"{config.beside(owner.files).rstrip('/')}/"
             text = f"no file of {owner.name}{of_month}"
             if owner.files is None:
                 text += "; the integration has no `files` in billproof.yaml, and none of its files was named"
-            yield unread(path, f"{path}: {text}", help)
-    if settings.only:
-        return
+            yield unread(path, f"{path}: {text}", help and f"An owner of {owner.organization} {help}")
     folder_of = {file.path: file.folder for file in settings.inputs}
     kept = {folder_of.get(path) for path, _ in files}
-    for folder in dict.fromkeys(file.folder for file in settings.inputs):
-        if folder is not None and folder not in kept and not any(_overlap(folder, owner, config) for owner in asked):
-            yield unread(folder, f"{folder}: no file{of_month}", help)
+    for folder, owners in searched.items() if not settings.only else ():
+        if folder not in kept and not owners:
+            yield unread(folder, f"{folder}: no file{of_month}", help and f"An owner of the organization {help}")
 
 
-def _asked(config: Config, settings: Settings) -> Collection[Integration]:
-    """The integrations that were chosen; else those whose folders were searched, or lie in a folder that was."""
-    if settings.only:
-        return chosen(config, settings.only)
-    searched = {file.folder for file in settings.inputs if file.folder is not None}
-    return [owner for owner, _ in config.folders if any(_overlap(folder, owner, config) for folder in searched)]
-
-
-def _overlap(searched: str, owner: Integration, config: Config | None) -> bool:
-    """Whether a folder that was searched is in the folder of an integration, or the other way round."""
-    if in_bucket(searched):
-        return False
-    own = next((folder for other, folder in config.folders if other.name == owner.name), None) if config else None
-    real = Path(os.path.realpath(searched))
-    return own is not None and (real.is_relative_to(own) or own.is_relative_to(real))
+def _owners(folder: str, config: Config | None) -> set[str]:
+    """The integrations whose folder is in a folder that was searched, or the other way round."""
+    if config is None or in_bucket(folder):
+        return set()
+    real = os.path.join(os.path.realpath(folder), "")
+    own = ((owner.name, os.path.join(place, "")) for owner, place in config.folders)
+    return {name for name, place in own if place.startswith(real) or real.startswith(place)}
