@@ -311,7 +311,7 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
-@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "docs" / "rules" / "README.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*DOCUMENTS, *sorted((ROOT / "docs" / "rules").rglob("README.md"))], ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", path.read_text("utf-8")):
         if target.startswith("https://"):
@@ -404,7 +404,7 @@ def test_the_sets_that_are_shown_are_the_tested_ones() -> None:
 
 
 def test_documents_name_no_machine_and_no_person() -> None:
-    for path in (*DOCUMENTS, *sorted((ROOT / "docs" / "rules").glob("*.md"))):
+    for path in (*DOCUMENTS, *sorted((ROOT / "docs" / "rules").rglob("*.md"))):
         text = path.read_text("utf-8")
         assert not re.search(r"(?<![\w/])/(?:home|root|tmp|work|Users)/", text), path.name
         addresses = re.findall(r"[\w.+-]+@[\w-]+\.[\w.]+", text)

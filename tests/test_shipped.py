@@ -121,9 +121,11 @@ def test_the_demo_of_an_installed_copy(installed: Path, tmp_path: Path) -> None:
 def test_an_installed_copy_reads_its_own_rules(installed: Path, tmp_path: Path) -> None:
     done = run(installed.parent / "python", "-c", "import billproof; print(billproof.__file__)", folder=tmp_path)
     assert Path(done.stdout.strip()).is_relative_to(installed.parent.parent)
-    listed = run(installed, "rules", "list", folder=tmp_path)
-    assert listed.returncode == 0, listed.stderr
-    assert len(listed.stdout.splitlines()) == 1 + len(list((ROOT / "rules").glob("*/*[0-9][0-9][0-9]-*.yaml")))
+    for name in ("openai-cost", "pelanor-invoice"):
+        listed = run(installed, "rules", "list", "--ruleset", name, folder=tmp_path)
+        assert listed.returncode == 0, listed.stderr
+        paths = [path for base in ("csv", name) for path in (ROOT / "rules" / base).glob("*[0-9][0-9][0-9]-*.yaml")]
+        assert len(listed.stdout.splitlines()) == 1 + len(paths)
 
 
 def test_an_installed_copy_checks_a_file_and_its_rules(installed: Path, tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ def test_every_text_that_names_a_dashboard_names_both() -> None:
         texts += [document[key] for key in ("message", "why", "fix") if key in document]
         texts.append("\n".join(document.get("guide", ())))
         for one in document.get("diagnoses", ()):
-            texts += [one["cause"].replace("{export}", document["export"]), one["fix"].replace("{export}", document["export"])]
+            texts += [text.replace("{export}", document.get("export", "")) for text in (one["cause"], one["fix"])]
     named = [text for text in texts if any(word in text for word in ("Usage", "selector", "Organization analytics"))]
     assert len(named) >= 15
     for text in named:
