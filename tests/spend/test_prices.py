@@ -180,3 +180,17 @@ def test_mixed_prices_are_those_of_one_day() -> None:
     assert verdict(before + on_one + after).word == "price change"
     found = verdict(before + on_two + after)
     assert (found.word, [one.mixed_rows for one in found.changes], len(found.odd)) == ("odd rows", [0], 2)
+
+
+def test_odd_rows_of_a_price_are_told_month_by_month() -> None:
+    rows: list[Row] = [("2.5", "1000000", day) for day in range(60) for _ in range(9)]
+    rows += [("25", "1000000", day) for day in range(60)]
+    months = [prices(row for row in rows if row[2] in days) for days in (range(31), range(31, 59), range(59, 60))]
+    with localcontext(EXACT):
+        for month in months[1:]:
+            months[0].add(month)
+    found = judged(months[0], "tokens")  # 1970-01-01 to 1970-03-01
+    assert [(one.day, one.rows, one.amount) for one in found.odd] == [
+        (0, 31, Decimal("697.5")), (31, 28, Decimal(630)), (59, 1, Decimal("22.5"))
+    ]  # fmt: skip
+    assert [len(one.places) for one in found.odd] == [20, 20, 1]

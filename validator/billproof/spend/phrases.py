@@ -16,7 +16,7 @@ KIND_NAMES = {
     "no_quantity": "no quantity",
 }  # fmt: skip
 SIGNS = {"spike": "●", "new": "+", "vanished": "▼", "price_change": "│", "odd_price": "!", "no_quantity": "!"}
-LARGEST_SPIKES = 5
+LARGEST_SPIKES, MOST_FINDINGS, NAMED = 5, 20, 3
 
 
 def in_cents(amount: str | None) -> str:
@@ -122,11 +122,22 @@ def effects(line: Tree) -> str:
 
 
 def leading(document: Tree) -> tuple[list[Tree], list[Tree]]:
-    """The findings that are told first, newest first, and the smaller spikes that are not."""
-    spikes = [entry for entry in document["findings"] if entry["kind"] == "spike"]
-    largest = sorted(spikes, key=lambda entry: -Decimal(entry["amount"]))[:LARGEST_SPIKES]
-    first = [entry for entry in document["findings"] if entry["kind"] != "spike" or entry in largest]
-    return first[::-1], [entry for entry in spikes if entry not in largest][::-1]
+    """The findings that are told first, and the others: smaller spikes, and all but the newest twenty. Newest first."""
+    newest = document["findings"][::-1]
+    spikes = sorted((entry for entry in newest if entry["kind"] == "spike"), key=lambda entry: -Decimal(entry["amount"]))
+    first = [entry for entry in newest if entry not in spikes[LARGEST_SPIKES:]][:MOST_FINDINGS]
+    return first, [entry for entry in newest if entry not in first]
+
+
+def not_judged(document: Tree) -> Iterator[str]:
+    """`research, europe: 2026-05-01 to 2026-05-28`: the days that are not judged, and whose."""
+    whose: dict[str, list[str]] = {}
+    for entry in document["not_judged"]:
+        whose.setdefault(f"{entry['from']} to {entry['to']}", []).append(entry["integration"])
+    several = len(document["integrations"]) > 1
+    for days, names in whose.items():
+        of = ", ".join(names) if len(names) <= NAMED else number(len(names), "organization")
+        yield f"{of}: {days}" if several else days
 
 
 def gaps(document: Tree) -> Iterator[tuple[str, str, str]]:

@@ -6,14 +6,15 @@ amount was altered. Nothing here is a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
 from typing import Literal
 
 from billproof.model.record import Record
-from billproof.model.values import EXACT
+from billproof.model.values import EXACT, month_of
 from billproof.spend.tally import Place, Priced, Prices, total
 
 Word = Literal["constant", "price change", "odd rows", "scattered", "too few", "not judged", "no quantity"]
@@ -48,7 +49,9 @@ class Change(Record):
 
 
 class OddRows(Record):
-    """Rows with a price that is not the line item's. `amount` is how far their charges are from what they should be."""
+    """Rows of a month with a price that is not the line item's, from `day` on. `amount` is how far their charges are from what
+    they should be.
+    """
 
     day: int
     price: Decimal
@@ -164,7 +167,7 @@ def _among(plateaus: Sequence[_Plateau], rows: int) -> Judgment:
     mixed_rows = sum(change.mixed_rows for change in changes)
     if sum(plateau.rows for plateau in large) < SHARE * (rows - mixed_rows):
         return Judgment("scattered")
-    odd = tuple(sorted(_odd(plateau, day, large) for plateau, day in rest))
+    odd = _odd(rest, large)
     return Judgment("odd rows" if odd else "price change", tuple(changes), odd)
 
 
@@ -186,12 +189,20 @@ def _effect(plateau: _Plateau, price: Decimal) -> Decimal:
     return _to_the_millionth(amount - price * quantity)
 
 
-def _odd(plateau: _Plateau, day: int, large: Sequence[_Plateau]) -> OddRows:
-    """The rows of a price on a day, beside the price that was in force."""
-    in_force = [one for one in large if one.first <= day] or [large[0]]
-    expected, rows = in_force[-1].price, plateau.days[day]
-    places = tuple(place for place in plateau.places if place.day == day)
-    return OddRows(day, plateau.price, expected, rows.rows, _to_the_millionth(rows.amount - expected * rows.quantity), places)
+def _odd(rest: Iterable[tuple[_Plateau, int]], large: Sequence[_Plateau]) -> tuple[OddRows, ...]:
+    """The rows beside the regular prices: those of one price in one month together, beside the price that was in force."""
+    groups: dict[tuple[Decimal, Decimal, str], list[tuple[_Plateau, int]]] = defaultdict(list)
+    for plateau, day in rest:
+        in_force = [one for one in large if one.first <= day] or [large[0]]
+        groups[plateau.price, in_force[-1].price, month_of(day)].append((plateau, day))
+    return tuple(sorted(_odd_rows(price, expected, some) for (price, expected, _), some in groups.items()))
+
+
+def _odd_rows(price: Decimal, expected: Decimal, some: Sequence[tuple[_Plateau, int]]) -> OddRows:
+    days = {day: plateau.days[day] for plateau, day in some}
+    places = tuple(place for place in some[0][0].places if place.day in days)
+    amount = total(rows.amount - expected * rows.quantity for rows in days.values())
+    return OddRows(min(days), price, expected, sum(rows.rows for rows in days.values()), _to_the_millionth(amount), places)
 
 
 def _to_the_millionth(amount: Decimal) -> Decimal:

@@ -125,8 +125,7 @@ class Prices:
         self.without_quantity_places += other.without_quantity_places[: MOST_PLACES - len(self.without_quantity_places)]
         for price, days in other.by_price.items():
             self.by_price.setdefault(price, {}).update(days)
-            mine = self.places.setdefault(price, [])
-            mine += other.places[price][: MOST_PLACES - len(mine)]
+            self.places.setdefault(price, []).extend(other.places[price])
         if self.scattered or other.scattered or len(self.by_price) > MOST_PRICES:
             self.scattered = True
             self.forget()

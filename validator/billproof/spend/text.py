@@ -17,6 +17,7 @@ from billproof.spend.phrases import (
     leading,
     lengths,
     missing,
+    not_judged,
     price_verdict,
     scope,
     share,
@@ -84,12 +85,13 @@ def _happened(document: Tree) -> Iterator[str]:
     ]
     yield from _columns(rows)
     if rest:
-        yield f"  and {number(len(rest), 'smaller spike')}: --format json lists all"
+        yield f"  and {number(len(rest), 'other finding')}: --format json lists all"
     if not first:
         yield "Nothing stands out"
-    for entry in document["not_judged"]:
-        whose = f"{entry['integration']}, " if several else ""
-        yield f"  Not judged: {whose}{entry['from']} to {entry['to']}; {entry['text']}"
+    for text in not_judged(document):
+        yield f"  Not judged: {text}"
+    if document["not_judged"]:
+        yield f"  ({document['not_judged'][0]['text']})"
 
 
 def _where(document: Tree) -> Iterator[str]:

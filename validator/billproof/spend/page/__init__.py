@@ -26,6 +26,7 @@ from billproof.spend.phrases import (
     leading,
     lengths,
     missing,
+    not_judged,
     scope,
     signed,
     signed_percent,
@@ -113,20 +114,18 @@ def _days(spend: Tree) -> Iterator[Element]:
     chart = element("div", axis, days_chart(spend), class_="days-chart")
     told: list[Node] = [_happened([*first], several)] if first else [element("p", "Nothing stands out.")]
     if rest:
-        summary = element("summary", number(len(rest), "smaller spike"))
+        summary = element("summary", number(len(rest), "other finding"))
         told.append(element("details", summary, _happened(rest, several)))
     if spend["not_judged"]:
-        told.append(_unjudged(spend, several))
+        told.append(_unjudged(spend))
     rows: list[list[Node]] = [[day["day"], day["amount"] or "no accepted file"] for day in spend["days"]]
     exact = figures(("Day", f"Exact amount, {spend['currency']}"), rows, (1,))
     told.append(element("details", element("summary", "Exact amount per day"), exact, class_="on-screen"))
     yield part("Days, and what happened", chart, *told, class_="happened")
 
 
-def _unjudged(spend: Tree, several: bool) -> Element:
-    whose = [f"{entry['integration']}, " if several else "" for entry in spend["not_judged"]]
-    days = [f"{entry['from']} to {entry['to']}" for entry in spend["not_judged"]]
-    items = [element("li", f"{name}{some}") for name, some in zip(whose, days, strict=True)]
+def _unjudged(spend: Tree) -> Element:
+    items = [element("li", cell(text)) for text in not_judged(spend)]
     summary = element("summary", "Days that are not judged")
     return element("details", summary, element("p", f"{spend['not_judged'][0]['text'].capitalize()}."), element("ul", *items))
 

@@ -11,7 +11,7 @@ from billproof.spend.page.charts import bar, sparkline
 from billproof.spend.phrases import Tree, counted, in_cents, price_verdict, share, signed
 from billproof.spend.tally import total
 
-FIRST_ROWS = 10
+FIRST_ROWS, FIRST_FILES = 10, 24
 
 
 def part(title: str, *children: Node, class_: str) -> Element:
@@ -141,6 +141,10 @@ def proof(spend: Tree) -> Iterator[Element]:
             rows.append([name, in_cents(month["amount"]) if "amount" in month else "not found", digest, cell(accepted)])
     text = "Every file passed when it was uploaded, and has the digest of the receipt by which its destination accepted it."
     titles = ("Month and file", spend["currency"], "SHA-256 of the file", "Accepted by")
-    yield part("Proof", element("p", text), figures(titles, rows, (1,)), class_="proof")
+    tables: list[Node] = [figures(titles, rows[:FIRST_FILES], (1,))]
+    if rows[FIRST_FILES:]:
+        summary = element("summary", number(len(rows) - FIRST_FILES, "other file"))
+        tables.append(element("details", summary, figures(titles, rows[FIRST_FILES:], (1,))))
+    yield part("Proof", element("p", text), *tables, class_="proof")
     items = [element("li", text) for text in spend["cannot_say"]]
     yield part("What this page cannot say", element("ul", *items), class_="cannot-say")
