@@ -79,19 +79,19 @@ def side_by_side(processes: Sequence[Process], rounds: int, folder: Path) -> dic
     return samples
 
 
-def measure(process: Process, folder: Path) -> Sample:
+def measure(process: Process, folder: Path, seconds_limit: int = SECONDS_LIMIT) -> Sample:
     """Runs a process once. Raises NotMeasured."""
     if process.project is not None:
         shutil.rmtree(process.project)
         shutil.copytree(copy_of(process.project), process.project)
-    limits = (str(SECONDS_LIMIT), str(MEMORY_LIMIT * 1024))
+    limits = (str(seconds_limit), str(MEMORY_LIMIT * 1024))
     timed = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _TIMED, *limits, *process.command],
         cwd=folder, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
     seconds, peak, exit_code, *over = timed.stdout.split()
     if over:
-        limit = f"{SECONDS_LIMIT} s" if over == ["time"] else f"{MEMORY_LIMIT // 1024} GiB"
+        limit = f"{seconds_limit} s" if over == ["time"] else f"{MEMORY_LIMIT // 1024} GiB"
         raise NotMeasured(f"stopped at {limit}")
     if int(exit_code) != process.exit_code:
         raise NotMeasured(f"{process.name} ended with {exit_code}, not {process.exit_code}")

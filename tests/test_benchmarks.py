@@ -19,9 +19,11 @@ from benchmarks.corpus import Case, faulty_cases, good_cases, silent_cases
 from benchmarks.detection import Answer, saw
 from benchmarks.files import FAULTS, HEADER, Fault, write_damaged, write_folder, write_good
 from benchmarks.goals import Goal, figures, read, verdicts
+from benchmarks.many import checks, reports, write_exports
 from benchmarks.measure import NotMeasured, Process, Sample, measure
 from benchmarks.page import DECISION, FIGURES, PAGE, decision, missed, page, with_figures
 from benchmarks.tools import AS_OF, PEERS, UPLOAD_CONFIG, Peer
+from billproof.model.results import FORMATS
 from fixtures.exports import HEADERS
 from tests.support import ROOT, check, fixture, run
 
@@ -281,3 +283,16 @@ def test_every_peer_has_its_script_and_every_package_its_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     ours = " ".join((*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)))
     assert [name for name in pinned if name in ours] == ["frictionless"]  # the second opinion
+
+
+def test_thousands_of_exports_are_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.many.ROWS", 40)
+    write_exports(tmp_path, 15)
+    paths = sorted((tmp_path / "exports").rglob("*.csv"))
+    assert len(paths) == 15
+    assert check(paths[-1], "--as-of", AS_OF).code == 0
+    page = (ROOT / "docs" / "scale.md").read_text("utf-8")
+    for process in checks("billproof", 15, "python"):
+        if process.command[-1].endswith(".py"):
+            assert (tmp_path / process.command[-1]).read_text("utf-8").replace("jobs=2", "jobs=8") in page
+    assert [process.command[-1] for process in reports("billproof", 15)] == list(FORMATS)

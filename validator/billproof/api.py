@@ -26,7 +26,7 @@ from billproof.model.results import FORMATS, HINDRANCES, DayFacts, Diagnosis, Ou
 from billproof.reading.inputs import Input
 from billproof.reading.source import STANDARD_INPUT, ForeignStream, Source, open_source
 from billproof.report.build import assembled, build_report
-from billproof.report.restore import file_of, set_aside_of
+from billproof.report.restore import file_of, set_aside_of, unchanged
 from billproof.report.restore import settings_of as settings_in
 from billproof.rules.compiled import load_ruleset
 
@@ -77,11 +77,15 @@ class Report(Record):
         return render(format, cast("ReportV1", self.as_dict()))
 
 
-class _Judged(str):
-    """The JSON of a report that this process judged. What is read, pickled or edited is plain text, and proves nothing."""
+class _Told(str):
+    """The JSON of a report that came out of a pickle: of the form that billproof gives it, and no proof."""
 
-    def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        return str, (str(self),)
+
+class _Judged(str):
+    """The JSON of a report that this process judged. What is read or edited is plain text."""
+
+    def __reduce__(self) -> tuple[type[_Told], tuple[str]]:
+        return _Told, (str(self),)
 
 
 class CheckOptions(TypedDict, total=False):
@@ -247,12 +251,7 @@ def _document(report: Report | Mapping[str, Any] | str) -> ReportV1:
         if type(report.json) is _Judged:
             return cast("ReportV1", report.as_dict())
         report = report.json
-    from billproof.report.restore import NotAReport, unchanged
-
-    try:
-        document = unchanged(report if isinstance(report, str) else json.dumps(report), "a report to merge")
-    except (NotAReport, TypeError, ValueError, RecursionError) as error:
-        raise UsageError(str(error)) from None
+    document = cast("ReportV1", json.loads(report)) if isinstance(report, _Told) else unchanged(report, "a report to merge")
     for file in document["files"]:
         file["hindrance"] = {"code": "merged", "text": HINDRANCES["merged"]}
     return document

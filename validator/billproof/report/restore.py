@@ -13,7 +13,7 @@ from billproof.config import settings as options
 from billproof.config.file import Config, ConfigFile
 from billproof.config.settings import CLOCK, Settings, parse_as_of, refuse_later_than_the_clock
 from billproof.model.costs import CostsFacts
-from billproof.model.errors import BillproofError
+from billproof.model.errors import BillproofError, UsageError
 from billproof.model.record import Record
 from billproof.model.results import (
     HINDRANCES,
@@ -88,12 +88,16 @@ def parsed(data: bytes, path: str) -> tuple[Report, str]:
         raise NotAReport(f"{path}: is not a billproof report: {reason}", _ORDER) from None
 
 
-def unchanged(text: str, path: str) -> Report:
-    """The report in `text`, which has the form and the digest of one. Raises NotAReport."""
-    document, digest = parsed(text.encode(), path)
+def unchanged(report: Mapping[str, Any] | str, path: str) -> Report:
+    """A report given as JSON, which has the form and the digest of one. Raises UsageError."""
+    try:
+        text = report if isinstance(report, str) else json.dumps(report)
+        document, digest = parsed(text.encode(), path)
+    except (NotAReport, TypeError, ValueError, RecursionError) as error:
+        raise UsageError(str(error)) from None
     places = list(misfits(document))
     if places or document["result_sha256"] != digest or changed_entries(document):
-        raise NotAReport(f"{path} was changed: {', '.join(places) or 'its digest does not match'}")
+        raise UsageError(f"{path} was changed: {', '.join(places) or 'its digest does not match'}")
     return document
 
 
