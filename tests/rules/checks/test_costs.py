@@ -116,6 +116,15 @@ def test_a_project_that_is_missing_whole_is_one_finding(tmp_path: Path) -> None:
     assert found.file["diagnosis"]["id"] == "project-filter"
 
 
+def test_projects_that_are_missing_come_first_the_largest_at_the_top(tmp_path: Path) -> None:
+    lost = [Charge(day, project, "x", amount) for day in (4, 5) for project, amount in (("proj_C", "1"), ("proj_D", "90"))]
+    found = compared(tmp_path, GOOD, [*GOOD, *lost, Charge(2, "proj_B", "y", "500")])
+    assert messages(found, "OC801") == [
+        "proj_D is missing: 180.00 USD on 2 days", "proj_C is missing: 2.00 USD on 2 days",
+        "proj_B, y is missing on 2025-10-02: 500.00 USD",
+    ]  # fmt: skip
+
+
 def test_amounts_that_moved_between_line_items_have_a_cause(tmp_path: Path) -> None:
     found = compared(tmp_path, [one._replace(item="all") for one in GOOD], GOOD)
     assert found.failed == {"OC801", "OC802"}

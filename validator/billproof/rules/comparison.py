@@ -237,18 +237,21 @@ class Said(Record):
 
 
 def what_differs(comparison: Comparison, names: Mapping[str, str], sort: Sort) -> Iterator[Said]:
-    """The settled differences of a sort; a project that the file lacks whole is one."""
+    """The settled differences of a sort; a project that the file lacks whole is one, and comes first."""
     lost = comparison.lost_projects
+    gone: defaultdict[str, list[Difference]] = defaultdict(list)
+    for difference in comparison.settled if sort == "missing_in_file" else ():
+        if difference.key[1] in lost:
+            gone[difference.key[1]].append(difference)
+    amounts = {project: reduce(EXACT.add, (one.record or _ZERO for one in of_it)) for project, of_it in gone.items()}
+    for project, amount in sorted(amounts.items(), key=lambda entry: (-entry[1], entry[0])):
+        days = {difference.key[0] for difference in gone[project]}
+        when = f"on {day_of(min(days))}" if len(days) == 1 else f"on {len(days)} days"
+        yield Said(project, f"{_label(names, project)} is missing: {usd(amount)} {when}")
     for difference in comparison.settled:
         if difference.sort == sort and difference.key[1] not in lost:
             day, project, item = difference.key
             yield Said(f"{day}\0{project}\0{item}", f"{_label(names, project, item)} {difference.text}", difference.key)
-    for project in sorted(lost) if sort == "missing_in_file" else ():
-        gone = [difference for difference in comparison.settled if difference.key[1] == project]
-        days = {difference.key[0] for difference in gone}
-        when = f"on {day_of(min(days))}" if len(days) == 1 else f"on {len(days)} days"
-        amount = reduce(EXACT.add, (difference.record or _ZERO for difference in gone), _ZERO)
-        yield Said(project, f"{_label(names, project)} is missing: {usd(amount)} {when}")
 
 
 def what_may_change(comparison: Comparison, settles: timedelta, first_rows: Mapping[CostKey, FirstRow]) -> Iterator[Said]:
