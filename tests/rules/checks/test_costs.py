@@ -116,6 +116,18 @@ def test_a_project_that_is_missing_whole_is_one_finding(tmp_path: Path) -> None:
     assert found.file["diagnosis"]["id"] == "project-filter"
 
 
+@pytest.mark.parametrize("name", ["Search and recommendations", "A" * 300])
+def test_the_money_is_shown_however_long_the_names_are(tmp_path: Path, name: str) -> None:
+    project, item = "proj_EXAMPLE0123456789EXAMPLE", f"priority | {name}, output, long context"
+    booked = [*GOOD, Charge(4, project, item, "1.01")]
+    found = compared(tmp_path, [*GOOD, Charge(4, project, item, "77.12")], booked)
+    money = "has 77.12 USD on 2025-10-04; OpenAI has 1.01 USD (+76.11 USD)"
+    assert only(found, "OC803")[0].endswith(money)
+    # The first lines of the text wrap a message; those that a cause explains included.
+    assert found.file["diagnosis"]["id"] == "amounts-changed"
+    assert money in " ".join(found.out.split())
+
+
 def test_projects_that_are_missing_come_first_the_largest_at_the_top(tmp_path: Path) -> None:
     lost = [Charge(day, project, "x", amount) for day in (4, 5) for project, amount in (("proj_C", "1"), ("proj_D", "90"))]
     found = compared(tmp_path, GOOD, [*GOOD, *lost, Charge(2, "proj_B", "y", "500")])

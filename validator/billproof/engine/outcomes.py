@@ -258,7 +258,7 @@ class _End(Record):
             spot = spot._replace(value=None)
             texts["value"] = "(not shown)"
         constants = getattr(self.works[rule.id].check, "constants", {})
-        texts |= {key: shown(value, 200) for key, value in {**constants, **spot.details}.items()}
+        texts |= {key: shown(value, 250) for key, value in {**constants, **spot.details}.items()}
         return Finding(
             line=spot.line, end_line=spot.end_line,
             column=None if spot.column is None else shown(spot.column), column_number=spot.column_number,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from billproof.model.costs import CostKey, CostsAtHand, CostsFacts, CostsRecord
 from billproof.model.record import Record
-from billproof.model.values import DAY_SECONDS, EXACT, cents, day_end, day_of, in_words, money, month_days, month_name
+from billproof.model.values import DAY_SECONDS, EXACT, cents, day_end, day_of, in_words, money, month_days, month_name, shown
 from billproof.reading.keyed import FirstRow, KeyedSums
 
 if TYPE_CHECKING:
@@ -270,8 +270,9 @@ def what_may_change(comparison: Comparison, settles: timedelta, first_rows: Mapp
 
 
 def _label(names: Mapping[str, str], project: str, item: str = "") -> str:
-    named = f"{project} ({names[project]})" if project in names else project
-    return ", ".join(filter(None, (named, item))) or "what has neither project nor line item"
+    # A message is cut at its end, where the money is.
+    named = f"{shown(project, 40)} ({shown(names[project], 40)})" if project in names else shown(project, 40)
+    return ", ".join(filter(None, (named, shown(item, 60)))) or "what has neither project nor line item"
 
 
 def usd(amount: Decimal, sign: bool = False) -> str:

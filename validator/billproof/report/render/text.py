@@ -149,7 +149,10 @@ def _rules(file: ReportFile, report: Report, detail: Detail, explain: bool) -> I
         line = f"  {outcome['rule']} {outcome['name']}  {outcome['level']}  {phrases.first_message(outcome)}"
         reason = [f"        {outcome['reason']}"] if outcome.get("reason") else []
         if outcome["rule"] in explained:
-            yield from (line if len(line) <= WIDTH else line[: WIDTH - 2].rpartition(" ")[0] + " …", *reason)
+            short = line if len(line) <= WIDTH else line[: WIDTH - 2].rpartition(" ")[0] + " …"
+            # The money of a key is at the end of its message.
+            yield from wrap(line, " " * 8) if outcome["unit"] == "key" else [short]
+            yield from reason
             continue
         yield from (*wrap(line, " " * 8), *reason)
         if detail == "verbose" or len(outcomes) <= FEW_RULES:
