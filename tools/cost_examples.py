@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import format_datetime
 
 from billproof.model.values import DAY_SECONDS, day_of, month_days
 from billproof.openai.record import COSTS_PATH, PROJECTS_PATH, SCHEMA, sealed
@@ -73,11 +75,17 @@ def _record(charges: Charges, read: str, month: str = "2025-10") -> str:
         f"{PROJECTS_PATH}?limit=100&include_archived=true":
             {"object": "list", "data": [{"id": id_, "name": name} for id_, name in NAMES.items()], "has_more": False},
     }  # fmt: skip
-    none = {"date": None, "x-request-id": None, "openai-organization": None}
+    date = format_datetime(datetime.fromisoformat(read), usegmt=True)
     document = {
         "schema": SCHEMA, "organization": "org-EXAMPLE1", "confirmed": bool(charges), "month": month,
         "days": {"first": day_of(days[0]).isoformat(), "last": day_of(days[-1]).isoformat()},
         "read": {"started": read, "finished": read}, "base_url": "https://api.openai.com",
-        "answers": [{"path": path, "status": 200, "headers": none, "body": json.dumps(body)} for path, body in bodies.items()],
+        "answers": [
+            {
+                "path": path, "status": 200, "body": json.dumps(body),
+                "headers": {"date": date, "x-request-id": f"req_EXAMPLE{number}", "openai-organization": "acme-research"},
+            }
+            for number, (path, body) in enumerate(bodies.items(), 1)
+        ],
     }  # fmt: skip
     return sealed(document).decode("utf-8")

@@ -251,7 +251,7 @@ def test_a_question_that_openai_refuses_says_why_and_what_the_key_needs(server: 
     _, _, err = fetched()
     assert "OpenAI refuses the question (400): <e-mail> used <token> for" in err
     assert "\x1b" not in err
-    assert "admin key of this organization, made by an owner, with the scope api.usage.read" in err
+    assert "an owner of this organization makes it, an admin key with the scope api.usage.read" in err
 
 
 def test_it_tries_again(server: Server) -> None:

@@ -28,7 +28,7 @@ CLOCK_SECONDS = 300
 MAX_PAGES = 100
 
 _KEY_HELP = "Ask an owner of this organization for an admin key with the scope api.usage.read (platform.openai.com > Admin keys)."
-_KEY_NEEDS = "The key must be an admin key of this organization, made by an owner, with the scope api.usage.read."
+_KEY_NEEDS = "If it is about the key: an owner of this organization makes it, an admin key with the scope api.usage.read."
 
 
 class NoRecord(BillproofError):
