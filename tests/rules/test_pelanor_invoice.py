@@ -62,6 +62,13 @@ def test_a_good_invoice_passes_with_totals_and_calendar(tmp_path: Path) -> None:
     assert f"2025-10    {'#' * 31}    # charges" in found.out
 
 
+def test_no_rule_speaks_of_another_vendors_download() -> None:
+    for rule in load_ruleset(RULESET).rules:
+        text = f"{rule.file.why} {rule.file.fix}"
+        assert not [word for word in ("OpenAI", "export", "download", "project") if word in text.lower()], rule.id
+        assert "OpenAI" not in text, rule.id
+
+
 def test_every_rule_has_looked(tmp_path: Path) -> None:
     outcomes = judged(tmp_path, invoice()).file["outcomes"]
     lacking = {one["rule"]: one["state"] for one in outcomes if one["state"] != "passed"}

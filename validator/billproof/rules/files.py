@@ -148,6 +148,8 @@ class RuleChange(Record):
     """What a set changes in a rule of the set that it extends."""
 
     level: Level | None = None
+    why: Annotated[str | None, Spec(doc="What goes wrong with a file of this set, instead of the rule's own words.")] = None
+    fix: Annotated[str | None, Spec(doc="What to do next with a file of this set.")] = None
     off: Off | None = None
     blocked_by: tuple[Blocker, ...] = ()
 

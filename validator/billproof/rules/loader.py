@@ -251,6 +251,7 @@ class _Loader:
         own, level, off = raw.file, raw.file.level, None
         shipped_level, blocked_by = level, (*raw.common, *own.blocked_by)
         for is_built_in, change in changes:
+            own = own._replace(why=change.why or own.why, fix=change.fix or own.fix)
             level = change.level or level
             shipped_level = level if is_built_in else shipped_level
             off = change.off or off
