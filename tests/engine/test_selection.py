@@ -288,7 +288,7 @@ def totals(*lines: str) -> None:
 @pytest.mark.usefixtures("three")
 def test_totals_of_the_configuration_are_compared_by_integration_and_month() -> None:
     totals('2025-09: "100.00"', '"2025-10": "$1,100.00"')
-    found = check("exports", "--output", "json=report.json")
+    found = check("exports/research", "--output", "json=report.json")
     assert found.report is not None
     states = {
         one["path"].removeprefix("exports/"): next(two["state"] for two in one["outcomes"] if two["rule"] == "OC603")
@@ -305,6 +305,9 @@ def test_totals_of_the_configuration_are_compared_by_integration_and_month() -> 
     for more in ([], ["--config", "billproof.yaml"]):
         assert run("verify", "report.json", *more)[0] == 0
     assert check("exports/research/2025-10.csv", "--expect-total", "100").code == 0
+    said = check("exports/research/2025-09.csv").out
+    assert "Expected      100.00 USD (set in billproof.yaml:5)" in said
+    assert "--expect-total" not in said
 
 
 @pytest.mark.usefixtures("three")

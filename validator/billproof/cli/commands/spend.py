@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from billproof.cli.arguments import upload_settings
 from billproof.cli.output import note, painted, progress, refuse_to_overwrite, say, say_bytes, wanted_outputs, write
-from billproof.cli.parser import config_option
+from billproof.cli.parser import config_option, only_option
 from billproof.config.alerts import alerts_of
 from billproof.config.choice import chosen
 from billproof.config.settings import Settings
@@ -32,9 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--from", dest="first", metavar="YYYY-MM", help="first month. Default: the first accepted month")
     parser.add_argument("--to", dest="last", metavar="YYYY-MM", help="last month. Default: the last accepted month")
-    parser.add_argument(
-        "--only", metavar="INTEGRATION", action="append", default=[], help="show only this integration; repeatable"
-    )
+    only_option(parser, "show")
     parser.add_argument(
         "--alert", action="store_true",
         help="print one line per finding that `alerts:` in billproof.yaml names; exit code 1 if there is one",

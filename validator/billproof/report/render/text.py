@@ -208,7 +208,8 @@ def _limits(file: ReportFile, report: Report) -> Iterator[str]:
         return
     settings, totals = report["settings"], file["totals"]
     # The option is for one file; and nobody need read a total that OpenAI's own record has confirmed.
-    compared = len(report["files"]) > 1 or settings["expect_total"]["value"] is not None or file.get("costs", {}).get("agrees")
+    expected = settings["expect_total"]["value"] is not None or "expected_total" in file
+    compared = len(report["files"]) > 1 or expected or file.get("costs", {}).get("agrees")
     if totals is not None and totals["amount"] is not None and not compared:
         yield "    To have billproof compare the total: --expect-total AMOUNT"
     if settings["config"] is None and settings["ruleset"]["source"] == "default":

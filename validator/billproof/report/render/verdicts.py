@@ -128,6 +128,9 @@ def facts(file: ReportFile) -> Iterator[tuple[str, str]]:
         for label, sum_ in totals_of(file):
             exact = f"   exactly {sum_}" if sum_ is not None and in_cents(sum_).replace(",", "") != sum_ else ""
             yield label, f"{in_cents(sum_)} {totals['currency'] or ''}{exact}"
+        if "expected_total" in file:
+            expected = file["expected_total"]
+            yield "Expected", f"{in_cents(expected['value'])} USD (set in {expected['source']})"
         yield "Rows", _rows(totals)
     if "last_upload" in file:
         last = file["last_upload"]

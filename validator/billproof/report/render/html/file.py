@@ -138,6 +138,8 @@ def _facts(file: ReportFile) -> Iterator[tuple[str, list[Node]]]:
             rounded = element("strong", f"{in_cents(sum_)} {totals['currency'] or ''}")
             exact = sum_ is None or in_cents(sum_).replace(",", "") == sum_
             yield label, [rounded] if exact else [rounded, " exactly ", element("span", sum_, class_="exact")]
+    if "Expected" in known:
+        yield "Expected total", [cell(known["Expected"])]
     if totals is not None:
         yield "Rows", [known["Rows"]]
     if "Last upload" in known:
