@@ -129,27 +129,32 @@ def _placed(number: int, file: ReportFile, report: Report, has_part: bool) -> Pl
 
 
 def _matrix(files: Sequence[Placed], currency: str) -> Element:
-    """The totals, a row for each month; where there are many organizations, a row for each of them instead."""
+    """The totals, a row for each month; where there are many organizations, a row for each of them instead, and no stamp for what
+    passed.
+    """
     months, organizations = sorted({entry.month for entry in files}), sorted({entry.organization for entry in files})
     upright = len(organizations) <= COLUMNS
     rows, columns = (months, organizations) if upright else (organizations, months)
     cells: dict[tuple[str, str], list[Placed]] = {}
     for entry in files:
         key = (entry.month, entry.organization) if upright else (entry.organization, entry.month)
-        cells.setdefault(key, []).append(entry)
+        passed = not upright and entry.file["verdict"] == "pass"
+        cells.setdefault(key, []).append(entry._replace(stamps=entry.stamps[1:]) if passed else entry)
     names = _names(files)
     heads = [month_name(row) if upright else names[row] for row in rows]
     lines = [_row(title, [cells.get((row, column), []) for column in columns]) for title, row in zip(heads, rows, strict=True)]
-    titles: list[Node] = [cell(names[name]) if upright else month_name(name) for name in columns]
+    titles: list[Node] = [cell(names[name]) if upright else name for name in columns]
     sums = [_sum([entry for row in rows for entry in cells.get((row, column), [])]) for column in columns]
     if len(columns) > 1:
         titles.append("Total")
         sums.append(_sum(files))
     foot = element("tr", element("th", "Total", scope="row"), *sums)
     title = f"Totals by month and organization{f', {currency}' if currency else ''}"
+    kind = "matrix" if upright else "matrix organizations"
+    note = "" if upright else "; what has no stamp passed"
     table = element(
-        "table", element("caption", title), head("Month" if upright else "Organization", figures=titles),
-        element("tbody", *lines), element("tfoot", foot), class_="matrix",
+        "table", element("caption", title + note), head("Month" if upright else "Organization", figures=titles),
+        element("tbody", *lines), element("tfoot", foot), class_=kind,
     )  # fmt: skip
     return element("div", table, class_="scroll", role="region", tabindex="0", aria_label=title)
 
