@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from billproof.spend.page import render_html
-from billproof.spend.phrases import in_cents, signed
+from billproof.spend.phrases import because, in_cents, signed
 from tests.report.render.pages import HOSTILE, read
 from tests.spend.project import spend
 from tests.support import run
@@ -47,7 +47,7 @@ def test_it_leads_with_what_the_month_cost_and_why(project: Path) -> None:
     reader = read(page())
     words = [word for word in reader.words if word.strip()]
     at = words.index("October 2026: 12,524.55 USD, 2,305.58 more than in September (+22.6 %)", 1)
-    assert words[at + 1].startswith("Mostly Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and Chatbot")
+    assert words[at + 1].startswith("Mostly research, Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and research, Chatbot")
     assert reader.headings == [1, 2, 2, 2, 2, 2, 3, 3, 2, 2, 2]
     assert len(reader.ids) == len(set(reader.ids))
 
@@ -130,3 +130,25 @@ def test_amounts_below_zero_and_of_nothing(project: Path) -> None:
     assert 'height="-' not in render_html(reduced(document, days=days))
     assert 'height="-' not in render_html(reduced(document, days=[{**day, "amount": "0"} for day in days]))
     assert Decimal(document["amount"]) > 0
+
+
+def test_mostly_is_said_of_half_a_change_at_least(project: Path) -> None:
+    document = spend()
+    change = {**document["change"], "change": "9000"}
+    assert because(document).startswith("Mostly research, Chatbot: gpt-6-astra")
+    assert because(reduced(document, change=change)).startswith("Largest: research, Chatbot: gpt-6-astra")
+    assert because(reduced(document, change={**change, "change": "0"})) == ""
+    assert "Nightly evals" in because(reduced(document, change={**change, "change": "-1"}))
+
+
+def test_many_months_are_folded(project: Path) -> None:
+    document = spend()
+    months = [{**document["months"][0], "month": f"{year}-{month:02}"} for year in (2024, 2025) for month in range(1, 13)]
+    receipt = {"sha256": "", "file": "", "accepted": "", "destination": "", "waived": []}
+    read_months = [{"amount": "1", "month": month["month"], "state": "read", "text": "", **receipt} for month in months]
+    integrations = [{**one, "months": read_months} for one in document["integrations"]]
+    where: dict[str, list[str]] = {name: [] for name in document["where"]}
+    changed = reduced(document, months=months, integrations=integrations, where=where, days=[], findings=[])
+    text = read(render_html({**changed, "from": "2024-01", "to": "2025-12"})).text
+    assert "12 earlier months" in text
+    assert "24 other files" in text

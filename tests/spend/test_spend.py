@@ -150,7 +150,7 @@ def test_a_name_that_is_a_formula_stays_text_in_the_table(project: Path) -> None
 def test_text_leads_with_what_the_month_cost_and_why(project: Path) -> None:
     lines = run("spend")[1].splitlines()
     assert lines[0] == "October 2026: 12,524.55 USD, 2,305.58 more than in September (+22.6 %)"
-    assert lines[1].startswith("Mostly Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and Chatbot")
+    assert lines[1].startswith("Mostly research, Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and research, Chatbot")
     assert lines[2].endswith("together 55,501.90 USD, exactly 55501.89700837")
     assert any("europe" in line and "2026-07" in line and "no accepted file" in line for line in lines)
     assert max(map(len, lines)) <= 130

@@ -81,14 +81,21 @@ def why_title(change: Tree) -> str:
     return f"Why {month_name(change['to'])} is {compared(change).replace(' than in ', ' than ').replace('same as in', 'same as')}"
 
 
-def because(change: Tree) -> str:
-    """`Mostly Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and …`: the largest drivers that go with the change."""
-    if not Decimal(change["change"]):
+def because(document: Tree) -> str:
+    """`Mostly Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and …`: the two largest drivers that go with the change.
+    `Mostly` if they make half of it.
+    """
+    change = document["change"]
+    if change is None or not (whole := Decimal(change["change"])):
         return ""
-    up = Decimal(change["change"]) > 0
-    most = [line for line in change["lines"] if (Decimal(line["change"]) > 0) == up][:2]
-    named = [f"{line['project_name']}: {line['line_item']} ({line['word']}, {signed(line['change'])})" for line in most]
-    return f"Mostly {' and '.join(named)}" if named else ""
+    most = [line for line in change["lines"] if (Decimal(line["change"]) > 0) == (whole > 0)][:2]
+    if not most:
+        return ""
+    told = [f"{line['project_name']}: {line['line_item']} ({line['word']}, {signed(line['change'])})" for line in most]
+    if len(document["integrations"]) > 1:
+        told = [f"{line['integration']}, {text}" for line, text in zip(most, told, strict=True)]
+    mostly = abs(total(Decimal(line["change"]) for line in most)) >= abs(whole) / 2
+    return f"{'Mostly' if mostly else 'Largest:'} {' and '.join(told)}"
 
 
 def short(value: Decimal) -> str:

@@ -43,7 +43,7 @@ def _head(document: Tree) -> Iterator[str]:
     exactly = "" if Decimal(in_cents(document["amount"]).replace(",", "")) == Decimal(document["amount"]) else (
         f", exactly {document['amount']}"
     )  # fmt: skip
-    if document["change"] is not None and (why := because(document["change"])):
+    if why := because(document):
         yield why
     yield f"{scope(document)}: together {in_cents(document['amount'])} {document['currency']}{exactly}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import billproof.report.render.html as report_page
 from billproof.model.values import number
 from billproof.report.render.html.elements import Element, Node, cell, document, element
-from billproof.spend.page.charts import bar, days_chart, months_chart, tints
+from billproof.spend.page.charts import MOST_LABELS, bar, days_chart, months_chart, tints
 from billproof.spend.page.parts import exactly, figures, part, proof, under, unit_costs, where
 from billproof.spend.phrases import (
     KIND_NAMES,
@@ -45,7 +45,7 @@ def render_html(spend: Tree) -> str:
 
 
 def _header(spend: Tree) -> Element:
-    why = because(spend["change"]) if spend["change"] is not None else ""
+    why = because(spend)
     return element(
         "header", element("p", f"billproof {spend['tool']['version']} · spend", class_="tool"),
         element("h1", element("bdi", headline(spend))), element("p", cell(why), class_="because") if why else None,
@@ -70,7 +70,11 @@ def _months(spend: Tree) -> Iterator[Element]:
         rows.append([under(month["name"], missing(month)), in_cents(month["amount"]), signed(month["change"]), percent])
     titles = ("Month", spend["currency"], "Change", "")
     chart = element("div", months_chart(spend, names), _legend(spend, names))
-    yield part("Months", element("div", chart, figures(titles, rows, (1, 2, 3)), class_="pair"), class_="months")
+    tables = [figures(titles, rows[-MOST_LABELS:], (1, 2, 3))]
+    if earlier := rows[:-MOST_LABELS]:
+        summary = element("summary", number(len(earlier), "earlier month"))
+        tables.append(element("details", summary, figures(titles, earlier, (1, 2, 3))))
+    yield part("Months", element("div", chart, element("div", *tables), class_="pair"), class_="months")
 
 
 def _legend(spend: Tree, names: list[str]) -> Element:

@@ -42,6 +42,8 @@ def months_chart(document: Tree, names: Sequence[str]) -> Element:
                 element("text", value, x=middle, y=f"{float(floor) - 4:.1f}", text_anchor="middle", class_="value"),
                 element("text", month["name"][:3], x=middle, y=str(_MONTHS_HEIGHT - 4), text_anchor="middle"),
             ]
+        elif month["month"].endswith("-01"):
+            drawn.append(element("text", month["month"][:4], x=f"{left:.2f}%", y=str(_MONTHS_HEIGHT - 4)))
     label = f"{document['currency']} per month, {months[0]['name']} to {months[-1]['name']}; the table has each number"
     return _svg(drawn, _MONTHS_HEIGHT, label)
 
