@@ -420,6 +420,9 @@ def test_without_a_configuration(server: Server, tmp_path: Path, monkeypatch: py
     assert fetched()[0] == 2
     assert [fetched(*whole_line[:at], *whole_line[at + 2 :])[0] for at in (0, 2, 4)] == [2, 2, 2]
     assert fetched("--organization", "org x", *whole_line[2:])[0] == 2
+    # Whoever takes the options for the key itself finds it in no log. `fetched` looks for it.
+    for typed in ("--organization", "--key-env"):
+        assert fetched(*(KEY if at and whole_line[at - 1] == typed else word for at, word in enumerate(whole_line)))[0] == 2
     assert fetched(*whole_line)[0] == 0
     assert read_record("new.json").organization == ACME
 

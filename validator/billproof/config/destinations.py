@@ -33,7 +33,7 @@ _HARMLESS = (
 _SCHEMES = {"apikey", "basic", "bearer", "key", "token"}
 _KEY_IN_ADDRESS = "`{}` has a part that looks like a key; write {{integration}} for an ID, and send a secret in a header"
 # In capitals, so that a token pasted in its place is refused, and never shown as the name of a variable.
-_VARIABLE = r"[A-Z_][A-Z0-9_]*"
+VARIABLE = r"[A-Z_][A-Z0-9_]*"
 # No file can have another name.
 PATH = r"[^\x00\ud800-\udfff]*"
 
@@ -47,7 +47,7 @@ class FormField(Record):
 class Variable(Record):
     """A value that an environment variable has when it is sent, and that is never shown."""
 
-    env: Annotated[str, Spec(pattern=_VARIABLE)]
+    env: Annotated[str, Spec(pattern=VARIABLE)]
 
 
 Values = Mapping[str, str | Variable]
@@ -74,10 +74,10 @@ class DestinationSettings(Record):
 class Token(Record):
     """Where the secret comes from: environment variables or a file, never this file itself."""
 
-    env: Annotated[str | None, Spec(pattern=_VARIABLE)] = None
+    env: Annotated[str | None, Spec(pattern=VARIABLE)] = None
     file: Annotated[str | None, Spec(pattern=PATH)] = None
-    id_env: Annotated[str | None, Spec(pattern=_VARIABLE)] = None
-    secret_env: Annotated[str | None, Spec(pattern=_VARIABLE)] = None
+    id_env: Annotated[str | None, Spec(pattern=VARIABLE)] = None
+    secret_env: Annotated[str | None, Spec(pattern=VARIABLE)] = None
 
 
 def check_destinations(destinations: Mapping[str, DestinationSettings], path: str, errors: list[FileError]) -> None:

@@ -15,11 +15,11 @@ from billproof.cli.arguments import config_of
 from billproof.cli.output import note, say
 from billproof.cli.parser import add_parsers, config_option, only_option
 from billproof.config.choice import chosen
-from billproof.config.destinations import Token
+from billproof.config.destinations import VARIABLE, Token
 from billproof.config.file import Config
 from billproof.config.settings import clock, parse_month
 from billproof.engine.verdict import Exit
-from billproof.io.secrets import Secret, from_environment, from_file
+from billproof.io.secrets import Secret, from_environment, from_file, without_keys
 from billproof.model.costs import OPENAI_URL, CostsRecord
 from billproof.model.errors import BillproofError, Unwritable, UsageError
 from billproof.model.record import Record
@@ -120,8 +120,12 @@ def _wanted(options: argparse.Namespace, config: Config | None) -> list[_Wanted]
     if options.organization is not None or options.key_env is not None:
         if not (options.organization and options.key_env and options.output) or options.only:
             raise UsageError("without billproof.yaml, `costs fetch` needs --organization, --key-env and --output")
-        if not re.fullmatch(r"\S+", options.organization):
+        # What was typed may be the key, so it is not shown.
+        if not re.fullmatch(r"\S+", options.organization) or without_keys(options.organization) != options.organization:
             raise UsageError("--organization is not an ID", "Write it as in OpenAI's settings: org-…")
+        if not re.fullmatch(VARIABLE, options.key_env):
+            help = "The key itself is never on the command line. If you typed it: revoke it, and create another one."
+            raise UsageError("--key-env is not the name of a variable, such as OPENAI_ADMIN_KEY", help)
         key = partial(from_environment, options.key_env)
         return [_Wanted(options.organization, options.organization, OPENAI_URL, key, FOLDER)]
     if config is None:
