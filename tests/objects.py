@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
+from time import sleep
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -37,6 +38,7 @@ class Store:
         self.requests: list[tuple[str, str]] = []
         self.mishap: Mishap = lambda method, key: ""
         self.seconds = 0.0
+        self.busy = 0
         self.page = 1000
         self.conditional = True
         self.lock = Lock()
@@ -77,7 +79,9 @@ class _Handler(BaseHTTPRequestHandler):
         bucket, _, key = unquote(address.path).removeprefix("/").partition("/")
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.store.requests.append((method, key))
-        time.sleep(self.store.seconds)
+        self.store.busy += 1
+        sleep(self.store.seconds)
+        self.store.busy -= 1
         mishap = self.store.mishap(method, key)
         if mishap not in ("", "lost"):
             error = f"<Error><Code>{mishap[4:]}</Code><Message>what nobody may see</Message></Error>"
@@ -145,7 +149,6 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def running_store() -> Iterator[Store]:
     """A store with an empty bucket called `bucket`, in this environment."""
-    from billproof.delivery.ledger.bucket import bucket_place
     from billproof.io import bucket
 
     store = Store()
@@ -157,7 +160,6 @@ def running_store() -> Iterator[Store]:
         "AWS_ACCESS_KEY_ID": "EXAMPLE", "AWS_SECRET_ACCESS_KEY": "EXAMPLE-secret",
     }  # fmt: skip
     bucket._store.cache_clear()
-    bucket_place.cache_clear()
     try:
         with patch.dict("os.environ", environment):
             yield store
@@ -166,7 +168,6 @@ def running_store() -> Iterator[Store]:
         thread.join()
         server.server_close()
         bucket._store.cache_clear()
-        bucket_place.cache_clear()
 
 
 def serve(folder: str, seconds: str, *command: str) -> int:

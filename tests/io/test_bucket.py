@@ -126,7 +126,7 @@ def test_of_a_failure_only_a_reason_of_our_own_is_told(store: Store, mishap: str
         (lambda: bucket.ObjectStream(url, 1), Unreadable, f"{url}: cannot be read: {REASONS[mishap]}"),
         (lambda: bucket.listed(url), Unreadable, f"{url}: cannot be listed: {REASONS[mishap]}"),
         (lambda: bucket.put_new(url, b"2"), OSError, REASONS[mishap]),
-        (lambda: bucket.refuses(url, b"2", None), OSError, REASONS[mishap]),
+        (lambda: bucket.swap(url, b"2", {"e_tag": "1"}), OSError, REASONS[mishap]),
     ]
     for attempt, kind, text in tries:
         with pytest.raises(kind) as error:

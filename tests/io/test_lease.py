@@ -6,7 +6,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,101 +20,128 @@ from billproof.io import bucket, lease
 from billproof.io.lease import Lost, _Lease, leased
 
 URL = f"{BUCKET}/ledger/.lock"
-TERM = 0.4
+TERM = 60.0
+
+
+class Clock:
+    """A clock that moves only when somebody waits; then `meanwhile` happens."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.meanwhile()
 
 
 @pytest.fixture(autouse=True)
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setattr(lease, "TERM_SECONDS", TERM)
     monkeypatch.setattr(bucket, "_RETRY", {"max_retries": 0})
-    monkeypatch.setattr(random, "uniform", lambda *_: 0.02)
     with running_store() as found:
         yield found
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(lease, "_clock", found)
+    monkeypatch.setattr(time, "sleep", found.sleep)
+    return found
 
 
 def says(store: Store) -> str:
     return str(json.loads(store.objects["ledger/.lock"])["state"])
 
 
-def test_it_is_held_renewed_and_given_back(store: Store) -> None:
-    with leased(URL, None, 0) as still:
-        for _ in range(4):
-            time.sleep(TERM / 2)
-            still()
+def renew(held: _Lease) -> bool:
+    return held._put("held", held._version)
+
+
+def taken(waiting: Callable[[], None] | None = None, patience: float = 0) -> _Lease:
+    found = _Lease(URL, TERM)
+    found.take(waiting, patience)
+    return found
+
+
+def test_it_is_held_renewed_and_given_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "TERM_SECONDS", 0.5)
+    end = time.monotonic() + 30
+    with leased(URL, None, 0):
+        while len(store.history) < 4 and time.monotonic() < end:
             assert says(store) == "held"
+            time.sleep(0.01)
     assert says(store) == "free"
     written = [data for _, data in store.history]
-    assert len(written) > 5
+    assert len(written) > 4
     assert len(set(written)) == len(written), "an e-tag may be a digest, so no content may come twice"
 
 
-def test_who_waits_is_told_once_and_gets_it_when_it_is_free() -> None:
+def test_who_waits_is_told_once_and_gets_it_when_it_is_free(clock: Clock) -> None:
     told: list[float] = []
-    got: list[float] = []
-
-    def wait() -> None:
-        with leased(URL, lambda: told.append(time.monotonic()), 30) as still:
-            still()
-            got.append(time.monotonic())
-
-    thread = threading.Thread(target=wait)
-    with leased(URL, None, 0):
-        thread.start()
-        time.sleep(2 * TERM)
-        assert not got, "a holder that renews keeps it for longer than a term"
-        freed = time.monotonic()
-    thread.join()
-    assert len(told) == 1
-    assert told[0] < freed < got[0]
+    first = taken()
+    clock.meanwhile = lambda: first.give_back() if clock.now > 1020 else renew(first)
+    taken(lambda: told.append(clock.now), 600).still()
+    assert told == [1000]
+    assert 1020 < clock.now < 1025
 
 
-def test_who_waits_too_long_is_told_who_has_it() -> None:
-    text = r"^another upload is using this ledger: .+:[0-9]+ since 20.+Z$"
-    with leased(URL, None, 0), pytest.raises(Busy, match=text), leased(URL, None, 0):
-        pass
+def test_a_holder_that_renews_keeps_it_and_who_waits_too_long_is_told_who_has_it(clock: Clock) -> None:
+    first = taken()
+    clock.meanwhile = lambda: renew(first)
+    with pytest.raises(Busy, match=r"^another upload is using this ledger: .+:[0-9]+ since 20.+Z$"):
+        taken(patience=300)
+    assert 1300 < clock.now < 1305
+    first.still()
 
 
-def test_a_lease_that_was_left_is_taken_over_after_its_term_and_its_holder_knows(store: Store) -> None:
-    left = _Lease(URL, TERM)
-    left.take(None, 0)
-    left.still()
-    begun = time.monotonic()
-    with leased(URL, None, 30) as still:
-        assert time.monotonic() - begun >= TERM
-        still()
-        with pytest.raises(Lost):
-            left.still()
-        left.give_back()
-        assert not left._put("held", left._version)
-        still()
-        tokens = [json.loads(data)["token"] for _, data in store.history]
-        assert sorted(set(tokens), key=tokens.index) == [left._token, tokens[-1]]
-        assert tokens.count(left._token) == 1, "who has lost it writes nothing into it"
+def test_a_lease_that_was_left_is_taken_over_after_its_term_and_its_holder_knows(store: Store, clock: Clock) -> None:
+    left = taken()
+    second = taken(patience=600)
+    assert 1000 + TERM < clock.now < 1005 + TERM
+    second.still()
+    with pytest.raises(Lost, match="was not renewed in time"):
+        left.still()
+    assert not renew(left)
+    left.give_back()
+    tokens = [json.loads(data)["token"] for _, data in store.history]
+    assert tokens == [left._token, second._token], "who has lost it writes nothing into it"
+    second.give_back()
     assert says(store) == "free"
 
 
-def test_a_holder_that_cannot_renew_has_lost_it_before_another_gets_it(store: Store) -> None:
-    with leased(URL, None, 0) as still:
-        store.mishap = lambda method, key: "503 SlowDown" if method == "PUT" else ""
-        time.sleep(TERM * 2 / 3 + 0.02)
-        with pytest.raises(Lost):
-            still()
-        store.mishap = lambda *_: ""
+def test_a_holder_without_a_renewal_has_lost_it_before_another_can_have_it(clock: Clock) -> None:
+    held = taken()
+    clock.now += TERM * 2 / 3
+    held.still()
+    clock.now += 0.1
+    with pytest.raises(Lost):
+        held.still()
+    assert renew(held), "nobody has taken it"
+    held.still()
 
 
-def test_a_holder_whose_lease_was_taken_over_has_lost_it_for_good(store: Store) -> None:
-    with leased(URL, None, 0) as still:
-        store.put("ledger/.lock", json.dumps(
-            {"state": "held", "token": "another", "seconds": 60.0, "holder": "other:1", "at": "2025-11-10T00:00:00Z"}
-        ).encode(), None, None)  # fmt: skip
-        time.sleep(TERM / 2)
-        with pytest.raises(Lost):
-            still()
-    assert b"another" in store.objects["ledger/.lock"]
+def test_a_renewal_counts_from_when_it_was_asked_for(store: Store, clock: Clock) -> None:
+    held = taken()
+
+    def late(method: str, key: str) -> str:
+        clock.now += 41
+        return ""
+
+    store.mishap = late
+    assert renew(held)
+    with pytest.raises(Lost):
+        held.still()
 
 
 @pytest.mark.parametrize("mishap", ["lost", "409 ConditionalRequestConflict", "503 SlowDown"])
-def test_a_lease_outlives_answers_that_are_lost_or_refused_in_a_race(store: Store, mishap: str) -> None:
+def test_a_lease_outlives_answers_that_are_lost_or_refused_in_a_race(
+    store: Store, monkeypatch: pytest.MonkeyPatch, mishap: str
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda *_: 0.0)
     puts = 0
 
     def every_second(method: str, key: str) -> str:
@@ -123,23 +150,23 @@ def test_a_lease_outlives_answers_that_are_lost_or_refused_in_a_race(store: Stor
         return mishap if method == "PUT" and puts % 2 else ""
 
     store.mishap = every_second
-    with leased(URL, None, 5) as still:
-        time.sleep(TERM)
-        still()
+    held = taken()
+    for _ in range(3):
+        assert renew(held)
+    held.give_back()
     assert says(store) == "free"
 
 
 def test_an_answer_that_never_came_does_not_cost_the_lease(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A renewal that was written although it failed: the next one finds the object changed, by itself."""
     monkeypatch.setattr(bucket, "PATIENCE_SECONDS", 0.0)
-    mine = _Lease(URL, 60.0)
-    mine.take(None, 0)
+    held = taken()
     store.mishap = lambda method, key: "lost" if method == "PUT" else ""
     with pytest.raises(Unwritable):
-        mine._put("held", mine._version)
+        renew(held)
     store.mishap = lambda *_: ""
-    assert mine._put("held", mine._version)
-    mine.give_back()
+    assert renew(held)
+    held.give_back()
     assert says(store) == "free"
 
 
@@ -157,7 +184,8 @@ def test_what_is_not_a_lock_is_left_alone(store: Store, data: bytes) -> None:
     assert store.history == []
 
 
-def test_of_many_at_most_one_holds_it() -> None:
+def test_of_many_at_most_one_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda *_: 0.01)
     inside: list[int] = []
     most: list[int] = []
 

@@ -10,7 +10,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
@@ -18,7 +18,7 @@ from typing import Any
 
 from billproof.model.errors import Missing, Unreadable, how_to_install
 from billproof.model.record import Record
-from billproof.model.urls import address_error, below
+from billproof.model.urls import address_error
 
 try:
     import obstore
@@ -27,12 +27,14 @@ try:
 except ImportError:
     raise Unreadable("what is in a bucket is read by obstore, which is not installed", how_to_install("cloud")) from None
 
+LARGEST = 1 << 25
 PATIENCE_SECONDS = 30.0
 _READERS = 64
 _RETRY = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 _CLIENT = {"connect_timeout": timedelta(seconds=5), "read_timeout": timedelta(seconds=20), "timeout": timedelta(hours=1)}
 _FAILURES = (BaseError, OSError, ValueError)
 
+_ABSENT = "does not exist"
 _BUSY = "the store answered with an error"
 _UNREACHABLE = "the store cannot be reached"
 _LATE = "the store did not answer in time"
@@ -61,11 +63,10 @@ class Object(Record):
 
 
 class Listed(Record):
-    """An object of a listing; `mark` differs when its content does."""
+    """An object of a listing."""
 
     url: str
     size: int
-    mark: str
 
 
 class ObjectStream:
@@ -75,13 +76,13 @@ class ObjectStream:
         """Raises Unreadable, or Missing."""
         try:
             found = obstore.get(*_place(url))
-            self.size: int = found.meta["size"]
-            self.version = str(found.meta["version"] or found.meta["e_tag"] or "")
-            self._chunks: Iterator[Any] = iter(found.stream(min_chunk_size=chunk_size))
         except _FAILURES as error:
             raise _unreadable(url, error) from None
+        self.size: int = found.meta["size"]
+        self.version = str(found.meta["version"] or found.meta["e_tag"] or "")
+        self._chunks = iter(found.stream(min_chunk_size=chunk_size))
 
-    def read(self, _: int) -> bytes:
+    def read(self, _: int = 0) -> bytes:
         """The next bytes, none at the end. Raises OSError with the reason."""
         try:
             return bytes(next(self._chunks, b""))
@@ -100,7 +101,7 @@ def read(url: str, limit: int) -> Object:
     raise Unreadable(f"{url}: is larger than {limit // 2**20} MiB, more than billproof writes there")
 
 
-def read_all(urls: Iterable[str], limit: int) -> dict[str, bytes | Unreadable]:
+def read_all(urls: Collection[str], limit: int) -> dict[str, bytes | Unreadable]:
     """Many objects at the same time, each with its bytes or why it cannot be read."""
 
     def attempt(url: str) -> bytes | Unreadable:
@@ -109,21 +110,19 @@ def read_all(urls: Iterable[str], limit: int) -> dict[str, bytes | Unreadable]:
         except Unreadable as error:
             return error
 
-    wanted = list(urls)
     with ThreadPoolExecutor(_READERS) as pool:
-        return dict(zip(wanted, pool.map(attempt, wanted), strict=True))
+        return dict(zip(urls, pool.map(attempt, urls), strict=True))
 
 
 def listed(url: str) -> list[Listed]:
     """Everything in a folder of a bucket and below it, in the order of the keys. Raises Unreadable."""
+    root = "/".join(url.split("/", 3)[:3])
     try:
         store, prefix = _place(url)
         found = [entry for page in obstore.list(store, prefix=prefix) for entry in page]
     except _FAILURES as error:
         raise _unreadable(url, error, "cannot be listed") from None
-    root = "/".join(url.split("/", 3)[:3])
-    entries = (Listed(below(root, one["path"]), one["size"], f"{one['e_tag']} {one['last_modified']}") for one in found)
-    return sorted(entries)
+    return sorted(Listed(f"{root}/{entry['path']}", entry["size"]) for entry in found)
 
 
 def put_new(url: str, data: bytes) -> None:
@@ -140,17 +139,22 @@ def swap(url: str, data: bytes, version: Version | None) -> Version | None:
     """
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
+        reason = _BETWEEN
         try:
-            store, key = _place(url)
-            return _version(obstore.put(store, key, data, mode=version or "create", use_multipart=False))
-        except (AlreadyExistsError, PreconditionError):
+            written = _put(url, data, version)
+            if written is not None:
+                return written
             # It is there, or is ours and the answer was lost, or two writers met and neither won: only a look can tell.
-            now = _now(url)
-            if now is not None and now.data == data:
+            now = read(url, max(len(data), LARGEST))
+            if now.data == data:
                 return now.version
-            if (now and now.version) != version:
+            if now.version != version:
                 return None
-            reason = _BETWEEN
+        except Missing:
+            if version is not None:
+                return None
+        except Unreadable as error:
+            raise OSError(error.message) from None
         except _FAILURES as error:
             reason = _reason(error)
         if time.monotonic() > end or reason not in (_BUSY, _UNREACHABLE, _LATE, _BETWEEN):
@@ -158,26 +162,24 @@ def swap(url: str, data: bytes, version: Version | None) -> Version | None:
         time.sleep(random.uniform(0.05, 0.5))
 
 
-def refuses(url: str, data: bytes, version: Version | None) -> bool:
-    """Whether the store refuses to write an object that does not have this version (None: that exists). Raises OSError."""
+def honors_conditions(url: str) -> bool:
+    """Whether the store refuses to write an object where it exists, and in a version that it does not have. It is written with
+    its own bytes. Raises OSError, or Unreadable.
+    """
+    data = read(url, LARGEST).data
     try:
-        store, key = _place(url)
-        obstore.put(store, key, data, mode=version or "create", use_multipart=False)
+        return _put(url, data, None) is None and _put(url, data, {"e_tag": f'"{0:032}"'}) is None
+    except _FAILURES as error:
+        raise OSError(_reason(error)) from None
+
+
+def _put(url: str, data: bytes, version: Version | None) -> Version | None:
+    """The version that was written; None if the store refused to because of the condition."""
+    store, key = _place(url)
+    try:
+        return _version(obstore.put(store, key, data, mode=version or "create", use_multipart=False))
     except (AlreadyExistsError, PreconditionError):
-        return True
-    except _FAILURES as error:
-        raise OSError(_reason(error)) from None
-    return False
-
-
-def _now(url: str) -> Object | None:
-    try:
-        found = obstore.get(*_place(url))
-        return Object(bytes(found.bytes()), _version(found.meta))
-    except FileNotFoundError:
         return None
-    except _FAILURES as error:
-        raise OSError(_reason(error)) from None
 
 
 def _place(url: str) -> tuple[Any, str]:
@@ -204,15 +206,11 @@ def _version(meta: Mapping[str, Any]) -> Version:
 
 def _unreadable(url: str, error: Exception, what: str = "cannot be read") -> Unreadable:
     reason = _reason(error)
-    if isinstance(error, FileNotFoundError) and reason == "does not exist":
-        return Missing(f"{url}: does not exist")
-    return Unreadable(f"{url}: {what}: {reason}")
+    return Missing(f"{url}: {reason}") if reason == _ABSENT else Unreadable(f"{url}: {what}: {reason}")
 
 
 def _reason(error: Exception) -> str:
     """Why a request failed, in words of our own."""
     text = f"{type(error).__name__} {error}"
-    known = next((reason for pattern, reason in _REASONS.items() if re.search(pattern, text)), None)
-    if known is not None or not isinstance(error, OSError):
-        return known or (str(error) if type(error) is ValueError else _BUSY)
-    return "does not exist" if isinstance(error, FileNotFoundError) else _BUSY
+    otherwise = _ABSENT if isinstance(error, FileNotFoundError) else str(error) if type(error) is ValueError else _BUSY
+    return next((reason for pattern, reason in _REASONS.items() if re.search(pattern, text)), otherwise)

@@ -22,7 +22,6 @@ from typing import Any
 from billproof.io.bucket import Version, read, swap
 from billproof.io.locking import Busy, Still, Waiting
 from billproof.model.errors import BillproofError, Missing, Unreadable, Unwritable
-from billproof.model.record import Record
 from billproof.model.values import shown
 
 SCHEMA = "billproof/lock/v1"
@@ -33,13 +32,6 @@ _LARGEST = 1 << 16
 
 class Lost(BillproofError):
     """The lease was not renewed in time, so another process may hold it by now."""
-
-
-class _State(Record):
-    """What the object says, and its version; `content` is None if it says that nobody holds the lease."""
-
-    content: Mapping[str, Any] | None
-    version: Version | None
 
 
 @contextmanager
@@ -135,7 +127,8 @@ class _Lease:
         self._version, self._renewed = written, begun
         return True
 
-    def _look(self) -> _State:
+    def _look(self) -> tuple[Mapping[str, Any] | None, Version | None]:
+        """What the object says, None if that is that nobody holds the lease; and its version."""
         try:
             found = read(self._url, _LARGEST)
             # The lock of a folder is an empty file, and comes along when a folder is copied into a bucket.
@@ -145,12 +138,12 @@ class _Lease:
             if not free and not all(isinstance(content[key], type_) for key, type_ in wanted.items()):
                 raise ValueError
         except Missing:
-            return _State(None, None)
+            return None, None
         except Unreadable as error:
             raise Unwritable(f"{error.message}; nothing was done", error.help) from None
         except (ValueError, KeyError, TypeError, RecursionError):
             raise Unwritable(f"{self._url}: is not a lock of billproof; nothing was done") from None
-        return _State(None if free else content, found.version)
+        return (None if free else content), found.version
 
 
 def _clock() -> float:

@@ -13,11 +13,6 @@ def in_bucket(path: str) -> bool:
     return path.startswith(_SCHEMES)
 
 
-def below(url: str, name: str) -> str:
-    """What has that name in a folder of a bucket."""
-    return f"{url.rstrip('/')}/{name}"
-
-
 def without_secrets(url: str) -> str:
     """An address that may be shown, whatever was put into it."""
     return re.sub(r"//[^/]*@", "//", url.partition("?")[0])

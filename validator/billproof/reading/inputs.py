@@ -79,7 +79,7 @@ def _in_bucket(url: str, own: Collection[str]) -> Iterator[Input]:
     try:
         from billproof.io.bucket import listed
 
-        found = [entry.url for entry in listed(url)]
+        found = [key for key, _ in listed(url)]
     except Unreadable as fault:
         yield Input(url, f"{fault.message.removeprefix(f'{url}: ')}. {fault.help}".removesuffix(". "))
         return

@@ -115,7 +115,7 @@ class Places:
         sent = Shipment(receipt.organization, receipt.month, None, receipt.file_name, size, receipt.file_sha256)
         try:
             return destination.holding(sent)
-        except OSError:
+        except (OSError, Unreadable):
             return ()
 
     def _of_size(self, folder: str, size: int, name: str) -> list[str]:

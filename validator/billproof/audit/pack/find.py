@@ -147,7 +147,7 @@ def _places(receipt: Receipt, config: Config) -> Iterator[str]:
     if isinstance(destination, DirectoryDestination):
         size = receipt.document["file"]["bytes"]
         sent = Shipment(receipt.organization, receipt.month, None, receipt.file_name, size, receipt.file_sha256)
-        with suppress(OSError):  # it cannot be listed; perhaps the file is elsewhere
+        with suppress(OSError, Unreadable):  # it cannot be listed; perhaps the file is elsewhere
             yield from destination.holding(sent)
     path = receipt.document["file"].get("path", "")
     if in_bucket(path):

@@ -29,10 +29,7 @@ class BucketDestination(DirectoryDestination):
         self._seen: bucket.Version | None = None
 
     def names(self, folder: str) -> list[str]:
-        try:
-            return [entry.url.removeprefix(f"{folder}/") for entry in bucket.listed(folder)]
-        except Unreadable as error:
-            raise OSError(error.message) from None
+        return [url.removeprefix(f"{folder}/") for url, _ in bucket.listed(folder)]
 
     def current(self, folder: str) -> str | None:
         try:
@@ -40,18 +37,12 @@ class BucketDestination(DirectoryDestination):
         except Missing:
             self._seen = None
             return None
-        except Unreadable as error:
-            raise OSError(error.message) from None
         self._seen = found.version
         return found.data.decode("utf-8", "replace").strip()
 
     def is_whole(self, path: str, shipment: Shipment) -> bool:
-        try:
-            stream = bucket.ObjectStream(path, CHUNK_BYTES)
-        except Unreadable as error:
-            raise OSError(error.message) from None
-        digest = hashlib.sha256()
-        for chunk in iter(lambda: stream.read(CHUNK_BYTES), b""):
+        stream, digest = bucket.ObjectStream(path, CHUNK_BYTES), hashlib.sha256()
+        for chunk in iter(stream.read, b""):
             digest.update(chunk)
         return digest.hexdigest() == shipment.sha256
 
@@ -63,7 +54,7 @@ class BucketDestination(DirectoryDestination):
         try:
             if bucket.swap(pointer, f"{name}\n".encode(), self._seen) is not None:
                 return Answer("accepted", "written and made the current version", id=name)
-            there = self.current(folder) or "nothing"
-        except OSError as error:
+            there = shown(self.current(folder) or "nothing")
+        except (OSError, Unreadable) as error:
             return Answer("unknown", f"{pointer} may not have been written: {error}", id=name)
-        return Answer("refused", f"another upload has made {shown(there)} the current version meanwhile", id=name)
+        return Answer("refused", f"another upload has made {there} the current version meanwhile", id=name)

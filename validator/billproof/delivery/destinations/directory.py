@@ -57,7 +57,7 @@ class DirectoryDestination:
         try:
             current = self.current(folder) or ""
             return digest_of(current) != shipment.sha256 or not self.is_whole(f"{folder}/{current}", shipment)
-        except OSError:
+        except (OSError, Unreadable):
             return True
 
     def holding(self, shipment: Shipment) -> list[str]:
@@ -80,8 +80,8 @@ class DirectoryDestination:
                 text = f"the {self.noun} contains {shown(current)}, which is not in this ledger and would be replaced"
                 return Answer("refused", f"{text}. Restore the ledger that lists it, or use --resend")
             name = self._put(folder, names, current, shipment, body)
-        except OSError as error:
-            return Answer("refused", f"{folder} cannot be written: {error.strerror or error}")
+        except (OSError, Unreadable) as error:
+            return Answer("refused", f"{folder} cannot be written: {getattr(error, 'strerror', None) or error}")
         return self.point(folder, name)
 
     def _put(self, folder: str, names: Collection[str], current: str | None, shipment: Shipment, body: BinaryIO) -> str:
@@ -98,7 +98,7 @@ class DirectoryDestination:
     def _folder(self, shipment: Shipment) -> str:
         return f"{self._root}/{month_folder(shipment.organization, shipment.month)}"
 
-    # What a bucket does in another way. All raise OSError.
+    # What a bucket does in another way. All raise OSError or Unreadable.
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, if it is there."""
@@ -110,8 +110,6 @@ class DirectoryDestination:
             return own_bytes(os.path.join(folder, POINTER), 1 << 12).decode("utf-8", "replace").strip()
         except Missing:
             return None
-        except Unreadable as error:
-            raise OSError(error.message) from None
 
     def is_whole(self, path: str, shipment: Shipment) -> bool:
         """Whether a file has the bytes of the shipment."""

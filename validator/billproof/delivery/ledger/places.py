@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from billproof.io.own_files import listed_bytes, own_bytes
 from billproof.model.errors import Unreadable
@@ -24,36 +24,18 @@ MISPLACED = "is not a receipt in the folder of its month"
 Listing = tuple[dict[str, list[str]], list[str]]
 
 
-class Place(Protocol):
-    """Keeps small files that are written once, each known by its path as people see it, which begins with the place's own."""
-
-    def listing(self) -> Listing:
-        """All files of receipts. Raises Unreadable if they cannot be listed."""
-
-    def listed(self, path: str) -> bytes:
-        """The bytes of a file of the listing, whose digest is known. Raises Unreadable."""
-
-    def own(self, path: str) -> bytes:
-        """The bytes of any file that billproof wrote. Raises Unreadable, or Missing."""
-
-    def names(self, folder: str) -> list[str]:
-        """The names in a folder, which exists by then. Raises OSError."""
-
-    def put_new(self, path: str, data: bytes) -> None:
-        """The file is there, whole and for good, when this returns. Raises OSError, and FileExistsError for other bytes."""
-
-    def locked(self, waiting: Waiting, patience: float) -> AbstractContextManager[Still]:
-        """Keeps other writers out; calls `waiting` once if it has to wait. Raises Busy after `patience` seconds, Unwritable."""
-
-
 class Folder:
-    """A folder of this machine."""
+    """A folder of this machine. Its files are written once, and known by their path as people see it."""
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self._read: dict[str, bytes | Unreadable] = {}
 
     def listing(self) -> Listing:
-        """What is hidden is not part of a ledger, except a folder, which could contain receipts; only git's own folder cannot."""
+        """All files of receipts. Raises Unreadable if they cannot be listed.
+
+        What is hidden is not part of a ledger, except a folder, which could contain receipts; only git's own folder cannot.
+        """
         months: dict[str, list[str]] = {}
         errors: list[str] = []
         waiting = [(self.root, 0)]
@@ -79,22 +61,27 @@ class Folder:
         return months, errors
 
     def listed(self, path: str) -> bytes:
+        """The bytes of a file of the listing, whose digest is known. Raises Unreadable."""
         return listed_bytes(path, LARGEST_FILE)
 
     def own(self, path: str) -> bytes:
+        """The bytes of any file that billproof wrote. Raises Unreadable, or Missing."""
         return own_bytes(path, LARGEST_FILE)
 
     def names(self, folder: str) -> list[str]:
+        """The names in a folder, which exists by then. Raises OSError, or Unreadable."""
         os.makedirs(folder, exist_ok=True)
         return os.listdir(folder)
 
     def put_new(self, path: str, data: bytes) -> None:
+        """The file is there, whole and for good, when this returns. Raises OSError, and FileExistsError for other bytes."""
         from billproof.io import durable
 
         durable.put_new(path, [data])
 
     @contextmanager
     def locked(self, waiting: Waiting, patience: float) -> Iterator[Still]:
+        """Keeps other writers out; calls `waiting` once if it has to wait. Raises Busy after `patience` seconds, Unwritable."""
         from billproof.io.locking import locked
 
         with locked(os.path.join(self.root, ".lock"), waiting, patience):

@@ -14,7 +14,7 @@ import re
 from functools import lru_cache
 from urllib.parse import quote
 
-from billproof.delivery.ledger.places import MARKER, Folder, Listing, Place
+from billproof.delivery.ledger.places import MARKER, Folder, Listing
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.model.errors import BillproofError, Missing, Unreadable
 from billproof.model.urls import in_bucket
@@ -74,13 +74,13 @@ class Ledger:
             raise LedgerError(error.message, error.help) from None
 
 
-def place_of(root: str) -> Place:
+def place_of(root: str) -> Folder:
     """The place that `ledger:` names. Raises Unreadable for a bucket without obstore."""
     if not in_bucket(root):
         return Folder(root)
-    from billproof.delivery.ledger.bucket import bucket_place
+    from billproof.delivery.ledger.bucket import BucketFolder
 
-    return bucket_place(root)
+    return BucketFolder(root)
 
 
 def open_ledger(root: str) -> Ledger:

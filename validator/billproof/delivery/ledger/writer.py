@@ -12,13 +12,14 @@ from typing import Any
 
 from billproof.delivery.ledger import receipt
 from billproof.delivery.ledger.integrity import Contents, proved
-from billproof.delivery.ledger.places import MARKER, Folder
+from billproof.delivery.ledger.places import MARKER
 from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.store import ATTESTATION, BEGUN, RECEIPT, SCHEMA, Ledger, file_name, place_of
 from billproof.delivery.shipment import Answer, Shipment
 from billproof.io import durable
 from billproof.io.locking import PATIENCE_SECONDS, Still, Waiting
-from billproof.model.errors import Unwritable, UsageError
+from billproof.model.errors import Unreadable, Unwritable, UsageError
+from billproof.model.urls import in_bucket
 from billproof.model.values import shown
 
 _ABOUT = """Receipts of billproof: what was uploaded, to which destination, and how the destination responded. Nothing here is
@@ -59,9 +60,9 @@ class LedgerWriter:
         folder = self.ledger.folder(destination, shipment.organization, shipment.month)
         try:
             matches = [RECEIPT.fullmatch(name) or BEGUN.fullmatch(name) for name in self.ledger.place.names(folder)]
-        except OSError as error:
+        except (OSError, Unreadable) as error:
             text = f"the ledger {self.ledger.root} cannot be written, so {shown(shipment.name)} was not sent"
-            raise Unwritable(f"{text}: {error.strerror or error}") from None
+            raise Unwritable(f"{text}: {getattr(error, 'strerror', None) or error}") from None
         n = max((int(match[1]) for match in matches if match), default=0) + 1
         document = receipt.begun(described, n, self.ledger.id, destination, shipment, self.contents.heads, now)
         self.still_locked()
@@ -110,13 +111,13 @@ def make_ledger(root: str) -> Ledger:
         if names:
             # Perhaps a ledger whose marker file was lost: with a new one its receipts would belong to another ledger.
             raise UsageError(f"{root} is neither empty nor a ledger", f"Restore its {MARKER}, or choose another folder.")
-        if isinstance(place, Folder):
+        if not in_bucket(root):
             durable.replace(os.path.join(root, ".gitignore"), [b".lock\n*.part\n"])
             durable.replace(os.path.join(root, ".gitattributes"), [b"* -text\n"])
         ledger = Ledger(root, str(marker["id"]))
         place.put_new(f"{root}/{MARKER}", (json.dumps(marker, indent=1) + "\n").encode())
-    except OSError as error:
-        raise Unwritable(f"{root}: the ledger could not be created: {error.strerror or error}") from None
+    except (OSError, Unreadable) as error:
+        raise Unwritable(f"{root}: the ledger could not be created: {getattr(error, 'strerror', None) or error}") from None
     return ledger
 
 
