@@ -29,7 +29,8 @@ def costs_errors(root: Node) -> Iterator[tuple[int, str]]:
     if common is not None and common.key is not None:
         yield common.line, "`costs`: a key is of one organization; write it in the integration"
     owners = top["integrations"].value if "integrations" in top else None
-    mappings = [owner.value for owner in owners or () if isinstance(owner, Node) and isinstance(owner.value, dict)]
+    listed = owners if isinstance(owners, list) else []
+    mappings = [owner.value for owner in listed if isinstance(owner, Node) and isinstance(owner.value, dict)]
     own = [read_sound(Costs, mapping["costs"]) for mapping in mappings if "costs" in mapping]
     for costs in filter(None, (common, *own)):
         if costs.key is not None and (costs.key.id_env or (costs.key.env is None) == (costs.key.file is None)):
