@@ -26,7 +26,7 @@ def what(item: str) -> What:
     return ("research", "search", item)
 
 
-@settings(max_examples=often(300))
+@settings(max_examples=often(120))
 @given(MONTHS, MONTHS)
 def test_lines_and_others_add_up(before: dict[What, Side], after: dict[What, Side]) -> None:
     found = drivers(before, after)

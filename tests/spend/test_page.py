@@ -47,7 +47,9 @@ def test_it_leads_with_what_the_month_cost_and_why(project: Path) -> None:
     reader = read(page())
     words = [word for word in reader.words if word.strip()]
     at = words.index("October 2026: 12,524.55 USD, 2,305.58 more than in September (+22.6 %)", 1)
-    assert words[at + 1].startswith("Mostly research, Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and research, Chatbot")
+    assert words[at + 1].startswith(
+        "Mostly research, Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and gpt-6-astra, input_tokens"
+    )
     assert reader.headings == [1, 2, 2, 2, 2, 2, 3, 3, 2, 2, 2]
     assert len(reader.ids) == len(set(reader.ids))
 

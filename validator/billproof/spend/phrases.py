@@ -91,9 +91,12 @@ def because(document: Tree) -> str:
     most = [line for line in change["lines"] if (Decimal(line["change"]) > 0) == (whole > 0)][:2]
     if not most:
         return ""
-    told = [f"{line['project_name']}: {line['line_item']} ({line['word']}, {signed(line['change'])})" for line in most]
-    if len(document["integrations"]) > 1:
-        told = [f"{line['integration']}, {text}" for line, text in zip(most, told, strict=True)]
+    several = len(document["integrations"]) > 1
+    told: list[str] = []
+    for line, before in zip(most, (None, *most), strict=False):
+        whose = f"{line['integration']}, {line['project_name']}: " if several else f"{line['project_name']}: "
+        same = before and (before["integration"], before["project"]) == (line["integration"], line["project"])
+        told.append(f"{'' if same else whose}{line['line_item']} ({line['word']}, {signed(line['change'])})")
     mostly = abs(total(Decimal(line["change"]) for line in most)) >= abs(whole) / 2
     return f"{'Mostly' if mostly else 'Largest:'} {' and '.join(told)}"
 
