@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -250,3 +251,23 @@ def test_wrong_usage(configured: bool, arguments: list[str], told: str) -> None:
         Path("billproof.yaml").write_text(HEAD)
     code, out, err = run("init", *arguments)
     assert (code, out, told in err) == (2, "", True), err
+
+
+@pytest.mark.usefixtures("here")
+def test_copies_that_billproof_made_are_no_new_exports() -> None:
+    Path("billproof.yaml").write_text(HEAD + FORMS["block"])
+    put("archive/labs/october.csv", LABS)
+    put("europe/october.csv", EUROPE)
+    told = init("--add", ".")
+    assert f"acme-europe {EUROPE}, Acme Europe 1 file in europe/" in told
+    assert LABS.encode() not in yaml()
+
+
+def test_standard_input_has_no_folder(here: Path) -> None:
+    put("october.csv", ACME)
+    put("labs.csv", LABS)
+    command = [sys.executable, "-m", "billproof", "init", "-"]
+    done = subprocess.run(command, input=Path("october.csv").read_bytes(), capture_output=True, cwd=here, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert ACME.encode() in yaml()
+    assert files_of(yaml()) == []

@@ -15,7 +15,9 @@ from billproof.engine.pipeline import check
 from billproof.io.durable import put_new
 from billproof.model.record import Record
 from billproof.model.results import FileResult, Policy
+from billproof.model.urls import in_bucket
 from billproof.reading.inputs import NO_EXPORT
+from billproof.reading.source import STANDARD_INPUT
 
 EXPORTS = "exports"
 _ORGANIZATION = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -35,7 +37,9 @@ class Export(Record):
 
 
 class Placed(Record):
-    """An organization with the name of its integration, its exports, and their folder; `copies` if they are yet to come there."""
+    """An organization with the name of its integration, its exports on this machine, and their folder; `copies` if they are yet
+    to come there.
+    """
 
     name: str
     organization: str
@@ -76,9 +80,10 @@ def placed(exports: Sequence[Export], names: Collection[str], folders: Collectio
     for organization, files in own.items():
         title = next((file.organization_name for file in reversed(files) if file.organization_name), None)
         name = "main" if alone else name_for(title, [*names, *(place.name for place in places)])
-        paths = tuple(file.path for file in files)
-        folder = _own_folder(organization, paths, exports, taken, alone)
-        copies = folder is None and (not alone or _from_here(os.path.dirname(os.path.abspath(paths[0]))) is not None)
+        paths = tuple(file.path for file in files if file.path != STANDARD_INPUT and not in_bucket(file.path))
+        folder = _own_folder(organization, paths, exports, taken, alone) if paths else None
+        is_here = bool(paths) and _from_here(os.path.dirname(os.path.abspath(paths[0]))) is not None
+        copies = bool(paths) and folder is None and (is_here or not alone)
         folder = _new_folder(organization, name, taken, alone) if copies else folder
         taken += [folder] if folder else []
         places.append(Placed(name, organization, title, paths, folder, copies and folder is not None))

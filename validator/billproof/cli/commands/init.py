@@ -114,6 +114,8 @@ def _add(exports: Sequence[Export], config: Config) -> Iterator[str]:
     change anything else.
     """
     owners = {owner.organization: owner.name for owner in config.file.integrations}
+    ours = tuple(os.path.join(folder, "") for folder in config.own_folders())
+    exports = [export for export in exports if not os.path.realpath(export.path).startswith(ours)]
     base = os.path.relpath(os.path.dirname(config.path.resolve()) or ".")
     places = placed(
         [export for export in exports if export.organization not in owners], owners.values(),
