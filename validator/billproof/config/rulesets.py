@@ -10,7 +10,7 @@ from billproof.reading.source import STANDARD_INPUT
 from billproof.rules.rule import DEFAULT_RULESET
 
 if TYPE_CHECKING:
-    from billproof.config.file import Integration
+    from billproof.config.file import Config, Integration
     from billproof.config.settings import Settings
 
 
@@ -24,13 +24,10 @@ def for_integration(settings: Settings, integration: Integration | None) -> Sett
     return settings._replace(ruleset=Sourced(integration.ruleset, config.shown_path))
 
 
-def for_inputs(settings: Settings) -> Settings:
+def for_inputs(settings: Settings, config: Config) -> Settings:
     """The settings for the files to check. Raises UsageError if their integrations have different rule sets."""
-    config, organization = settings.config, settings.organization
-    if config is None or all(owner.ruleset == DEFAULT_RULESET for owner in config.file.integrations):
-        return settings
-    if organization is not None:
-        return for_integration(settings, config.integration_of(organization.value))
+    if settings.organization is not None:
+        return for_integration(settings, config.integration_of(settings.organization.value))
     paths = (file.path for file in settings.inputs if file.path != STANDARD_INPUT)
     chosen = [for_integration(settings, config.integration_of_file(path)) for path in paths]
     of_value = {one.ruleset.value: one for one in chosen}

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billproof.config.discovery import relative
-from billproof.config.rulesets import for_inputs
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
 from billproof.model.results import Policy, Sourced
@@ -189,7 +188,11 @@ def settings_of(options: Options, policy: Policy, config: Config | None) -> Sett
     )  # fmt: skip
     # What is found in folders may be left out yet: it is of another month, or uploaded already.
     refuse_total_of_several(settings, sum(file.folder is None for file in inputs))
-    return for_inputs(settings)
+    if config is None or all(owner.ruleset == DEFAULT_RULESET for owner in config.file.integrations):
+        return settings
+    from billproof.config.rulesets import for_inputs
+
+    return for_inputs(settings, config)
 
 
 def _inputs(options: Options, config: Config | None) -> list[Input]:
