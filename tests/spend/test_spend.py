@@ -307,3 +307,9 @@ def test_a_check_loads_nothing_of_it(project: Path) -> None:
     code = f"import sys; from billproof.cli.main import main; main(['check', 'exports/europe']); print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_findings_of_all_organizations_are_in_the_order_of_days(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = {"research": "2026-10-05", "europe": "2026-09-01"}
+    monkeypatch.setattr("billproof.spend.document.told", lambda one, _: [{"day": days[one.integration.name]}])
+    assert [entry["day"] for entry in spend()["findings"]] == ["2026-09-01", "2026-10-05"]

@@ -144,7 +144,7 @@ def _document(
         "months": [_month(month, organizations) for month in months],
         "change": change(organizations, months[-1]),
         "days": _days(organizations, wanted),
-        "findings": [entry for one in organizations for entry in told(one, wanted)],
+        "findings": sorted((entry for one in organizations for entry in told(one, wanted)), key=lambda entry: str(entry["day"])),
         "not_judged": [entry for one in organizations for entry in _not_judged(one, wanted)],
         "where": where(organizations, months),
         "unit_costs": unit_costs(organizations, months),
