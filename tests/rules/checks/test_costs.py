@@ -70,6 +70,25 @@ def test_without_a_record_nothing_is_compared_and_one_that_is_demanded_is_missed
     assert states(found) == dict.fromkeys(OCS, "not_run")
 
 
+def test_a_rule_set_that_compares_nothing_says_nothing_of_a_record(tmp_path: Path) -> None:
+    invoice = tmp_path / "invoice.csv"
+    invoice.write_text("usage_date,cost\n" + "".join(f"2025-10-{day:02},1.23\n" for day in range(1, 32)))
+    folder = tmp_path / "costs/org-EXAMPLE1/2025-10"
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_bytes(record(GOOD))
+    (tmp_path / "billproof.yaml").write_text(
+        "version: 1\nruleset: pelanor-invoice\nintegrations:\n"
+        "  - {name: main, organization: org-EXAMPLE1, ruleset: pelanor-invoice, files: ., costs: {folder: costs}}\n"
+    )
+    config = ["--config", str(tmp_path / "billproof.yaml")]
+    found = check(invoice, *config)
+    assert found.code == 0, found.err
+    assert ("costs" in found.file, "record of" in found.out) == (False, False)
+    for option in (["--costs", str(folder / "record.json")], ["--costs-required"]):
+        found = check(invoice, *config, *option)
+        assert (found.code, option[0] in found.err) == (2, True)
+
+
 # --- one difference of each class ---
 
 

@@ -14,7 +14,7 @@ from billproof.engine.diagnosis import Facts, diagnose
 from billproof.engine.evaluate import Engine
 from billproof.engine.outcomes import infer_month, infer_organization
 from billproof.engine.verdict import Verdict, judge
-from billproof.model.errors import Unreadable
+from billproof.model.errors import Unreadable, UsageError
 from billproof.model.record import Record
 from billproof.model.results import DayFacts, FileResult, Hindrance, History, RuleDuty, RuleSetDuty, SetAside, Sourced, unread
 from billproof.model.values import day_end, day_of, month_days, month_end, shown
@@ -72,8 +72,15 @@ def check(settings: Settings, known: Known, opened: Opened = open_source) -> Run
 
 
 def prepare(settings: Settings) -> RuleSet:
-    """The rule set of a run, once its waivers are valid. Raises ConfigurationError for an invalid rule set or waiver."""
+    """The rule set of a run, once its waivers are valid. Raises ConfigurationError for an invalid rule set or waiver, UsageError
+    if a record of costs is named or demanded that no rule compares with.
+    """
     ruleset = load_ruleset(settings.ruleset.value or "")
+    asks = any("costs" in rule.file.needs for rule in ruleset.rules)
+    if not asks and (settings.costs is not None or settings.costs_required):
+        option = "--costs" if settings.costs is not None else "--costs-required"
+        text = f"{option}: the rule set {ruleset.name} compares nothing with a record of OpenAI's costs"
+        raise UsageError(text, f"Leave {option} out, or name another rule set: --ruleset openai-cost")
     if settings.config:
         from billproof.config.waivers import check_waivers
 

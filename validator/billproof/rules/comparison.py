@@ -190,9 +190,9 @@ def comparing(keyed: KeyedSums, month: str | None, last_day: int | None, costs: 
     return Comparing(keyed, range(days.start, stop), costs, record)
 
 
-def facts_of(settled: Settled, rules: Iterable[Rule], outcomes: Sequence[Outcome]) -> CostsFacts | None:
+def facts_of(settled: Settled, rules: Sequence[Rule], outcomes: Sequence[Outcome]) -> CostsFacts | None:
     """What came of comparing with the record; None without one."""
-    if settled.comparing is None or settled.costs.record is None:
+    if settled.comparing is None or settled.costs.record is None or not any("costs" in rule.file.needs for rule in rules):
         return None
     record, states = settled.costs.record, {outcome.rule: outcome.state for outcome in outcomes}
     without = leaves_projects_out(rules, outcomes)
