@@ -119,6 +119,10 @@ def test_an_error_of_usage_is_told_in_the_file(world: World) -> None:
     code, document = delivered(world, *names)
     assert (code, document["files"]) == (2, [])
     assert "two files for 2025-10 of research: one.csv and other.csv" in document["error"]
+    world.put(export(month="2025-09"), "first.csv")
+    world.put(export("7", month="2025-09"), "second.csv")
+    told = delivered(world, *names, "first.csv", "second.csv")[1]["error"]
+    assert "two files for 2025-09 of research: first.csv and second.csv" in told, "all are named at once"
 
 
 def test_where_it_cannot_be_written_nothing_is_sent(world: World) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import re
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from billproof.report.render import render
 from tests.report.render.pages import read
-from tests.support import FIXTURES, check, fixture
+from tests.support import FIXTURES, check, fixture, make_ready
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report
@@ -97,7 +98,7 @@ def test_the_worst_is_first_and_then_what_concerns_most_files() -> None:
 def test_of_many_files_those_that_passed_have_a_line_with_their_total() -> None:
     text = render("text", many(4, {}))
     lines = text.splitlines()
-    assert [line.startswith("PASS  exports/good-h1/000") and line.endswith(": 1,038.56 USD") for line in lines[:4]] == [True] * 4
+    assert [line.startswith("PASS  exports/good-h1/000") and line.endswith(" (1,038.56 USD)") for line in lines[:4]] == [True] * 4
     assert lines[4] == ""
     assert text.count("A file cannot prove") == 1
     assert render("text", many(3, {})).count("  Organization ") == 3
@@ -112,6 +113,23 @@ def test_a_total_to_compare_with_is_asked_for_only_where_one_could_be_given() ->
         "read": {"started": "2025-12-01T00:00:00Z", "finished": "2025-12-01T00:00:00Z"}, "total": "1", "difference": "0",
     })  # fmt: skip
     assert "--expect-total" not in render("text", agreeing)
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "html", "github", "junit"])
+def test_that_there_is_no_record_is_said_where_one_is_looked_for(tmp_path: Path, format_: str) -> None:
+    config = make_ready(tmp_path, "costs: {folder: costs/}\n")
+    given = (fixture("good-h1"), "--config", config, "--format", format_)
+    assert "There is no record of OpenAI's costs for this month. An owner " in check(*given).out
+    config.write_text(config.read_text("utf-8").replace("costs: {folder: costs/}\n", ""), "utf-8")
+    assert "There is no record" not in check(*given).out.partition("All rules")[0].replace("there is no", "")
+
+
+def test_of_many_files_those_without_a_record_are_counted() -> None:
+    report = many(5, {})
+    for file in cast("list[Any]", report["files"][:3]):
+        file["outcomes"][0].update(state="not_applicable", reason="there is no record of OpenAI's costs for this month. Fetch it")
+    text = " ".join(render("text", report).split())
+    assert "There is no record of OpenAI's costs for 3 of 5 files. An owner can fetch them: billproof costs fetch" in text
 
 
 @pytest.mark.parametrize("format_", ["text", "markdown", "html", "github"])

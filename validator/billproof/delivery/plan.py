@@ -189,17 +189,19 @@ def _aside(item: UploadResult | FileResult | Judged) -> SetAside | None:
 def _refuse_two_of_a_month(items: Sequence[UploadResult | FileResult | Judged]) -> None:
     """Raises UsageError if two files are of one month of one integration: it is unknown which one is meant."""
     seen: dict[tuple[str, str], str] = {}
+    twice = []
     for item in items:
         file = item if isinstance(item, UploadResult) else _file(item)
         month = file.month if isinstance(file, UploadResult) else file.month.value
         if file.integration is None or month is None:
             continue
-        if (file.integration, month) in seen:
-            raise UsageError(
-                f"{two_of_a_month(month, file.integration, seen[file.integration, month], file.path)}; nothing was sent",
-                "An upload replaces the month: name the file to upload, or move the other one out of the folder.",
-            )
-        seen[file.integration, month] = file.path
+        first = seen.setdefault((file.integration, month), file.path)
+        twice += [two_of_a_month(month, file.integration, first, file.path)] if first != file.path else []
+    if twice:
+        raise UsageError(
+            f"{'; '.join(twice)}; nothing was sent",
+            "An upload replaces the month: name the file to upload, or move the other one out of the folder.",
+        )
 
 
 def _decided(

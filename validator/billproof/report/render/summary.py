@@ -22,9 +22,9 @@ MONTHS = 5
 TWINS = 8
 # Up to so many files, each is shown in full; of more, those that passed and have nothing else to say have a line.
 FEW = 3
-# Causes on a screen of 24 lines, below them the verdicts; up to how many of them a text has two lines; paths of a line.
-SCREEN = 6
-ROOMY = 3
+# Of a screen of 24 lines the causes have so many, so many causes at most; below them stand the verdicts. Paths of a line.
+SCREEN = 20
+CAUSES = 6
 PATHS = 8
 _NEXT = {
     "two_files": "Name the file to upload, or move the other one out of the folder.",
@@ -79,6 +79,14 @@ def says_more(file: ReportFile, report: Report) -> bool:
     return file["verdict"] != "pass" or failed or any(verdicts.concessions(file, report))
 
 
+def without_record(report: Report) -> Iterator[str]:
+    """How many files have no record of OpenAI's costs where one is looked for."""
+    lacking = sum(bool(verdicts.lacking_record(file)) for file in report["files"])
+    if lacking:
+        of = f"{lacking:,} of {number(len(report['files']), 'file')}"
+        yield f"There is no record of OpenAI's costs for {of}. An owner can fetch them: billproof costs fetch"
+
+
 def of_one_month(report: Report) -> Iterator[str]:
     """A sentence for each month of an organization that has several files, with their paths: an upload sends none of them."""
     months: dict[tuple[str, str], list[str]] = {}
@@ -108,15 +116,22 @@ def listed(paths: Sequence[str], most: int) -> str:
 
 def screen(report: Report) -> Iterator[str]:
     """The causes as lines of text that fit one screen; nothing if every file may be uploaded."""
-    found = groups(report)
-    room = 2 if len(found) <= ROOMY else 1
-    for group in found[:SCREEN]:
-        yield from _fitting(group, 2 if len(found) < SCREEN else 1)
-        for label, text in (("Why", group.why), ("What to do", group.fix)):
-            yield from _cut(labelled(label, text), room)
-    if len(found) > SCREEN:
-        names = ", ".join(f"{group.name} in {number(len(group.files), 'file')}" for group in found[SCREEN:])
+    found, lines = groups(report), []
+    for paths, texts in ((2, 2), (2, 1), (1, 1)):
+        lines = [line for group in found[:CAUSES] for line in _lines(group, paths, texts)]
+        if len(lines) <= SCREEN:
+            break
+    yield from lines
+    if len(found) > CAUSES:
+        names = ", ".join(f"{group.name} in {number(len(group.files), 'file')}" for group in found[CAUSES:])
         yield from _cut(labelled("And", names), 1)
+
+
+def _lines(group: Group, paths: int, texts: int) -> Iterator[str]:
+    """A cause, its files in so many lines, and each of its texts in so many."""
+    yield from _fitting(group, paths)
+    yield from _cut(labelled("Why", group.why), texts)
+    yield from _cut(labelled("What to do", group.fix), texts)
 
 
 def _fitting(group: Group, room: int) -> list[str]:

@@ -49,6 +49,8 @@ def _several(report: Report, detail: Detail, explain: bool) -> str:
         blocks.append(list(_file(file, report, detail, explain) if whole else _line(file, report)))
     if brief and any(file["verdict"] == "pass" for file in report["files"]):
         blocks.append([line for text in verdicts.limits(report) for line in wrap(text, "  ")])
+    if brief:
+        blocks.append([line for text in summary.without_record(report) for line in wrap(text, "  ")])
     if detail != "quiet" and len(report["files"]) > summary.FEW:
         blocks.append(list(summary.screen(report)))
     blocks.append([verdicts.tally(report)])
@@ -72,7 +74,7 @@ def _joined(blocks: Sequence[Sequence[str]], detail: Detail) -> str:
 def _line(file: ReportFile, report: Report) -> Iterator[str]:
     """One of many files that passed: its verdict and its total."""
     total, currency = verdicts.totals_of(file)[0][1], file["totals"] and file["totals"]["currency"]
-    yield f"{verdicts.headline(file, report)}: {phrases.amount(total, currency)}"
+    yield f"{verdicts.headline(file, report)} ({phrases.amount(total, currency)})"
 
 
 def _set_aside(report: Report, detail: Detail) -> Iterator[str]:
@@ -103,7 +105,7 @@ def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> It
         for label, text in (verdicts.facts(file) if wanted else ())
         if file["verdict"] == "pass" or label.endswith("total")
     ]
-    facts += [f"  {text}" for text in verdicts.of_record(file)]
+    facts += [line for text in verdicts.of_record(file) for line in wrap(f"  {text}", "    ")]
     for part in (facts, list(calendar(file)), list(_rules(file, report, detail, explain))):
         if part:
             yield from ("", *part)

@@ -140,12 +140,17 @@ def facts(file: ReportFile) -> Iterator[tuple[str, str]]:
         yield "File", f"{file['bytes']:,} bytes, sha256 {file['sha256'][:12]}…"
 
 
+def lacking_record(file: ReportFile) -> str:
+    """That there is no record of OpenAI's costs where one is looked for, and how to fetch it; else empty."""
+    reasons = (outcome.get("reason", "") for outcome in in_state(file, "not_applicable"))
+    return next((f"T{reason[1:]}" for reason in reasons if reason.startswith(NO_FIT)), "")
+
+
 def of_record(file: ReportFile) -> Iterator[str]:
     """How the file compares with OpenAI's own record, in a sentence; or that there is none where one is looked for."""
     costs = file.get("costs")
     if costs is None:
-        reasons = (outcome.get("reason", "") for outcome in in_state(file, "not_applicable"))
-        yield from [f"T{reason[1:]}" for reason in reasons if reason.startswith(NO_FIT)][:1]
+        yield from filter(None, [lacking_record(file)])
         return
     day, time = costs["read"]["finished"][:10], costs["read"]["finished"][11:16]
     # The year is that of the month, unless it is named.
