@@ -397,8 +397,9 @@ def test_a_copy_that_changes_after_all_is_not_sent(world: World, monkeypatch: py
 
     def keep(*arguments: Any) -> Any:
         found = copied(*arguments)
-        assert isinstance(found[0], Copy)
-        held.append(found[0])
+        (copy,) = found[0]
+        assert isinstance(copy, Copy)
+        held.append(copy)
         return found
 
     def spoil(*arguments: Any) -> Any:

@@ -152,6 +152,7 @@ def test_nothing_is_written_beside_an_object(folder: Path) -> None:
     assert (code, err.splitlines()[0]) == (2, f"--output json={BUCKET}/report.json: a report is written to this machine")
 
 
+@pytest.mark.soak
 def test_without_obstore_the_object_alone_is_unproved(folder: Path) -> None:
     Path(NAME).write_bytes(GOOD)
     code = "import sys; sys.modules['obstore'] = None\nfrom billproof.cli.main import main\nsys.exit(main(sys.argv[1:]))"

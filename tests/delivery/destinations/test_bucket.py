@@ -129,7 +129,9 @@ def test_of_two_uploads_at_the_same_time_one_is_refused(world: World, store: Sto
     assert world.statuses() == ["accepted", "refused"]
 
 
-@pytest.mark.parametrize("mishap", ["lost", "409 ConditionalRequestConflict", "503 SlowDown"])
+@pytest.mark.parametrize(
+    "mishap", ["lost", *(pytest.param(one, marks=pytest.mark.soak) for one in ("409 ConditionalRequestConflict", "503 SlowDown"))]
+)
 def test_answers_that_are_lost_or_refused_in_a_race_change_nothing(
     world: World, store: Store, monkeypatch: pytest.MonkeyPatch, mishap: str
 ) -> None:
@@ -184,6 +186,7 @@ def test_a_dry_run_says_what_it_would_write_and_writes_nothing(world: World, sto
     assert store.objects == {}
 
 
+@pytest.mark.soak
 def test_history_belongs_to_the_address(world: World, store: Store) -> None:
     world.send(OLD)
     text = (world.root / "billproof.yaml").read_text("utf-8").replace("archive", "renamed").replace("exports/'", "exports'")
@@ -194,6 +197,7 @@ def test_history_belongs_to_the_address(world: World, store: Store) -> None:
     assert store.objects[f"elsewhere/organization={ACME}/month={MONTH}/1-{sha256(OLD)}.csv"] == OLD
 
 
+@pytest.mark.soak
 def test_pack_and_spend_find_the_export_in_the_bucket(world: World) -> None:
     path = Path(world.put(OLD, "mine.csv"))
     world.send(OLD, "--as-of", "2025-11-10")

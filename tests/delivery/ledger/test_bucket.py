@@ -111,6 +111,7 @@ def test_receipts_are_signed_beside_themselves(world: World, store: Store, tmp_p
     assert f"{LEDGER}/{name}: " in out
 
 
+@pytest.mark.soak
 def test_a_proof_reads_each_object_once_and_many_at_a_time(world: World, store: Store) -> None:
     for number in range(3):
         world.send(export(str(100 + number)))
@@ -173,7 +174,10 @@ def test_a_ledger_that_is_not_there_or_cannot_be_read_is_not_an_empty_one(world:
     assert code == 1
     assert ".begun: cannot be read: access was denied" in out
     store.mishap = lambda *_: "403 AccessDenied"
-    assert broken(3).splitlines()[0] == f"{LEDGER}/ledger.json: cannot be read: access was denied"
+    assert broken(3).splitlines() == [
+        f"{LEDGER}/ledger.json: cannot be read: access was denied",
+        "Check the address and the credentials; docs/buckets.md says which.",
+    ]
     found = world.upload(world.put(NEW))
     assert found.code == 3
     assert found.report is not None
@@ -181,6 +185,7 @@ def test_a_ledger_that_is_not_there_or_cannot_be_read_is_not_an_empty_one(world:
     assert world.place.current() == OLD
 
 
+@pytest.mark.soak
 def test_without_obstore_nothing_is_sent(world: World) -> None:
     world.put(OLD, "export.csv")
     code = "import sys; sys.modules['obstore'] = None\nfrom billproof.cli.main import main\nsys.exit(main(sys.argv[1:]))"
@@ -202,6 +207,7 @@ def test_a_store_that_ignores_conditions_keeps_no_ledger(world: World, store: St
     assert world.place.current() is None
 
 
+@pytest.mark.soak
 def test_a_ledger_that_cannot_be_written_sends_nothing(world: World, store: Store) -> None:
     store.mishap = lambda method, key: "403 AccessDenied" if method == "PUT" else ""
     found = world.upload(world.put(OLD))

@@ -93,7 +93,8 @@ def open_ledger(root: str) -> Ledger:
         help = "If nothing was ever uploaded, create it with billproof ledger init. Otherwise r" + restore[1:]
         raise NoLedger(state, help) from None
     except Unreadable as error:
-        raise LedgerError(error.message, error.help or restore) from None
+        reach = "Check the address and the credentials; docs/buckets.md says which." if in_bucket(root) else restore
+        raise LedgerError(error.message, error.help or reach) from None
     except (ValueError, RecursionError) as error:
         raise LedgerError(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore) from None
     if not isinstance(marker, dict) or marker.get("schema") != SCHEMA or not isinstance(marker.get("id"), str):
