@@ -118,7 +118,8 @@ def _told(options: argparse.Namespace, run: Run, rows: FocusRows | InvoiceRows, 
     """What was written, what it adds up to, and what it cannot say."""
     files = run.files
     format_ = f"FOCUS {options.focus_version or '1.4'}" if isinstance(rows, FocusRows) else "a custom invoice for Pelanor"
-    months = [f"{file.organization.value}, {month_name(file.month.value or '')}" for file in files]
+    named = [f"{file.organization.value}" + f" ({file.organization_name})" * bool(file.organization_name) for file in files]
+    months = [f"{name}, {month_name(file.month.value or '')}" for name, file in zip(named, files, strict=True)]
     yield f"CONVERTED  {options.output} is {format_}: {number(written.rows, 'row')}, {number(written.bytes, 'byte')}"
     yield from (f"  from      {whose}" for whose in months[:_SHOWN])
     if months[_SHOWN:]:
