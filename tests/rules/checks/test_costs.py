@@ -17,6 +17,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from billproof.config.settings import clock
+from billproof.rules.comparison import agrees
+from billproof.rules.compiled import load_ruleset
 from tests.rules.checks.comparing import GOOD, Charge, export, pair, record
 from tests.support import Checked, check, often
 
@@ -87,6 +89,12 @@ def test_a_rule_set_that_compares_nothing_says_nothing_of_a_record(tmp_path: Pat
     for option in (["--costs", str(folder / "record.json")], ["--costs-required"]):
         found = check(invoice, *config, *option)
         assert (found.code, option[0] in found.err) == (2, True)
+
+
+@pytest.mark.parametrize("without", [(), ("OC801",), ("OC802",), ("OC803",), OCS])
+def test_rules_that_do_not_compare_everything_agree_with_nothing(without: Sequence[str]) -> None:
+    rules = [rule for rule in load_ruleset("openai-cost").rules if rule.id not in without]
+    assert agrees(rules, {rule.id: "passed" for rule in rules}) is (None if without else True)
 
 
 # --- one difference of each class ---

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from functools import cached_property, reduce
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from billproof.model.costs import CostKey, CostsAtHand, CostsFacts, CostsRecord
 from billproof.model.record import Record
@@ -214,10 +214,10 @@ def leaves_projects_out(rules: Iterable[Rule], outcomes: Iterable[Outcome]) -> b
 
 def agrees(rules: Iterable[Rule], states: Mapping[str, str]) -> bool | None:
     """Whether every rule that needs a record has passed; days that are still settling may be none. None if that is unknown,
-    because rules could not compare and none found a difference.
+    because rules could not compare, or do not compare everything, and none found a difference.
     """
     asked = [rule for rule in rules if "costs" in rule.file.needs]
-    if all(
+    if {*get_args(Sort)} <= {getattr(rule.parameters, "fails_when", None) for rule in asked} and all(
         states[rule.id] == "passed"
         or (states[rule.id] == "not_applicable" and getattr(rule.parameters, "fails_when", None) == "settling")
         for rule in asked
