@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from billproof.config.settings import parse_as_of
-from tests.support import run
+from tests.support import ROOT, run
 
+SCHEMA = jsonschema_rs.validator_for(json.loads((ROOT / "schemas" / "spend.v1.schema.json").read_text("utf-8")))
 CONFIGURATION = """\
 version: 1
 ledger: .billproof/ledger
@@ -28,8 +30,9 @@ def stand_still(patch: pytest.MonkeyPatch) -> None:
 
 
 def spend(*arguments: str) -> dict[str, Any]:
-    """The document of `billproof spend`."""
+    """The document of `billproof spend`, which fits its schema."""
     code, out, err = run("spend", *arguments, "--format", "json")
     assert code == 0, err
     found: dict[str, Any] = json.loads(out)
+    SCHEMA.validate(found)
     return found

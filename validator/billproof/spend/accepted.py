@@ -20,7 +20,7 @@ from billproof.delivery.ledger.receipt import Receipt
 from billproof.delivery.ledger.standing import Month, Standing
 from billproof.delivery.routing import destination_of
 from billproof.delivery.shipment import Shipment
-from billproof.model.errors import Unreadable
+from billproof.model.errors import Unreadable, UsageError
 from billproof.model.record import Record
 from billproof.model.urls import in_bucket
 from billproof.model.values import shown
@@ -65,8 +65,12 @@ class Places:
     """Where the bytes of accepted files may lie; each folder is listed once, and packs only if a file is nowhere else."""
 
     def __init__(self, config: Config, folders: Sequence[str] = ()) -> None:
+        """`folders` are looked in besides. Raises UsageError for one that does not exist."""
         self._config = config
         self._named = tuple(folders)
+        for folder in folders:
+            if not in_bucket(folder) and not os.path.isdir(folder):
+                raise UsageError(f"spend {folder}: no such folder", "Name a folder in which accepted files lie.")
         self._listed: dict[str, dict[int, list[str]]] = {}
         self._packs: list[str] | None = None
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from billproof.model.values import cents, month_name, number
@@ -66,8 +67,8 @@ def missing(month: Tree) -> str:
     if month["amount"] is None:
         return "no accepted file was read; not counted as zero"
     if month["without"]:
-        return f"without {', '.join(month['without'])}: no accepted file was read"
-    return f"change without {', '.join(month['compared_without'])}" if month["compared_without"] else ""
+        return f"without {named(month['without'])}: no accepted file was read"
+    return f"change without {named(month['compared_without'])}" if month["compared_without"] else ""
 
 
 def scope(document: Tree) -> str:
@@ -146,18 +147,26 @@ def not_judged(document: Tree) -> Iterator[str]:
         whose.setdefault(f"{entry['from']} to {entry['to']}", []).append(entry["integration"])
     several = len(document["integrations"]) > 1
     for days, names in whose.items():
-        of = ", ".join(names) if len(names) <= NAMED else number(len(names), "organization")
-        yield f"{of}: {days}" if several else days
+        yield f"{named(names)}: {days}" if several else days
 
 
 def gaps(document: Tree) -> Iterator[tuple[str, str, str]]:
-    """Integration, month and reason of every month that is not in the sums, or only in part."""
+    """Integration, months and reason of whatever is not in the sums, or only in part, or not for certain."""
     for integration in document["integrations"]:
-        for month in integration["months"]:
-            if month["text"]:
-                yield integration["name"], month["month"], month["text"]
-            if month.get("doubtful"):
-                yield integration["name"], month["month"], "a later upload has an unknown outcome, so it may have been replaced"
+        for text, some in groupby(integration["months"], key=_gap):
+            months = [month["month"] for month in some]
+            if text:
+                yield integration["name"], months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}", text
+
+
+def _gap(month: Tree) -> str:
+    doubt = "a later upload has an unknown outcome, so it may have been replaced" if month.get("doubtful") else ""
+    return "; ".join(filter(None, (month["text"], doubt)))
+
+
+def named(names: Sequence[str]) -> str:
+    """`research, europe`, or how many they are."""
+    return ", ".join(names) if len(names) <= NAMED else number(len(names), "organization")
 
 
 def shares(entries: list[Tree]) -> str:
