@@ -22,7 +22,8 @@ from billproof.model.values import day_of, money, month_before, month_days, mont
 from billproof.rules.compiled import load_ruleset
 from billproof.spend.accepted import Accepted, Places, accepted_months
 from billproof.spend.drivers import Side, What, drivers
-from billproof.spend.organization import MonthRead, Organization, Watch, read_organization
+from billproof.spend.organization import Organization, Watch, read_organization
+from billproof.spend.proof import not_judged, proof
 from billproof.spend.tally import total
 from billproof.spend.told import project_label, told
 from billproof.spend.where import per_token, unit_costs, unpriced, where
@@ -145,12 +146,12 @@ def _document(
         "change": change(organizations, months[-1]),
         "days": _days(organizations, wanted),
         "findings": sorted((entry for one in organizations for entry in told(one, wanted)), key=lambda entry: str(entry["day"])),
-        "not_judged": [entry for one in organizations for entry in _not_judged(one, wanted)],
+        "not_judged": [entry for one in organizations for entry in not_judged(one, wanted)],
         "where": where(organizations, months),
         "unit_costs": unit_costs(organizations, months),
         "unpriced": unpriced(organizations, months),
         "per_token": [entry for month in months if (entry := per_token(organizations, month)) is not None],
-        "integrations": [_integration(one, months) for one in organizations],
+        "integrations": [proof(one, months) for one in organizations],
         "cannot_say": list(CANNOT_SAY),
     }
 
@@ -228,49 +229,3 @@ def _days(organizations: Sequence[Organization], wanted: range) -> list[Entry]:
         amount = money(total(read.by_day.get(day, Decimal(0)) for read in here)) if here else None
         days.append({"day": day_of(day).isoformat(), "amount": amount})
     return days
-
-
-def _not_judged(organization: Organization, wanted: range) -> list[Entry]:
-    return [
-        {
-            "integration": organization.integration.name, "from": day_of(days.start).isoformat(),
-            "to": day_of(days.stop - 1).isoformat(), "text": "a day is judged when the 28 days before it are known",
-        }
-        for days in organization.unjudged(wanted)
-    ]  # fmt: skip
-
-
-def _integration(organization: Organization, months: Sequence[str]) -> Entry:
-    integration = organization.integration
-    read = [organization.months[month] for month in months if month in organization.months]
-    return {
-        "name": integration.name, "organization": shown(integration.organization),
-        "organization_name": shown(organization.name), "amount": money(total(month.amount for month in read)),
-        "months": [_proof(organization, month) for month in months],
-    }  # fmt: skip
-
-
-def _proof(organization: Organization, month: str) -> Entry:
-    """A month of an organization: the file that was accepted, and whether it was read."""
-    read = organization.months.get(month)
-    if read is not None:
-        return {"month": month, "state": "read", **_receipt(read.accepted), "path": shown(read.path, None), **_amounts(read)}
-    if month in organization.lost:
-        accepted, text = organization.lost[month]
-        return {"month": month, "state": "not_found", **_receipt(accepted), "text": shown(text, None)}
-    return {"month": month, "state": "not_accepted", "text": "no accepted file"}
-
-
-def _receipt(accepted: Accepted) -> Entry:
-    receipt = accepted.receipt
-    document = receipt.document
-    return {
-        "file": receipt.file_name, "sha256": receipt.file_sha256, "accepted": receipt.finished,
-        "destination": receipt.destination, "receipt_sha256": receipt.sha256,
-        "waived": sorted({waiver["rule"] for waiver in document["waivers"]}), "doubtful": accepted.doubtful,
-    }  # fmt: skip
-
-
-def _amounts(read: MonthRead) -> Entry:
-    days = {"missing_days": read.missing_days, "rows": read.rows, "amount": money(read.amount)}
-    return {**days, "text": f"{number(read.missing_days, 'day')} missing" if read.missing_days else ""}
