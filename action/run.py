@@ -34,6 +34,7 @@ VERDICTS: Mapping[int, str] = {Exit.PASS: "pass", Exit.FAIL: "fail", Exit.NOT_SE
 LOST = ("unknown", "refused", "replaced")
 ARRIVED = ("accepted", "already_there")
 UPLOADS = 30
+ANNOTATED = 5
 REASON_CHARACTERS = 300
 LAST_INSTANT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 NOTES_BYTES = 100_000  # in addition to a report of at most 900,000: GitHub shows no summary of more than 1 MiB
@@ -59,7 +60,8 @@ def act(environment: Mapping[str, str]) -> int:
     report, delivery = document(folder, "report"), document(folder, "delivery")
     said = notes.getvalue().strip()
     if code != Exit.PASS and (report is None or code == Exit.NOT_SENT):
-        print(f"::error title=billproof::{escaped(said)}", flush=True)
+        text = not_sent(delivery) if delivery and code == Exit.NOT_SENT else said
+        print(f"::error title=billproof::{escaped(text)}", flush=True)
     summarize(environment["GITHUB_STEP_SUMMARY"], folder, said, delivery)
     nothing_new = code == Exit.PASS and report is None
     put_out(environment["GITHUB_OUTPUT"], {
@@ -146,6 +148,14 @@ def files_of(delivery: dict[str, Any] | None, *statuses: str) -> list[dict[str, 
     """The files of an upload with one of these statuses, in the order of the statuses."""
     files = delivery["files"] if delivery else []
     return [file for status in statuses for file in files if file["status"] == status]
+
+
+def not_sent(delivery: dict[str, Any]) -> str:
+    """Which files did not arrive and why, the worst first, and what to do, for an annotation."""
+    lost = files_of(delivery, *LOST)
+    lines = [f"{file['integration']} {file['month']}: {STATUSES[file['status']]}: {file['text']}" for file in lost[:ANNOTATED]]
+    more = [f"and {number(len(lost) - ANNOTATED, 'more file')}"] if len(lost) > ANNOTATED else []
+    return "\n".join((delivery["summary"], *lines, *more))
 
 
 def retry_after(delivery: dict[str, Any]) -> str:

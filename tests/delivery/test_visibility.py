@@ -77,6 +77,8 @@ def test_the_delivery_says_so_for_programs(slow: World) -> None:
         assert run("upload", name, "--output", f"delivery={path}")[0] == 0
         (file,) = json.loads(path.read_text("utf-8"))["files"]
         assert (file["status"], file["visible_by"]) == (status, "2025-11-05T19:12:00Z")
+        told = "archive should show these uploads by 2025-11-05 19:12 UTC" in json.loads(path.read_text("utf-8"))["summary"]
+        assert told is (status == "accepted")
 
 
 def test_where_nobody_says_how_long_it_takes_nothing_is_said(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from billproof.config.settings import Settings
 from billproof.delivery.plan import Plan, not_begun
 from billproof.delivery.shipment import UploadResult
-from billproof.delivery.text import headline
+from billproof.delivery.text import headline, seen_by
 from billproof.delivery.visibility import when_visible
 from billproof.engine.verdict import Exit
 from billproof.model.values import money, rfc3339, shown
@@ -36,7 +36,7 @@ def delivery(
         "exit_code": int(Exit.UNPROVED if code is None else code),
         "dry_run": dry_run,
         "verdict": plan.run.verdict.word if plan and plan.run else None,
-        "summary": headline(every, dry_run) if every else "",
+        "summary": "\n".join((headline(every, dry_run), *seen_by(every, settings))) if every else "",
         "error": NOT_ENDED if code is None else error or None,
         "files": [_file(result, settings) for result in every],
         "set_aside": [

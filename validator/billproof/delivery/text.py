@@ -99,17 +99,17 @@ def ending(results: Sequence[UploadResult], width: int, dry_run: bool, settings:
     if not results:
         return
     lost = [result for result in results if result.status in WORST_FIRST]
-    if len(results) > MANY and lost:
+    if lost and sum(stands_alone(result, len(results)) for result in results) > MANY:
         yield "Not uploaded, the worst first:"
         lost.sort(key=lambda result: WORST_FIRST.index(result.status))
         yield from (result_line(result, width) for result in lost[:NAMED])
         if len(lost) > NAMED:
             yield f"  and {number(len(lost) - NAMED, 'more file')}"
     yield headline(results, dry_run)
-    yield from _seen_by(results, settings)
+    yield from seen_by(results, settings)
 
 
-def _seen_by(results: Sequence[UploadResult], settings: Settings) -> Iterator[str]:
+def seen_by(results: Sequence[UploadResult], settings: Settings) -> Iterator[str]:
     """A sentence for each destination that takes time to show what it accepted now."""
     latest: dict[str, datetime] = {}
     for result in results:
