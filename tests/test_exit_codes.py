@@ -583,3 +583,18 @@ def test_an_upload_whose_notes_nobody_can_read_ends_as_it_would(tmp_path: Path, 
     done = subprocess.run(["sh", "-c", f'"$@" {redirected}', "sh", *words], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0
     assert json.loads(done.stdout)["verdict"] == "pass"
+
+
+def test_the_panic_of_a_library_is_an_unexpected_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a library in Rust raises then is not an Exception; Python would end with 1, which means fail."""
+
+    class Panic(BaseException):
+        pass
+
+    def panics(options: object) -> int:
+        raise Panic
+
+    monkeypatch.setattr("billproof.cli.commands.check.run", panics)
+    code, _, err = run("check", "export.csv")
+    assert code == 3
+    assert err.startswith("UNPROVED  unexpected error: Panic at ")

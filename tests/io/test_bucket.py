@@ -154,6 +154,16 @@ def test_a_store_that_cannot_be_reached_is_said_to_be_so(monkeypatch: pytest.Mon
         bucket.read(f"{BUCKET}/a", 1)
 
 
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("endpoint", ["foo", "https://", "https://key:secret@host", "http://a b"])
+def test_an_endpoint_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(Unreadable) as error:
+        bucket.read(f"{BUCKET}/a", 1)
+    reason = "AWS_ENDPOINT_URL is not an address; write it as https://s3.example.com"
+    assert error.value.message == f"{BUCKET}/a: cannot be read: {reason}"
+
+
 def test_an_object_of_our_own_has_a_limit(store: Store) -> None:
     store.objects["a"] = b"12"
     with pytest.raises(Unreadable, match="is larger than"):

@@ -29,11 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nobody reads the result any more: it was not shown, so it does not count as a pass.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 3
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # a library in Rust that panics raises no Exception
         return _told(error)
 
 
-def _told(error: Exception) -> int:
+def _told(error: BaseException) -> int:
     """Says what went wrong; gives the exit code."""
     from billproof.model.errors import BillproofError, UsageError
     from billproof.model.values import shown
@@ -65,7 +67,7 @@ def console() -> NoReturn:
     os._exit(code)
 
 
-def _origin(error: Exception) -> str:
+def _origin(error: BaseException) -> str:
     """Room, module and line of the innermost step in the package; the message itself may contain text of the file."""
     import traceback
 

@@ -194,6 +194,10 @@ def _place(url: str) -> tuple[Any, str]:
 @cache
 def _store(bucket: str) -> Any:
     is_s3 = bucket.startswith("s3:")
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT") if is_s3 else ("AZURE_STORAGE_ENDPOINT",):
+        # obstore panics at what is not an address.
+        if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(?:/\S*)?|", os.environ.get(name, "")):
+            raise ValueError(f"{name} is not an address; write it as https://s3.example.com")
     # Buckets that lock objects demand a checksum with each.
     more = {"config": {"checksum_algorithm": "SHA256"}} if is_s3 else {}
     allow_http = os.environ.get("AWS_ALLOW_HTTP" if is_s3 else "AZURE_ALLOW_HTTP", "").lower() == "true"
