@@ -6,6 +6,8 @@ const LABELS = { pass: "good", fail: "bad", unproved: "doubt" };
 const TYPES = { html: "text/html", json: "application/json", text: "text/plain" };
 const EXTENSIONS = { html: "html", json: "json", text: "txt" };
 
+const NOTHING = ["No CSV file was found there.", "Choose the files themselves."];
+
 let worker; // once it was made
 let starting; // while it is being made
 let busy = false; // while it checks
@@ -87,24 +89,24 @@ function entry({ verdict, title }, number) {
 }
 
 function ask(number, title) {
-  [...$("list").querySelectorAll("button")].forEach((one, at) => one.toggleAttribute("aria-current", at === number));
+  [...$("list").querySelectorAll("button")].forEach((one, at) => one.setAttribute("aria-current", at === number));
   const whole = number === 0 && !$("list").hidden;
   name = whole ? "report" : `${title.split("/").pop().replace(/\.csv$/i, "")}.report`;
   worker.postMessage({ kind: "render", number });
 }
 
-// Checks what is chosen. A check that is under way is given up.
-function check() {
+// Checks what is chosen, or says why nothing is. A check that is under way is given up.
+function check(...nothing) {
+  if (busy) end();
   $("errors").replaceChildren();
   show(false);
-  if (!chosen.length) return fail(["No CSV file was found there.", "Choose the files themselves."]);
-  $("progress").hidden = false;
+  $("progress").hidden = !chosen.length;
   $("bar").removeAttribute("value");
   $("line").textContent = "";
-  say(chosen.length > 1 ? `Checking ${chosen.length} files.` : `Checking ${chosen[0].path}.`);
-  if (busy) end();
-  if (worker) send();
-  else begin();
+  if (!chosen.length) fail(nothing);
+  else say(chosen.length > 1 ? `Checking ${chosen.length} files.` : `Checking ${chosen[0].path}.`);
+  if (!worker) begin();
+  else if (chosen.length) send();
 }
 
 function send() {
@@ -182,12 +184,9 @@ async function dropped({ dataTransfer }) {
     const entry = item.webkitGetAsEntry();
     return entry?.isDirectory ? below(entry).then(of_folder) : [here(item.getAsFile())];
   });
-  try {
-    chosen = (await Promise.all(found)).flat();
-  } catch {
-    return fail(["This browser does not open a folder that is dropped here.", "Use “Choose a folder”."]);
-  }
-  return check();
+  const opened = await Promise.all(found).catch(() => undefined);
+  chosen = opened?.flat() ?? [];
+  check(...(opened ? NOTHING : ["This browser does not open a folder that is dropped here.", "Use “Choose a folder”."]));
 }
 
 for (const id of ["files", "folder"]) {
@@ -196,7 +195,7 @@ for (const id of ["files", "folder"]) {
     const found = [...target.files].map(here);
     chosen = id === "folder" ? of_folder(found) : found;
     target.value = "";
-    check();
+    check(...NOTHING);
   };
 }
 addEventListener("dragover", event => {

@@ -11,6 +11,7 @@ import pytest
 from tests.page.browsers import FIREFOX, Tab, chromium, firefox, until
 from tests.page.server import Counting, counting
 from tests.report.render.browser import needs_browser
+from tests.report.render.pages import hostile_export
 from tests.support import FIXTURES
 
 DEMO = FIXTURES / "demo"
@@ -50,6 +51,14 @@ def verdict(tab: Tab, *files: Path) -> str:
     return str(until(tab, SHOWN))
 
 
+def long(folder: Path) -> Path:
+    """A file that takes long to check."""
+    header, *rows = GOOD.read_text("utf-8").splitlines(keepends=True)
+    path = folder / GOOD.name
+    path.write_text(header + "".join(rows) * 20_000, "utf-8")
+    return path
+
+
 def test_from_a_disk(tab: Tab, built_page: Path) -> None:
     fresh(tab, built_page)
     until(tab, "document.getElementById('page-guide-title').textContent.startsWith('Export ')")
@@ -78,7 +87,7 @@ def test_several_files_have_an_index_and_a_report_each(tab: Tab, built_page: Pat
     assert entries == ["FAIL All 3 files", f"FAIL {EXCEL.name}", f"PASS {GOOD.name}", f"FAIL {LATE.name}"]
     tab.run("document.querySelectorAll('#page-list button')[2].click()")
     until(tab, "document.title.startsWith('PASS')")
-    assert tab.run("document.querySelector('#page-list [aria-current]').textContent") == f"PASS {GOOD.name}"
+    assert tab.run("document.querySelector('#page-list [aria-current=true]').textContent") == f"PASS {GOOD.name}"
 
 
 def test_files_of_other_kinds_fail_with_a_cause(tab: Tab, built_page: Path, tmp_path: Path) -> None:
@@ -91,6 +100,22 @@ def test_files_of_other_kinds_fail_with_a_cause(tab: Tab, built_page: Path, tmp_
     assert "Excel workbook" in tab.run("document.querySelector('#page-report .cause').innerText")
     assert verdict(tab, picture).startswith("FAIL ")
     assert verdict(tab, nothing).startswith("FAIL ")
+
+
+def test_other_files_take_the_place_of_those_that_are_being_checked(tab: Tab, built_page: Path, tmp_path: Path) -> None:
+    fresh(tab, built_page)
+    tab.choose("#page-files", long(tmp_path))
+    until(tab, "document.getElementById('page-line').textContent")
+    assert verdict(tab, LATE).startswith("FAIL ")
+    assert tab.run("document.getElementById('page-progress').hidden")
+
+
+def test_a_hostile_export_does_nothing(tab: Tab, built_page: Path, tmp_path: Path) -> None:
+    fresh(tab, built_page)
+    verdict(tab, hostile_export(tmp_path))
+    found = "document.querySelectorAll('#page-report :is(script, img, iframe, b, i, object, embed, link, base, form)').length"
+    assert tab.run(found) == 0
+    assert "<img src=x onerror=alert(1)>&amp;.csv" in tab.run("document.getElementById('page-status').textContent")
 
 
 def test_a_wrong_setting_is_an_error_and_can_be_corrected(tab: Tab, built_page: Path) -> None:
@@ -107,11 +132,8 @@ def test_a_wrong_setting_is_an_error_and_can_be_corrected(tab: Tab, built_page: 
 
 
 def test_a_check_can_be_stopped(tab: Tab, built_page: Path, tmp_path: Path) -> None:
-    header, *rows = GOOD.read_text("utf-8").splitlines(keepends=True)
-    large = tmp_path / GOOD.name
-    large.write_text(header + "".join(rows) * 20_000, "utf-8")
     fresh(tab, built_page)
-    tab.choose("#page-files", large)
+    tab.choose("#page-files", long(tmp_path))
     assert f"Reading {GOOD.name}: " in until(tab, "document.getElementById('page-line').textContent")
     tab.run("document.getElementById('page-stop').click()")
     assert tab.run("document.getElementById('page-progress').hidden && document.getElementById('page-result').hidden")
