@@ -197,8 +197,8 @@ def test_an_error_at_a_place_of_which_we_say_nothing_is_a_disagreement(tmp_path:
 
 
 def test_a_file_that_changed_between_the_two_readings_is_unproved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def check_and_change(source: Source, *arguments: Any, **more: Any) -> FileResult:
-        found = check_file(source, *arguments, **more)
+    def check_and_change(source: Source, *arguments: Any) -> FileResult:
+        found = check_file(source, *arguments)
         Path(source.path).write_bytes(Path(source.path).read_bytes() + b"\n")
         return found
 

@@ -135,7 +135,7 @@ def check_input(
     try:
         with opened(file.path) as source:
             source.seen = seen
-            result = check_file(source, settings, ruleset, known, in_folder=file.folder is not None)
+            result = check_file(source, settings, ruleset, known, file.folder is not None)
         if not settings.second_opinion or result.set_aside is not None:
             return result
         from billproof.engine.second_opinion import second_opinion

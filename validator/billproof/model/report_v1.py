@@ -189,7 +189,7 @@ class FileContent(TypedDict):
     costs: NotRequired[ReportCosts]
     version: NotRequired[str]
     organization_name: NotRequired[str]
-    expected_total: NotRequired[ReportSetting[str | None]]
+    expected_total: NotRequired[ReportSetting[str]]
 
 
 class ReportFile(FileContent):

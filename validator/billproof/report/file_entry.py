@@ -46,7 +46,8 @@ def file_entry(file: results.FileResult, verdict: FileVerdict) -> v1.FileContent
     if file.organization_name is not None:
         entry["organization_name"] = shown(file.organization_name, None)
     if file.expected_total is not None:
-        entry["expected_total"] = sourced(file.expected_total)
+        expected = file.expected_total
+        entry["expected_total"] = {"value": expected.value or "", "source": shown(expected.source, None)}
     if file.costs is not None:
         entry["costs"] = _costs(file.costs)
     if file.version is not None:
