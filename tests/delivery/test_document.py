@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,16 @@ def test_where_it_cannot_be_written_nothing_is_sent(world: World) -> None:
     assert run("upload", name, "--output", f"delivery={name}")[0] == 2
     assert run("check", name, "--output", "delivery=delivery.json")[0] == 2
     assert not (world.root / "delivery.json").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs named pipes")
+def test_a_pipe_gets_one_document(world: World) -> None:
+    pipe = world.root.parent / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        assert run("upload", world.put(export()), "--output", f"delivery={pipe}")[0] == 0
+        text = reader.communicate()[0]
+    assert json.loads(text)["exit_code"] == 0
 
 
 def test_of_very_many_files_the_text_ends_with_what_did_not_arrive(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

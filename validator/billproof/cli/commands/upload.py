@@ -82,7 +82,9 @@ class Course:
 
         text = render_json(delivery(self.plan, self.results, self._settings, self._dry_run, code, error))
         for path in self._paths:
-            write(path, text)
+            # A pipe or a device would keep what is said on the way.
+            if code is not None or not os.path.exists(path) or os.path.isfile(path):
+                write(path, text)
 
 
 def _ended(error: BaseException) -> tuple[int, str]:
