@@ -174,8 +174,17 @@ def test_the_command_tells_how_to_ask_it(tmp_path: Path, monkeypatch: pytest.Mon
     assert compared()[1] == {"OC803"}
 
 
-@pytest.mark.parametrize("case", ["good-h1 good-h2", "good-h1 other-organization", "", "missing", "activity"])
-def test_a_folder_that_no_record_can_be_made_of(tmp_path: Path, case: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "why"),
+    [
+        ("good-h1 good-h2", "both have 2025-10-01"),
+        ("good-h1 other-organization", r"of 2 organizations \(org-EXAMPLEacme01, org-EXAMPLEother1\)"),
+        ("", "no CSV file in it"),
+        ("missing", "no such folder"),
+        ("activity", "not a cost export by line item"),
+    ],
+)
+def test_a_folder_that_no_record_can_be_made_of(tmp_path: Path, case: str, why: str) -> None:
     for number, name in enumerate(case.split()):
         if name == "missing":
             tmp_path /= "missing"
@@ -186,7 +195,7 @@ def test_a_folder_that_no_record_can_be_made_of(tmp_path: Path, case: str) -> No
             (tmp_path / "other.csv").write_text(text.replace("1759", "1749").replace("1760", "1750").replace("1761", "1751"))
         else:
             copy(fixture(name), tmp_path / f"{number}.csv")
-    with pytest.raises(UsageError, match="--costs-from"):
+    with pytest.raises(UsageError, match=f"--costs-from.*{why}"):
         read_exports(str(tmp_path))
     code, _, err = run("sandbox", "--costs-from", str(tmp_path))
     assert (code, "Traceback" in err) == (2, False)

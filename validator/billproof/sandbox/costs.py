@@ -18,13 +18,15 @@ from starlette.datastructures import QueryParams
 
 from billproof.model.errors import UsageError
 from billproof.model.record import Record
-from billproof.model.values import BLANKS, DAY_SECONDS, EXACT, amount_of, day_of
+from billproof.model.values import BLANKS, DAY_SECONDS, EXACT, amount_of, day_of, shown
 from billproof.sandbox.faults import Problem
 
 Row = Mapping[str, str]
 _GROUPS = ("project_id", "line_item", "user_id", "api_key_id", "api_source")
 _UNDOCUMENTED = ("organization_id", "organization_name", "project_name", "user_email")
 _AGAIN = "page_again"
+# So many organizations are named when a folder has several.
+_SHOWN = 3
 
 
 class Exported(Record):
@@ -36,20 +38,26 @@ class Exported(Record):
 
 def read_exports(folder: str) -> Exported:
     """The exports in a folder. Raises UsageError if there is none, or for one that no record could be made of."""
-    names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".csv")) if os.path.isdir(folder) else []
+    if not os.path.isdir(folder):
+        raise UsageError(f"--costs-from {folder}: no such folder", "Name the folder of an organization's exports.")
+    read = {name: _rows(os.path.join(folder, name)) for name in sorted(os.listdir(folder)) if name.lower().endswith(".csv")}
+    charged = [row for rows in read.values() for row in rows if row["amount_value"]]
+    if not charged:
+        hint = "Name the folder that has the exports of one organization; its subfolders are not read."
+        raise UsageError(f"--costs-from {folder}: no {'charge in its CSV files' if read else 'CSV file in it'}", hint)
+    if len(found := sorted({shown(row["organization_id"]) for row in charged})) > 1:
+        text = f"--costs-from {folder}: the exports are of {len(found)} organizations ({', '.join(found[:_SHOWN])}"
+        text += ", …)" if len(found) > _SHOWN else ")"
+        raise UsageError(text, "An admin key is of one organization: put the exports of each into a folder of its own.")
     days: defaultdict[int, list[Row]] = defaultdict(list)
     files: dict[int, str] = {}
-    for name in names:
-        for row in _rows(os.path.join(folder, name)):
+    for name, rows in read.items():
+        for row in rows:
             day = int(row["start_time"]) // DAY_SECONDS
             if files.setdefault(day, name) != name:
                 raise UsageError(f"--costs-from {folder}: {files[day]} and {name} both have {day_of(day)}", "Remove one of them.")
             if row["amount_value"]:
                 days[day].append(row)
-    charged = [row for rows in days.values() for row in rows]
-    if len({row["organization_id"] for row in charged}) != 1:
-        text = f"--costs-from {folder}: expected the exports of one organization, as an admin key is of one"
-        raise UsageError(text, "Name a folder with cost exports (*.csv) of one organization.")
     projects = {row["project_id"]: row["project_name"] for row in charged if row["project_id"]}
     return Exported(days, dict(sorted(projects.items())))
 
