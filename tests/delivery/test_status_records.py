@@ -92,6 +92,9 @@ def test_a_record_from_elsewhere_is_not_called_openais(monkeypatch: pytest.Monke
     assert (
         month("research", "--month", "2025-10")["text"] == "The record from http://127.0.0.1:8765 of 2025-11-05 02:10 UTC agrees"
     )
+    recorded({(7, "proj_EXAMPLE1"): "135.80"}, "2025-11-09T02:10:00Z", base_url="http://127.0.0.1:8765")
+    text = month("research", "--month", "2025-10")["text"]
+    assert text.startswith("due: the record from http://127.0.0.1:8765 of 2025-11-09 02:10 UTC has ")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,10 @@ def test_a_pack_holds_the_record_with_its_signature(record: Path) -> None:
     assert found.read_bytes() == record.read_bytes()
     assert Path(f"{found}.intoto.jsonl").read_bytes() == Path(f"{record}.intoto.jsonl").read_bytes()
     readme = found.with_name("README.txt").read_text("utf-8")
-    assert "its result is that of the upload (same file_result_sha256)" in " ".join(readme.split())
+    words = " ".join(readme.split())
+    assert "its result is that of the upload (same file_result_sha256)" in words
+    assert f"{found.name} OpenAI's own record of the costs, which the export was compared with" in words
+    assert f"{found.name}.intoto.jsonl the signature of this record" in words
     code, out, err = run("verify", str(found.with_name("report.json")), "--costs", str(found))
     assert code == 0, out + err
     assert "files[].costs.record.signed" in " ".join(out.split())

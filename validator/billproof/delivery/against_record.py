@@ -84,7 +84,7 @@ def with_record(state: MonthState, compared: Compared | None) -> MonthState:
     how = "has the same total, but not by day and project"
     if not same(Decimal(0), compared.difference):
         how = f"has {usd(abs(compared.difference))} {'less' if compared.difference > 0 else 'more'}"
-    return MonthState("differs", True, f"due: {record} {how}: export again")
+    return MonthState("differs", True, f"due: {record.replace('The record', 'the record', 1)} {how}: export again")
 
 
 def as_json(compared: Compared | None) -> dict[str, Any] | None:

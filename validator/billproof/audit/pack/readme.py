@@ -12,6 +12,7 @@ from typing import Any
 
 from billproof.audit.signing.attestation import SUFFIX
 from billproof.delivery.ledger.receipt import Receipt
+from billproof.model.costs import OPENAI_URL
 from billproof.model.record import Record
 from billproof.model.values import cents, month_name, number, shown
 
@@ -96,6 +97,16 @@ def _title(manifest: Manifest) -> Iterator[str]:
         yield from _text(f"A CI job uploaded it at commit {receipt.document['ci']['commit']}.")
 
 
+def _record_of(manifest: Manifest, name: str) -> str:
+    if name.endswith(SUFFIX):
+        return "the signature of this record"
+    base_url = manifest.report["files"][0]["costs"]["record"]["base_url"]
+    whose = "OpenAI's own record of the costs"
+    if base_url != OPENAI_URL:
+        whose = f"the record of the costs from {base_url}, not OpenAI's"
+    return f"{whose}, which the export was compared with"
+
+
 def _listing(manifest: Manifest) -> Iterator[str]:
     ruleset = manifest.report["ruleset"]
     yield "CONTENTS"
@@ -107,11 +118,7 @@ def _listing(manifest: Manifest) -> Iterator[str]:
         ("report.html", "the same report as a page to read"),
         ("ruleset/", f"the rules and the table schema: {ruleset['name']} {ruleset['version']}, sha256 {ruleset['sha256']}"),
         ("config/billproof.yaml", "the configuration at the upload, with every waiver. It names where secrets are kept."),
-        *(
-            (name, "OpenAI's own record of the costs, which the export was compared with, or its signature")
-            for name in manifest.files
-            if name.startswith("costs-")
-        ),
+        *((name, _record_of(manifest, name)) for name in manifest.files if name.startswith("costs-")),
         (
             "SHA256SUMS",
             f"the SHA-256 digests of the {len(manifest.files)} other files. A file that it does not list does not belong here.",
