@@ -5,6 +5,7 @@ const $ = id => document.getElementById(`page-${id}`);
 const LABELS = { pass: "good", fail: "bad", unproved: "doubt" };
 const TYPES = { html: "text/html", json: "application/json", text: "text/plain" };
 const EXTENSIONS = { html: "html", json: "json", text: "txt" };
+const TITLE = document.title;
 
 const NOTHING = ["No CSV file was found there.", "Choose the files themselves."];
 
@@ -144,6 +145,7 @@ function fail(lines) {
 // The report has a landmark `main` of its own; without one, it is the part above.
 function show(shown) {
   $("result").hidden = !shown;
+  if (!shown) document.title = TITLE; // not the verdict on what was checked before
   $("controls").role = shown ? "region" : "main";
 }
 

@@ -129,6 +129,11 @@ def test_a_wrong_setting_is_an_error_and_can_be_corrected(tab: Tab, built_page: 
     tab.run("document.getElementById('page-again').click()")
     assert str(until(tab, SHOWN)).startswith("PASS ")
     assert tab.run(ERRORS) == ""
+    tab.run("document.getElementById('page-total').value = 'much'")
+    tab.run("document.getElementById('page-again').click()")
+    assert until(tab, ERRORS).startswith("Total much: not an amount")
+    assert tab.run("document.title") == "Check an OpenAI cost export", "no verdict of an earlier check"
+    tab.run("document.getElementById('page-total').value = '537.87'")
 
 
 def test_a_check_can_be_stopped(tab: Tab, built_page: Path, tmp_path: Path) -> None:
