@@ -715,8 +715,8 @@ def refused(world: World, data: bytes, *arguments: str) -> str:
     found = world.upload(world.put(data), *arguments)
     assert found.code == 4, found.out + found.err
     assert found.lines[-1] == (
-        "NOT ALL UPLOADED 0 accepted, 1 not. Running the same command again is safe, but useless until you fix "
-        "what its line names, unless that passes by itself."
+        "NOT ALL UPLOADED 0 accepted, 1 not. Running the same command again is safe, but changes nothing until you fix "
+        "what its line names, or it passes by itself."
     )
     assert world.statuses()[-1] == "refused"
     return found.lines[-2]

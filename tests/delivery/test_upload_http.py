@@ -230,7 +230,7 @@ WRONGS = [
     Wrong("integration", 404, "404: Unknown integration;", "`base_url`, `path`, `method` or the integration ID"),
     Wrong("limit", 413, "413: Too large; A request may be at most 1,000 bytes.", FILE),
     Wrong("organization", 422, "422: File refused; The file did not pass as 2025-10 of org-EXAMPLEother1; nothing was", FILE),
-    Wrong("server", None, "127.0.0.1 was not reached three times", "what its line names, unless that passes by itself", 3),
+    Wrong("server", None, "127.0.0.1 was not reached three times", "what its line names, or it passes by itself", 3),
 ]
 
 
@@ -263,7 +263,7 @@ def test_what_lasts_is_refused_and_settled_once_it_is_mended(
             assert (answer["code"], answer["attempts"], answer["id"]) == (wrong.code, wrong.attempts, None)
             assert answer["text"].startswith(wrong.text)
             assert found.told[0].startswith(f"{LINE} refused {wrong.text}")
-            assert found.told[1:] == [f"{AGAIN}, but useless until you fix {wrong.until}."]
+            assert found.told[1:] == [f"{AGAIN}, but changes nothing until you fix {wrong.until}."]
         assert len(broken.uploads) == (0 if wrong.what == "server" else 2)
         assert len(set(keys(broken))) == (0 if wrong.what == "server" else 1)
         if wrong.what != "integration":

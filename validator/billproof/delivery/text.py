@@ -130,7 +130,7 @@ def what_must_change(code: int | None) -> str:
     if code is not None and (300 <= code <= 399 or code in (404, 405, 410)):
         return "`base_url`, `path`, `method` or the integration ID"
     if code is None:
-        return "what its line names, unless that passes by itself"
+        return "what its line names, or it passes by itself"
     return "`file`, its field, or what the server's message names"
 
 
@@ -140,7 +140,7 @@ def _again(results: Sequence[UploadResult], lost: int) -> str:
     of = "" if len(lasting) == lost else f" for {len(lasting)} of them"
     text = "Running the same command again is safe"
     text += (
-        f", but useless{of} until you fix {'; '.join(dict.fromkeys(lasting))}."
+        f", but changes nothing{of} until you fix {'; '.join(dict.fromkeys(lasting))}."
         if lasting
         else "; accepted files are not sent again."
     )
