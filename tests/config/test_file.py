@@ -351,6 +351,7 @@ UNREADABLE = {
     "a control character": (b"version: 1\n# \x07\n", 2, "not valid YAML"),
     "a key twice": (b"version: 1\nledger: a\nledger: b\n", 3, "the key `ledger` appears a second time"),
     "an anchor": (b"version: 1\nledger: &x a\n", 2, "anchors and aliases"),
+    "anchors of a list and its item": (b"version: 1\nwaivers: &x\n  - &y\n    rule: OC206\n", 2, "anchors and aliases"),
     "an alias": (b"version: 1\nledger: *x\n", 2, ""),
     "a tag": (b"version: 1\nledger: !!python/name:os.system x\n", 2, "tag"),
     "two documents": (b"version: 1\n---\nversion: 1\n", 3, "second document"),

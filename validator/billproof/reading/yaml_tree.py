@@ -89,6 +89,7 @@ class _Reader:
     def _node(self, event: Any, yaml: Any) -> Node | None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             self.error("anchors and aliases (& and *) are not supported; repeat the value instead")
+        if isinstance(event, yaml.AliasEvent):
             return Node(None, self.line)
         if getattr(event, "tag", None) is not None:
             self.error(f"the tag {event.tag} is not supported; remove it")
