@@ -149,6 +149,16 @@ def test_no_e_mail_address_is_written_and_ids_of_people_by_flag_only(tmp_path: P
         assert [tuple(row[name] for name in columns) for row in rows_of(named)] == [("user-EXAMPLE1", "key_EXAMPLE1")] * 2
 
 
+def test_no_e_mail_address_is_written_from_any_other_cell(tmp_path: Path) -> None:
+    cells = ("project_id", "quantity_unit", "api_source", "user_id", "api_key_id", "quantity")
+    source = export(tmp_path / "cost.csv", [{"amount_value": "1.5", **{name: f"{name}@example.com" for name in cells}}])
+    for target in ("focus", "pelanor-invoice"):
+        output = tmp_path / f"{target}.csv"
+        code, out, _ = convert(source, "--to", target, "--output", output, "--user-ids")
+        assert (code, "1 row had an e-mail address" in out) == (0, True)
+        assert "@" not in output.read_text("utf-8")
+
+
 def test_a_month_counts_once(tmp_path: Path) -> None:
     one = export(tmp_path / "one.csv", [{"amount_value": "1"}], H1)
     two = export(tmp_path / "two.csv", [{"amount_value": "2"}], H1)

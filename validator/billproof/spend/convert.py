@@ -90,10 +90,9 @@ def _text(rows: Sequence[Sequence[str]], written: Written) -> bytes:
 
 
 def _without_addresses(charge: Charge, written: Written) -> Charge:
-    """The charge, with no e-mail address in what people named."""
-    named = charge.item, charge.organization_name, charge.project_name
-    item, organization_name, project_name = masked = tuple(map(without_e_mail, named))
-    if masked == named:
+    """The charge, with no e-mail address in any of its texts: no rule says what an ID or a unit may be."""
+    masked = Charge(*(without_e_mail(cell) if isinstance(cell, str) else cell for cell in charge))
+    if masked == charge:
         return charge
     written.masked += 1
-    return charge._replace(item=item, organization_name=organization_name, project_name=project_name)
+    return masked
