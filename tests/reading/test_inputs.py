@@ -37,6 +37,24 @@ def test_a_pattern_is_expanded(folder: Path) -> None:
     assert paths("d*p") == ["deep/er/c.Csv"]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://acme.blob.example.com/exports/cost.csv?sv=2025&sig=hunter2",
+        "https://ann:hunter2@example.com/cost.csv",
+        "S3://bucket/cost.csv?X-Amz-Signature=hunter2",
+        "sftp://ann:hunter2@example.com/",
+    ],
+)
+def test_an_address_of_another_kind_is_refused_and_its_secrets_are_not_shown(url: str, folder: Path) -> None:
+    [one] = find_inputs([url])
+    assert one.error == "billproof reads no such address, only s3://, gs:// and az:// of a bucket"
+    assert url.startswith(one.path.partition("://")[0])
+    found = check(url)
+    assert found.code == 3
+    assert "hunter2" not in f"{found.out}{found.err}{found.report}"
+
+
 def test_a_name_that_looks_like_a_pattern_is_a_name(folder: Path) -> None:
     Path("data[1].csv").write_text("x\n")
     assert paths("data[1].csv") == ["data[1].csv"]
@@ -48,7 +66,7 @@ def test_a_pattern_that_fits_nothing_is_reported(folder: Path) -> None:
 
 def test_a_folder_without_csv_is_reported(folder: Path) -> None:
     Path("empty").mkdir()
-    assert find_inputs(["empty"]) == [Input("empty", "no CSV file is in this folder or its subfolders")]
+    assert find_inputs(["empty"]) == [Input("empty", "no CSV file is in this folder or its subfolders", "empty")]
 
 
 def test_a_file_named_twice_is_checked_once(folder: Path) -> None:
@@ -70,7 +88,7 @@ def test_a_folder_that_cannot_be_read_is_reported(folder: Path, monkeypatch: pyt
 
     monkeypatch.setattr(os, "scandir", refuse)
     found = find_inputs(["."])
-    assert found[0] == Input("./deep/er", "cannot be read: Permission denied")
+    assert found[0] == Input("./deep/er", "cannot be read: Permission denied", ".")
     assert [one.path for one in found[1:]] == ["./a.CSV", "./b.csv"]
 
 

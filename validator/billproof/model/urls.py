@@ -13,6 +13,11 @@ def in_bucket(path: str) -> bool:
     return path.startswith(_SCHEMES)
 
 
+def is_address(path: str) -> bool:
+    """Whether a name is an address of any kind, which may have a secret in it."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path) is not None
+
+
 def without_secrets(url: str) -> str:
     """An address that may be shown, whatever was put into it."""
     return re.sub(r"//[^/]*@", "//", url.partition("?")[0])

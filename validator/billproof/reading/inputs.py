@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
-from billproof.model.urls import address_error, in_bucket, without_secrets
+from billproof.model.urls import address_error, in_bucket, is_address, without_secrets
 from billproof.reading.source import STANDARD_INPUT
 
 NO_EXPORT = "no CSV file is in this folder or its subfolders"
@@ -96,6 +96,9 @@ def _absent(name: str, own: Collection[str]) -> Iterator[Input]:
     """What a pattern fits; or the name as it is, which leads to nothing."""
     import glob
 
+    if is_address(name):
+        yield Input(without_secrets(name), "billproof reads no such address, only s3://, gs:// and az:// of a bucket")
+        return
     if not glob.has_magic(name):
         yield Input(_slashes(name))
         return
