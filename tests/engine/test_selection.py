@@ -133,6 +133,24 @@ def test_a_file_whose_month_nobody_can_tell_is_not_set_aside(data: bytes, failed
 
 
 @pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(("start", "failed"), [(b"\nx17", "OC201"), (b"\n1,17", "CSV008")])
+def test_rows_whose_day_nobody_can_read_may_be_of_the_month(start: bytes, failed: str) -> None:
+    header, *october = export("100", "2025-10", ACME).splitlines(keepends=True)
+    september = export("100", "2025-09", ACME).splitlines(keepends=True)[1:]
+    spoilt = b"".join([header, september[-1], *october]).replace(b"\n17", start).replace(start, b"\n17", 1)
+    put("exports/research/spoilt.csv", spoilt)
+    found = check("exports/research", "--month", "2025-10")
+    assert (found.code, paths(found)) == (1, ["research/2025-10.csv", "research/spoilt.csv"])
+    assert found.report is not None
+    assert failed in {one["rule"] for one in found.report["files"][1]["outcomes"] if one["state"] == "failed"}
+    # A few of them change nothing: whatever they are, September has more days.
+    put("exports/research/spoilt.csv", b"".join([header, *september]).replace(b"\n17", start).replace(start, b"\n17", 20))
+    found = check("exports/research", "--month", "2025-10")
+    assert (found.code, paths(found)) == (0, ["research/2025-10.csv"])
+    assert "research/spoilt.csv 2025-09" in aside(found)
+
+
+@pytest.mark.usefixtures("three")
 def test_a_file_that_cannot_be_read_is_not_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("exports/research/gone.csv").symlink_to("nowhere.csv")
     found = check("exports/research", "--month", "2025-10")

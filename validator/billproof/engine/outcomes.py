@@ -36,6 +36,16 @@ def infer_month(days: Collection[int], as_of: datetime) -> Sourced:
     return Sourced(max(over or counts, key=lambda month: (counts[month], month)), INFERRED)
 
 
+def is_of_another_month(days: Collection[int], own: str | None, wanted: str, undated: int) -> bool:
+    """Whether a file is surely of `own`, a month other than `wanted`: also if each of its `undated` rows, whose day nobody can
+    read, were of one more day of `wanted`.
+    """
+    if own in (None, wanted):
+        return False
+    counts = Counter(month_of(day) for day in days)
+    return undated == 0 or counts[own or ""] > counts[wanted] + undated
+
+
 def infer_organization(counts: Mapping[str, int], configured: Iterable[tuple[str, Sourced]]) -> Sourced:
     """The configured organization with the most charged rows (ties: the first); else the file's only id; else none.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from billproof.config.settings import Settings, refuse_later_than_the_clock
 from billproof.engine.diagnosis import Facts, diagnose
 from billproof.engine.evaluate import Engine
-from billproof.engine.outcomes import infer_month, infer_organization
+from billproof.engine.outcomes import infer_month, infer_organization, is_of_another_month
 from billproof.engine.verdict import Verdict, judge
 from billproof.model.errors import Unreadable, UsageError
 from billproof.model.record import Record
@@ -162,7 +162,8 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Know
     integration = settings.config.integration_of(organization.value) if settings.config else None
     if settings.month is not None:
         month, is_readable = settings.month, context.collector.exact and source.complete
-        if in_folder and is_readable and own.value not in (None, month.value):
+        undated = context.collector.undated_rows() + reader.unread_lines
+        if in_folder and is_readable and is_of_another_month(context.collector.days, own.value, month.value or "", undated):
             aside = unread(source.path, "")._replace(month=own, error=None, set_aside="other_month")
             return aside._replace(integration=integration.name if integration else None)
     expected = None

@@ -76,6 +76,10 @@ class Collector:
                 self._day_cache[value] = day
         return day
 
+    def undated_rows(self) -> int:
+        """How many rows have no usable day."""
+        return self.rows - sum(tally.rows for tally in self.days.values())
+
     @staticmethod
     def has_ended(day: int, as_of: datetime) -> bool:
         """Whether a day was over at an instant."""

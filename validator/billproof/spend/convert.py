@@ -91,7 +91,7 @@ def _text(rows: Sequence[Sequence[str]], written: Written) -> bytes:
 
 def _without_addresses(charge: Charge, written: Written) -> Charge:
     """The charge, with no e-mail address in any of its texts: no rule says what an ID or a unit may be."""
-    masked = Charge(*(without_e_mail(cell) if isinstance(cell, str) else cell for cell in charge))
+    masked = Charge._make(without_e_mail(cell) if isinstance(cell, str) else cell for cell in charge)
     if masked == charge:
         return charge
     written.masked += 1
