@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from billproof.io.durable import put_new
 from billproof.model.errors import Unreadable, Unwritable, UsageError
@@ -91,7 +91,8 @@ def _text(rows: Sequence[Sequence[str]], written: Written) -> bytes:
 
 def _without_addresses(charge: Charge, written: Written) -> Charge:
     """The charge, with no e-mail address in any of its texts: no rule says what an ID or a unit may be."""
-    masked = Charge._make(without_e_mail(cell) if isinstance(cell, str) else cell for cell in charge)
+    cells: tuple[Any, ...] = tuple(without_e_mail(cell) if isinstance(cell, str) else cell for cell in charge)
+    masked = Charge(*cells)
     if masked == charge:
         return charge
     written.masked += 1
