@@ -101,8 +101,9 @@ class DirectoryDestination:
     # What a bucket does in another way. All raise OSError or Unreadable.
 
     def names(self, folder: str) -> list[str]:
-        """The names in a folder, if it is there."""
-        return os.listdir(folder) if os.path.isdir(folder) else []
+        """The names of the files in a folder, if it is there; what is not a file is no version."""
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        return [name for name in names if os.path.isfile(os.path.join(folder, name))]
 
     def current(self, folder: str) -> str | None:
         """What the pointer names."""
