@@ -229,15 +229,14 @@ def test_a_process_that_ends_otherwise_is_not_measured(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is watched on Linux only")
 @pytest.mark.parametrize(
-    "limit, value, code",
-    [("SECONDS_LIMIT", 1, "while True: pass"), ("MEMORY_LIMIT", 64, "x = bytearray(2**28)\nwhile True: pass")],
+    "seconds, mebibytes, code", [(1, 1024, "while True: pass"), (60, 64, "x = bytearray(2**28)\nwhile True: pass")]
 )
 def test_a_process_over_a_limit_is_stopped(
-    limit: str, value: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seconds: int, mebibytes: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"benchmarks.measure.{limit}", value)
+    monkeypatch.setattr("benchmarks.measure.MEMORY_LIMIT", mebibytes)
     with pytest.raises(NotMeasured, match="stopped at"):
-        measure(Process("endless", (sys.executable, "-c", code)), tmp_path)
+        measure(Process("endless", (sys.executable, "-c", code)), tmp_path, seconds)
 
 
 def match(rows: int, *seconds: float, why_not: str = "") -> Match:
