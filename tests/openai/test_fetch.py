@@ -430,10 +430,12 @@ def test_without_a_configuration(server: Server, tmp_path: Path, monkeypatch: py
 def test_a_record_is_put_if_absent(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("billproof.openai.fetch.clock", lambda: NOW.replace(month=12))
     date = format_datetime(NOW.replace(month=12), usegmt=True)
-    for code in (0, 3):
+    for code, edit in ((0, b""), (0, b"\n"), (3, b"")):
         server.acts = [dated(GOOD, date), dated(PROJECTS, date)]
-        assert fetched()[0] == code
-    assert len(records(tmp_path)) == 1
+        found, _, err = fetched()
+        assert (found, "could not be written: File exists" in err) == (code, code == 3)
+        (path,) = records(tmp_path)
+        path.write_bytes(path.read_bytes() + edit)
 
 
 def test_show_and_list(server: Server, tmp_path: Path) -> None:

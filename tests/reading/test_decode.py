@@ -96,7 +96,7 @@ def test_the_type_that_fits(text: str, expected: object) -> None:
         ("id: [1]\nlevel: low\n", "x.yaml:1  `id` is a list; expected text"),
         ("id: {a: b}\nlevel: low\n", "x.yaml:1  `id` is keys and values; expected text"),
         ("id:\nlevel: low\n", "x.yaml:1  `id` is empty; expected text"),
-        ("id: true\nlevel: low\n", 'x.yaml:1  `id` is true, which YAML may not read as text; put it in quotes: "true"'),
+        ("id: true\nlevel: low\n", "x.yaml:1  `id` is true; expected text that matches [A-Z]{2}[0-9]"),
         (GOOD + "number: x\n", "x.yaml:3  `number` is `x`; expected a whole number"),
         (GOOD + "number: true\n", "x.yaml:3  `number` is `True`; expected a whole number"),
         (GOOD + "number: 1_0\n", "x.yaml:3  `number` is `1_0`; expected a whole number"),

@@ -305,7 +305,7 @@ RULE_FAULTS = [
     ("a placeholder that is not closed", {"message": '"{value is not ours"'}, 8, "`message`:"),
     ("a missing blocker", {"blocked_by": "[{rule: OC999, when: always, reach: file}]"}, 11, "`blocked_by` names OC999"),
     ("a way in which it never fails", {"blocked_by": "[{rule: OC104, when: every_row, reach: file}]"}, 11, "never fails"),
-    ("a version that YAML reads as a number", {"since": "1.0"}, 5, '`since` is 1.0, which YAML may not read as text'),
+    ("a version that YAML reads as a number", {"since": "1.0"}, 5, "`since` is 1.0; expected text that matches"),
     ("a name that YAML reads as a boolean", {"name": "no"}, 2, '`name` is no, which YAML may not read as text'),
     ("an id of another form", {"id": "my101"}, 1, "`id` is `my101`; expected text that matches"),
 ]  # fmt: skip
@@ -595,6 +595,12 @@ def test_rules_take_another_configuration(configured: Path) -> None:
     code, _, err = run("rules", "test", "--config", "../missing.yaml")
     assert code == 2
     assert "../missing.yaml:1  cannot be read: No such file or directory" in err
+
+
+def test_rules_that_know_no_month_say_none(configured: Path) -> None:
+    code, out, _ = run("check", str(fixture("good-h4")), "--ruleset", "csv")
+    assert code == 0
+    assert out.startswith(f"PASS  {fixture('good-h4').name} has no errors; not ready to upload: a relaxed rule set; ")
 
 
 def test_rules_test_looks_through_the_waivers(configured: Path) -> None:

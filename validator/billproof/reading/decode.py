@@ -182,7 +182,9 @@ def _all(kind: Any, nodes: list[Node], path: str, errors: list[FileError], where
 def _scalar(kind: Any, node: Node, path: str, errors: list[FileError], where: str, pattern: str | None) -> Any:
     if kind is str:
         if node.ambiguous or isinstance(node.value, int):
-            text = str(node.value).lower() if isinstance(node.value, bool) else node.value
+            text = str(node.value).lower() if isinstance(node.value, bool) else str(node.value)
+            if pattern is not None and not re.fullmatch(pattern, text):
+                return _refuse(node, path, errors, f"{where} is {text}; expected text that matches {pattern}")
             return _refuse(node, path, errors, f'{where} is {text}, which YAML may not read as text; put it in quotes: "{text}"')
         if not isinstance(node.value, str):
             return _refuse(node, path, errors, f"{where} is {_described(node)}; expected text")

@@ -44,7 +44,8 @@ def headline(file: ReportFile, report: Report) -> str:
     if report["upload"]["ready"]:
         return f"PASS  {name} is ready to upload{as_month}"
     not_ready = blockers(file, report)
-    return f"PASS  {name} has no errors for {month}" + (f"; not ready to upload: {not_ready}" if not_ready else "")
+    for_month = f" for {month}" if month else ""
+    return f"PASS  {name} has no errors{for_month}" + (f"; not ready to upload: {not_ready}" if not_ready else "")
 
 
 def _by_a_warning(file: ReportFile, report: Report) -> str:
