@@ -152,8 +152,7 @@ def _archive_errors(settings: DestinationSettings) -> Iterator[str]:
         yield "a directory needs `path`, the folder"
     if settings.kind == "bucket" and settings.url is None:
         yield "a bucket needs `url`, such as s3://bucket/exports"
-    error = address_error(settings.url) if settings.url is not None and settings.kind == "bucket" else None
-    if error is not None:
+    elif settings.kind == "bucket" and (error := address_error(settings.url or "")):
         yield f"`url` {error}"
     for key in ("preset", "base_url", "method", "query", "file", "headers", "success", "id_at"):
         if getattr(settings, key):

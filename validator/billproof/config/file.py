@@ -231,8 +231,7 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
 def _ledger_errors(config: Config) -> Iterator[tuple[int, str]]:
     """What is wrong with the address of a ledger in a bucket."""
     ledger = config.file.ledger or ""
-    error = address_error(ledger) if "://" in ledger else None
-    if error is not None:
+    if "://" in ledger and (error := address_error(ledger)):
         from billproof.rules.consistency import line_of
 
         yield line_of(config.file.node, "ledger"), f"`ledger` {error}"

@@ -28,7 +28,7 @@ MAX_CELLS = 500
 
 
 def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
-    """What frictionless finds in the file, and where we differ. Raises UsageError if frictionless is not installed."""
+    """What frictionless finds in the file, and where we differ. Raises Unreadable, or UsageError without frictionless."""
     try:
         import frictionless
         import frictionless.formats
@@ -38,7 +38,8 @@ def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
             "--second-opinion needs frictionless, which is not installed", "pip install 'frictionless>=5.21,<6'"
         ) from None
     tool = f"frictionless {frictionless.__version__}"
-    data = _again(file.path)
+    with open_source(file.path) as source:
+        data = source.whole(sys.maxsize) or b""
     if _is_wide(data):
         return SecondOpinion(tool, False, (f"a row has more than {MAX_CELLS} cells, so it was not given the file",), ())
     with tempfile.TemporaryDirectory(prefix="billproof-") as folder:
@@ -50,12 +51,6 @@ def second_opinion(file: FileResult, ruleset: RuleSet) -> SecondOpinion:
     if hashlib.sha256(data).hexdigest() != file.sha256:
         errors.append("the file changed between the two readings")
     return SecondOpinion(tool, not errors, tuple(errors[:MAX_ERRORS]), tuple(_disagreements(file, raw_errors, tool))[:MAX_ERRORS])
-
-
-def _again(path: str) -> bytes:
-    """The whole file, read a second time. Raises Unreadable."""
-    with open_source(path) as source:
-        return source.whole(sys.maxsize) or b""
 
 
 def _is_wide(data: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _SCHEMES = ("s3://", "gs://", "az://")
+_ADDRESS = re.compile(r"(?:s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]*(?:/(?!\.\.?(?:/|\Z))[^/\x00-\x1f\x7f]+)*/?")
 _FORM = "is not an address in a bucket; write it as s3://bucket/folder (or gs://, az://)"
 
 
@@ -27,7 +28,4 @@ def address_error(url: str) -> str | None:
     """What is wrong with an address, in words that show no part of it; None if nothing is."""
     if "?" in url or re.match(r"[a-z0-9]+://[^/]*@", url):
         return "contains a `?` or credentials, which belong in the environment and never in an address"
-    bucket, _, key = url.partition("://")[2].partition("/")
-    parts = key.removesuffix("/").split("/") if key else []
-    whole = in_bucket(url) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bucket) and not re.search(r"[\x00-\x1f\x7f]", key)
-    return None if whole and not {"", ".", ".."} & {*parts} else _FORM
+    return None if _ADDRESS.fullmatch(url) else _FORM

@@ -27,8 +27,6 @@ from billproof.model.values import shown
 from billproof.reading.inputs import find_inputs
 from billproof.reading.source import Copy, private_copy
 
-UNKNOWN_SIZE = -1  # of an object in a bucket, before it is read
-
 
 class Accepted(Record):
     """A month that a destination accepted. `doubtful`: the outcome of a later upload is unknown."""
@@ -71,7 +69,7 @@ class Places:
         for folder in folders:
             if not in_bucket(folder) and not os.path.isdir(folder):
                 raise UsageError(f"spend {folder}: no such folder", "Name a folder in which accepted files lie.")
-        self._listed: dict[str, dict[int, list[str]]] = {}
+        self._listed: dict[str, dict[int | None, list[str]]] = {}
         self._packs: list[str] | None = None
 
     @contextmanager
@@ -126,21 +124,19 @@ class Places:
         """The exports of that size below a folder, those with that name first."""
         if folder not in self._listed:
             self._listed[folder] = _by_size(folder, self._config.own_folders())
-        listed = self._listed[folder]
-        return sorted(
-            (*listed.get(size, ()), *listed.get(UNKNOWN_SIZE, ())),
-            key=lambda path: (shown(os.path.basename(path), None) != name, path),
-        )
+        paths = [path for known in (size, None) for path in self._listed[folder].get(known, ())]
+        return sorted(paths, key=lambda path: (shown(os.path.basename(path), None) != name, path))
 
 
-def _by_size(folder: str, own: Collection[str]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = defaultdict(list)
+def _by_size(folder: str, own: Collection[str]) -> dict[int | None, list[str]]:
+    """The exports below a folder by their size, which is None for objects in a bucket."""
+    found: dict[int | None, list[str]] = defaultdict(list)
     if not os.path.isdir(folder) and not in_bucket(folder):
         return found
     for file in find_inputs([os.path.join(folder, "")], own):
         if file.error is None:
             try:
-                found[UNKNOWN_SIZE if in_bucket(file.path) else os.path.getsize(file.path)].append(file.path)
+                found[None if in_bucket(file.path) else os.path.getsize(file.path)].append(file.path)
             except OSError:
                 continue
     return found

@@ -65,7 +65,7 @@ def gather(
             files[packed + SUFFIX] = replayed.costs.attestation
     files |= _receipts(contents.ledger, standing, receipt)
     files |= _ruleset_files(settings, replayed.ruleset)
-    files["config/billproof.yaml"] = _proved(config.path, config.sha256)
+    files["config/billproof.yaml"] = _proved(_read(config.path), config.path, config.sha256)
     manifest = Manifest(
         integration.name, name, receipt, standing.receipts, report, replayed.same,
         is_other, len(contents.receipts), tuple(sorted([*files, "README.txt"])),
@@ -139,17 +139,13 @@ def _ruleset_files(settings: Settings, ruleset: RuleSet) -> dict[str, Content]:
 def _of_ledger(ledger: Ledger, path: str, sha256: str) -> bytes:
     """The bytes of a receipt or attempt with that digest. Raises Refused if they have changed."""
     try:
-        return _unchanged(ledger.place.own(path), path, sha256)
+        return _proved(ledger.own(path), path, sha256)
     except Unreadable as error:
         raise Refused(error.message, error.help) from None
 
 
-def _proved(path: str | os.PathLike[str], sha256: str) -> bytes:
-    """The bytes of a file with that digest. Raises Refused if they have changed."""
-    return _unchanged(_read(path), path, sha256)
-
-
-def _unchanged(data: bytes, path: str | os.PathLike[str], sha256: str) -> bytes:
+def _proved(data: bytes, path: str | os.PathLike[str], sha256: str) -> bytes:
+    """The bytes of a file, which has that digest. Raises Refused if they have changed."""
     if hashlib.sha256(data).hexdigest() != sha256:
         raise Refused(f"{os.fspath(path)} changed while it was packed", "Run the same command again.")
     return data
@@ -165,7 +161,7 @@ def _read(path: str | os.PathLike[str]) -> bytes:
 
 def open_values(config: Config) -> list[str]:
     """Where the configuration, which is packed unmodified, has values that only people can tell from a secret."""
-    values = ["its comments"] if b"#" in _proved(config.path, config.sha256) else []
+    values = ["its comments"] if b"#" in _proved(_read(config.path), config.path, config.sha256) else []
     for name, destination in config.file.destinations.items():
         values += [f"{name}: base_url"] if destination.base_url else []
         values += [f"{name}: path"] if destination.kind == "http" and destination.path and FILL_IN not in destination.path else []

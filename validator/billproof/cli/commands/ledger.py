@@ -70,11 +70,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("no ledger is configured", "Add `ledger: .billproof/ledger` to billproof.yaml.")
     if options.action == "init":
         make_ledger(root)
-        inside = "docs/buckets.md says what to allow there."
-        say(
-            f"{shown(root, None)} is an empty ledger now. "
-            f"{inside if in_bucket(root) else 'Keep it between runs: docs/ci/state.md shows how.'}"
-        )
+        folder, bucket = "Keep it between runs: docs/ci/state.md shows how.", "docs/buckets.md says what to allow there."
+        say(f"{shown(root, None)} is an empty ledger now. {bucket if in_bucket(root) else folder}")
         return Exit.PASS
     ledger = open_ledger(root)
     if options.action == "verify":
