@@ -62,7 +62,7 @@ def renew(held: _Lease) -> bool:
 
 
 def taken(waiting: Callable[[], None] | None = None, patience: float = 0) -> _Lease:
-    found = _Lease(URL, TERM)
+    found = _Lease(URL)
     found.take(waiting, patience)
     return found
 

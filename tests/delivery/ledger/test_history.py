@@ -428,7 +428,7 @@ def test_an_upload_and_a_verification_read_each_file_of_a_ledger_once(sent: Worl
         read.append(path)
         return listed_bytes(path, limit)
 
-    monkeypatch.setattr("billproof.delivery.ledger.places.listed_bytes", counted)
+    monkeypatch.setattr("billproof.delivery.ledger.store.listed_bytes", counted)
     exports = [sent.put(export("110", month=month), f"{month}.csv") for month in (MONTH, "2025-11", "2025-09")]
     for words in (["upload", *exports, "--dry-run"], ["ledger", "verify"], ["check", *exports, "--jobs", "1"], ["status"]):
         read.clear()

@@ -10,14 +10,13 @@ import os
 import random
 import re
 import time
-from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from billproof.model.errors import Missing, Unreadable, how_to_install
-from billproof.model.record import Record
 from billproof.model.urls import address_error
 
 try:
@@ -29,7 +28,6 @@ except ImportError:
 
 LARGEST = 1 << 25
 PATIENCE_SECONDS = 30.0
-_READERS = 64
 _RETRY = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 _CLIENT = {"connect_timeout": timedelta(seconds=5), "read_timeout": timedelta(seconds=20), "timeout": timedelta(hours=1)}
 _FAILURES = (BaseError, OSError, ValueError)
@@ -55,29 +53,13 @@ _REASONS = {
 Version = Mapping[str, str]
 
 
-class Object(Record):
-    """An object's bytes in one of its versions."""
-
-    data: bytes
-    version: Version
-
-
-class Listed(Record):
-    """An object of a listing."""
-
-    url: str
-    size: int
-
-
 class ObjectStream:
     """The bytes of one version, by one request. `version` is its ID there, or its e-tag in a bucket without versions."""
 
     def __init__(self, url: str, chunk_size: int) -> None:
         """Raises Unreadable, or Missing."""
-        try:
+        with _told(url):
             found = obstore.get(*_place(url))
-        except _FAILURES as error:
-            raise _unreadable(url, error) from None
         self.size: int = found.meta["size"]
         self.version = str(found.meta["version"] or found.meta["e_tag"] or "")
         self._chunks = iter(found.stream(min_chunk_size=chunk_size))
@@ -90,39 +72,22 @@ class ObjectStream:
             raise OSError(_reason(error)) from None
 
 
-def read(url: str, limit: int) -> Object:
-    """An object of up to `limit` bytes. Raises Unreadable, or Missing."""
-    try:
+def read(url: str, limit: int = LARGEST) -> tuple[bytes, Version]:
+    """An object of up to `limit` bytes, in one of its versions. Raises Unreadable, or Missing."""
+    with _told(url):
         found = obstore.get(*_place(url))
         if found.meta["size"] <= limit:
-            return Object(bytes(found.bytes()), _version(found.meta))
-    except _FAILURES as error:
-        raise _unreadable(url, error) from None
+            return bytes(found.bytes()), _version(found.meta)
     raise Unreadable(f"{url}: is larger than {limit // 2**20} MiB, more than billproof writes there")
 
 
-def read_all(urls: Collection[str], limit: int) -> dict[str, bytes | Unreadable]:
-    """Many objects at the same time, each with its bytes or why it cannot be read."""
-
-    def attempt(url: str) -> bytes | Unreadable:
-        try:
-            return read(url, limit).data
-        except Unreadable as error:
-            return error
-
-    with ThreadPoolExecutor(_READERS) as pool:
-        return dict(zip(urls, pool.map(attempt, urls), strict=True))
-
-
-def listed(url: str) -> list[Listed]:
-    """Everything in a folder of a bucket and below it, in the order of the keys. Raises Unreadable."""
+def listed(url: str) -> dict[str, int]:
+    """The size of everything in a folder of a bucket and below it, in the order of the addresses. Raises Unreadable."""
     root = "/".join(url.split("/", 3)[:3])
-    try:
+    with _told(url, "cannot be listed"):
         store, prefix = _place(url)
         found = [entry for page in obstore.list(store, prefix=prefix) for entry in page]
-    except _FAILURES as error:
-        raise _unreadable(url, error, "cannot be listed") from None
-    return sorted(Listed(f"{root}/{entry['path']}", entry["size"]) for entry in found)
+    return dict(sorted((f"{root}/{entry['path']}", entry["size"]) for entry in found))
 
 
 def put_new(url: str, data: bytes) -> None:
@@ -145,10 +110,10 @@ def swap(url: str, data: bytes, version: Version | None) -> Version | None:
             if written is not None:
                 return written
             # It is there, or is ours and the answer was lost, or two writers met and neither won: only a look can tell.
-            now = read(url, max(len(data), LARGEST))
-            if now.data == data:
-                return now.version
-            if now.version != version:
+            there, newest = read(url, max(len(data), LARGEST))
+            if there == data:
+                return newest
+            if newest != version:
                 return None
         except Missing:
             if version is not None:
@@ -164,13 +129,11 @@ def swap(url: str, data: bytes, version: Version | None) -> Version | None:
 
 def honors_conditions(url: str) -> bool:
     """Whether the store refuses to write an object where it exists, and in a version that it does not have. It is written with
-    its own bytes. Raises OSError, or Unreadable.
+    its own bytes. Raises Unreadable.
     """
-    data = read(url, LARGEST).data
-    try:
+    data, _ = read(url)
+    with _told(url, "cannot be written"):
         return _put(url, data, None) is None and _put(url, data, {"e_tag": f'"{0:032}"'}) is None
-    except _FAILURES as error:
-        raise OSError(_reason(error)) from None
 
 
 def _put(url: str, data: bytes, version: Version | None) -> Version | None:
@@ -208,9 +171,14 @@ def _version(meta: Mapping[str, Any]) -> Version:
     return {key: meta[key] for key in ("e_tag", "version") if meta.get(key)}
 
 
-def _unreadable(url: str, error: Exception, what: str = "cannot be read") -> Unreadable:
-    reason = _reason(error)
-    return Missing(f"{url}: {reason}") if reason == _ABSENT else Unreadable(f"{url}: {what}: {reason}")
+@contextmanager
+def _told(url: str, what: str = "cannot be read") -> Iterator[None]:
+    """Raises Unreadable, or Missing, for what fails inside."""
+    try:
+        yield
+    except _FAILURES as error:
+        reason = _reason(error)
+        raise Missing(f"{url}: {reason}") if reason == _ABSENT else Unreadable(f"{url}: {what}: {reason}") from None
 
 
 def _reason(error: Exception) -> str:

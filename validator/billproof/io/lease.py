@@ -26,8 +26,8 @@ from billproof.model.values import shown
 
 SCHEMA = "billproof/lock/v1"
 TERM_SECONDS = 60.0
-_RENEWALS = 5
 _LARGEST = 1 << 16
+_HOLDER: Mapping[str, type] = {"token": str, "seconds": float, "holder": str, "at": str}
 
 
 class Lost(BillproofError):
@@ -40,7 +40,7 @@ def leased(url: str, waiting: Waiting, patience: float) -> Iterator[Still]:
 
     Raises Busy after `patience` seconds, and Unwritable if the object cannot be read or written.
     """
-    lease = _Lease(url, TERM_SECONDS)
+    lease = _Lease(url)
     lease.take(waiting, patience)
     ended = threading.Event()
     keeper = threading.Thread(target=lease.keep, args=(ended,), daemon=True)
@@ -54,10 +54,8 @@ def leased(url: str, waiting: Waiting, patience: float) -> Iterator[Still]:
 
 
 class _Lease:
-    def __init__(self, url: str, term: float) -> None:
-        self._url = url
-        self._term = term
-        self._token = str(uuid.uuid4())
+    def __init__(self, url: str) -> None:
+        self._url, self._token = url, str(uuid.uuid4())
         self._count = 0
         self._version: Version | None = None
         self._renewed = 0.0
@@ -65,27 +63,26 @@ class _Lease:
 
     def take(self, waiting: Waiting, patience: float) -> None:
         """Takes the lease as soon as it is free, or was left by its holder."""
-        end = _clock() + patience
-        seen: tuple[Version | None, float] = None, 0.0
+        end, since, seen = _clock() + patience, 0.0, None
         while True:
-            content, version = self._look()
-            if content is None or (version == seen[0] and _clock() - seen[1] > content["seconds"]):
+            holder, version = self._look()
+            if version != seen:
+                seen, since = version, _clock()
+            if holder is None or _clock() - since > holder["seconds"]:
                 if self._put("held", version):
                     return
                 continue
-            if version != seen[0]:
-                seen = version, _clock()
             if waiting is not None:
                 waiting()
             waiting = None
             if _clock() > end:
-                since = f"{shown(str(content['holder']))} since {shown(str(content['at']))}"
-                raise Busy(f"another upload is using this ledger: {since}", "Wait until it ends, then run the command again.")
-            time.sleep(random.uniform(0.3, 1.0) * min(1.0, self._term / 20))
+                whose = f"{shown(holder['holder'])} since {shown(holder['at'])}"
+                raise Busy(f"another upload is using this ledger: {whose}", "Wait until it ends, then run the command again.")
+            time.sleep(random.uniform(0.3, 1.0) * min(1.0, TERM_SECONDS / 20))
 
     def still(self) -> None:
         """Raises Lost unless nobody can hold the lease for another third of its term."""
-        if self._lost or _clock() - self._renewed > self._term * 2 / 3:
+        if self._lost or _clock() - self._renewed > TERM_SECONDS * 2 / 3:
             raise Lost(
                 f"{self._url}: the lock was not renewed in time, so another upload may be using this ledger",
                 "Nothing more was sent. Run the same command again.",
@@ -93,7 +90,7 @@ class _Lease:
 
     def keep(self, ended: threading.Event) -> None:
         """Renews the lease until `ended` is set or it is another's."""
-        while not self._lost and not ended.wait(self._term / _RENEWALS):
+        while not self._lost and not ended.wait(TERM_SECONDS / 5):
             with suppress(Unwritable):  # perhaps the next one succeeds; until then the lease grows old
                 self._lost = not self._put("held", self._version)
 
@@ -108,7 +105,7 @@ class _Lease:
         begun = _clock()
         self._count += 1
         content = {
-            "schema": SCHEMA, "state": state, "token": self._token, "count": self._count, "seconds": self._term,
+            "schema": SCHEMA, "state": state, "token": self._token, "count": self._count, "seconds": TERM_SECONDS,
             "holder": f"{socket.gethostname()}:{os.getpid()}", "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }  # fmt: skip
         data = (json.dumps(content) + "\n").encode()
@@ -116,34 +113,30 @@ class _Lease:
             written = swap(self._url, data, version)
             if written is None:
                 # An earlier change of ours, whose answer never came, is ours still.
-                now, version = self._look()
-                if now is None or now["token"] != self._token:
-                    return False
-                written = swap(self._url, data, version)
+                holder, version = self._look()
+                if holder is not None and holder["token"] == self._token:
+                    written = swap(self._url, data, version)
         except OSError as error:
             raise Unwritable(f"{self._url}: cannot be written: {error}; nothing was done") from None
-        if written is None:
-            return False
-        self._version, self._renewed = written, begun
-        return True
+        if written is not None:
+            self._version, self._renewed = written, begun
+        return written is not None
 
     def _look(self) -> tuple[Mapping[str, Any] | None, Version | None]:
-        """What the object says, None if that is that nobody holds the lease; and its version."""
+        """Who holds the lease, None if nobody does; and the object's version."""
         try:
-            found = read(self._url, _LARGEST)
+            data, version = read(self._url, _LARGEST)
             # The lock of a folder is an empty file, and comes along when a folder is copied into a bucket.
-            content = json.loads(found.data) if found.data else {"state": "free"}
-            free = content["state"] == "free"
-            wanted = {"token": str, "seconds": float, "holder": str, "at": str}
-            if not free and not all(isinstance(content[key], type_) for key, type_ in wanted.items()):
-                raise ValueError
+            content = json.loads(data) if data else {"state": "free"}
+            if content["state"] == "free":
+                return None, version
+            return {key: type_(content[key]) for key, type_ in _HOLDER.items()}, version
         except Missing:
             return None, None
         except Unreadable as error:
             raise Unwritable(f"{error.message}; nothing was done", error.help) from None
         except (ValueError, KeyError, TypeError, RecursionError):
             raise Unwritable(f"{self._url}: is not a lock of billproof; nothing was done") from None
-        return (None if free else content), found.version
 
 
 def _clock() -> float:

@@ -25,7 +25,7 @@ class Busy(BillproofError):
 
 
 @contextlib.contextmanager
-def locked(path: str, waiting: Waiting = None, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+def locked(path: str, waiting: Waiting = None, patience: float = PATIENCE_SECONDS) -> Iterator[Still]:
     """Keeps the lock on a file of a ledger; calls `waiting` once if another process has it. Raises Busy after `patience`
     seconds, and Unwritable if the file cannot be locked.
     """
@@ -45,7 +45,7 @@ def locked(path: str, waiting: Waiting = None, patience: float = PATIENCE_SECOND
             if time.monotonic() > end:
                 raise Busy("another upload is using this ledger", "Wait until it ends, then run the command again.")
             time.sleep(0.02)
-        yield
+        yield lambda: None  # it ends with the process, so it is never lost
 
 
 def _has_lock(stream: FileIO, path: str) -> bool:

@@ -67,29 +67,25 @@ def _expand(name: str, own: Collection[str]) -> Iterator[Input]:
         yield from _absent(name, own)
 
 
-def _in_bucket(url: str, own: Collection[str]) -> Iterator[Input]:
+def _in_bucket(url: str, own: Collection[str]) -> list[Input]:
     """An object, or the CSV files in a folder of a bucket, each by its whole key. It is a folder if something is below it."""
     error = address_error(url)
     if error is not None:
-        yield Input(without_secrets(url), error)
-        return
+        return [Input(without_secrets(url), error)]
     if _is_csv(url):
-        yield Input(url)
-        return
+        return [Input(url)]
     try:
         from billproof.io.bucket import listed
 
-        found = [key for key, _ in listed(url)]
+        found = listed(url)
     except Unreadable as fault:
-        yield Input(url, f"{fault.message.removeprefix(f'{url}: ')}. {fault.help}".removesuffix(". "))
-        return
+        return [Input(url, f"{fault.message.removeprefix(f'{url}: ')}. {fault.help}".removesuffix(". "))]
     start = f"{url.rstrip('/')}/"
     elsewhere = tuple(f"{place}/" for place in own if f"{place}/" != start)
     names = [key for key in found if not key.startswith(elsewhere) and "/." not in key.removeprefix(start[:-1]) and _is_csv(key)]
     if not names:
-        yield Input(url, NO_EXPORT, url) if found or url.endswith("/") else Input(url)
-    for name in names:
-        yield Input(name, folder=url)
+        return [Input(url, NO_EXPORT, url) if found or url.endswith("/") else Input(url)]
+    return [Input(name, folder=url) for name in names]
 
 
 def _absent(name: str, own: Collection[str]) -> Iterator[Input]:

@@ -14,7 +14,7 @@ from billproof.config.destinations import FILL_IN
 from billproof.config.discovery import FILE_NAME, current_folder, find_config, searched_folders
 from billproof.config.file import Config, parse_config, read_config
 from billproof.config.writing import NewIntegration, new_file, with_integrations
-from billproof.delivery.ledger.places import MARKER
+from billproof.delivery.ledger.store import MARKER
 from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.verdict import Exit
 from billproof.io.durable import replace

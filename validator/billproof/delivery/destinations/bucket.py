@@ -6,16 +6,14 @@ No pointer says the same twice, since each version has a number of its own.
 
 from __future__ import annotations
 
-import hashlib
 from typing import BinaryIO
 
-from billproof.delivery.destinations.directory import CHUNK_BYTES, POINTER, DirectoryDestination
+from billproof.delivery.destinations.directory import POINTER, DirectoryDestination
 from billproof.delivery.shipment import Answer, Shipment
 from billproof.io import bucket
 from billproof.model.errors import Missing, Unreadable
 from billproof.model.values import shown
-
-_SMALL = 1 << 12
+from billproof.reading.source import open_source
 
 
 class BucketDestination(DirectoryDestination):
@@ -23,28 +21,22 @@ class BucketDestination(DirectoryDestination):
 
     noun = "bucket"
     copies = "put"
-
-    def __init__(self, name: str, root: str) -> None:
-        super().__init__(name, root)
-        self._seen: bucket.Version | None = None
+    _seen: bucket.Version | None = None
 
     def names(self, folder: str) -> list[str]:
-        return [url.removeprefix(f"{folder}/") for url, _ in bucket.listed(folder)]
+        return [url.removeprefix(f"{folder}/") for url in bucket.listed(folder)]
 
     def current(self, folder: str) -> str | None:
+        self._seen = None
         try:
-            found = bucket.read(f"{folder}/{POINTER}", _SMALL)
+            pointer, self._seen = bucket.read(f"{folder}/{POINTER}", 1 << 12)
         except Missing:
-            self._seen = None
             return None
-        self._seen = found.version
-        return found.data.decode("utf-8", "replace").strip()
+        return pointer.decode("utf-8", "replace").strip()
 
     def is_whole(self, path: str, shipment: Shipment) -> bool:
-        stream, digest = bucket.ObjectStream(path, CHUNK_BYTES), hashlib.sha256()
-        for chunk in iter(stream.read, b""):
-            digest.update(chunk)
-        return digest.hexdigest() == shipment.sha256
+        with open_source(path) as source:
+            return source.whole(shipment.size) is not None and source.sha256 == shipment.sha256
 
     def write(self, path: str, body: BinaryIO) -> None:
         bucket.put_new(path, body.read())

@@ -167,7 +167,7 @@ class Contents:
         match = RECEIPT.fullmatch(name) or BEGUN.fullmatch(name)
         if match is None:
             raise ReceiptError(f"{path}: is not a receipt, nor named like one")
-        data = self.ledger.place.listed(path)
+        data = self.ledger.listed(path)
         digest = hashlib.sha256(data).hexdigest()
         if not digest.startswith(match[2]):
             raise ReceiptError(f"{path}: was changed after it was written: its digest does not match its name")

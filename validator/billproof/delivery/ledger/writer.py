@@ -12,9 +12,8 @@ from typing import Any
 
 from billproof.delivery.ledger import receipt
 from billproof.delivery.ledger.integrity import Contents, proved
-from billproof.delivery.ledger.places import MARKER
 from billproof.delivery.ledger.receipt import Receipt
-from billproof.delivery.ledger.store import ATTESTATION, BEGUN, RECEIPT, SCHEMA, Ledger, file_name, place_of
+from billproof.delivery.ledger.store import ATTESTATION, BEGUN, MARKER, RECEIPT, SCHEMA, Ledger, file_name, ledger_at
 from billproof.delivery.shipment import Answer, Shipment
 from billproof.io import durable
 from billproof.io.locking import PATIENCE_SECONDS, Still, Waiting
@@ -47,7 +46,7 @@ class LedgerWriter:
     @contextlib.contextmanager
     def lock(self, waiting: Waiting = None, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
         """Keeps other processes from writing; calls `waiting` once if it has to wait. Raises Busy, Unwritable."""
-        with self.ledger.place.locked(waiting, patience) as self.still_locked:
+        with self.ledger.locked(waiting, patience) as self.still_locked:
             self.__dict__.pop("contents", None)
             yield
 
@@ -59,7 +58,7 @@ class LedgerWriter:
         """The attempt, which is on disk by then. Raises Unwritable: nothing may be sent then."""
         folder = self.ledger.folder(destination, shipment.organization, shipment.month)
         try:
-            matches = [RECEIPT.fullmatch(name) or BEGUN.fullmatch(name) for name in self.ledger.place.names(folder)]
+            matches = [RECEIPT.fullmatch(name) or BEGUN.fullmatch(name) for name in self.ledger.names(folder)]
         except (OSError, Unreadable) as error:
             text = f"the ledger {self.ledger.root} cannot be written, so {shown(shipment.name)} was not sent"
             raise Unwritable(f"{text}: {getattr(error, 'strerror', None) or error}") from None
@@ -93,7 +92,7 @@ class LedgerWriter:
 
     def _put(self, path: str, data: bytes, text: str, help: str) -> None:
         try:
-            self.ledger.place.put_new(path, data)
+            self.ledger.put_new(path, data)
         except OSError as error:
             raise Unwritable(f"{path}: {text}: {error.strerror or error}", help) from None
 
@@ -102,10 +101,10 @@ def make_ledger(root: str) -> Ledger:
     """Creates an empty ledger. Raises UsageError if its folder is not empty, Unwritable if it cannot be created."""
     import uuid
 
-    place = place_of(root)
-    marker = {"schema": SCHEMA, "id": str(uuid.uuid4()), "about": _ABOUT.replace("\n", " ").strip()}
+    ledger = ledger_at(root, str(uuid.uuid4()))
+    marker = {"schema": SCHEMA, "id": ledger.id, "about": _ABOUT.replace("\n", " ").strip()}
     try:
-        names = [name for name in place.names(root) if not name.startswith(".")]
+        names = [name for name in ledger.names(root) if not name.startswith(".")]
         if MARKER in names:
             raise UsageError(f"{root} is already a ledger", "A ledger is created only once; nothing was changed.")
         if names:
@@ -114,8 +113,7 @@ def make_ledger(root: str) -> Ledger:
         if not in_bucket(root):
             durable.replace(os.path.join(root, ".gitignore"), [b".lock\n*.part\n"])
             durable.replace(os.path.join(root, ".gitattributes"), [b"* -text\n"])
-        ledger = Ledger(root, str(marker["id"]))
-        place.put_new(f"{root}/{MARKER}", (json.dumps(marker, indent=1) + "\n").encode())
+        ledger.put_new(f"{root}/{MARKER}", (json.dumps(marker, indent=1) + "\n").encode())
     except (OSError, Unreadable) as error:
         raise Unwritable(f"{root}: the ledger could not be created: {getattr(error, 'strerror', None) or error}") from None
     return ledger
