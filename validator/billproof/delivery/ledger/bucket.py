@@ -37,7 +37,7 @@ class BucketLedger(Ledger):
             elif not name.startswith(".") and not is_folder and (folders or name != MARKER):
                 errors.append(f"{url}: {MISPLACED}")
         paths = [f"{folder}/{name}" for folder, names in months.items() for name in names]
-        with ThreadPoolExecutor(64) as pool:
+        with ThreadPoolExecutor(128) as pool:
             self._read = {path: pool.submit(bucket.read, path) for path in paths}
         return months, errors
 
