@@ -64,6 +64,7 @@ const ANSWERS = {
     const several = result.length > 1;
     $("list").hidden = !several;
     $("list").replaceChildren(...(several ? result.map(entry) : []));
+    $("best").hidden = !result.some(({ verdict }) => verdict === "pass");
     ask(0, result[0].title);
   },
   render(rendered) {
@@ -74,6 +75,7 @@ const ANSWERS = {
     document.title = read.title;
     const heading = $("report").querySelector("h1");
     heading.tabIndex = -1;
+    if (read.title.startsWith("PASS ")) heading.setAttribute("aria-describedby", "page-best");
     show(true);
     say(`${read.title}. The report is below.`);
     heading.focus({ preventScroll: true });
@@ -129,6 +131,7 @@ function stop(text) {
   $("progress").hidden = true;
   $("again").hidden = true;
   say(text);
+  refocus();
 }
 
 function broken(text) {
@@ -139,7 +142,16 @@ function broken(text) {
 function fail(lines) {
   say("Nothing was checked.");
   show(false);
-  $("errors").replaceChildren(...lines.map(line => element("p", line)));
+  $("errors").replaceChildren(...lines.map(line => element("p", ...line.split("`").map(code))));
+  refocus();
+}
+
+// In `a` b, every other part is code.
+const code = (text, at) => (at % 2 ? element("code", text) : text);
+
+// What had the keyboard may be hidden now, as Stop is.
+function refocus() {
+  if (!document.activeElement.checkVisibility()) $("files").focus();
 }
 
 // The report has a landmark `main` of its own; without one, it is the part above.

@@ -24,6 +24,7 @@ EACH = [pytest.param("chromium", marks=needs_browser), pytest.param("firefox", m
 READY = "document.getElementById('page-status').textContent.startsWith('Ready')"
 SHOWN = "!document.getElementById('page-result').hidden && document.title"
 ERRORS = "document.getElementById('page-errors').innerText"
+BEST = "document.getElementById('page-best').checkVisibility()"
 
 
 @pytest.fixture(scope="module", params=EACH)
@@ -64,6 +65,7 @@ def test_from_a_disk(tab: Tab, built_page: Path) -> None:
     until(tab, "document.getElementById('page-guide-title').textContent.startsWith('Export ')")
     assert verdict(tab, LATE) == "FAIL cost_2025-10-04_2025-11-03.csv must not be uploaded as October 2025"
     assert "31-day range" in tab.run("document.querySelector('#page-report .cause').innerText")
+    assert not tab.run(BEST)
 
 
 def test_from_a_server_that_hears_nothing_but_the_page(tab: Tab, server: Counting) -> None:
@@ -71,6 +73,7 @@ def test_from_a_server_that_hears_nothing_but_the_page(tab: Tab, server: Countin
     tab.open(f"{server.url}/billproof.html")
     until(tab, READY)
     assert verdict(tab, GOOD).startswith("PASS ")
+    assert tab.run(f"{BEST} && document.activeElement.getAttribute('aria-describedby')") == "page-best"
     assert server.heard == ["/billproof.html"]
 
 
@@ -85,6 +88,7 @@ def test_several_files_have_an_index_and_a_report_each(tab: Tab, built_page: Pat
     assert tab.run("document.querySelectorAll('#page-report .index a[href=\"#file-3\"]').length") >= 1
     entries = tab.run("[...document.querySelectorAll('#page-list button')].map(one => one.textContent)")
     assert entries == ["FAIL All 3 files", f"FAIL {EXCEL.name}", f"PASS {GOOD.name}", f"FAIL {LATE.name}"]
+    assert tab.run(f"{BEST} && !document.activeElement.hasAttribute('aria-describedby')"), "for the file that passed"
     tab.run("document.querySelectorAll('#page-list button')[2].click()")
     until(tab, "document.title.startsWith('PASS')")
     assert tab.run("document.querySelector('#page-list [aria-current=true]').textContent") == f"PASS {GOOD.name}"
@@ -123,6 +127,7 @@ def test_a_wrong_setting_is_an_error_and_can_be_corrected(tab: Tab, built_page: 
     tab.run("document.getElementById('page-month').value = 'October'")
     tab.choose("#page-files", GOOD)
     assert until(tab, ERRORS).startswith("Month October: not a month")
+    assert tab.run("document.querySelector('#page-errors code').textContent") == "last"
     assert tab.run("document.getElementById('page-result').hidden")
     tab.run("document.getElementById('page-month').value = '2025-10'")
     tab.run("document.getElementById('page-total').value = '537.87'")
@@ -140,7 +145,8 @@ def test_a_check_can_be_stopped(tab: Tab, built_page: Path, tmp_path: Path) -> N
     fresh(tab, built_page)
     tab.choose("#page-files", long(tmp_path))
     assert f"Reading {GOOD.name}: " in until(tab, "document.getElementById('page-line').textContent")
-    tab.run("document.getElementById('page-stop').click()")
+    tab.run("(stop => { stop.focus(); stop.click(); })(document.getElementById('page-stop'))")
+    assert tab.run("document.activeElement.id") == "page-files", "not the body: what had the keyboard is hidden"
     assert tab.run("document.getElementById('page-progress').hidden && document.getElementById('page-result').hidden")
     assert "Nothing was proved" in tab.run("document.getElementById('page-status').textContent")
     assert verdict(tab, GOOD).startswith("PASS ")

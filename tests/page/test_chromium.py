@@ -11,7 +11,7 @@ import pytest
 from tests.page.browsers import Chromium, chromium, until
 from tests.page.reports import Rendered, as_the_command, without_run
 from tests.page.server import counting
-from tests.page.test_browsers import DEMO, ERRORS, EXCEL, GOOD, LATE, READY, SHOWN, fresh, verdict
+from tests.page.test_browsers import DEMO, ERRORS, EXCEL, GOOD, LATE, READY, SHOWN, fresh, long, verdict
 from tests.report.render.browser import needs_browser
 
 pytestmark = [pytest.mark.soak, needs_browser]
@@ -44,6 +44,21 @@ def drop(tab: Chromium, *paths: Path) -> None:
     for kind in ("dragEnter", "dragOver", "drop"):
         session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 30, "data": data})
     session.detach()
+
+
+def states(tab: Chromium, folder: Path) -> Iterator[str]:
+    """The page in each of its states, which are named."""
+    yield "start"
+    for files in ((GOOD,), (LATE,), (EXCEL, GOOD, LATE)):
+        yield verdict(tab, *files)
+    tab.page.fill("#page-month", "October")
+    tab.page.get_by_role("button", name="Check again").click()
+    yield str(until(tab, ERRORS))
+    tab.page.fill("#page-month", "")
+    tab.choose("#page-files", long(folder))
+    yield str(until(tab, "document.getElementById('page-line').textContent"))
+    tab.page.get_by_role("button", name="Stop").click()
+    yield "stopped"
 
 
 def test_what_is_saved_is_what_the_command_writes(tab: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,19 +133,19 @@ def test_a_file_that_changes_under_the_check_is_unproved(tab: Chromium, tmp_path
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1000, 320])
-def test_it_is_accessible_and_never_scrolls_sideways(width: int, scheme: str, tab: Chromium, built_page: Path) -> None:
+def test_it_is_accessible_and_never_scrolls_sideways(
+    width: int, scheme: str, tab: Chromium, built_page: Path, tmp_path: Path
+) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     tab.page.set_viewport_size({"width": width, "height": 800})
     tab.page.emulate_media(color_scheme=scheme)
     fresh(tab, built_page)
-    for files in ((), (LATE,), (EXCEL, GOOD, LATE)):
-        if files:
-            verdict(tab, *files)
+    for state in states(tab, tmp_path):
         tab.run("document.querySelectorAll('details').forEach(one => one.open = true)")
-        assert tab.run("document.documentElement.scrollWidth") == width
+        assert tab.run("document.documentElement.scrollWidth") == width, state
         found = Axe().run(tab.page)
-        assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found.response["violations"]] == []
+        assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found.response["violations"]] == [], state
     tab.page.set_viewport_size({"width": 1000, "height": 800})
 
 
