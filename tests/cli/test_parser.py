@@ -33,6 +33,7 @@ PRIVATE = f"-----BEGIN PRIVATE KEY-----\n{BODY}\n-----END PRIVATE KEY-----"
         ("check --format jsn x.csv", "json"),
         ("check --policy upsert x.csv", None),
         ("status --month-to-date", "--month"),
+        ("spend --month 2025-10", None),
         ("zzzzzz", None),
         ("check --zzzzzz", None),
     ],

@@ -66,7 +66,9 @@ def _refusal(prog: str, message: str, word: str = "", known: Iterable[str] = ())
     if word:
         from difflib import get_close_matches
 
-        near = get_close_matches(word, sorted(known), 1)
+        # Two dashes alone make `--month` look like `--only`.
+        bare = {name.lstrip("-"): name for name in sorted(known)}
+        near = [bare[name] for name in get_close_matches(word.lstrip("-"), bare, 1, 0.55)]
     return UsageError(f"{prog}: {message}", (f"Did you mean {near[0]}? " if near else "") + f"See {prog} --help")
 
 
