@@ -229,9 +229,27 @@ def test_several_organizations_and_one_given_propose_nothing_that_fails(tmp_path
 
 def test_one_organization_that_is_not_the_given_one(tmp_path: Path) -> None:
     found = found_in(tmp_path, TABLE, "--organization", "org-EXAMPLEother")
-    assert "--organization org-EXAMPLEacme01" in cause(found)["fix"]
+    assert "again with --organization org-EXAMPLEacme01.\nIf you need org-EXAMPLEother, " in cause(found)["fix"]
     assert "organizations" not in found.outcome("OC401")["findings"][0]["message"]
     assert found_in(tmp_path, TABLE, "--organization", "org-EXAMPLEacme01").code == 0, "what is proposed passes"
+
+
+def test_a_name_in_place_of_an_id(tmp_path: Path) -> None:
+    labs = damage.changed(of_two_organizations(), "organization_name", lambda _: "Labs")
+    two = [*TABLE[:60], *labs[60:]]
+    for table, given, id_ in (
+        (TABLE, "Acme Research", "org-EXAMPLEacme01"), (TABLE, "acme research", "org-EXAMPLEacme01"), (TABLE, "Acme", None),
+        (two, "Acme Research", "org-EXAMPLEacme01"), (two, "Labs", "org-EXAMPLEother"),
+    ):  # fmt: skip
+        found = found_in(tmp_path, table, "--organization", given)
+        assert found.failed == {"OC401"}
+        fix = f"Give the ID {id_} in place of the name, and check the file again."
+        assert (cause(found)["fix"] == fix) is (id_ is not None), given
+
+
+def test_an_id_is_never_taken_for_a_name(tmp_path: Path) -> None:
+    table = damage.changed(TABLE, "organization_name", lambda _: "org-EXAMPLEother")
+    assert "in place of the name" not in cause(found_in(tmp_path, table, "--organization", "org-EXAMPLEother"))["fix"]
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,20 @@ def test_the_same_charge_on_two_days_is_not_a_duplicate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments, failed", [((), "OC402"), (("--organization", ORGANIZATION), "OC401")])
 def test_each_further_organization_is_one_fault(arguments: tuple[str, ...], failed: str, tmp_path: Path) -> None:
     table = good("H1")
-    for line, name in ((LINE, "org-B"), (LINE + 1, "org-C"), (LINE + 2, "org-B")):
-        table = damage.put(table, "organization_id", name, line)
+    others = (LINE, "org-B", "Acme | <b>\n\u202elabs"), (LINE + 1, "org-C", ""), (LINE + 2, "org-B", "L" * 10_000)
+    for line, id_, name in others:
+        table = damage.put(damage.put(table, "organization_id", id_, line), "organization_name", name, line)
     found = checked(tmp_path, table, *arguments)
     lines = (LINE, LINE + 1) if failed == "OC402" else (LINE, LINE + 1, LINE + 2)
-    assert found.failed == {failed}
-    assert found.places(failed) == [f"{line}:organization_id" for line in lines]
+    assert found.failed - {"OC204"} == {failed}
+    messages = [finding["message"] for finding in found.outcome(failed)["findings"]]
+    assert "org-B (Acme | <b>\\u000A\\u202Elabs)" in messages[0]
+    if failed == "OC402":
+        assert f"charges of org-C, not only of {ORGANIZATION} (Acme Research), whose charges come first" in messages[1]
+    else:
+        assert f"belongs to org-C; only charges of {ORGANIZATION} are expected" in messages[1]
+        assert f"org-B ({'L' * 79}…); only" in messages[2]
+    assert [finding["column"] for finding in found.outcome(failed)["findings"]] == ["organization_id"] * len(lines)
 
 
 def test_with_two_configured_organizations_the_one_with_more_rows_is_meant(tmp_path: Path) -> None:

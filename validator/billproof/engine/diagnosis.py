@@ -29,6 +29,11 @@ class Facts(Record):
         names = " / ".join(self.names.get(id_, ()))
         return f"{shown(id_)} ({shown(names)})" if names else shown(id_)
 
+    def called(self, name: str | None) -> str | None:
+        """The ID of the organization that has this name in the file; an ID is never taken for a name."""
+        wanted = "" if name is None or name.startswith("org-") else name.casefold()
+        return next((id_ for id_ in self.organizations if wanted in map(str.casefold, self.names.get(id_, ()))), None)
+
 
 def diagnose(file: FileResult, diagnoses: Sequence[DiagnosisRule], facts: Facts) -> Diagnosis | None:
     """The first diagnosis that fits the failed rules and the facts."""
@@ -57,6 +62,7 @@ def _fits(when: Condition, failed: set[str], file: FileResult, facts: Facts) -> 
         and when.no_known_column in (None, not set(facts.known_columns).intersection(file.header))
         and when.only_warnings in (None, not any(one.level == "error" for one in file.outcomes if one.rule in failed))
         and when.several_organizations in (None, len(facts.organizations) > 1)
+        and when.organization_is_name in (None, facts.called(file.organization.value) is not None)
         and when.second_header in (None, facts.second_header is not None)
         and (when.costs is None or (file.costs is not None and file.costs.differs == when.costs))
         and (not when.kind or facts.kind in when.kind)
@@ -81,7 +87,8 @@ def _texts(file: FileResult, facts: Facts) -> dict[str, str]:
     days = month_days(month) if month else range(0)
     present = [day.date for day in file.days if day.rows]
     inside = [day for day in present if month and day.startswith(month)]
-    other = next((id_ for id_ in facts.organizations if id_ != file.organization.value), None)
+    others = (id_ for id_ in facts.organizations if id_ != file.organization.value)
+    other = facts.called(file.organization.value) or next(others, None)
     return {
         "file": shown(file.name),
         "month": month or "the month",

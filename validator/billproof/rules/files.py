@@ -125,6 +125,7 @@ class Condition(Record):
     no_row_in_month: bool | None = None
     only_warnings: Annotated[bool | None, Spec(doc="No rule of the level `error` failed.")] = None
     several_organizations: bool | None = None
+    organization_is_name: Annotated[bool | None, Spec(doc="An organization's name was given as its ID.")] = None
     second_header: Annotated[bool | None, Spec(doc="A line below the header begins like it.")] = None
     kind: Annotated[tuple[str, ...], Spec(doc="What the file is instead of a CSV file.")] = ()
     file_name: Annotated[str | None, Spec(doc="The file's name, with * for any text and ? for any character.")] = None

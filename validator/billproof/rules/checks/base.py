@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from billproof.model.record import Record
 from billproof.model.results import History, Place, Sourced, Spot
-from billproof.model.values import BLANKS
+from billproof.model.values import BLANKS, shown
 from billproof.reading.batch import Batch
 from billproof.reading.reader import Head
 from billproof.reading.view import Columns, View
@@ -202,6 +202,12 @@ class Check:
             view.line(row), view.end_line(row), column, None if index is None else index + 1, cell,
             (related(row),) if related else (), self.key(column, self.row_key(view, row)), details(row) if details else {},
         )  # fmt: skip
+
+    def named(self, view: View, row: int) -> dict[str, str]:
+        """For a message: ` (Acme Research)`, the name that a row gives its organization; empty if it gives none."""
+        column = self.file.roles.get("organization_name")
+        name = view.column(column)[row] if column in self.file.columns.index else ""
+        return {"named": f" ({shown(name)})" if name else ""}
 
     def trim(self) -> None:
         """Keeps the first findings by line and column; further ones are counted only."""

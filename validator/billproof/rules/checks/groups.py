@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Any, Literal
 
 from billproof.model.record import Record
@@ -39,7 +40,7 @@ class EqualsSetting(Check):
     """Cells that equal a setting. The setting may follow from the rows, so every candidate is counted until the end."""
 
     kind = "equals_setting"
-    placeholders = ("expected", "several")
+    placeholders = ("expected", "several", "named")
 
     class Parameters(Record):
         column: str
@@ -60,7 +61,8 @@ class EqualsSetting(Check):
             rows = bad_rows(cells, {group} if group else distinct - candidates)
             self._counts[group] += len(rows)
             spots = self._spots.setdefault(group, [])
-            spots.extend(self.spot(view, row, self.column) for row in rows[: self.file.max_findings - len(spots)])
+            named = partial(self.named, view)
+            spots.extend(self.spot(view, row, self.column, named) for row in rows[: self.file.max_findings - len(spots)])
 
     def at_end(self, settled: Settled) -> None:
         expected = settled.expected_organization or ""
@@ -69,7 +71,7 @@ class EqualsSetting(Check):
         for group, spots in self._spots.items():
             if group != expected or not group:
                 self.violations += self._counts[group]
-                self.spots.extend(spot._replace(details={"expected": expected}) for spot in spots)
+                self.spots.extend(spot._replace(details={**spot.details, "expected": expected}) for spot in spots)
 
 
 class SingleValue(Check):
@@ -77,13 +79,13 @@ class SingleValue(Check):
 
     kind = "single_value"
     unit = "id"
-    placeholders = ("first_value",)
+    placeholders = ("named", "first_value", "first_named")
 
     class Parameters(Record):
         column: str
 
     def start(self, parameters: Any) -> None:
-        self._first: str | None = None
+        self._first: dict[str, str] = {}
         self._seen: set[str] = set()
 
     def on_rows(self, view: View) -> None:
@@ -94,10 +96,11 @@ class SingleValue(Check):
         self._seen |= new
         cells = view.column(self.column)
         first_rows = sorted((cells.index(value), value) for value in new)
-        if self._first is None:
-            self._first = first_rows.pop(0)[1]
-        first = self._first
-        self.fail_rows(view, [row for row, _ in first_rows], self.column, lambda row: {"first_value": shown(first)})
+        if not self._first:
+            row, first = first_rows.pop(0)
+            self._first = {"first_value": shown(first), "first_named": self.named(view, row)["named"]}
+        first_found = self._first
+        self.fail_rows(view, [row for row, _ in first_rows], self.column, lambda row: self.named(view, row) | first_found)
 
 
 class OneName(Check):
