@@ -180,12 +180,19 @@ def test_several_results_of_one_key_are_summed_and_null_is_a_key(server: Server,
 
 def test_an_organization_that_the_results_name_is_confirmed(server: Server, tmp_path: Path) -> None:
     more = f', "organization_id": "{ACME}", "project_name": "Old", "user_email": "someone@example.com"'
-    server.acts = [says(whole(result("1", more=more), result("1", more=', "organization_id": null'))), says(PROJECTS)]
+    named = more + ', "organization_name": "Acme\\n<b>\\u202e' + "x" * 10_000 + '"'
+    body = whole(result("1", more=named), result("1", more=', "organization_id": null, "organization_name": null'))
+    server.acts = [says(body, OpenAI_Organization="acme"), says(PROJECTS)]
     code, out, err = fetched()
     assert code == 0
     assert "e-mail addresses" in err
     assert "someone" not in out + err
-    assert json.loads(records(tmp_path)[0].read_bytes())["confirmed"] is True
+    (path,) = records(tmp_path)
+    assert json.loads(path.read_bytes())["confirmed"] is True
+    told = run("costs", "show", str(path))[1].splitlines()[0]
+    assert told.startswith(f"{ACME}, Acme\\u000A<b>\\u202Exxx"), "not the name of the header"
+    assert told.partition("  ")[0].endswith("xx…")
+    assert len(told.partition("  ")[0]) == 80
 
 
 # --- paging ---
@@ -440,6 +447,7 @@ def test_a_record_is_put_if_absent(server: Server, tmp_path: Path, monkeypatch: 
 
 def test_show_and_list(server: Server, tmp_path: Path) -> None:
     assert run("costs", "list")[1].startswith("no records yet")
+    server.acts = [says(GOOD, OpenAI_Organization="acme"), says(PROJECTS)]
     assert fetched()[0] == 0
     (path,) = records(tmp_path)
     code, out, _ = run("costs", "show", str(path))
@@ -447,6 +455,8 @@ def test_show_and_list(server: Server, tmp_path: Path) -> None:
     assert [text in out for text in (ACME, "proj_EXAMPLE1 (Search)", "whisper", "2025-10-01", "12.50 USD")] == [True] * 5
     assert "31 days, 1 project, 1 key, 12.50 USD" in run("costs", "list")[1]
     assert path.name in run("costs", "list")[1]
+    assert out.startswith(f"{ACME}, acme  October 2025  "), "the header has a name"
+    assert run("costs", "list")[1].startswith(f"main  {ACME}, acme  October 2025  ")
 
 
 def test_what_could_not_be_read_again_is_not_written(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

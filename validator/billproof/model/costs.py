@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from billproof.model.record import Record
+from billproof.model.values import shown, with_name
 
 # Day number, project ID and line item; an empty text where OpenAI gives none.
 CostKey = tuple[int, str, str]
@@ -24,7 +25,7 @@ def called(base_url: str) -> str:
 
 class CostsRecord(Record):
     """What the Costs API said of a month of an organization: its `days` that had ended when
-    reading `started`, `amounts` in USD, `names` of projects."""
+    reading `started`, `amounts` in USD, `names` of projects; the organization's name, or names, if the answers have one."""
 
     sha256: str
     organization: str
@@ -35,7 +36,13 @@ class CostsRecord(Record):
     base_url: str
     amounts: Mapping[CostKey, Decimal]
     names: Mapping[str, str]
+    organization_name: str = ""
     signed: bool = False
+
+    @property
+    def whose(self) -> str:
+        """The organization's ID with its name, as it may be shown."""
+        return shown(with_name(self.organization, self.organization_name))
 
 
 class CostsFacts(Record):

@@ -207,6 +207,11 @@ def shown(text: str, limit: int | None = SHOWN_CHARACTERS) -> str:
     return text
 
 
+def with_name(id_: str, name: str | None) -> str:
+    """An ID with its name, as far as there is one: `org-EXAMPLE1, Acme Research`."""
+    return f"{id_}, {name}" if name else id_
+
+
 def without_e_mail(text: str) -> str:
     """`text` with `<e-mail>` in place of each e-mail address."""
     return re.sub(_E_MAIL, "<e-mail>", text) if _may_hold_e_mail(text) else text

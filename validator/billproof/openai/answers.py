@@ -42,6 +42,7 @@ class Charges(Record):
     line_items: list[str]
     names: dict[str, str]
     organizations: frozenset[str]
+    organization_names: frozenset[str]
 
 
 class Page(Record):
@@ -52,11 +53,14 @@ class Page(Record):
 
 
 class Costs(Record):
-    """All answers to one question: sums by key, the names of projects, and the organizations that the results name."""
+    """All answers to one question: sums by key, the names of projects, and the organizations that the results name, by ID and
+    by name.
+    """
 
     amounts: Mapping[CostKey, Decimal]
     names: Mapping[str, str]
     organizations: frozenset[str]
+    organization_names: frozenset[str]
 
 
 def read_page(body: str) -> Page:
@@ -72,7 +76,7 @@ def costs_of(pages: Iterable[Page], days: range) -> Costs:
     """The pages put together: every day once and in order. Raises BadAnswer."""
     amounts: dict[CostKey, Decimal] = {}
     names: dict[str, str] = {}
-    organizations: set[str] = set()
+    organizations, organization_names = set[str](), set[str]()
     expected = iter(days)
     for charges in (charges for page in pages for charges in page.days):
         if charges.day != next(expected, None):
@@ -80,12 +84,13 @@ def costs_of(pages: Iterable[Page], days: range) -> Costs:
         amounts.update(_sums(charges))
         names.update(charges.names)
         organizations |= charges.organizations
+        organization_names |= charges.organization_names
     missing = next(expected, None)
     if missing is not None:
         raise BadAnswer(f"it has no bucket for {day_of(missing)}")
     if amounts and not any(project or line_item for _, project, line_item in amounts):
         raise BadAnswer("it is not grouped: no result has a project or a line item")
-    return Costs(amounts, names, frozenset(organizations - {""}))
+    return Costs(amounts, names, frozenset(organizations - {""}), frozenset(organization_names - {""}))
 
 
 def _sums(charges: Charges) -> dict[CostKey, Decimal]:
@@ -136,8 +141,8 @@ def _bucket(bucket: Any) -> Charges:
     amounts = _amounts([_fields(result.get("amount")) for result in results])
     projects, names = _texts(results, "project_id"), _texts(results, "project_name")
     named = {project: name for project, name in zip(projects, names, strict=True) if name}
-    organizations = frozenset(_texts(results, "organization_id"))
-    return Charges(start // DAY_SECONDS, amounts, projects, _texts(results, "line_item"), named, organizations)
+    organizations, called = (frozenset(_texts(results, f"organization_{field}")) for field in ("id", "name"))
+    return Charges(start // DAY_SECONDS, amounts, projects, _texts(results, "line_item"), named, organizations, called)
 
 
 def _amounts(money: list[dict[str, Any]]) -> list[Decimal]:

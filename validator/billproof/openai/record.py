@@ -221,8 +221,10 @@ def _record(file: RecordFile) -> CostsRecord:
     costs = costs_in(file.answers, days, file.organization)
     if file.confirmed != bool(costs.organizations):
         raise BadAnswer("its answers do not say what it says of the organization")
+    headers = {answer.headers.organization: True for answer in file.answers if answer.headers.organization}
     return CostsRecord(
-        file.sha256, file.organization, file.month, days, started, finished, file.base_url, costs.amounts, costs.names
+        file.sha256, file.organization, file.month, days, started, finished, file.base_url, costs.amounts, costs.names,
+        organization_name=" / ".join(sorted(costs.organization_names) or headers),
     )
 
 

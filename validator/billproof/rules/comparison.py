@@ -172,7 +172,7 @@ def _by_project(amounts: Mapping[CostKey, Decimal]) -> dict[str, Decimal]:
 def unfit(record: CostsRecord, organization: str | None, month: str | None, ended: datetime) -> str | None:
     """Why a record cannot judge an export of this organization and month, whose days had to have ended by `ended`."""
     if organization is not None and record.organization != organization:
-        return f"it is of {record.organization}"
+        return f"it is of {record.whose}"
     if month is not None and record.month != month:
         return f"it is of {month_name(record.month)}"
     if record.started < ended:

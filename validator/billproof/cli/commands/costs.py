@@ -109,7 +109,8 @@ def _fetch(options: argparse.Namespace, config: Config | None) -> int:
             continue
         for text in fetched.notes:
             note(f"{wanted.name}: {text}")
-        say(f"{shown(wanted.name)}  {shown(summary(record), None)}\n  {shown(path, None)}")
+        whose = record.whose if wanted.name == record.organization else shown(wanted.name)
+        say(f"{whose}  {shown(summary(record), None)}\n  {shown(path, None)}")
     return Exit.UNPROVED if lost else Exit.PASS
 
 
@@ -160,7 +161,7 @@ def _write(path: str, data: bytes) -> None:
 
 def page(record: CostsRecord) -> Iterator[str]:
     """A record as people read it: what it covers, then totals by day, project and line item, the largest first."""
-    yield f"{record.organization}  {summary(record)}, from {record.base_url}"
+    yield f"{record.whose}  {summary(record)}, from {record.base_url}"
     days: defaultdict[str, Decimal] = defaultdict(Decimal)
     projects, items = days.copy(), days.copy()
     for (day, project, item), amount in record.amounts.items():
@@ -189,8 +190,8 @@ def listing(config: Config) -> Iterator[str]:
         folder = config.beside((costs.folder if costs else None) or FOLDER)
         for month in months_of(folder, integration.organization):
             for path in newest_first(month_folder(folder, integration.organization, month)):
-                found = True
-                yield f"{shown(integration.name)}  {shown(summary(read_record(path)), None)}  {shown(path, None)}"
+                found, record = True, read_record(path)
+                yield f"{shown(integration.name)}  {record.whose}  {shown(summary(record), None)}  {shown(path, None)}"
     if not found:
         yield "no records yet: billproof costs fetch"
 
