@@ -28,6 +28,7 @@ def test_the_ledger_is_intact(project: Path) -> None:
     code, out, err = run("ledger", "verify")
     assert (code, err) == (0, "")
     assert out.startswith("PASS  3 receipts")
+    assert "  org-EXAMPLEacme01  2025-08  0001  " in run("ledger", "list")[1]
 
 
 def test_an_upload_with_no_signature_is_still_found(project: Path) -> None:

@@ -196,11 +196,11 @@ def test_add_after_init() -> None:
     init(put("research.csv", ACME))
     before = yaml()
     told = init("--add", put("new/labs.csv", LABS), "research.csv")
-    assert f"{ACME} already is the integration main." in told
+    assert f"{ACME}, {NAMES[ACME]} already is the integration main." in told
     assert yaml().startswith(before)
     assert b"to: pelanor-eu\n    integration: FILL-IN\n    token: {env: PELANOR_TOKEN_ACME_LABS}\n" in yaml()[len(before) :]
     after = yaml()
-    assert init("--add", "new/labs.csv") == [f"{LABS} already is the integration acme-labs."]
+    assert init("--add", "new/labs.csv") == [f"{LABS}, {NAMES[LABS]} already is the integration acme-labs."]
     assert yaml() == after
 
 

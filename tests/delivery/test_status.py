@@ -347,8 +347,8 @@ def test_an_upload_to_another_destination_does_not_count_and_is_told(project: Pa
     found = status()
     assert found["integrations"][0]["months"][0]["state"] == "missing"
     assert status("--month", "2025-09")["elsewhere"] == []
-    assert found["elsewhere"] == [{"destination": "second", "organization": RESEARCH, "months": 1}]
-    assert f"  Not shown: 1 month of {RESEARCH} at second" in run("status")[1].splitlines()
+    assert found["elsewhere"] == [{"destination": "second", "organization": RESEARCH, "organization_name": "Acme", "months": 1}]
+    assert f"  Not shown: 1 month of {RESEARCH}, Acme at second" in run("status")[1].splitlines()
 
 
 # --- several months ---

@@ -123,6 +123,8 @@ def test_a_pack_holds_all_that_the_upload_was(project: Path) -> None:
         for path in (ROOT / "rules" / name).glob("*.yaml"):
             assert files.pop(f"ruleset/{name}/{path.name}") == path.read_bytes()
     assert set(files) == {"report.json", "report.html", "README.txt", SUMS}
+    title, _ = files["README.txt"].split(b"\n\n", 1)
+    assert title.decode() == "EVIDENCE: OpenAI charges of October 2025, research (org-EXAMPLEacme01, Acme Research)"
     report = json.loads(files["report.json"])
     assert (report["verdict"], report["policy"]["policy"], report["upload"]) == ("pass", "upload", {"ready": True, "because": []})
     assert report["result_sha256"] == json.loads(receipt.read_bytes())["result_sha256"]

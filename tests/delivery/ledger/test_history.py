@@ -266,6 +266,8 @@ REWRITES: dict[str, Callable[[dict[str, Any]], object]] = {
     "the address": put("request", "description", "pointer", value=f"elsewhere/organization={ACME}/month={MONTH}/current"),
     "the integration": put("integration", "id", value="2222"),
     "month to date": put("month_to_date", value=True),
+    "the organization's name": put("file", "organization_name", value="Acme Labs"),
+    "no name of the organization": lambda one: one["file"].pop("organization_name"),
     "where the file was": put("file", "path", value="elsewhere.csv"),
     "when it was checked": put("run", "finished", value="2026-01-01T08:00:01Z"),
     "the time of the check": put("as_of", value="2025-11-01T00:00:00Z"),
@@ -292,6 +294,7 @@ FORMS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a key more": put("comment", value="added later"),
     "a key less": lambda one: one.pop("waivers"),
     "a file without its path": lambda one: one["file"].pop("path"),
+    "a name of the organization that is none": put("file", "organization_name", value=None),
     "a waiver without owner": put("waivers", value=[{"rule": "OC304"}]),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -114,14 +115,15 @@ def test_the_list_has_a_line_for_every_attempt(kept: World) -> None:
     assert [line.index("accepted") for line in lines] == [titles.index("result")] * 4
     assert {line.index("sha256") for line in lines} == {titles.index("file")}
     assert {line.index(" USD") for line in lines} == {titles.index("amount") + len("amount")}
-    words = [line.split() for line in lines]
-    assert [(one[0], one[1], one[2], one[3], one[6], one[7]) for one in words] == [
-        ("archive", ACME, "2025-10", "0001", "accepted", "100.00"),
-        ("archive", ACME, "2025-10", "0002", "accepted", "110.00"),
-        ("archive", ACME, "2025-11", "0001", "accepted", "50.00"),
-        ("archive", LABS, "2025-10", "0001", "accepted", "70.00"),
+    cells = [re.split(" {2,}", line) for line in lines]
+    acme, labs = f"{ACME}, Acme Research", f"{LABS}, Acme Research"
+    assert [(*one[:4], one[5], one[6]) for one in cells] == [
+        ("archive", acme, "2025-10", "0001", "accepted", "100.00 USD"),
+        ("archive", acme, "2025-10", "0002", "accepted", "110.00 USD"),
+        ("archive", acme, "2025-11", "0001", "accepted", "50.00 USD"),
+        ("archive", labs, "2025-10", "0001", "accepted", "70.00 USD"),
     ]
-    assert words[0][-1] == f"{sha256(export('100'))[:12]}…"
+    assert cells[0][-1].split()[-1] == f"{sha256(export('100'))[:12]}…"
 
 
 @pytest.mark.parametrize(
@@ -168,10 +170,10 @@ def test_a_month_is_shown_with_what_is_current(kept: World, name: str) -> None:
 def test_a_month_without_receipt_is_told(kept: World) -> None:
     code, out, err = run("ledger", "show", "research", "2025-12")
     assert (code, out) == (2, "")
-    assert err.splitlines()[0] == f"the ledger has no receipt for 2025-12 of {ACME}"
+    assert err.splitlines()[0] == f"the ledger has no receipt for 2025-12 of {ACME}, Acme Research"
 
 
-@pytest.mark.parametrize("words", [["show", "nobody", MONTH], ["list", "--organization", "nobody"]], ids=lambda words: words[0])
+@pytest.mark.parametrize("words", [["show", "nobody", MONTH], ["show", "nobody"], ["list", "--organization", "nobody"]])
 def test_an_organization_that_nobody_knows_is_told(kept: World, words: list[str]) -> None:
     code, out, err = run("ledger", *words)
     assert (code, out) == (2, "")
@@ -188,7 +190,11 @@ def test_every_receipt_and_every_attempt_has_the_published_form(kept: World) -> 
     found = [*kept.files(), *kept.files(".begun")]
     assert len(found) == 8
     for path in found:
-        validator.validate(json.loads(path.read_bytes()))
+        document = json.loads(path.read_bytes())
+        validator.validate(document)
+        assert document["file"].pop("organization_name") == "Acme Research"
+        validator.validate(document)
+        assert receipt.read(receipt.encoded(document), "", path.name).organization_name == "", "as where the file has no name"
         assert path.name.split("-")[1].split(".")[0] == sha256(path.read_bytes())[:12]
 
 
@@ -223,6 +229,7 @@ def test_a_receipt_says_what_was_sent_and_judged(kept: World) -> None:
     assert last["file_result_sha256"] == report["files"][0]["result_sha256"]
     assert last["settings"] == report["settings"]
     assert last["file"]["path"] == report["files"][0]["path"]
+    assert last["file"]["organization_name"] == report["files"][0]["organization_name"] == "Acme Research"
     assert last["run"] == {key: report["run"][key] for key in ("started", "finished")}
     assert last["answer"]["retry_after"] is None
 
@@ -681,6 +688,25 @@ def test_an_organization_with_a_dreadful_name_is_uploaded(world: World) -> None:
     assert verified() == (0, "PASS  1 receipt, 0 errors\n")
     assert set(os.listdir(world.root)) == {".billproof", "archive", "billproof.yaml", f"sent-{sha256(data)[:8]}.csv"}
     assert set(os.listdir(world.root.parent)) - outside <= {"report.json"}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Labs | <script>alert(1)</script>", ", Labs | <script>alert(1)</script>"),
+        ('"Acme\n\u202eLabs, ""\\someone@example.com"', ', Acme\\u000A\\u202ELabs, <e-mail>'),
+        ("L" * 10_000, f", {'L' * (77 - len(ACME))}…"),
+    ],
+    ids=["markup", "signs", "long"],
+)  # fmt: skip
+def test_whatever_an_organization_is_called_it_has_one_line(world: World, name: str, told: str) -> None:
+    data = export().replace(b"Acme Research", name.encode())
+    world.send(data)
+    assert verified()[0] == 0
+    _, line = run("ledger", "list")[1].splitlines()
+    assert line.startswith(f"archive      {ACME}{told}  {MONTH}  0001  ")
+    assert run("ledger", "show", ACME)[1].startswith(f"archive  {ACME}{told}  {MONTH}  0001  ")
+    jsonschema.Draft202012Validator(FORM).validate(world.receipts()[0])
 
 
 # --- what the receipts of a month say ---

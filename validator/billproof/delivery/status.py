@@ -232,10 +232,16 @@ def _elsewhere(
     present destination.
     """
     configured = {(_address(integration, config), integration.organization) for integration in config.file.integrations}
-    counts = Counter(
-        (standing.destination, month.organization)
-        for month, standing in standings.items()
-        if month[:2] not in configured and month.month in months and standing.current
-        and (organizations is None or month.organization in organizations)
-    )
-    return [{"destination": to, "organization": shown(id_), "months": n} for (to, id_), n in sorted(counts.items())]
+    found: dict[tuple[str, str], list[Receipt]] = {}
+    for month, standing in standings.items():
+        is_wanted = month.month in months and (organizations is None or month.organization in organizations)
+        if standing.current and is_wanted and month[:2] not in configured:
+            found.setdefault((standing.destination, month.organization), []).append(standing.current)
+    return [
+        {"destination": to, "organization": shown(id_), **_named(receipts[-1]), "months": len(receipts)}
+        for (to, id_), receipts in sorted(found.items())
+    ]
+
+
+def _named(receipt: Receipt) -> dict[str, str]:
+    return {"organization_name": receipt.organization_name} if receipt.organization_name else {}

@@ -15,7 +15,7 @@ from billproof.config.settings import Settings
 from billproof.delivery.shipment import UploadResult
 from billproof.delivery.visibility import not_seen, told_of_all, when_visible
 from billproof.model.results import SetAside
-from billproof.model.values import cents, in_words, instant, number, shown
+from billproof.model.values import cents, in_words, instant, number, shown, with_name
 
 Tree = Mapping[str, Any]
 # More files than this do not fit a screen: then what did not arrive is named again at the end, so many of it.
@@ -211,7 +211,8 @@ def _notes(status: Tree, width: int) -> Iterator[str]:
     slow = {row["destination"]: True for row in status["integrations"] if any(map(partial(_is_seen, status), row["months"]))}
     yield from (f"  {not_seen(destination)}" for destination in slow)
     for other in status["elsewhere"]:
-        yield f"  Not shown: {number(other['months'], 'month')} of {other['organization']} at {other['destination']}"
+        whose = shown(with_name(other["organization"], other.get("organization_name")))
+        yield f"  Not shown: {number(other['months'], 'month')} of {whose} at {other['destination']}"
 
 
 def _is_awaited(status: Tree, month: Tree) -> bool:

@@ -84,7 +84,7 @@ def render_readme(manifest: Manifest) -> bytes:
 
 def _title(manifest: Manifest) -> Iterator[str]:
     receipt = manifest.receipt
-    yield f"EVIDENCE: OpenAI charges of {month_name(receipt.month)}, {manifest.integration} ({shown(receipt.organization)})"
+    yield from _text(f"EVIDENCE: OpenAI charges of {month_name(receipt.month)}, {manifest.integration} ({receipt.whose})")
     yield ""
     yield from _text(
         "This folder was made by billproof, a program that checks OpenAI cost exports before they are uploaded. "

@@ -96,13 +96,17 @@ def _refuse_what_does_not_add_up(run: Run, options: argparse.Namespace) -> None:
     for file in run.files:
         organization, month = whose = file.organization.value, file.month.value
         if whose in seen:
-            text = two_of_a_month(month or "a month", organization or "an organization", seen[whose], file.path)
+            text = two_of_a_month(month or "a month", _whose(file) if organization else "an organization", seen[whose], file.path)
             raise UsageError(f"{text}; nothing was written", "Its charges would count twice. Name one of them.")
         seen[whose] = file.path
     what = "a custom invoice" if options.target == "pelanor-invoice" else "--invoice-id" if options.invoice_id else ""
     if what and len(seen) > 1:
         text = f"{what} is for one month of one organization, and {len(seen)} files were named; nothing was written"
         raise UsageError(text, "Convert each to a file of its own.")
+
+
+def _whose(file: FileResult) -> str:
+    return f"{file.organization.value}" + f" ({file.organization_name})" * bool(file.organization_name)
 
 
 def _rows(options: argparse.Namespace, roles: set[str]) -> FocusRows | InvoiceRows:
@@ -118,8 +122,7 @@ def _told(options: argparse.Namespace, run: Run, rows: FocusRows | InvoiceRows, 
     """What was written, what it adds up to, and what it cannot say."""
     files = run.files
     format_ = f"FOCUS {options.focus_version or '1.4'}" if isinstance(rows, FocusRows) else "a custom invoice for Pelanor"
-    named = [f"{file.organization.value}" + f" ({file.organization_name})" * bool(file.organization_name) for file in files]
-    months = [f"{name}, {month_name(file.month.value or '')}" for name, file in zip(named, files, strict=True)]
+    months = [f"{_whose(file)}, {month_name(file.month.value or '')}" for file in files]
     yield f"CONVERTED  {options.output} is {format_}: {number(written.rows, 'row')}, {number(written.bytes, 'byte')}"
     yield from (f"  from      {whose}" for whose in months[:_SHOWN])
     if months[_SHOWN:]:

@@ -19,7 +19,7 @@ from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.verdict import Exit
 from billproof.io.durable import replace
 from billproof.model.errors import ConfigurationError, Unreadable, Unwritable, UsageError
-from billproof.model.values import number, shown
+from billproof.model.values import number, shown, with_name
 
 LEDGER = ".billproof/ledger"
 ARCHIVE = ".billproof/archive/"
@@ -127,8 +127,9 @@ def _add(exports: Sequence[Export], config: Config) -> Iterator[str]:
         NewIntegration(place.name, place.organization, _beside(base, place.folder), to, _token(place.name) if over_http else None)
         for place in places
     ]
-    for organization in dict.fromkeys(export.organization for export in exports if export.organization in owners):
-        yield f"{organization} already is the integration {owners[organization or '']}."
+    there = {export.organization: export for export in exports if export.organization in owners}
+    for organization, export in there.items():
+        yield f"{shown(_whose(export), None)} already is the integration {owners[organization or '']}."
     if new:
         _insert(new, config)
         copies = [copied(place) if place.copies else 0 for place in places]
@@ -176,8 +177,8 @@ def _keep_copies_out_of_git() -> None:
 _NO_FOLDER = "No folder of exports is set: give this organization's exports a folder of their own, and add it as `files:`."
 
 
-def _whose(place: Placed) -> str:
-    return f"{place.organization}, {place.organization_name}" if place.organization_name else place.organization
+def _whose(place: Placed | Export) -> str:
+    return with_name(place.organization or "", place.organization_name)
 
 
 def _folder(place: Placed, copies: int) -> Iterator[str]:

@@ -114,7 +114,7 @@ def listing(receipts: Sequence[Receipt]) -> Iterator[str]:
         yield "no uploads yet"
         return
     to = max(len("destination"), *(len(shown(receipt.destination)) for receipt in receipts))
-    of = max(len("organization"), *(len(shown(receipt.organization)) for receipt in receipts))
+    of = max(len("organization"), *(len(receipt.whose) for receipt in receipts))
     titles = f"{'destination':<{to}}  {'organization':<{of}}  month    no.   finished (UTC)    result                   amount"
     yield f"{titles}      file"
     for receipt in receipts:
@@ -123,7 +123,7 @@ def listing(receipts: Sequence[Receipt]) -> Iterator[str]:
 
 def _line(receipt: Receipt, to: int = 0, of: int = 0) -> str:
     return (
-        f"{shown(receipt.destination):<{to}}  {shown(receipt.organization):<{of}}  {receipt.month}  {receipt.n:04}  "
+        f"{shown(receipt.destination):<{to}}  {receipt.whose:<{of}}  {receipt.month}  {receipt.n:04}  "
         f"{receipt.finished[:16].replace('T', ' ')}  {STATUSES[receipt.status]:<15}  "
         f"{cents(receipt.amount):>14,f} {shown(receipt.currency)}  sha256 {receipt.file_sha256[:12]}…"
     )
@@ -135,7 +135,8 @@ def month_page(contents: Contents, organization: str, month: str | None, config:
     """
     months = _months(contents, organization, month)
     if not months:
-        raise UsageError(f"the ledger has no receipt for {month or 'any month'} of {organization}", "See billproof ledger list")
+        whose = next((one.whose for one in contents.receipts.values() if one.organization == organization), organization)
+        raise UsageError(f"the ledger has no receipt for {month or 'any month'} of {whose}", "See billproof ledger list")
     for key in months:
         standing = contents.standing(key)
         for receipt in standing.receipts:

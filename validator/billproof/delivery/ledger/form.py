@@ -61,7 +61,7 @@ _HEAD = {
     "schema": '"billproof/receipt/v1"', "ledger": _TEXT, "n": _FROM_1, "destination": '(?!"")' + _TEXT,
     "organization": '(?!"")' + _TEXT, "month": f'"{MONTH}"', "started": _INSTANT,
     "integration": _object(name=_TEXT_OR_NULL, id=_TEXT_OR_NULL),
-    "file": _object(path=rf'{_TEXT}(?:, "version": {_TEXT})?', **_FILE), "totals": _TOTALS,
+    "file": _object(path=rf'{_TEXT}(?:, "version": {_TEXT})?(?:, "organization_name": {_TEXT})?', **_FILE), "totals": _TOTALS,
     "waivers": _list(_WAIVER), "result_sha256": _SHA256, "file_result_sha256": _SHA256,
     "costs": f"(?:null|{_COSTS})",
     "ruleset": _object(name=_TEXT, version=_TEXT, sha256=_SHA256), "tool": _object(name='"billproof"', version=_TEXT),

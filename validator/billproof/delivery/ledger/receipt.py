@@ -18,7 +18,7 @@ from billproof.delivery.shipment import Answer, Request, Shipment, Status
 from billproof.model.errors import BillproofError
 from billproof.model.record import Record
 from billproof.model.results import FileResult, Sum, sums_by_project
-from billproof.model.values import money, shown
+from billproof.model.values import money, shown, with_name
 
 SCHEMA = "billproof/receipt/v1"
 CUT_OFF = Answer("unknown", "the command ended before the destination responded", attempts=0)
@@ -74,6 +74,16 @@ class Receipt(Record):
         return str(self.document["file"]["name"])
 
     @property
+    def organization_name(self) -> str:
+        """The name, or names, that the file gives the organization; empty if it gives none."""
+        return shown(self.document["file"].get("organization_name", ""), None)
+
+    @property
+    def whose(self) -> str:
+        """The organization's ID with its name, as it may be shown."""
+        return shown(with_name(self.organization, self.organization_name))
+
+    @property
     def amount(self) -> Decimal:
         """The total of the file."""
         return Decimal(self.document["totals"]["amount"])
@@ -118,7 +128,7 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
     return {
         "integration": {"name": file.integration, "id": shipment.integration},
         "file": {
-            "path": shown(file.path, None), **({"version": shown(file.version, None)} if file.version is not None else {}),
+            "path": shown(file.path, None), **_given(version=file.version, organization_name=file.organization_name),
             "name": shown(file.name, None), "bytes": file.bytes, "sha256": file.sha256,
         },
         "totals": {
@@ -143,6 +153,10 @@ def describe(file: FileResult, report: Mapping[str, Any], shipment: Shipment, re
         "ci": report["run"]["ci"],
         "host": report["run"]["host"],
     }  # fmt: skip
+
+
+def _given(**texts: str | None) -> dict[str, str]:
+    return {key: shown(text, None) for key, text in texts.items() if text is not None}
 
 
 def _record_of(costs: Mapping[str, Any] | None) -> dict[str, Any] | None:

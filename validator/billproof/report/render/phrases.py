@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from billproof.model.values import EXACT, cents, money, number, shown
+from billproof.model.values import EXACT, cents, money, number, shown, with_name
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import Report, ReportFile, ReportFinding, ReportOutcome, ReportReason
@@ -27,8 +27,8 @@ STATES = {
 
 def organization(file: ReportFile) -> str | None:
     """The id of a file's organization, with its name as far as the file has one: `org-EXAMPLE1, Acme Research`."""
-    value, name = file["organization"]["value"], file.get("organization_name")
-    return f"{value}, {name}" if value and name else value
+    value = file["organization"]["value"]
+    return with_name(value, file.get("organization_name")) if value else value
 
 
 def what_to_do(file: ReportFile, report: Report) -> str:
