@@ -58,6 +58,7 @@ class ObjectStream:
 
     def __init__(self, url: str, chunk_size: int) -> None:
         """Raises Unreadable, or Missing."""
+        self._url = url
         with _told(url):
             found = obstore.get(*_place(url))
         self.size: int = found.meta["size"]
@@ -65,11 +66,9 @@ class ObjectStream:
         self._chunks = iter(found.stream(min_chunk_size=chunk_size))
 
     def read(self, _: int = 0) -> bytes:
-        """The next bytes, none at the end. Raises OSError with the reason."""
-        try:
+        """The next bytes, none at the end. Raises Unreadable."""
+        with _told(self._url):
             return bytes(next(self._chunks, b""))
-        except _FAILURES as error:
-            raise OSError(_reason(error)) from None
 
 
 def read(url: str, limit: int = LARGEST) -> tuple[bytes, Version]:
@@ -106,8 +105,7 @@ def swap(url: str, data: bytes, version: Version | None) -> Version | None:
     while True:
         reason = _BETWEEN
         try:
-            written = _put(url, data, version)
-            if written is not None:
+            if (written := _put(url, data, version)) is not None:
                 return written
             # It is there, or is ours and the answer was lost, or two writers met and neither won: only a look can tell.
             there, newest = read(url, max(len(data), LARGEST))
@@ -147,8 +145,7 @@ def _put(url: str, data: bytes, version: Version | None) -> Version | None:
 
 def _place(url: str) -> tuple[Any, str]:
     """The store of an address, the same in the whole process, and the key in it."""
-    error = address_error(url)
-    if error is not None:
+    if error := address_error(url):
         raise ValueError(error)
     scheme, _, bucket, key = (*url.split("/", 3), "")[:4]
     return _store(f"{scheme}//{bucket}"), key.rstrip("/")

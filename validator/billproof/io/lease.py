@@ -26,7 +26,6 @@ from billproof.model.values import shown
 
 SCHEMA = "billproof/lock/v1"
 TERM_SECONDS = 60.0
-_LARGEST = 1 << 16
 _HOLDER: Mapping[str, type] = {"token": str, "seconds": float, "holder": str, "at": str}
 
 
@@ -125,7 +124,7 @@ class _Lease:
     def _look(self) -> tuple[Mapping[str, Any] | None, Version | None]:
         """Who holds the lease, None if nobody does; and the object's version."""
         try:
-            data, version = read(self._url, _LARGEST)
+            data, version = read(self._url)
             # The lock of a folder is an empty file, and comes along when a folder is copied into a bucket.
             content = json.loads(data) if data else {"state": "free"}
             if content["state"] == "free":

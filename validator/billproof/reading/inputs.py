@@ -69,8 +69,7 @@ def _expand(name: str, own: Collection[str]) -> Iterator[Input]:
 
 def _in_bucket(url: str, own: Collection[str]) -> list[Input]:
     """An object, or the CSV files in a folder of a bucket, each by its whole key. It is a folder if something is below it."""
-    error = address_error(url)
-    if error is not None:
+    if error := address_error(url):
         return [Input(without_secrets(url), error)]
     if _is_csv(url):
         return [Input(url)]
