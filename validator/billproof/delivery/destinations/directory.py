@@ -23,7 +23,7 @@ from billproof.model.errors import Missing, Unreadable
 from billproof.model.values import shown
 
 POINTER = "current"
-_CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 _VERSION = re.compile(r"([0-9]+)-([0-9a-f]{64})\.csv")
 
@@ -141,4 +141,4 @@ def digest_of(name: str) -> str:
 
 
 def _chunks(body: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: body.read(_CHUNK_BYTES), b"")
+    return iter(lambda: body.read(CHUNK_BYTES), b"")
