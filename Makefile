@@ -5,7 +5,7 @@ PEERS := .venv-peers
 BIN := $(VENV)/bin
 # Compiled modules are kept, whatever the environment says: hundreds of tests start the command in a process of its own.
 unexport PYTHONDONTWRITEBYTECODE
-# `make test soak coverage COVERAGE=1` measures what the two reach together; without it nothing is measured.
+# `make test coverage COVERAGE=1` measures what the gate reaches, `make test soak coverage COVERAGE=1` what both do.
 PYTEST := $(BIN)/$(if $(COVERAGE),coverage run,python) -m pytest -n auto --dist worksteal
 
 .PHONY: demo test soak coverage matrix lint generate lock dist page screenshots bench multitool clean
