@@ -38,7 +38,7 @@ def total(process: int, number: int) -> str:
     return f"{100_000 + process * 50 + number}"
 
 
-@pytest.mark.parametrize("uploads", [2, pytest.param(50, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("uploads", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_many_processes_upload_at_once(world: World, uploads: int) -> None:
     sent: dict[str, list[bytes]] = {month: [] for month in MONTHS}
     running = []
