@@ -47,7 +47,7 @@ def _several(report: Report, detail: Detail, explain: bool) -> str:
     for file in report["files"]:
         whole = not brief or summary.says_more(file, report)
         blocks.append(list(_file(file, report, detail, explain) if whole else _line(file, report)))
-    if brief and any(file["verdict"] == "pass" for file in report["files"]):
+    if detail != "quiet" and any(file["verdict"] == "pass" for file in report["files"]):
         blocks.append([line for text in verdicts.limits(report) for line in wrap(text, "  ")])
     if brief:
         blocks.append([line for text in summary.without_record(report) for line in wrap(text, "  ")])
@@ -204,8 +204,9 @@ def _counts(file: ReportFile) -> Iterator[str]:
 
 
 def _limits(file: ReportFile, report: Report) -> Iterator[str]:
-    """What a file that passes cannot prove, and the next step."""
-    yield from (line for text in verdicts.limits(report) for line in wrap(f"  {text}", "    "))
+    """What a file that passes cannot prove, unless that is said below all files, and the next step."""
+    if len(report["files"]) == 1:
+        yield from (line for text in verdicts.limits(report) for line in wrap(f"  {text}", "    "))
     if any(outcome["level"] != "note" for outcome in phrases.in_state(file, "failed")):
         return
     settings, totals = report["settings"], file["totals"]
