@@ -116,8 +116,9 @@ def _table(noun: str, old: Amounts, new: Amounts, names: Mapping[str, str | None
         return None
     lines = []
     for id_ in differing[:LINES]:
-        difference = f"{cents(new.get(id_, none) - old.get(id_, none)):+,f}"
-        lines.append(Line(names.get(id_), id_, (_amount(old, id_), _amount(new, id_), difference)))
+        difference = cents(new.get(id_, none) - old.get(id_, none))
+        told = f"{difference:+,f}" if difference else "below 0.01"
+        lines.append(Line(names.get(id_), id_, (_amount(old, id_), _amount(new, id_), told)))
     rest, same = len(differing) - LINES, len(ids) - len(differing)
     parts = [f"{number(rest, f'more {noun}')} differ{'s' if rest == 1 else ''}"] if rest > 0 else []
     parts += [f"{number(same, noun)} {'are' if same != 1 else 'is'} unchanged"] if same else []
