@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from billproof.spend.page import render_html
-from billproof.spend.phrases import because, in_cents, signed
+from billproof.spend.phrases import because, counted, in_cents, signed
 from tests.report.render.pages import HOSTILE, read
 from tests.spend.project import spend
 from tests.support import run
@@ -38,6 +38,7 @@ def test_the_numbers_are_those_of_the_json(project: Path) -> None:
     assert all(entry["text"] in text for entry in document["findings"])
     assert all(f"{entry['day']} {entry['amount']}" in text for entry in document["days"])
     assert all(entry["line_item"] in text and entry["price"] in text for entry in document["unit_costs"])
+    assert all(f"{counted(entry['quantity'])} {entry['unit'].replace('_', ' ')} " in text for entry in document["unit_costs"])
     months = [month for one in document["integrations"] for month in one["months"] if month["state"] == "read"]
     assert all(month["sha256"] in text and month["file"] in text for month in months)
     assert all(limit in text for limit in document["cannot_say"])

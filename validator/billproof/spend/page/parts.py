@@ -109,7 +109,8 @@ def unit_costs(spend: Tree) -> Iterator[Element]:
     for entry in entries:
         name = f"{entry['integration']}: {entry['line_item']}" if several else entry["line_item"]
         price = under(entry["price"], f"per {entry['per']}")
-        rows.append([under(name, price_verdict(entry, months)), price, counted(entry["quantity"]), in_cents(entry["amount"])])
+        quantity = under(counted(entry["quantity"]), entry["unit"].replace("_", " "))
+        rows.append([under(name, price_verdict(entry, months)), price, quantity, in_cents(entry["amount"])])
     titles = ("Line item", f"Price, {currency}", "Quantity", f"Charges, {currency}")
     tables: list[Node] = [figures(titles, rows[:FIRST_ROWS], (1, 2, 3))]
     if rows[FIRST_ROWS:]:
