@@ -716,7 +716,7 @@ def refused(world: World, data: bytes, *arguments: str) -> str:
     assert found.code == 4, found.out + found.err
     assert found.lines[-1] == (
         "NOT ALL UPLOADED 0 accepted, 1 not. Running the same command again is safe, but changes nothing until you fix "
-        "what its line names, or it passes by itself."
+        "what its line names, if that does not pass by itself."
     )
     assert world.statuses()[-1] == "refused"
     return found.lines[-2]
@@ -926,15 +926,15 @@ def test_before_the_first_upload_none_is_named(world: World) -> None:
 
 
 def test_a_month_that_shrinks_shows_both_sides_by_day_and_by_project(world: World) -> None:
-    world.send(export(projects={"proj_EXAMPLE1": "60", "proj_EXAMPLE2": "40"}))
-    found = world.upload(world.put(export(projects={"proj_EXAMPLE1": "55.5"})))
+    world.send(export(projects={"proj_EXAMPLE1": "60", "proj_EXAMPLE2": "40", "proj_EXAMPLE3": "7"}))
+    found = world.upload(world.put(export(projects={"proj_EXAMPLE1": "55.5", "proj_EXAMPLE3": "6.996"})))
     assert found.code == 1
     lines = [" ".join(line.split()) for line in found.out.splitlines()]
     assert any(line.startswith("Accepted by archive on ") and line.endswith(", compared with this file (USD):") for line in lines)
     for line in (
-        "day accepted this file difference", "2025-10-01 100.00 55.50 -44.50", "30 days are unchanged",
+        "day accepted this file difference", "2025-10-01 107.00 62.50 -44.50", "30 days are unchanged",
         "project accepted this file difference", "Name of proj_EXAMPLE2 (proj_EXAMPLE2) 40.00 no row -40.00",
-        "Name of proj_EXAMPLE1 (proj_EXAMPLE1) 60.00 55.50 -4.50",
+        "Name of proj_EXAMPLE1 (proj_EXAMPLE1) 60.00 55.50 -4.50", "Name of proj_EXAMPLE3 (proj_EXAMPLE3) 7.00 7.00 below 0.01",
     ):  # fmt: skip
         assert line in lines, line
 

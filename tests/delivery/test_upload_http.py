@@ -230,7 +230,7 @@ WRONGS = [
     Wrong("integration", 404, "404: Unknown integration;", "`base_url`, `path`, `method` or the integration ID"),
     Wrong("limit", 413, "413: Too large; A request may be at most 1,000 bytes.", FILE),
     Wrong("organization", 422, "422: File refused; The file did not pass as 2025-10 of org-EXAMPLEother1; nothing was", FILE),
-    Wrong("server", None, "127.0.0.1 was not reached three times", "what its line names, or it passes by itself", 3),
+    Wrong("server", None, "127.0.0.1 was not reached three times", "what its line names, if that does not pass by itself", 3),
 ]
 
 

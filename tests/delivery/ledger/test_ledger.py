@@ -104,6 +104,8 @@ def test_a_ledger_needs_to_be_configured(world: World) -> None:
     code, _, err = run("ledger", "verify")
     assert code == 2
     assert err.splitlines() == ["no ledger is configured", "Add `ledger: .billproof/ledger` to billproof.yaml."]
+    (world.root / "billproof.yaml").unlink()
+    assert run("ledger", "verify")[2].splitlines()[1] == "billproof init FILE creates both."
 
 
 def test_the_list_has_a_line_for_every_attempt(kept: World) -> None:

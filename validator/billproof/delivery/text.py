@@ -130,7 +130,7 @@ def what_must_change(code: int | None) -> str:
     if code is not None and (300 <= code <= 399 or code in (404, 405, 410)):
         return "`base_url`, `path`, `method` or the integration ID"
     if code is None:
-        return "what its line names, or it passes by itself"
+        return "what its line names, if that does not pass by itself"
     return "`file`, its field, or what the server's message names"
 
 

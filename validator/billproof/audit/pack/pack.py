@@ -45,7 +45,7 @@ def pack(whose: str, months: Sequence[str], output: str, settings: Settings) -> 
     config = settings.config
     if config is None:
         raise UsageError(
-            "pack needs a billproof.yaml, which says where receipts and exports are", "`billproof init` creates one."
+            "pack needs a billproof.yaml, which says where receipts and exports are", "billproof init FILE creates one."
         )
     integration = _integration(whose, config)
     settings = for_integration(settings, integration)

@@ -72,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     if options.action == "list":
         if config is None:
-            raise UsageError("no billproof.yaml was found, so it is unknown where records are", "billproof costs show FILE")
+            text = "no billproof.yaml was found, so it is unknown where records are"
+            raise UsageError(text, "Name a record: billproof costs show FILE")
         say("\n".join(listing(config)))
         return Exit.PASS
     return _fetch(options, config)
@@ -184,15 +185,18 @@ def _table(title: str, sums: Sequence[tuple[str, Decimal]]) -> Iterator[str]:
 
 def listing(config: Config) -> Iterator[str]:
     """A line for each record of each integration, the newest of a month first."""
-    found = False
+    rows = []
     for integration in config.file.integrations:
         costs = config.costs_of(integration)
         folder = config.beside((costs.folder if costs else None) or FOLDER)
         for month in months_of(folder, integration.organization):
             for path in newest_first(month_folder(folder, integration.organization, month)):
-                found, record = True, read_record(path)
-                yield f"{shown(integration.name)}  {record.whose}  {shown(summary(record), None)}  {shown(path, None)}"
-    if not found:
+                record = read_record(path)
+                rows.append((shown(integration.name), record.whose, shown(summary(record), None), shown(path, None)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+    if not rows:
         yield "no records yet: billproof costs fetch"
 
 

@@ -65,8 +65,10 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "show" and options.month is None and is_month(options.organization):
         raise UsageError("billproof ledger show: needs ORG MONTH", "See billproof ledger show --help")
     config = config_of(options)
-    root = config.ledger() if config else None
-    if config is None or root is None:
+    if config is None:
+        raise UsageError("ledger needs a billproof.yaml, which says where the ledger is", "billproof init FILE creates both.")
+    root = config.ledger()
+    if root is None:
         raise UsageError("no ledger is configured", "Add `ledger: .billproof/ledger` to billproof.yaml.")
     if options.action == "init":
         make_ledger(root)

@@ -150,7 +150,7 @@ def open_ledger(root: str) -> Ledger:
         marker = json.loads(ledger.own(f"{root}/{MARKER}"))
     except Missing:
         state = f"{root} is not a ledger" if os.path.exists(root) else f"the ledger {root} does not exist"
-        help = "If nothing was ever uploaded, create it with billproof ledger init. Otherwise r" + restore[1:]
+        help = "If nothing was ever uploaded, create it with `billproof ledger init`. Otherwise r" + restore[1:]
         raise NoLedger(state, help) from None
     except Unreadable as error:
         reach = "Check the address and the credentials; docs/buckets.md says which." if in_bucket(root) else restore
