@@ -176,7 +176,21 @@ def test_the_lock_of_a_folder_is_free_in_a_bucket(store: Store) -> None:
         still()
 
 
-@pytest.mark.parametrize("data", [b"?", b"{}", b"[]", b'{"state": "held"}', b'{"state": "held", "token": 1}', b"\xff"])
+@pytest.mark.parametrize("seconds", ["-60.0", "0", '"0"', "NaN"])
+def test_a_lease_of_an_odd_term_has_the_usual_one(store: Store, clock: Clock, seconds: str) -> None:
+    taken()
+    store.objects["ledger/.lock"] = store.objects["ledger/.lock"].replace(b'"seconds": 60.0', f'"seconds": {seconds}'.encode())
+    taken(patience=600).still()
+    assert 1000 + TERM < clock.now < 1005 + TERM
+
+
+TOO_LARGE = b'{"state": "held", "token": "x", "seconds": 1%0400d}' % 0
+
+
+@pytest.mark.parametrize(
+    "data", [b"?", b"{}", b"[]", b'{"state": "held"}', b'{"state": "held", "token": 1}', b"\xff", TOO_LARGE],
+    ids=["text", "empty", "list", "held", "number", "bytes", "term"],
+)  # fmt: skip
 def test_what_is_not_a_lock_is_left_alone(store: Store, data: bytes) -> None:
     store.objects["ledger/.lock"] = data
     with pytest.raises(Unwritable, match="is not a lock of billproof; nothing was done"), leased(URL, None, 0):

@@ -17,6 +17,7 @@ from tests.uploading import ACME, MONTH, Folder, World, export, sha256, verified
 
 pytest.importorskip("obstore")
 
+from billproof.io import bucket
 from billproof.io.lease import _Lease
 
 OLD, NEW, OTHER = export("100"), export("110"), export("120")
@@ -161,8 +162,14 @@ def test_what_was_edited_removed_or_added_is_found(world: World, store: Store) -
     ]
 
 
-def test_a_ledger_that_is_not_there_or_cannot_be_read_is_not_an_empty_one(world: World, store: Store) -> None:
+def test_a_ledger_that_is_not_there_or_cannot_be_read_is_not_an_empty_one(
+    world: World, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.send(OLD)
+    with monkeypatch.context() as context:
+        context.setattr(bucket, "listed", lambda url: {})
+        assert broken(3).startswith(f"{LEDGER}: the store does not list ledger.json, which is there")
+        assert world.upload(world.put(NEW)).code == 3
     marker = store.objects.pop("kept/ledger/ledger.json")
     assert broken(3).splitlines()[0] == f"the ledger {LEDGER} does not exist"
     assert world.upload(world.put(NEW)).code == 3

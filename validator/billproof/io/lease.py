@@ -67,7 +67,8 @@ class _Lease:
             holder, version = self._look()
             if version != seen:
                 seen, since = version, _clock()
-            if holder is None or _clock() - since > holder["seconds"]:
+            # `max` in this order takes its first for NaN.
+            if holder is None or _clock() - since > max(TERM_SECONDS, holder["seconds"]):
                 if self._put("held", version):
                     return
                 continue
@@ -134,7 +135,7 @@ class _Lease:
             return None, None
         except Unreadable as error:
             raise Unwritable(f"{error.message}; nothing was done", error.help) from None
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise Unwritable(f"{self._url}: is not a lock of billproof; nothing was done") from None
 
 

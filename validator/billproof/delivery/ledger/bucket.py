@@ -27,6 +27,8 @@ class BucketLedger(Ledger):
             found = bucket.listed(self.root)
         except Unreadable as error:
             raise LedgerError(error.message, error.help) from None
+        if f"{self.root}/{MARKER}" not in found:
+            raise LedgerError(f"{self.root}: the store does not list {MARKER}, which is there, so it may not list all receipts")
         for url, size in found.items():
             *folders, name = url.removeprefix(self.root).strip("/").split("/")
             is_folder = size == 0 and len(folders) < DEPTH  # made by a console
