@@ -628,6 +628,22 @@ def test_the_folder_of_an_integration_is_not_where_billproof_writes(project: Pat
     assert fault.startswith("billproof.yaml:5  `files` of main is inside the ledger or a directory destination")
 
 
+@pytest.mark.parametrize(
+    ("ledger", "destination"),
+    [
+        ("kept", "{kind: directory, path: kept/}"), ("kept", "{kind: directory, path: out/../Kept/out}"),
+        ("s3://bucket", "{kind: bucket, url: s3://bucket/out}"), ("s3://bucket/kept/", "{kind: bucket, url: s3://bucket/kept}"),
+    ],
+)  # fmt: skip
+def test_no_destination_is_inside_the_ledger(project: Path, ledger: str, destination: str) -> None:
+    text = "version: 1\nledger: {}\ndestinations:\n  a: {}\nintegrations: [{{name: main, organization: {}}}]\n"
+    configure(text.format(ledger, destination, ACME))
+    (fault,) = faults(str(GOOD))
+    assert fault.startswith("billproof.yaml:4  destination a is inside the ledger")
+    configure(text.format("kept", "{kind: directory, path: kept2/}", ACME))
+    assert check(str(GOOD)).code == 0
+
+
 def test_folders_are_those_beside_the_configuration(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(TWO)
     put(f"exports/labs/{NAME}", ACME)

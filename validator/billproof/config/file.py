@@ -104,8 +104,12 @@ class Config(Record):
     def own_folders(self) -> list[str]:
         """Where billproof itself writes, so that nothing there is an export: the ledger, and destinations that keep files."""
         kept = [settings.url or settings.path for settings in self.file.destinations.values() if settings.kind != "http"]
-        places = [place.rstrip("/") for place in (self.file.ledger, *kept) if place]
-        return [place if in_bucket(place) else os.path.realpath(self.path.parent / place) for place in places]
+        return [self.real(place) for place in (self.file.ledger, *kept) if place]
+
+    def real(self, place: str) -> str:
+        """A folder of the configuration by its real path, or in a bucket by its address."""
+        place = place.rstrip("/")
+        return place if in_bucket(place) else os.path.realpath(self.path.parent / place)
 
     def ruleset(self) -> str:
         """The rule set: a built-in one by its name, else a folder seen from here. Raises ConfigurationError if there is none."""
@@ -229,12 +233,17 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
 
 
 def _ledger_errors(config: Config) -> Iterator[tuple[int, str]]:
-    """What is wrong with the address of a ledger in a bucket."""
+    """What is wrong with the address of a ledger in a bucket; and destinations in the ledger, which contains only receipts."""
     ledger = config.file.ledger or ""
     if "://" in ledger and (error := address_error(ledger)):
         from billproof.rules.consistency import line_of
 
         yield line_of(config.file.node, "ledger"), f"`ledger` {error}"
+    around = os.path.join(config.real(ledger), "") if ledger else "?"
+    for name, settings in config.file.destinations.items():
+        place = settings.url or settings.path if settings.kind != "http" else None
+        if place and os.path.join(config.real(place), "").casefold().startswith(around.casefold()):
+            yield settings.line, f"destination {name} is inside the ledger, where its files are errors; choose another folder"
 
 
 def _address_errors(config: Config) -> Iterator[tuple[int, str]]:
