@@ -417,6 +417,10 @@ def mark_without_id(world: World) -> None:
     (world.ledger / "ledger.json").write_text('{"schema": "billproof/ledger/v1"}')
 
 
+def mark_with_half_a_character(world: World) -> None:
+    (world.ledger / "ledger.json").write_text('{"schema": "billproof/ledger/v1", "id": "\\ud800"}')
+
+
 def not_configured(world: World) -> None:
     world.configure(ledger=None)
 
@@ -431,6 +435,7 @@ def not_configured(world: World) -> None:
         damaged_mark,
         mark_of_something_else,
         mark_without_id,
+        mark_with_half_a_character,
         not_configured,
     ],
     ids=lambda lose: lose.__name__,

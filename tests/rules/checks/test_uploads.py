@@ -280,7 +280,7 @@ def test_without_a_ledger_both_say_what_to_do(world: World) -> None:
         assert found.outcome(rule)["state"] == "not_run"
         assert found.outcome(rule)["reason"] == (
             "not compared with an earlier upload: the ledger .billproof/ledger does not exist. If nothing was ever uploaded, "
-            "create it with billproof ledger init. Otherwise restore the ledger from where it is kept; docs/ledger.md shows "
+            "create it with `billproof ledger init`. Otherwise restore the ledger from where it is kept; docs/ledger.md shows "
             "how."
         )
     assert found.code == 0

@@ -157,9 +157,10 @@ def open_ledger(root: str) -> Ledger:
         raise LedgerError(error.message, error.help or reach) from None
     except (ValueError, RecursionError) as error:
         raise LedgerError(f"{root}/{MARKER}: cannot be read ({type(error).__name__})", restore) from None
-    if not isinstance(marker, dict) or marker.get("schema") != SCHEMA or not isinstance(marker.get("id"), str):
+    id_ = marker.get("id") if isinstance(marker, dict) and marker.get("schema") == SCHEMA else None
+    if not isinstance(id_, str) or not re.fullmatch("[!-~]+", id_):
         raise LedgerError(f"{root}/{MARKER}: is not a ledger's marker file", restore)
-    ledger.id = marker["id"]
+    ledger.id = id_
     return ledger
 
 
