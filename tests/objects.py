@@ -88,26 +88,27 @@ class _Handler(BaseHTTPRequestHandler):
             error = f"<Error><Code>{mishap[4:]}</Code><Message>what nobody may see</Message></Error>"
             self.reply(int(mishap[:3]), error.encode())
             return
-        status, body = self.result(method, bucket, key, data, parse_qs(address.query))
+        result = self.result(method, bucket, key, data, parse_qs(address.query))
         if mishap == "lost":
             self.close_connection = True
             return
-        self.reply(status, body, _e_tag(self.store.objects.get(key)))
+        self.reply(*result)
 
-    def result(self, method: str, bucket: str, key: str, data: bytes, query: dict[str, list[str]]) -> tuple[int, bytes]:
+    def result(self, method: str, bucket: str, key: str, data: bytes, query: dict[str, list[str]]) -> tuple[int, bytes, str]:
+        """Status, body and e-tag, which are of one moment: other requests come in between."""
         if bucket != "bucket":
-            return 404, b"<Error><Code>NoSuchBucket</Code></Error>"
+            return 404, b"<Error><Code>NoSuchBucket</Code></Error>", ""
         if method == "PUT":
             held = self.store.put(key, data, self.headers.get("If-Match"), self.headers.get("If-None-Match"))
-            return (200, b"") if held else (412, b"<Error><Code>PreconditionFailed</Code></Error>")
+            return (200, b"", _e_tag(data)) if held else (412, b"<Error><Code>PreconditionFailed</Code></Error>", "")
         if "list-type" in query:
-            return 200, self.listing(query)
+            return 200, self.listing(query), ""
         there = self.store.objects.get(key)
-        return (404, b"<Error><Code>NoSuchKey</Code></Error>") if there is None else (200, there)
+        return (404, b"<Error><Code>NoSuchKey</Code></Error>", "") if there is None else (200, there, _e_tag(there))
 
     def listing(self, query: dict[str, list[str]]) -> bytes:
         start = query.get("continuation-token", [""])[0]
-        keys = sorted(key for key in self.store.objects if key.startswith(query.get("prefix", [""])[0]) and key > start)
+        keys = sorted(key for key in list(self.store.objects) if key.startswith(query.get("prefix", [""])[0]) and key > start)
         page, more = keys[: self.store.page], len(keys) > self.store.page
         entries = "".join(
             f"<Contents><Key>{escape(key)}</Key><LastModified>2026-11-28T15:26:56.000Z</LastModified>"
