@@ -67,7 +67,7 @@ multitool: $(VENV)/.dev
 		$(BIN)/python -m pytest tests/report/test_formats.py -k multitool
 
 clean:
-	rm -rf $(VENV) $(VENV)-3.* $(VENV)-focus-* $(PEERS) dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-3.* $(VENV)-of-* $(PEERS) dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,7 +1,7 @@
 """Exports of every generation, opened and saved by real programs: it is seen, or it changes no amount that matters.
 
-The programs are those of the benchmarks' environment (`make .venv-peers/.ready`) and LibreOffice where it is installed. What no
-test can run (Excel, Google Sheets, Numbers) is written by hand in `fixtures/damage.py`.
+The programs are those of the benchmarks, in an environment of their own, and LibreOffice where it is installed. What no test can
+run (Excel, Google Sheets, Numbers) is written by hand in `fixtures/damage.py`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from fixtures.exports import to_bytes
+from tests.environments import environment
 from tests.generations import GENERATIONS, good
 from tests.support import ROOT, Checked, check
 
-PEERS = ROOT / ".venv-peers/bin/python"
 OFFICE = shutil.which("soffice") or shutil.which("libreoffice")
 PROGRAMS = {
     "pandas": "import pandas; pandas.read_csv(old).to_csv(new, index=False)",
@@ -28,6 +28,7 @@ PROGRAMS = {
     "pyarrow": "from pyarrow import csv; csv.write_csv(csv.read_csv(old), new)",
     "duckdb": "import duckdb; duckdb.sql(f\"COPY (FROM read_csv('{old}', sample_size=-1)) TO '{new}' (HEADER)\")",
 }
+PEERS = (ROOT / "benchmarks" / "requirements-peers.txt").read_text("utf-8").split()
 pytestmark = pytest.mark.soak
 
 
@@ -54,14 +55,15 @@ def assert_harmless(old: bytes, path: Path) -> None:
     assert all(abs(one - other) <= abs(one) * Decimal("2e-16") for one, other in pairs)
 
 
-@pytest.mark.skipif(not PEERS.exists(), reason="needs the programs of the benchmarks: make .venv-peers/.ready")
 @pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_of_data_people(program: str, generation: str, tmp_path: Path) -> None:
     old, new = tmp_path / "cost_2025-10-01_2025-10-31.csv", tmp_path / "saved.csv"
     old.write_bytes(to_bytes(good(generation)))
     script = f"import sys; old, new = sys.argv[1:]; {PROGRAMS[program]}"
-    subprocess.run([str(PEERS), "-c", script, old.name, new.name], cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    packages = tuple(peer for peer in PEERS if peer.partition("==")[0] in PROGRAMS)
+    python = environment("data-people", packages) / "bin" / "python"
+    subprocess.run([python, "-c", script, old.name, new.name], cwd=tmp_path, check=True, capture_output=True, timeout=120)
     found = check(new, "--month", "2025-10")
     if "quantity" in good(generation)[0] or "diagnosis" in found.file:
         assert_seen(old.read_bytes(), found, new)

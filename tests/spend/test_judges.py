@@ -4,16 +4,15 @@ focus-validator (model of 1.2), which needs Python 3.12 and 600 MB.
 
 from __future__ import annotations
 
-import fcntl
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.environments import environment
 from tests.spend.exports import convert
-from tests.support import ROOT, fixture
+from tests.support import fixture
 from tools.matrix import interpreters, starts
 
 CASES = ("good-h1", "good-h2", "good-h3", "good-h4", "good-h4-by-line-item-only", "good-exponents", "good-odd-names", "negative")
@@ -23,26 +22,10 @@ OFFICIAL = ("focus-validator==2.2.1", "pyarrow<22")
 FORBIDS, REQUIRES = "InvoiceId-C-004-C", "InvoiceId-C-005-C"
 
 
-def environment(name: str, python: Path, packages: tuple[str, ...]) -> Path:
-    """The folder of an environment with these packages, made once and kept. Skips the test where they cannot be had."""
-    folder = ROOT / f".venv-focus-{name}"
-    with (ROOT / f".venv-focus-{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # other processes of the test run wait here
-        if not (folder / ".ready").exists():
-            uv = str(Path(sys.executable).parent / "uv")
-            subprocess.run([python, "-m", "venv", "--clear", "--without-pip", folder], check=True)
-            install = [uv, "pip", "install", "-q", "--python", str(folder / "bin" / "python"), *packages]
-            done = subprocess.run(install, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                pytest.skip(f"{packages[0]} cannot be installed: {done.stderr[-200:]}")
-            (folder / ".ready").touch()
-    return folder
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize("case", CASES)
 def test_focus_data_toolkit_accepts_it_as_1_4(case: str, tmp_path: Path) -> None:
-    folder, output = environment("toolkit", Path(sys.executable), TOOLKIT), tmp_path / "focus.csv"
+    folder, output = environment("focus-toolkit", TOOLKIT), tmp_path / "focus.csv"
     assert convert(fixture(case), "--to", "focus", "--output", output)[0] == 0
     toolkit = [str(word) for word in (folder / "bin" / "focus-toolkit", "validate", output, "--dataset", "cost-and-usage")]
     for more in ((), ("--supports", "SupportsUnitPricing")):
@@ -59,7 +42,7 @@ def test_the_official_validator_finds_nothing_but_its_own_contradiction(case: st
     python = next((found for found in interpreters(12) if starts(found, 12)), None)
     if python is None:
         pytest.skip("needs Python 3.12")
-    folder, output = environment("validator", python, OFFICIAL), tmp_path / "focus.csv"
+    folder, output = environment("focus-validator", OFFICIAL, python), tmp_path / "focus.csv"
     options = ("--invoice-id", invoice) if invoice else ()
     assert convert(fixture(case), "--to", "focus", "--focus-version", "1.2", *options, "--output", output)[0] == 0
     (packages,) = folder.glob("lib/python3.12/site-packages")  # it reads a file of its own relative to the working folder
