@@ -135,6 +135,17 @@ def test_nothing_is_written_where_no_organization_can_be_had() -> None:
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.skipif(os.name == "nt", reason="needs a pipe")
+def test_a_pipe_is_not_waited_for() -> None:
+    put("a.csv", ACME)
+    os.mkdir(".billproof")
+    os.mkfifo(".billproof/.gitignore")
+    code, _, err = run("init", "a.csv")
+    assert (code, "billproof.yaml" in os.listdir()) == (3, False)
+    assert "is a folder, device or pipe" in err
+
+
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("there", ["", "# mine\n*.tmp", "/archive/\n"])
 def test_the_archive_is_kept_out_of_git_beside_what_is_ignored_already(there: str) -> None:
     Path(".git").rmdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from decimal import Decimal
@@ -182,12 +183,15 @@ def test_the_command_tells_how_to_ask_it(tmp_path: Path, monkeypatch: pytest.Mon
         ("", "no CSV file in it"),
         ("missing", "no such folder"),
         ("activity", "not a cost export by line item"),
+        ("pipe", "is not a file"),
     ],
 )
 def test_a_folder_that_no_record_can_be_made_of(tmp_path: Path, case: str, why: str) -> None:
     for number, name in enumerate(case.split()):
         if name == "missing":
             tmp_path /= "missing"
+        elif name == "pipe":
+            os.mkfifo(tmp_path / "pipe.csv")
         elif name == "activity":
             (tmp_path / "completions.csv").write_text("start_time,end_time,model\n1759276800,1759363200,gpt\n")
         elif name == "other-organization":

@@ -63,6 +63,8 @@ def read_exports(folder: str) -> Exported:
 
 
 def _rows(path: str) -> Sequence[Row]:
+    if not os.path.isfile(path):
+        raise UsageError(f"--costs-from: {path} is not a file", "Move it out of the folder.")
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             rows = [{key or "": str(value or "").strip(BLANKS) for key, value in row.items()} for row in csv.DictReader(stream)]

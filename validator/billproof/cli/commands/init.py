@@ -18,6 +18,7 @@ from billproof.delivery.ledger.store import MARKER
 from billproof.delivery.ledger.writer import make_ledger
 from billproof.engine.verdict import Exit
 from billproof.io.durable import replace
+from billproof.io.own_files import own_bytes
 from billproof.model.errors import ConfigurationError, Unreadable, Unwritable, UsageError
 from billproof.model.values import number, shown, with_name
 
@@ -87,11 +88,11 @@ def _start(exports: Sequence[Export]) -> Iterator[str]:
     for place in places:
         if place.folder is not None:
             os.makedirs(place.folder, exist_ok=True)
+    _keep_copies_out_of_git()
     with open(FILE_NAME, "xb") as stream:
         stream.write(new_file(LEDGER, ARCHIVE, new).encode("utf-8"))
     if not os.path.exists(os.path.join(LEDGER, MARKER)):
         make_ledger(LEDGER)
-    _keep_copies_out_of_git()
     if len(places) > 1:
         yield f"Wrote {FILE_NAME} for {number(len(places), 'organization')}:"
         yield from _table(places, copies)
@@ -168,8 +169,9 @@ def _beside(base: str, folder: str | None) -> str | None:
 
 def _keep_copies_out_of_git() -> None:
     """What the destination `archive` keeps is not to be committed, whatever else is said there."""
-    there = Path(_IGNORED).read_bytes() if os.path.lexists(_IGNORED) else _NOTE.encode()
+    there = own_bytes(_IGNORED, 1 << 20) if os.path.lexists(_IGNORED) else _NOTE.encode()
     if _COPIES.strip() not in there.decode("utf-8", "replace").split():
+        os.makedirs(os.path.dirname(_IGNORED), exist_ok=True)
         newline = b"" if there.endswith(b"\n") or not there else b"\n"
         replace(_IGNORED, [there, newline, _COPIES.encode()])
 
