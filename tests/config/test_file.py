@@ -640,6 +640,9 @@ def test_no_destination_is_inside_the_ledger(project: Path, ledger: str, destina
     configure(text.format(ledger, destination, ACME))
     (fault,) = faults(str(GOOD))
     assert fault.startswith("billproof.yaml:4  destination a is inside the ledger")
+    configure(text.format("kept", "{kind: directory, path: out/}", ACME) + "costs: {folder: kept/costs}\n")
+    (fault,) = faults(str(GOOD))
+    assert fault.startswith("billproof.yaml:6  `folder` of `costs` is inside the ledger")
     configure(text.format("kept", "{kind: directory, path: kept2/}", ACME))
     assert check(str(GOOD)).code == 0
 

@@ -44,6 +44,7 @@ def test_a_pattern_is_expanded(folder: Path) -> None:
         "https://ann:hunter2@example.com/cost.csv",
         "S3://bucket/cost.csv?X-Amz-Signature=hunter2",
         "sftp://ann:hunter2@example.com/",
+        "https://example.com/cost.csv#token=hunter2",
     ],
 )
 def test_an_address_of_another_kind_is_refused_and_its_secrets_are_not_shown(url: str, folder: Path) -> None:

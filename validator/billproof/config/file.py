@@ -233,17 +233,23 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
 
 
 def _ledger_errors(config: Config) -> Iterator[tuple[int, str]]:
-    """What is wrong with the address of a ledger in a bucket; and destinations in the ledger, which contains only receipts."""
+    """What is wrong with the address of a ledger in a bucket; and what else is in the ledger, which contains only receipts."""
     ledger = config.file.ledger or ""
     if "://" in ledger and (error := address_error(ledger)):
         from billproof.rules.consistency import line_of
 
         yield line_of(config.file.node, "ledger"), f"`ledger` {error}"
     around = os.path.join(config.real(ledger), "") if ledger else "?"
-    for name, settings in config.file.destinations.items():
-        place = settings.url or settings.path if settings.kind != "http" else None
+    places = [
+        (settings.line, f"destination {name}", settings.url or settings.path)
+        for name, settings in config.file.destinations.items()
+        if settings.kind != "http"
+    ]
+    own = (config.file.costs, *(owner.costs for owner in config.file.integrations))
+    places += [(costs.line, "`folder` of `costs`", costs.folder) for costs in own if costs]
+    for line, what, place in places:
         if place and os.path.join(config.real(place), "").casefold().startswith(around.casefold()):
-            yield settings.line, f"destination {name} is inside the ledger, where its files are errors; choose another folder"
+            yield line, f"{what} is inside the ledger, where its files are errors; choose another folder"
 
 
 def _address_errors(config: Config) -> Iterator[tuple[int, str]]:

@@ -21,7 +21,7 @@ def is_address(path: str) -> bool:
 
 def without_secrets(url: str) -> str:
     """An address that may be shown, whatever was put into it."""
-    return re.sub(r"//[^/]*@", "//", url.partition("?")[0])
+    return re.sub(r"//[^/]*@", "//", re.split("[?#]", url)[0])
 
 
 def address_error(url: str) -> str | None:

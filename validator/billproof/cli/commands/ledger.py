@@ -120,13 +120,13 @@ def listing(receipts: Sequence[Receipt]) -> Iterator[str]:
     titles = f"{'destination':<{to}}  {'organization':<{of}}  month    no.   finished (UTC)    result                   amount"
     yield f"{titles}      file"
     for receipt in receipts:
-        yield _line(receipt, to, of)
+        yield _line(receipt, "", to, of)
 
 
-def _line(receipt: Receipt, to: int = 0, of: int = 0) -> str:
+def _line(receipt: Receipt, zone: str = " UTC", to: int = 0, of: int = 0) -> str:
     return (
         f"{shown(receipt.destination):<{to}}  {receipt.whose:<{of}}  {receipt.month}  {receipt.n:04}  "
-        f"{receipt.finished[:16].replace('T', ' ')}  {STATUSES[receipt.status]:<15}  "
+        f"{receipt.finished[:16].replace('T', ' ')}{zone}  {STATUSES[receipt.status]:<15}  "
         f"{cents(receipt.amount):>14,f} {shown(receipt.currency)}  sha256 {receipt.file_sha256[:12]}…"
     )
 
