@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.environments import environment
 from tests.support import FIXTURES, ROOT, run
 from tests.uploading import export
 
@@ -42,9 +43,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def agrees_with_the_command(python: Path | str, program: str, environment: dict[str, str]) -> None:
+def agrees_with_the_command(python: Path | str, program: str, variables: dict[str, str]) -> None:
     """The program says of each file what `billproof check` says; only the poisoned file is another."""
-    there = os.environ | environment | {"PYTHONPATH": str(ROOT / "validator")}
+    there = os.environ | variables | {"PYTHONPATH": str(ROOT / "validator")}
     words = [str(python), program]
     clean = subprocess.run(words, env=there, capture_output=True, check=False)
     assert clean.returncode == 3, clean.stderr.decode()
@@ -74,18 +75,7 @@ def test_a_pool_of_the_standard_library(project: Path) -> None:
     agrees_with_the_command(sys.executable, "many.py", {})
 
 
-@pytest.fixture(scope="module")
-def with_ray(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment with Ray and what billproof needs."""
-    folder = tmp_path_factory.mktemp("ray")
-    python = folder / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    done = subprocess.run([python, "-m", "pip", "install", "-q", RAY, "PyYAML"], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"{RAY} cannot be installed: {done.stderr.decode().strip().splitlines()[-1]}")
-    return python
-
-
 @pytest.mark.soak
-def test_a_cluster_of_ray_on_this_machine(project: Path, with_ray: Path) -> None:
-    agrees_with_the_command(with_ray, "on_ray.py", {"RAY_DEDUP_LOGS": "0", "RAY_USAGE_STATS_ENABLED": "0"})
+def test_a_cluster_of_ray_on_this_machine(project: Path) -> None:
+    python = environment("ray", (RAY, "PyYAML")) / "bin" / "python"
+    agrees_with_the_command(python, "on_ray.py", {"RAY_DEDUP_LOGS": "0", "RAY_USAGE_STATS_ENABLED": "0"})

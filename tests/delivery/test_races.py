@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from unittest.mock import patch
 
 import pytest
 
+from tests.environments import environment
 from tests.objects import BUCKET, running_store
 from tests.support import ROOT
 
@@ -48,14 +48,12 @@ def is_sound(found: dict[str, Any]) -> None:
 @contextmanager
 def moto() -> Iterator[None]:
     """Another program's S3 with an empty bucket, in this environment."""
-    server = shutil.which("moto_server")
-    if server is None:
-        pytest.skip("needs moto_server: pip install 'moto[server]', in an environment of its own")
+    server = environment("moto", ("moto[server]==5.2.5",)) / "bin" / "moto_server"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
-    environment = {
+    settings = {
         "AWS_ENDPOINT_URL": url, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "EXAMPLE",
     }  # fmt: skip
@@ -66,7 +64,7 @@ def moto() -> Iterator[None]:
                 break
             except OSError:
                 time.sleep(0.1)
-        with patch.dict("os.environ", environment):
+        with patch.dict("os.environ", settings):
             yield
     finally:
         process.terminate()
