@@ -199,7 +199,7 @@ def test_several_months_are_a_grid_that_counts_the_records(monkeypatch: pytest.M
     code, out, _ = run("status", "--from", "2025-09", "--to", "2025-10")
     assert code == 1
     assert "x differs from OpenAI's record" in out
-    assert "1 of 2 months accepted      3,827.16 USD  1 month with OpenAI's record" in out
+    assert "1 of 1 month accepted        3,827.16 USD  1 month with OpenAI's record" in out
 
 
 def test_a_new_file_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from billproof.model.errors import Unreadable
 from billproof.openai.record import month_folder, read_record, sealed
 from tests.rules.checks.comparing import GOOD, LATE, ORGANIZATION, Charge, pair, record
 from tests.support import check, run
+from tests.delivery.test_status import set_clock
 
 TEXT = record(GOOD)
 OTHER = Charge(4, "proj_A", "x", "1")
@@ -188,7 +189,13 @@ def test_a_record_that_is_required(project: Path) -> None:
 def test_the_line_to_send_to_an_owner(project: Path) -> None:
     reason = check("cost_2025-10-01_2025-10-31.csv").outcome("OC801")["reason"]
     assert "billproof costs fetch --month 2025-10" in reason
-    assert "owner of the organization" in reason
+    assert "owner of the organization can fetch it: " in reason
+
+
+def test_a_record_is_not_asked_for_before_its_month_has_ended(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, "2025-10-29T12:00:00Z")
+    reason = check("cost_2025-10-01_2025-10-31.csv").outcome("OC801")["reason"]
+    assert "can fetch it from 2025-11-01 00:00 UTC: billproof costs fetch --month 2025-10" in reason
 
 
 def test_a_check_never_reads_the_key(project: Path) -> None:

@@ -915,11 +915,30 @@ def test_what_is_missing_is_told_in_four_steps() -> None:
         "       the address after the host          path:      write {integration} where it expects the integration ID",
         "       multipart/form-data with a name     file: {form_field: name}",
         "       text/csv or octet-stream            file: raw",
+        "       the ID of your OpenAI integration   integration:   of each integration",
         "  4  billproof upload FILE --dry-run prints the request as a curl line: compare it with the page's own example",
-        "To try everything first: billproof sandbox",
+        "To try everything first: billproof sandbox; docs/sandbox.md shows an upload to it",
     ]
     with pytest.raises(NotFilledIn):
         made.send(shipment(), io.BytesIO(DATA), SECRET)
+
+
+def test_every_integration_without_its_id_is_named_at_once() -> None:
+    owners = [
+        Integration("research", ACME, line=12),
+        Integration("labs", "org-EXAMPLElabs02", to="pelanor-eu", integration="FILL-IN", line=16),
+        Integration("europe", "org-EXAMPLEeurope3", to="pelanor-eu", integration="2222-EXAMPLE", line=20),
+        Integration("else", "org-EXAMPLEother4", to="archive", line=24),
+    ]
+    made = HttpDestination("pelanor-eu", pelanor().settings, owners)
+    with pytest.raises(NotFilledIn) as raised:
+        made.request(shipment(integration="FILL-IN"))
+    assert raised.value.lines()[:3] == [
+        "CONFIGURATION  billproof.yaml:12  integration research is not filled in: `integration`, its ID at pelanor-eu",
+        "CONFIGURATION  billproof.yaml:16  integration labs is not filled in: `integration`, its ID at pelanor-eu",
+        "Only Pelanor's customers can see these values, so billproof cannot include them. Four steps:",
+    ]
+    assert made.request(shipment()).description["url"].endswith("/x/1111-EXAMPLE")
 
 
 @pytest.mark.parametrize(
@@ -936,8 +955,9 @@ def test_every_gap_is_named(changes: dict[str, Any], key: str) -> None:
     first, *others = raised.value.lines()
     assert first == f"CONFIGURATION  billproof.yaml:4  destination api is not filled in: `{key}`"
     assert others == [
-        "See the API's documentation for these values.", "To try everything first: billproof sandbox",
-    ]  # fmt: skip
+        "See the API's documentation for these values.",
+        "To try everything first: billproof sandbox; docs/sandbox.md shows an upload to it",
+    ]
 
 
 @pytest.mark.parametrize("id", [None, "", "FILL-IN", ".", ".."])

@@ -180,13 +180,13 @@ def _grid(status: Tree, width: int) -> Iterator[str]:
 
 def _totals(status: Tree, width: int) -> Iterator[str]:
     for row in status["integrations"]:
-        head, count = f"  {row['name']:<{width}}", len(_past(row["months"]))
+        head, months = f"  {row['name']:<{width}}", f"{number(len(_past(row['months'])), 'month')} accepted"
         recorded = sum(month["costs"] is not None for month in row["months"])
         more = f"  {number(recorded, 'month')} with OpenAI's record" if recorded else ""
         for total in row["totals"]:
-            yield f"{head}  {total['months']:>2} of {count} months accepted  {_amount(total)}{more}"
+            yield f"{head}  {total['months']:>2} of {months:<18}  {_amount(total)}{more}"
         if not row["totals"]:
-            yield f"{head}   0 of {count} months accepted"
+            yield f"{head}   0 of {months}"
 
 
 def _line(name: str, month: Tree, width: int) -> str:
@@ -227,7 +227,7 @@ def _is_seen(status: Tree, month: Tree) -> bool:
 
 def _past(months: Sequence[Tree]) -> list[Tree]:
     """The months that could be due."""
-    return [month for month in months if month["state"] != "open"]
+    return [month for month in months if month["state"] not in ("open", "before")]
 
 
 def _headline(status: Tree) -> str:
@@ -241,5 +241,6 @@ def _headline(status: Tree) -> str:
     could = number(len(past), "month")
     parts = [f"{due} of {could}" if due else could] if due or (past and not unplaced) else []
     parts += [f"{number(unplaced, 'file')} without a readable month"] if unplaced else []
-    parts += [f"{number(len(months) - len(past), 'month')} not due yet"] if len(past) < len(months) else []
+    ahead = sum(month["state"] == "open" for month in months)
+    parts += [f"{number(ahead, 'month')} not due yet"] if ahead else []
     return f"{'DUE' if due or unplaced else 'NOTHING DUE'}  {', '.join([*parts, when])}"

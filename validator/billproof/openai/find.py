@@ -19,7 +19,7 @@ from billproof.openai.record import month_folder, newest_first, read_record
 from billproof.rules.comparison import unfit
 
 FOLDER = "costs"
-HOW = "An owner of the organization can fetch it: billproof costs fetch --month {month}"
+HOW = "An owner of the organization can fetch it{since}: billproof costs fetch --month {month}"
 
 
 def costs_folder(config: Config, organization: str, month: str) -> str:
@@ -77,7 +77,8 @@ def find_costs(settings: Settings, organization: Sourced, month: Sourced, ended:
     record, passed_over = newest_fit(config, settings, organization.value, month.value, ended)
     if record is not None:
         return found._replace(record=record)
-    lacking = [NO_FIT, *passed_over, HOW.format(month=month.value)]
+    since = f" from {in_words(ended)}" if ended > settings.now else ""
+    lacking = [NO_FIT, *passed_over, HOW.format(month=month.value, since=since)]
     return found._replace(lacking=". ".join(lacking))
 
 

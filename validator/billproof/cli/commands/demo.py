@@ -41,5 +41,6 @@ def run(options: argparse.Namespace) -> int:
         report = build_report(checked, DEMO_AS_OF, DEMO_AS_OF, {})
         report["files"][0]["path"] = name
         texts.append(f"$ billproof check {name!r}\n" + render_text(report))
+    texts.append("These files are samples, inside billproof. To check your own export: billproof check FILE\n")
     say(painted("\n".join(texts)), end="")
     return Exit.PASS if as_expected else Exit.FAIL

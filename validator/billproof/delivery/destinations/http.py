@@ -83,9 +83,12 @@ class HttpDestination:
         if keys:
             gaps.append(f"{self._shown_path}:{self.settings.line}  destination {self.name} is not filled in: {keys}")
         if lacks_id(self.settings, shipment.integration):
-            owner = self._integrations.get(shipment.organization)
-            place = f":{owner.line}  integration {owner.name}" if owner else f"  {shipment.organization}"
-            gaps.append(f"{self._shown_path}{place} is not filled in: `integration`, its ID at {self.name}")
+            own = self._integrations.get(shipment.organization)
+            others = [owner for owner in self._integrations.values() if owner != own and owner.to == self.name]
+            owners = [own, *(owner for owner in others if lacks_id(self.settings, owner.integration))]
+            for owner in owners:
+                place = f":{owner.line}  integration {owner.name}" if owner else f"  {shipment.organization}"
+                gaps.append(f"{self._shown_path}{place} is not filled in: `integration`, its ID at {self.name}")
         return gaps
 
 

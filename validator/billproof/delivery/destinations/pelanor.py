@@ -39,8 +39,9 @@ Only Pelanor's customers can see these values, so billproof cannot include them.
        the address after the host          path:      write {{integration}} where it expects the integration ID
        multipart/form-data with a name     file: {{form_field: name}}
        text/csv or octet-stream            file: raw
+       the ID of your OpenAI integration   integration:   of each integration
   4  billproof upload FILE --dry-run prints the request as a curl line: compare it with the page's own example"""
-_BEFORE = "To try everything first: billproof sandbox"
+_BEFORE = "To try everything first: billproof sandbox; docs/sandbox.md shows an upload to it"
 
 
 class NotFilledIn(UsageError):
