@@ -930,6 +930,17 @@ def test_before_the_first_upload_none_is_named(world: World) -> None:
     assert "Last upload" not in check(world.put(export("1537.5"))).out
 
 
+def test_a_file_whose_times_cannot_be_read_is_not_compared_by_day(world: World) -> None:
+    world.send(export(projects={"proj_EXAMPLE1": "60", "proj_EXAMPLE2": "40"}))
+    damaged = export(projects={"proj_EXAMPLE1": "55.5", "proj_EXAMPLE2": "40"})
+    found = check(world.put(damaged.replace(b"1759276800,1759363200,", b"1.76E+09,1.76E+09,")), "--month", "2025-10")
+    assert found.code == 1
+    assert "! missing 1, or unreadable" in found.out
+    lines = [" ".join(line.split()) for line in found.out.splitlines()]
+    assert "Name of proj_EXAMPLE1 (proj_EXAMPLE1) 60.00 55.50 -4.50" in lines
+    assert not any(line.startswith("2025-10-01") for line in lines)
+
+
 def test_a_month_that_shrinks_shows_both_sides_by_day_and_by_project(world: World) -> None:
     world.send(export(projects={"proj_EXAMPLE1": "60", "proj_EXAMPLE2": "40", "proj_EXAMPLE3": "7"}))
     found = world.upload(world.put(export(projects={"proj_EXAMPLE1": "55.5", "proj_EXAMPLE3": "6.996"})))

@@ -11,9 +11,9 @@ import pytest
 
 from billproof.model.errors import Unreadable
 from billproof.openai.record import month_folder, read_record, sealed
+from tests.delivery.test_status import set_clock
 from tests.rules.checks.comparing import GOOD, LATE, ORGANIZATION, Charge, pair, record
 from tests.support import check, run
-from tests.delivery.test_status import set_clock
 
 TEXT = record(GOOD)
 OTHER = Charge(4, "proj_A", "x", "1")

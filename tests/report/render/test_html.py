@@ -99,7 +99,8 @@ def test_what_makes_a_verdict_weaker_stands_beside_it() -> None:
 
 
 def test_a_day_that_may_not_have_been_readable_is_not_called_missing_alone() -> None:
-    assert re.search(r"missing: [^×]*, or unreadable", read(page_of("fixtures/broken-download-mid-row")).text)
+    for case in ("broken-download-mid-row", "spreadsheet-excel-english"):
+        assert re.search(r"missing: [^×]*, or unreadable", read(page_of(f"fixtures/{case}", "--month", "2025-10")).text)
 
 
 def test_the_places_of_findings() -> None:

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billproof.model.values import number
-from billproof.report.render.phrases import amount
+from billproof.report.render.phrases import amount, has_undated_charges
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import ReportDay, ReportFile, ReportTotals
+    from billproof.model.report_v1 import ReportDay, ReportFile
 
 MONTH_LINES = 6
 
@@ -30,7 +30,7 @@ def calendar(file: ReportFile) -> Iterator[str]:
         marks = [" "] * 31
         for day in days:
             marks[int(day["date"][8:]) - 1] = _LEGEND[day["state"]][0]
-        yield f"  {month}    {''.join(marks)}    {_legend(days, file['totals'])}"
+        yield f"  {month}    {''.join(marks)}    {_legend(days, file)}"
     if len(months) > MONTH_LINES:
         yield f"  and {len(months) - MONTH_LINES} more months"
 
@@ -43,20 +43,22 @@ def days_by_month(file: ReportFile) -> dict[str, list[ReportDay]]:
     return months
 
 
-def _legend(days: Sequence[ReportDay], totals: ReportTotals | None) -> str:
+def _legend(days: Sequence[ReportDay], file: ReportFile) -> str:
     parts = []
     for state, text in _LEGEND.items():
         of_state = [day for day in days if day["state"] == state]
         if of_state:
-            detail = day_detail(state, of_state, totals)
+            detail = day_detail(state, of_state, file)
             parts.append(text + (detail and f"{':' if state == 'outside' else ''} {detail}"))
     return "   ".join(parts)
 
 
-def day_detail(state: str, days: Sequence[ReportDay], totals: ReportTotals | None) -> str:
+def day_detail(state: str, days: Sequence[ReportDay], file: ReportFile) -> str:
     """Which days are missing (`1 to 3`), or what is outside the month (`3 rows, 12.50 usd`); nothing for other states."""
+    totals = file["totals"]
     if state == "missing":
-        return runs(days) + (", or unreadable" if totals is None or totals["amount"] is None else "")
+        is_unsure = totals is None or totals["amount"] is None or has_undated_charges(file)
+        return runs(days) + (", or unreadable" if is_unsure else "")
     if state != "outside":
         return ""
     amounts = [Decimal(day["amount"]) for day in days if day["amount"] is not None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from billproof.model.record import Record
 from billproof.model.values import cents, month_before, month_name, number
-from billproof.report.render.phrases import in_state
+from billproof.report.render.phrases import has_undated_charges, in_state
 
 if TYPE_CHECKING:
     from billproof.model.report_v1 import ReportEarlierUpload, ReportFile
@@ -48,7 +48,7 @@ class Comparison(Record):
 
 def comparisons(file: ReportFile) -> list[Comparison]:
     """The last accepted upload of the month, if a day or a project fell, and that of the month before, if a project was lost
-    that it has; nothing where amounts are unknown.
+    that it has; nothing where amounts are unknown, and no days where charges are of none.
     """
     last, before, totals, month = file.get("last_upload"), file.get("upload_before"), file["totals"], file["month"]["value"]
     if totals is None or totals["amount"] is None or month is None:
@@ -59,7 +59,8 @@ def comparisons(file: ReportFile) -> list[Comparison]:
     if last is not None:
         days = {day["date"]: Decimal(day["amount"]) for day in file["days"] if day["rows"] and day["amount"] is not None}
         accepted = {day["date"]: Decimal(day["amount"]) for day in last["days"]}
-        both = _table("day", accepted, days, {}), _table("project", _known(last, projects), projects, _names(last, names))
+        by_day = None if has_undated_charges(file) else _table("day", accepted, days, {})
+        both = by_day, _table("project", _known(last, projects), projects, _names(last, names))
         tables = tuple(table for table in both if table is not None)
         heading = f"{_accepted(last)}, compared with this file ({last['currency']})"
         found += [Comparison(heading, tables)] if tables else []

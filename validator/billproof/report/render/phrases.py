@@ -46,6 +46,12 @@ def fix_of(outcome: ReportOutcome, file: ReportFile, report: Report) -> str:
     return next((rule["fix"] for rule in report["ruleset"]["rules"] if rule["id"] == outcome["rule"]), "")
 
 
+def has_undated_charges(file: ReportFile) -> bool:
+    """Whether charges count for no day, since their times could not be read."""
+    totals, dated = file["totals"], sum(day["rows"] for day in file["days"])
+    return totals is not None and dated < totals["charged_rows"] + totals["empty_days"]
+
+
 def in_state(file: ReportFile, *states: str) -> list[ReportOutcome]:
     """The outcomes of a file's rules in one of these states; a waived rule is not in the state `failed`."""
     return [outcome for outcome in file["outcomes"] if outcome["state"] in states]

@@ -13,7 +13,7 @@ from billproof.report.render.html.elements import Element, Node, day_state, elem
 from billproof.report.render.phrases import amount, in_cents
 
 if TYPE_CHECKING:
-    from billproof.model.report_v1 import ReportDay, ReportFile, ReportTotals
+    from billproof.model.report_v1 import ReportDay, ReportFile
 
 MONTHS = 6
 FEW = 8
@@ -38,7 +38,7 @@ def months(file: ReportFile) -> Iterator[Node]:
     scale = _scale([Decimal(day["amount"]) for day in file["days"] if day["amount"] is not None])
     for month, days in list(by_month.items())[:MONTHS]:
         yield element(
-            "div", _calendar(month, days), _legend(days, file["totals"]), _chart(month, days, scale, currency), class_="month",
+            "div", _calendar(month, days), _legend(days, file), _chart(month, days, scale, currency), class_="month",
         )  # fmt: skip
     if len(by_month) > MONTHS:
         yield element("p", f"and {number(len(by_month) - MONTHS, 'more month')}", class_="quiet")
@@ -77,13 +77,13 @@ def _cell(day: date, named: dict[date, ReportDay], month: str) -> Element:
     )  # fmt: skip
 
 
-def _legend(days: Sequence[ReportDay], totals: ReportTotals | None) -> Element:
+def _legend(days: Sequence[ReportDay], file: ReportFile) -> Element:
     kinds = {day["state"]: day_state(day) for day in days}
     items = []
     for name, state in sorted(kinds.items()):
         of_state = [day for day in days if day["state"] == name]
         text = f"{number(len(of_state), 'day')} {_LEGEND[name]}"
-        if detail := day_detail(name, of_state, totals):
+        if detail := day_detail(name, of_state, file):
             text += f": {detail}"
         items.append(element("li", element("span", state.sign, class_=f"key {state.kind}", aria_hidden="true"), text))
     return element("ul", *items, class_="legend")
