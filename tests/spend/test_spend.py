@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from billproof.spend.phrases import headline, missing
 from fixtures.half_year import half_year
 from tests.spend.project import CONFIGURATION, spend
 from tests.support import run
@@ -148,6 +149,45 @@ def test_text_leads_with_what_the_month_cost_and_why(project: Path) -> None:
     assert lines[2].endswith("together 55,501.90 USD, exactly 55501.89700837")
     assert any("europe" in line and "2026-07" in line and "no accepted file" in line for line in lines)
     assert max(map(len, lines)) <= 130
+
+
+def lose(*paths: str) -> None:
+    """The accepted files are nowhere any more."""
+    shutil.rmtree("archive")
+    for path in paths:
+        Path(path).unlink()
+
+
+def heading() -> str:
+    """The first line of the text, which is the page's title and heading, too."""
+    first, html = run("spend")[1].splitlines()[0], run("spend", "--format", "html")[1]
+    assert f"<title>Spend: {first}</title>" in html
+    assert f"<h1><bdi>{first}</bdi></h1>" in html
+    return first
+
+
+def test_the_headline_of_a_month_without_a_file_says_so(project: Path) -> None:
+    lose("exports/europe/cost_2026-10-01_2026-10-31.csv")
+    alone = run("spend", "--only", "research")[1].splitlines()[0]
+    assert alone.startswith("October 2026: ")
+    assert heading() == alone.replace("October 2026: ", "October 2026 without europe: ")
+    Path("exports/research/cost_2026-09-01_2026-09-30.csv").unlink()
+    assert heading().endswith("USD; no whole month before it to compare with")
+
+
+def test_the_headline_says_whose_month_is_compared_with_nothing(project: Path) -> None:
+    compared = run("spend", "--only", "research")[1].splitlines()[0].split(", ", 1)[1]
+    lose("exports/europe/cost_2026-09-01_2026-09-30.csv")
+    assert heading() == f"October 2026: 12,524.55 USD, {compared}, compared without europe"
+
+
+def test_the_headline_tells_a_lost_month_from_one_that_is_not_compared(project: Path) -> None:
+    document = spend()
+    last = {**document["months"][-1], "without": ["a", "b", "c"], "compared_without": ["d", "a", "b", "c"]}
+    changed = {**document, "months": [*document["months"][:-1], last]}
+    assert headline(changed).startswith("October 2026 without a, b and c: 12,524.55 USD, 2,305.58 more than in September")
+    assert headline(changed).endswith(", compared without d")
+    assert missing(last) == "without a, b and c: no accepted file was read; change without d"
 
 
 def test_outputs_are_written(project: Path) -> None:

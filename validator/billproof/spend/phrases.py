@@ -39,15 +39,17 @@ def signed_percent(percent: str | None) -> str:
 
 
 def headline(document: Tree) -> str:
-    """`October 2026: 18,402.17 USD, 2,570.20 more than in September (+16.2 %)`."""
+    """`October 2026: 18,402.17 USD, 2,570.20 more than in September (+16.2 %)`, or `October 2026 without europe: …`."""
     last, change, currency = document["months"][-1], document["change"], document["currency"]
     name = month_name(document["to"])
     if last["amount"] is None:
         return f"{name}: no accepted file was read"
-    text = f"{name}: {in_cents(last['amount'])} {currency}"
+    without = f" without {named(last['without'])}" if last["without"] else ""
+    text = f"{name}{without}: {in_cents(last['amount'])} {currency}"
     if change is None:
         return f"{text}; no whole month before it to compare with"
-    return f"{text}, {compared(change)}"
+    apart = f", compared without {named(not_compared(last))}" if not_compared(last) else ""
+    return f"{text}, {compared(change)}{apart}"
 
 
 def compared(change: Tree) -> str:
@@ -66,9 +68,14 @@ def missing(month: Tree) -> str:
     """Which organizations are not in a month's sum, or not in its change."""
     if month["amount"] is None:
         return "no accepted file was read; not counted as zero"
-    if month["without"]:
-        return f"without {named(month['without'])}: no accepted file was read"
-    return f"change without {named(month['compared_without'])}" if month["compared_without"] else ""
+    without = f"without {named(month['without'])}: no accepted file was read" if month["without"] else ""
+    apart = f"change without {named(not_compared(month))}" if not_compared(month) else ""
+    return "; ".join(filter(None, (without, apart)))
+
+
+def not_compared(month: Tree) -> list[str]:
+    """The integrations that are in a month's sum, but not in its change."""
+    return [name for name in month["compared_without"] if name not in month["without"]]
 
 
 def scope(document: Tree) -> str:
@@ -165,8 +172,11 @@ def _gap(month: Tree) -> str:
 
 
 def named(names: Sequence[str]) -> str:
-    """`research, europe`, or how many they are."""
-    return ", ".join(names) if len(names) <= NAMED else number(len(names), "organization")
+    """`research, europe and labs`, or how many they are."""
+    *others, last = names
+    if len(names) > NAMED:
+        return number(len(names), "organization")
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def shares(entries: list[Tree]) -> str:
