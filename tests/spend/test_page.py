@@ -139,9 +139,21 @@ def test_mostly_is_said_of_half_a_change_at_least(project: Path) -> None:
     document = spend()
     change = {**document["change"], "change": "9000"}
     assert because(document).startswith("Mostly research, Chatbot: gpt-6-astra")
-    assert because(reduced(document, change=change)).startswith("Largest: research, Chatbot: gpt-6-astra")
+    assert because(reduced(document, change=change)).startswith("Largest increases: research, Chatbot: gpt-6-astra")
     assert because(reduced(document, change={**change, "change": "0"})) == ""
-    assert "Nightly evals" in because(reduced(document, change={**change, "change": "-1"}))
+
+
+@pytest.mark.parametrize("whole", ["-1", "-9000"])
+def test_what_went_with_a_change_is_not_called_the_largest_of_all(project: Path, whole: str) -> None:
+    """The table below begins with what went the other way."""
+    document = spend()
+    change = {**document["change"], "change": whole}
+    down = change["lines"][2]
+    assert because(reduced(document, change=change)) == (
+        f"Largest decrease: research, Nightly evals: {down['line_item']} (down, {signed(down['change'])})"
+    )
+    more = {**change, "lines": [*change["lines"], down]}
+    assert because(reduced(document, change=more)).startswith("Largest decreases: research, Nightly evals: ")
 
 
 def test_many_months_are_folded(project: Path) -> None:

@@ -91,7 +91,7 @@ def why_title(change: Tree) -> str:
 
 def because(document: Tree) -> str:
     """`Mostly Chatbot: gpt-6-astra, output_tokens (new, +1,293.92) and …`: the two largest drivers that go with the change.
-    `Mostly` if they make half of it.
+    `Mostly` if they make half of it and nothing moved further against it; else `Largest increases:`.
     """
     change = document["change"]
     if change is None or not (whole := Decimal(change["change"])):
@@ -105,8 +105,9 @@ def because(document: Tree) -> str:
         whose = f"{line['integration']}, {line['project_name']}: " if several else f"{line['project_name']}: "
         same = before and (before["integration"], before["project"]) == (line["integration"], line["project"])
         told.append(f"{'' if same else whose}{line['line_item']} ({line['word']}, {signed(line['change'])})")
-    mostly = abs(total(Decimal(line["change"]) for line in most)) >= abs(whole) / 2
-    return f"{'Mostly' if mostly else 'Largest:'} {' and '.join(told)}"
+    half = abs(total(Decimal(line["change"]) for line in most)) >= abs(whole) / 2
+    largest = f"Largest {'increase' if whole > 0 else 'decrease'}{'s' if len(most) > 1 else ''}:"
+    return f"{'Mostly' if half and most[0] == change['lines'][0] else largest} {' and '.join(told)}"
 
 
 def short(value: Decimal) -> str:
