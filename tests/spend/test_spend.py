@@ -17,6 +17,7 @@ import pytest
 
 from billproof.spend.phrases import headline, missing
 from fixtures.half_year import half_year
+from tests.report.render.pages import read
 from tests.spend.project import CONFIGURATION, spend
 from tests.support import run
 
@@ -149,6 +150,15 @@ def test_text_leads_with_what_the_month_cost_and_why(project: Path) -> None:
     assert lines[2].endswith("together 55,501.90 USD, exactly 55501.89700837")
     assert any("europe" in line and "2026-07" in line and "no accepted file" in line for line in lines)
     assert max(map(len, lines)) <= 130
+
+
+def test_a_share_says_of_which_months(project: Path) -> None:
+    for words, period in (([], "6 months"), (["--from", "2026-09"], "2 months"), (["--from", "2026-10"], "October 2026")):
+        text, html = run("spend", *words)[1], read(run("spend", *words, "--format", "html")[1]).text
+        assert text.count(f"  share of {period}\n") == 2
+        assert all(f"\n{name}, share of {period}   " in text for name in ("Tiers", "Kinds"))
+        assert html.count(f"Share of {period} ") == 2
+        assert all(f"{name}, {period} USD Share " in html for name in ("Tiers", "Kinds"))
 
 
 def lose(*paths: str) -> None:

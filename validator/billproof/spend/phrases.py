@@ -84,6 +84,12 @@ def scope(document: Tree) -> str:
     return f"{', '.join(parts)}, {number(document['files'], 'accepted file')}"
 
 
+def period(document: Tree) -> str:
+    """`6 months`, or `October 2026`: what a share is a share of."""
+    count = len(document["months"])
+    return number(count, "month") if count > 1 else month_name(document["to"])
+
+
 def why_title(change: Tree) -> str:
     """`Why October 2026 is 2,570.20 more than September`, and how long the months are."""
     return f"Why {month_name(change['to'])} is {compared(change).replace(' than in ', ' than ').replace('same as in', 'same as')}"
@@ -181,7 +187,7 @@ def named(names: Sequence[str]) -> str:
 
 
 def shares(entries: list[Tree]) -> str:
-    """`standard 81 %, batch 12 %`: of all charges together, the largest first."""
+    """`standard 81 %, batch 12 %`: of all charges of the period, the largest first."""
     whole = total(Decimal(entry["amount"]) for entry in entries)
     return ", ".join(f"{entry['name']} {share(entry['amount'], whole)}" for entry in entries) if whole > 0 else ""
 

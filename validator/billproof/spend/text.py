@@ -18,6 +18,7 @@ from billproof.spend.phrases import (
     lengths,
     missing,
     not_judged,
+    period,
     price_verdict,
     scope,
     share,
@@ -101,7 +102,7 @@ def _where(document: Tree) -> Iterator[str]:
     for title, name in (("Projects", "projects"), ("Models", "models")):
         entries = document["where"][name]
         whole = total(Decimal(entry["amount"]) for entry in entries)
-        rows = [(title, *titles, "share of all")]
+        rows = [(title, *titles, f"share of {period(document)}")]
         for entry in entries[:MOST]:
             label = f"{entry['integration']}: {entry['name']}" if several and "integration" in entry else entry["name"]
             rows.append((f"  {label}", *map(in_cents, entry["months"][-len(titles) :]), share(entry["amount"], whole)))
@@ -111,8 +112,8 @@ def _where(document: Tree) -> Iterator[str]:
             all_of_them = str(total(Decimal(entry["amount"]) for entry in rest))
             rows.append((f"  {number(len(rest), 'other')}", *map(in_cents, sums), share(all_of_them, whole)))
         yield from _columns(rows, right=range(1, 4), indent="")
-    yield f"Tiers   {shares(document['where']['tiers'])}"
-    yield f"Kinds   {shares(document['where']['kinds'])}"
+    yield f"Tiers, share of {period(document)}   {shares(document['where']['tiers'])}"
+    yield f"Kinds, share of {period(document)}   {shares(document['where']['kinds'])}"
 
 
 def _sum(amounts: Iterator[str | None]) -> str:

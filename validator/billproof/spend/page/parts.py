@@ -8,7 +8,7 @@ from decimal import Decimal
 from billproof.model.values import cents, number
 from billproof.report.render.html.elements import Element, Node, cell, element
 from billproof.spend.page.charts import bar, sparkline
-from billproof.spend.phrases import Tree, counted, in_cents, price_verdict, share, signed
+from billproof.spend.phrases import Tree, counted, in_cents, period, price_verdict, share, signed
 from billproof.spend.tally import total
 
 FIRST_ROWS, FIRST_FILES = 10, 24
@@ -50,16 +50,16 @@ def exactly(amount: str) -> Element | None:
 
 def where(spend: Tree) -> Iterator[Element]:
     """Projects and models with their last two months and all months small; tiers and kinds."""
-    groups = spend["where"]
     blocks = [block for name in ("projects", "models") for block in _grouped(spend, name)]
-    small = [_shares(title, groups[name], spend["currency"]) for title, name in (("Tiers", "tiers"), ("Kinds", "kinds"))]
+    small = [_shares(spend, name) for name in ("tiers", "kinds")]
     yield part("Where", *blocks, element("div", *small, class_="beside"), class_="where")
 
 
 def _grouped(spend: Tree, name: str) -> Iterator[Element]:
     entries, months = spend["where"][name], spend["months"][-2:]
     whole = total(Decimal(entry["amount"]) for entry in entries)
-    titles = [name.capitalize(), *(month["month"] for month in months), *(["Change"] if len(months) > 1 else []), "Share of all"]
+    change, of_all = ["Change"] if len(months) > 1 else [], f"Share of {period(spend)}"
+    titles = [name.capitalize(), *(month["month"] for month in months), *change, of_all]
     right = range(1, len(titles))
     rows = [_group(spend, entry, whole, len(months)) for entry in entries]
     yield element("h3", name.capitalize(), class_="unseen")
@@ -87,7 +87,8 @@ def _group(spend: Tree, entry: Tree, whole: Decimal, count: int) -> list[Node]:
     return [_label(spend, entry), *map(in_cents, amounts), *change, share(entry["amount"], whole), sparkline(entry["months"])]
 
 
-def _shares(title: str, entries: Sequence[Tree], currency: str) -> Element:
+def _shares(spend: Tree, name: str) -> Element:
+    entries = spend["where"][name]
     whole = total(Decimal(entry["amount"]) for entry in entries)
     rows: list[list[Node]] = [
         [
@@ -96,7 +97,7 @@ def _shares(title: str, entries: Sequence[Tree], currency: str) -> Element:
         ]
         for entry in entries
     ]  # fmt: skip
-    return figures((title, currency, "Share"), rows, (1, 2))
+    return figures((f"{name.capitalize()}, {period(spend)}", spend["currency"], "Share"), rows, (1, 2))
 
 
 def unit_costs(spend: Tree) -> Iterator[Element]:
