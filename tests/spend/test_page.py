@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from billproof.spend.page import render_html
-from billproof.spend.phrases import because, counted, in_cents, signed
+from billproof.spend.phrases import because, counted, in_cents, signed, unit_name
 from tests.report.render.pages import HOSTILE, read
 from tests.spend.project import spend
 from tests.support import run
@@ -38,7 +38,7 @@ def test_the_numbers_are_those_of_the_json(project: Path) -> None:
     assert all(entry["text"] in text for entry in document["findings"])
     assert all(f"{entry['day']} {entry['amount']}" in text for entry in document["days"])
     assert all(entry["line_item"] in text and entry["price"] in text for entry in document["unit_costs"])
-    assert all(f"{counted(entry['quantity'])} {entry['unit'].replace('_', ' ')} " in text for entry in document["unit_costs"])
+    assert all(f"{counted(entry['quantity'])} {unit_name(entry['unit'])} " in text for entry in document["unit_costs"])
     months = [month for one in document["integrations"] for month in one["months"] if month["state"] == "read"]
     assert all(month["sha256"] in text and month["file"] in text for month in months)
     assert all(limit in text for limit in document["cannot_say"])
@@ -97,6 +97,21 @@ def test_what_is_in_a_file_is_text(project: Path, text: str) -> None:
     )
     reader = read(render_html(document))
     assert not reader.tags & {"script", "img", "iframe", "b", "i"}
+
+
+@pytest.mark.parametrize(
+    "unit, text",
+    [
+        ("1000_tokens", "152.3M × 1000 tokens"),
+        ("tokens", "152.3M tokens"),
+        ("duration_minutes", "152.3M minutes"),
+        ("gibibyte_hours", "152.3M gibibyte hours"),
+    ],
+)
+def test_a_quantity_and_its_unit_are_not_two_numbers(project: Path, unit: str, text: str) -> None:
+    document = spend()
+    entry = {**document["unit_costs"][0], "quantity": "152300000", "unit": unit}
+    assert f" {text} {in_cents(entry['amount'])} " in read(render_html({**document, "unit_costs": [entry]})).text
 
 
 def reduced(document: dict[str, Any], **changes: Any) -> dict[str, Any]:

@@ -130,6 +130,12 @@ def counted(quantity: str) -> str:
     return f"{value / 10**6:,.1f}M" if value >= 10**6 else f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
+def unit_name(unit: str) -> str:
+    """A unit as it stands after a quantity: `tokens`, `minutes`; `× 1000 tokens`, so that no number follows a number."""
+    name = unit.replace("_", " ").removeprefix("duration ")
+    return f"× {name}" if name[:1].isdigit() else name
+
+
 def lengths(change: Tree) -> str:
     """`31 days against 30: 593.62 a day against 527.73`; empty for months of one length."""
     days = change["days_after"], change["days_before"]

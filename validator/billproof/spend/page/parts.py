@@ -8,7 +8,7 @@ from decimal import Decimal
 from billproof.model.values import cents, number
 from billproof.report.render.html.elements import Element, Node, cell, element
 from billproof.spend.page.charts import bar, sparkline
-from billproof.spend.phrases import Tree, counted, in_cents, period, price_verdict, share, signed
+from billproof.spend.phrases import Tree, counted, in_cents, period, price_verdict, share, signed, unit_name
 from billproof.spend.tally import total
 
 FIRST_ROWS, FIRST_FILES = 10, 24
@@ -110,7 +110,7 @@ def unit_costs(spend: Tree) -> Iterator[Element]:
     for entry in entries:
         name = f"{entry['integration']}: {entry['line_item']}" if several else entry["line_item"]
         price = under(entry["price"], f"per {entry['per']}")
-        quantity = under(counted(entry["quantity"]), entry["unit"].replace("_", " "))
+        quantity = under(counted(entry["quantity"]), unit_name(entry["unit"]))
         rows.append([under(name, price_verdict(entry, months)), price, quantity, in_cents(entry["amount"])])
     titles = ("Line item", f"Price, {currency}", "Quantity", f"Charges, {currency}")
     tables: list[Node] = [figures(titles, rows[:FIRST_ROWS], (1, 2, 3))]
