@@ -202,6 +202,32 @@ def test_organizations_share_a_focus_file_and_not_an_invoice(tmp_path: Path) -> 
         assert "one month of one organization" in err
 
 
+def test_every_organization_is_named_with_its_months(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("exports/", "--to", "focus", "--output")
+    code, out, _ = convert(*words, "focus.csv", as_of="2026-11-03T08:00:00Z")
+    assert code == 0
+    lines = [
+        "  from      org-EXAMPLEacme01 (Acme Research), May to October 2026",
+        "  from      org-EXAMPLEacme02 (Acme Europe), May to June 2026, August to October 2026",
+    ]
+    assert out.splitlines()[1:3] == lines
+    monkeypatch.setattr(command, "_SHOWN", 1)
+    out = convert(*words, "again.csv", as_of="2026-11-03T08:00:00Z")[1]
+    assert out.splitlines()[1:3] == [lines[0], "  from      1 other organization"]
+
+
+@pytest.mark.parametrize(
+    "months, text",
+    [
+        (["2026-10"], "October 2026"),
+        (["2026-11", "2026-12", "2027-01"], "November 2026 to January 2027"),
+        (["2025-10", "2026-10", "2026-12", "2027-01"], "October 2025, October 2026, December 2026 to January 2027"),
+    ],
+)
+def test_months_are_named_as_spans(months: list[str], text: str) -> None:
+    assert ", ".join(command.spans(months)) == text
+
+
 @pytest.mark.parametrize(
     "words",
     [

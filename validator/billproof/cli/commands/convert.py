@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from billproof.cli.arguments import settings_of
 from billproof.cli.output import progress, say
@@ -16,7 +17,7 @@ from billproof.engine.pipeline import Run, check
 from billproof.engine.verdict import Exit, two_of_a_month
 from billproof.model.errors import UsageError
 from billproof.model.results import FileResult, Policy
-from billproof.model.values import cents, money, month_name, number, shown
+from billproof.model.values import cents, money, month_before, month_name, number, shown
 from billproof.reading.source import STANDARD_INPUT
 from billproof.rules.rule import DEFAULT_RULESET
 from billproof.spend.convert import Written, convert, exists
@@ -122,11 +123,8 @@ def _told(options: argparse.Namespace, run: Run, rows: FocusRows | InvoiceRows, 
     """What was written, what it adds up to, and what it cannot say."""
     files = run.files
     format_ = f"FOCUS {options.focus_version or '1.4'}" if isinstance(rows, FocusRows) else "a custom invoice for Pelanor"
-    months = [f"{_whose(file)}, {month_name(file.month.value or '')}" for file in files]
     yield f"CONVERTED  {options.output} is {format_}: {number(written.rows, 'row')}, {number(written.bytes, 'byte')}"
-    yield from (f"  from      {whose}" for whose in months[:_SHOWN])
-    if months[_SHOWN:]:
-        yield f"  from      {number(len(months) - _SHOWN, 'other month')}"
+    yield from _told_of_sources(files)
     yield f"  total     {cents(written.exact):,f} USD   exactly {money(written.exact)}, as in the export{'s' * (len(files) > 1)}"
     yield from _told_of_check(run)
     if isinstance(rows, InvoiceRows):
@@ -135,6 +133,31 @@ def _told(options: argparse.Namespace, run: Run, rows: FocusRows | InvoiceRows, 
         yield from _told_of_focus(rows, written)
     if written.masked:
         yield f"  names     {number(written.masked, 'row')} had an e-mail address in a name; it is written as <e-mail>"
+
+
+def _told_of_sources(files: Sequence[FileResult]) -> Iterator[str]:
+    """A line for each organization, under the name of its last month."""
+    ordered = sorted(files, key=lambda file: (str(file.organization.value), file.month.value or ""))
+    lines = []
+    for _, some in groupby(ordered, key=lambda file: file.organization.value):
+        own = list(some)
+        lines.append(f"  from      {_whose(own[-1])}, {', '.join(spans([file.month.value or '' for file in own]))}")
+    yield from lines[:_SHOWN]
+    if lines[_SHOWN:]:
+        yield f"  from      {number(len(lines) - _SHOWN, 'other organization')}"
+
+
+def spans(months: Sequence[str]) -> Iterator[str]:
+    """Months in order as people name them: `May to July 2026`, `November 2026 to January 2027`."""
+    runs: list[list[str]] = []
+    for month in months:
+        if runs and runs[-1][-1] == month_before(month):
+            runs[-1].append(month)
+        else:
+            runs.append([month])
+    for first, last in ((run[0], run[-1]) for run in runs):
+        begin = month_name(first).split()[0] if first[:4] == last[:4] else month_name(first)
+        yield month_name(last) if first == last else f"{begin} to {month_name(last)}"
 
 
 def _told_of_check(run: Run) -> Iterator[str]:
