@@ -202,6 +202,20 @@ def test_organizations_share_a_focus_file_and_not_an_invoice(tmp_path: Path) -> 
         assert "one month of one organization" in err
 
 
+@pytest.mark.parametrize(
+    "decimals, text",
+    [
+        ("0", "1,557 USD, with 0 decimals"),
+        ("2", "1,557.10 USD, with 2 decimals"),
+        ("30", f"1,557.1{'0' * 27}25 USD, with 30 decimals"),
+    ],
+)
+def test_the_written_total_reads_as_the_exact_one(decimals: str, text: str, tmp_path: Path) -> None:
+    source = export(tmp_path / "cost.csv", [{"amount_value": f"1557.1{'0' * 27}25"}], H1)
+    words = ("--to", "pelanor-invoice", "--decimals", decimals, "--output", tmp_path / "out.csv")
+    assert f"  written   {text}: the exact total, rounded once\n" in convert(source, *words)[1]
+
+
 def test_every_organization_is_named_with_its_months(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("exports/", "--to", "focus", "--output")
     code, out, _ = convert(*words, "focus.csv", as_of="2026-11-03T08:00:00Z")

@@ -102,7 +102,7 @@ def test_rounded_costs_add_up_to_the_exact_total_rounded_once(case: str, decimal
     changes = [abs(cost - amount) for cost, amount in zip(costs, amounts, strict=True)]
     assert max(changes) < step
     assert all(cost >= 0 for cost, amount in zip(costs, amounts, strict=True) if amount >= 0)
-    assert f"{exact.quantize(step).normalize():f} USD, with {decimals} decimals" in out
+    assert f"  written   {exact.quantize(step):,f} USD, with {decimals} decimals" in out
     assert f"no cost by more than {max(changes):f}".rstrip("0") in out
 
 

@@ -174,8 +174,9 @@ def _told_of_invoice(
     options: argparse.Namespace, file: FileResult, rows: InvoiceRows, written: Written
 ) -> Iterator[str]:  # fmt: skip
     if options.decimals is not None:
-        decimals = number(int(options.decimals), "decimal")
-        yield f"  written   {money(written.total)} USD, with {decimals}: the exact total, rounded once"
+        decimals = int(options.decimals)
+        text = f"{written.total:,.{decimals}f} USD, with {number(decimals, 'decimal')}"
+        yield f"  written   {text}: the exact total, rounded once"
         yield f"  changed   no cost by more than {money(rows.largest_change)} USD; the rest is carried into the next row"
     empty = file.totals.empty_days if file.totals else 0
     if empty:
