@@ -248,7 +248,7 @@ def test_junit_says_what_became_of_a_rule(folder: Path, monkeypatch: pytest.Monk
     cases = {(case.suite, case.name[:5]): case for case in readers.junit(printed("junit", *prepared("mixed", folder))[1])}
     assert cases["a/good.csv", "OC304"].state == "passed"
     assert cases["b/gap.csv", "OC304"].state == "failure"
-    assert cases["b/gap.csv", "OC304"].message == "error: 2025-10 has no row for 2025-10-12 to 2025-10-14"
+    assert cases["b/gap.csv", "OC304"].message == "error: 2025-10 has no row for 2025-10-12 to 2025-10-14 (3 days in all)"
     assert 'What to do: In OpenAI, open "Organization analytics"' in cases["b/gap.csv", "OC304"].text
     assert cases["a/good.csv", "OC206"].state == "skipped"
     assert "disabled" in cases["a/good.csv", "OC206"].message
@@ -400,7 +400,7 @@ def test_markdown_begins_with_the_worst_and_fits_into_a_summary(folder: Path) ->
     assert [row[:2] for row in page.cells[begin + 1 : begin + 4]] == [
         ["missing.csv", "UNPROVED"], ["b/gap.csv", "FAIL"], ["b/months.csv", "FAIL"],
     ]  # fmt: skip
-    found = "2025-10 has no row for 2025-10-12 to 2025-10-14"
+    found = "2025-10 has no row for 2025-10-12 to 2025-10-14 (3 days in all)"
     assert ["OC304 missing-day", "error", found, "gap.csv:40:start_time"] in page.cells
     assert "Configuration: billproof.yaml" in page.text
 

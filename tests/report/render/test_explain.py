@@ -35,7 +35,7 @@ def test_a_failed_rule_is_explained() -> None:
     out = check(GAP, "--explain").out
     assert (
         """
-  OC304 missing-day  error  2025-10 has no row for 2025-10-12 to 2025-10-14
+  OC304 missing-day  error  2025-10 has no row for 2025-10-12 to 2025-10-14 (3 days in all)
         fixtures/middle-gap/cost_2025-10-01_2025-10-31.csv:40:start_time""".replace("fixtures", str(FIXTURES))
         in out
     )

@@ -38,6 +38,7 @@ def test_each_run_of_missing_days_is_one_finding_at_the_row_after_it(tmp_path: P
         f"{len(table)}:start_time 2025-10 has no row for 2025-10-30 to 2025-10-31",
     ]
     assert found.outcome("OC304")["violations"] == 5
+    assert "2025-10 has no row for 2025-10-01 to 2025-10-02 (5 days in all)\n" in found.out
     assert found.outcome("OC304")["evaluated"] == 31
 
 

@@ -69,11 +69,11 @@ def stops(outcome: ReportOutcome, report: Report) -> bool:
 
 
 def first_message(outcome: ReportOutcome) -> str:
-    """The first finding's message, and how many more there are."""
+    """The first finding's message, and how many violations there are in all."""
     message = outcome["findings"][0]["message"] if outcome["findings"] else "failed"
     violations = outcome["violations"]
-    if violations > 1 and outcome["unit"] not in ("day", "line", "file"):
-        message += f" ({violations:,} {outcome['unit']}s in all)"
+    if violations > 1 and outcome["unit"] not in ("line", "file"):
+        message += f" ({number(violations, outcome['unit'])} in all)"
     return message
 
 
