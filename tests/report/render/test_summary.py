@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from billproof.model.values import month_name
 from billproof.report.render import render
 from tests.report.render.pages import read
 from tests.support import FIXTURES, check, fixture, make_ready
@@ -98,7 +99,12 @@ def test_the_worst_is_first_and_then_what_concerns_most_files() -> None:
 def test_of_many_files_those_that_passed_have_a_line_with_their_total() -> None:
     text = render("text", many(4, {}))
     lines = text.splitlines()
-    assert [line.startswith("PASS  exports/good-h1/000") and line.endswith(" (1,038.56 USD)") for line in lines[:4]] == [True] * 4
+    for number, line in enumerate(lines[:4]):
+        month = f"{month_name(f'2000-{number + 1:02}')}, 1,038.56 USD; not ready to upload: "
+        assert line.startswith(f"PASS  exports/good-h1/{number:04}.csv has no errors for {month}"), "the total stands by the month"
+    ready = many(4, {})
+    ready["upload"]["ready"] = True
+    assert render("text", ready).startswith("PASS  exports/good-h1/0000.csv is ready to upload as January 2000, 1,038.56 USD\n")
     assert lines[4] == ""
     assert text.count("A file cannot prove") == 1
     assert render("text", many(3, {})).count("  Organization ") == 3

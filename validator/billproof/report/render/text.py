@@ -74,7 +74,7 @@ def _joined(blocks: Sequence[Sequence[str]], detail: Detail) -> str:
 def _line(file: ReportFile, report: Report) -> Iterator[str]:
     """One of many files that passed: its verdict and its total."""
     total, currency = verdicts.totals_of(file)[0][1], file["totals"] and file["totals"]["currency"]
-    yield f"{verdicts.headline(file, report)} ({phrases.amount(total, currency)})"
+    yield verdicts.headline(file, report, phrases.amount(total, currency))
 
 
 def _set_aside(report: Report, detail: Detail) -> Iterator[str]:

@@ -31,8 +31,10 @@ NO_CONFIG = "no billproof.yaml yet"
 NO_FILE = "Name a file or a folder:  billproof check cost_2025-10-01_2025-10-31.csv"
 
 
-def headline(file: ReportFile, report: Report) -> str:
-    """A file's verdict in a sentence, the word first: `FAIL  cost.csv must not be uploaded as October 2025`."""
+def headline(file: ReportFile, report: Report, its_total: str = "") -> str:
+    """A file's verdict in a sentence, the word first: `FAIL  cost.csv must not be uploaded as October 2025`. For a file that
+    passed, `its_total` stands behind the month.
+    """
     # Exports of several organizations have the same name: with more than one file, the path tells them apart.
     name, month = file["path" if len(report["files"]) > 1 else "name"], _month_words(file, report)
     as_month = f" as {month}" if month else ""
@@ -41,11 +43,12 @@ def headline(file: ReportFile, report: Report) -> str:
         return f"UNPROVED  {name} could not be checked" if file.get("error") else f"UNPROVED  {name}: {reasons[0]}"
     if file["verdict"] == "fail":
         return f"FAIL  {name} must not be uploaded{as_month}{_by_a_warning(file, report)}"
+    behind = f", {its_total}" if its_total else ""
     if report["upload"]["ready"]:
-        return f"PASS  {name} is ready to upload{as_month}"
+        return f"PASS  {name} is ready to upload{as_month}{behind}"
     not_ready = blockers(file, report)
     for_month = f" for {month}" if month else ""
-    return f"PASS  {name} has no errors{for_month}" + (f"; not ready to upload: {not_ready}" if not_ready else "")
+    return f"PASS  {name} has no errors{for_month}{behind}" + (f"; not ready to upload: {not_ready}" if not_ready else "")
 
 
 def _by_a_warning(file: ReportFile, report: Report) -> str:
