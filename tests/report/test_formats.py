@@ -628,6 +628,19 @@ def test_in_a_list_of_files_both_totals_are_named() -> None:
     assert "| PASS | 2025-10 | 1,038.56 USD |" in out
 
 
+def test_a_count_is_said_once(folder: Path) -> None:
+    """A message that has the count of its rule is not given it again; every other is, also that of lines."""
+    for name, message in (
+        ("some-without-project", "this charge lacks project_id or project_name; 3 of 108 charges do"),
+        ("personal-data", "rows with an e-mail address in user_email: 108"),
+        ("missing-cells", "a charge has no amount_currency (3 cells in all)"),
+        ("trailing-blank-line", "line 114 is empty; an unmodified export has no empty lines (2 lines in all)"),
+    ):
+        copy = folder / f"{name}.csv"
+        copy.write_bytes(fixture(name).read_bytes() + (b"\n" if name == "trailing-blank-line" else b""))
+        assert f"  {message}\n" in printed("text", copy)[1], name
+
+
 def test_quiet_is_quiet_in_the_log_of_a_job_and_gives_a_reason_for_each_file() -> None:
     names = ("default-31-days", "bad-amount", "good-h1")
     files = [str(fixture(name)) for name in names]

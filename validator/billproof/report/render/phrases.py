@@ -69,10 +69,12 @@ def stops(outcome: ReportOutcome, report: Report) -> bool:
 
 
 def first_message(outcome: ReportOutcome) -> str:
-    """The first finding's message, and how many violations there are in all."""
+    """The first finding's message, and how many violations there are in all where it does not say so itself: it may end in
+    `: 108` or have `; 3 of 108`.
+    """
     message = outcome["findings"][0]["message"] if outcome["findings"] else "failed"
     violations = outcome["violations"]
-    if violations > 1 and outcome["unit"] not in ("line", "file"):
+    if violations > 1 and outcome["unit"] != "file" and not re.search(f"[:;] {violations:,}( of |$)", message):
         message += f" ({number(violations, outcome['unit'])} in all)"
     return message
 
