@@ -971,6 +971,22 @@ def test_the_waiver_that_the_text_offers_can_be_pasted(project: Path) -> None:
     assert found.outcome("OC304")["state"] == "waived"
 
 
+@pytest.mark.parametrize("format_", ["text", "github"])
+def test_below_waivers_only_another_is_offered(project: Path, format_: str) -> None:
+    """The key `waivers` a second time would be refused."""
+    config = configure(waive("OC503"))
+    lines = check(GAP, "--format", format_).out.splitlines()
+    start = lines.index("  If this is expected, add this waiver below waivers: in billproof.yaml and fill in reason and owner")
+    pasted = lines[start + 1]
+    assert pasted.startswith("  - {rule: OC304, ")
+    assert "waivers:" not in lines
+    signed = pasted.replace('reason: ""', "reason: known").replace('owner: ""', "owner: billing")
+    config.write_text(config.read_text("utf-8") + signed + "\n", "utf-8")
+    found = check(GAP)
+    assert found.code == 0, found.err
+    assert found.in_state("waived") == {"OC304"}
+
+
 def test_a_waiver_that_is_pasted_unsigned_is_refused(project: Path) -> None:
     configure(ONE)
     lines = check(GAP).out.splitlines()

@@ -45,7 +45,7 @@ def reported(
         from billproof.audit.signing.attestation import refuse_foreign
 
         refuse_foreign(signer, [file.path for file in run.files])
-    texts = {format_: _rendered(format_, report, "verbose", options.explain) for format_ in dict(outputs)}
+    texts = {format_: _rendered(format_, run, report, "verbose", options.explain) for format_ in dict(outputs)}
     for format_, path in outputs:
         write(path, texts[format_])
     if signer is not None:
@@ -64,22 +64,28 @@ def _attest(signer: Signer, run: Run, report: Report, path: str, text: str) -> N
         note(f"no attestation of {shown(unread, None)}: the file could not be read")
 
 
-def print_report(report: Report, texts: Mapping[str, str], options: argparse.Namespace) -> None:
-    """The report on standard output, in the format of the options; `texts` are those that were rendered for files."""
+def print_report(run: Run, report: Report, texts: Mapping[str, str], options: argparse.Namespace) -> None:
+    """The report of a run on standard output, in the format of the options; `texts` are those that were rendered for files."""
     detail: Detail = "quiet" if options.quiet else "verbose" if options.verbose else "normal"
     if options.format == "text":
-        say(painted(_rendered("text", report, detail, options.explain)), end="")
+        say(painted(_rendered("text", run, report, detail, options.explain)), end="")
     elif options.format == "github" and options.quiet:
         from billproof.report.render.github import render_github
 
         say_bytes(render_github(report, detail).encode("utf-8"))
     else:
-        say_bytes((texts.get(options.format) or render(options.format, report)).encode("utf-8"))
+        say_bytes((texts.get(options.format) or _rendered(options.format, run, report, detail, options.explain)).encode("utf-8"))
 
 
-def _rendered(format_: str, report: Report, detail: Detail, explain: bool) -> str:
+def _rendered(format_: str, run: Run, report: Report, detail: Detail, explain: bool) -> str:
+    config = run.settings.config
+    has_waivers = config is not None and bool(config.file.waivers)
     if format_ == "text":
         from billproof.report.render.text import render_text
 
-        return render_text(report, detail, explain)
+        return render_text(report, detail, explain, has_waivers)
+    if format_ == "github":
+        from billproof.report.render.github import render_github
+
+        return render_github(report, has_waivers=has_waivers)
     return render(format_, report)

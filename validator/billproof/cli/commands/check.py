@@ -39,5 +39,5 @@ def run(options: argparse.Namespace) -> int:
     signer = signer_of(options.attest, outputs, settings)
     with progress(settings, options.quiet) as watched:
         checked = check(watched, known())
-    print_report(*reported(checked, outputs, signer, options), options)
+    print_report(checked, *reported(checked, outputs, signer, options), options)
     return int(checked.verdict.exit_code)

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     with progress(settings, options.quiet) as watched:
         checked = check(watched, known())
     if checked.verdict.exit_code is not Exit.PASS:
-        print_report(*reported(checked, [], None, options), options)
+        print_report(checked, *reported(checked, [], None, options), options)
         return int(checked.verdict.exit_code)
     _refuse_what_does_not_add_up(checked, options)
     names = {name for file in checked.files for name in file.header}

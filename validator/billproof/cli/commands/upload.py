@@ -115,8 +115,8 @@ def _upload(
         course.write(None)
         if report is None and (outputs or options.format != "text"):
             note("no report: every file was skipped, so none was checked")
-        if report is not None and (options.format != "text" or report["verdict"] != "pass"):
-            print_report(report, texts, options)
+        if plan.run and report is not None and (options.format != "text" or report["verdict"] != "pass"):
+            print_report(plan.run, report, texts, options)
         elif aside := other_months(plan.set_aside):
             tell(aside)
         for result in carry_out(plan, report, _now):

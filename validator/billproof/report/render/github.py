@@ -20,11 +20,11 @@ LIMIT = 10
 _COMMANDS: dict[str, tuple[Weight, ...]] = {"error": ("unproved", "error"), "warning": ("warning",), "notice": ("note",)}
 
 
-def render_github(report: Report, detail: Detail = "normal") -> str:
+def render_github(report: Report, detail: Detail = "normal", has_waivers: bool = False) -> str:
     """The report as text, and each finding that fits as a workflow command on a line of its own."""
     findings = entries(report)
     lines = (line for command in _COMMANDS for line in _annotations(command, findings, report))
-    return render_text(report, detail) + "".join(lines)
+    return render_text(report, detail, has_waivers=has_waivers) + "".join(lines)
 
 
 def _annotations(command: str, findings: Sequence[Entry], report: Report) -> Iterator[str]:

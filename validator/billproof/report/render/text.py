@@ -25,19 +25,20 @@ NAMED = 2
 SET_ASIDE = 3
 
 
-def render_text(report: Report, detail: Detail = "normal", explain: bool = False) -> str:
+def render_text(report: Report, detail: Detail = "normal", explain: bool = False, has_waivers: bool = False) -> str:
     """The report as text for a terminal or a log. `quiet` keeps the verdicts, `verbose` adds every finding's place.
 
     `explain` adds to each failed rule why it matters, what to do, and where that is from; it adds nothing to a verdict alone.
+    `has_waivers`: the configuration that was used has some, so that one to paste goes below them.
     """
     files = report["files"]
     if len(files) > 1:
-        return _several(report, detail, explain)
-    lines = list(_file(files[0], report, detail, explain)) if files else _nothing(report)
+        return _several(report, detail, explain, has_waivers)
+    lines = list(_file(files[0], report, detail, explain, has_waivers)) if files else _nothing(report)
     return "\n".join((*lines, *_ending(report, detail))) + "\n"
 
 
-def _several(report: Report, detail: Detail, explain: bool) -> str:
+def _several(report: Report, detail: Detail, explain: bool, has_waivers: bool) -> str:
     """Several files: those of one month first, then each file, and at the end, in sight on a terminal, the summary."""
     from billproof.report.render import summary
 
@@ -46,7 +47,7 @@ def _several(report: Report, detail: Detail, explain: bool) -> str:
     brief = len(report["files"]) > summary.FEW and detail == "normal" and not explain
     for file in report["files"]:
         whole = not brief or summary.says_more(file, report)
-        blocks.append(list(_file(file, report, detail, explain) if whole else _line(file, report)))
+        blocks.append(list(_file(file, report, detail, explain, has_waivers) if whole else _line(file, report)))
     if detail != "quiet" and any(file["verdict"] == "pass" for file in report["files"]):
         blocks.append([line for text in verdicts.limits(report) for line in wrap(text, "  ")])
     if brief:
@@ -85,7 +86,7 @@ def _set_aside(report: Report, detail: Detail) -> Iterator[str]:
         yield from sentences(report["set_aside"], None if detail == "verbose" else SET_ASIDE)
 
 
-def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> Iterator[str]:
+def _file(file: ReportFile, report: Report, detail: Detail, explain: bool, has_waivers: bool) -> Iterator[str]:
     yield verdicts.headline(file, report)
     if detail == "quiet":
         yield from _reason(file)
@@ -119,7 +120,7 @@ def _file(file: ReportFile, report: Report, detail: Detail, explain: bool) -> It
     if file["verdict"] == "pass":
         yield from _limits(file, report)
     else:
-        yield from waivers_to_paste(file, report)
+        yield from waivers_to_paste(file, report, has_waivers)
 
 
 def _reason(file: ReportFile) -> Iterator[str]:
@@ -226,8 +227,10 @@ def _quoted(path: str) -> str:
 WAIVER_DAYS = 90
 
 
-def waivers_to_paste(file: ReportFile, report: Report) -> Iterator[str]:
-    """The lines of YAML, below a line that says what they are for; nothing where a waiver would not make the file pass."""
+def waivers_to_paste(file: ReportFile, report: Report, has_waivers: bool) -> Iterator[str]:
+    """The lines of YAML, below a line that says what they are for; nothing where a waiver would not make the file pass. The key
+    `waivers` is not among them if the configuration has it.
+    """
     waivable = {rule["id"] for rule in report["ruleset"]["rules"] if rule["waivable"]}
     outcomes = [outcome for outcome in in_state(file, "failed") if stops(outcome, report)]
     if any(reason["code"] != "failed" and reason["file"] == file["path"] for reason in report["reasons"]):
@@ -235,8 +238,10 @@ def waivers_to_paste(file: ReportFile, report: Report) -> Iterator[str]:
     if not outcomes or any(outcome["level"] == "error" and outcome["rule"] not in waivable for outcome in outcomes):
         return
     these = "this waiver" if len(outcomes) == 1 else "these waivers"
-    yield f"  If this is expected, add {these} to billproof.yaml and fill in reason and owner"
-    yield "waivers:"
+    where = "below waivers: in" if has_waivers else "to"
+    yield f"  If this is expected, add {these} {where} billproof.yaml and fill in reason and owner"
+    if not has_waivers:
+        yield "waivers:"
     today = max(report["run"]["as_of"], report["run"]["started"])[:10]
     expires = date.fromisoformat(today) + timedelta(days=WAIVER_DAYS)
     for outcome in outcomes:
