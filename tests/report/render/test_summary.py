@@ -101,7 +101,7 @@ def test_of_many_files_those_that_passed_have_a_line_with_their_total() -> None:
     lines = text.splitlines()
     for number, line in enumerate(lines[:4]):
         month = f"{month_name(f'2000-{number + 1:02}')}, 1,038.56 USD; not ready to upload: "
-        assert line.startswith(f"PASS  exports/good-h1/{number:04}.csv has no errors for {month}"), "the total stands by the month"
+        assert line.startswith(f"PASS  exports/good-h1/{number:04}.csv has no errors for {month}")
     ready = many(4, {})
     ready["upload"]["ready"] = True
     assert render("text", ready).startswith("PASS  exports/good-h1/0000.csv is ready to upload as January 2000, 1,038.56 USD\n")
