@@ -115,3 +115,13 @@ def test_a_folder_that_links_to_itself_ends(tmp_path: Path) -> None:
 def test_a_link_to_nothing_in_a_folder_is_unproved(tmp_path: Path) -> None:
     (tmp_path / "gone.csv").symlink_to("nowhere.csv")
     assert check(tmp_path).code == 3
+
+
+def test_a_link_that_led_to_a_folder_is_not_skipped(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(next(fixture("good-h1").parent.glob("*.csv")).read_bytes())
+    (tmp_path / "september").symlink_to(tmp_path / "not-mounted")
+    (tmp_path / ".hidden").symlink_to(tmp_path / "not-mounted")
+    found = check(tmp_path, "--month", "2025-10")
+    assert found.code == 3
+    assert found.report is not None
+    assert [Path(file["path"]).name for file in found.report["files"] if "error" in file] == ["september"]
