@@ -400,6 +400,10 @@ FAULTS = {
     "an id at one destination twice": (
         of("name: a, organization: b, integration: i", "name: c, organization: d, integration: i"), 4, "each would replace",
     ),
+    "an id at one destination in two cases": (
+        of("name: a, organization: b, integration: ab-c1", "name: c, organization: d, integration: AB-C1"), 4,
+        "each would replace",
+    ),
     "a NUL in a path": (of('name: a, organization: b, files: "a\\0b"'), 3, "`files`"),
     "a NUL in the ledger's path": ('version: 1\nledger: "a\\0"', 2, "`ledger`"),
     "a NUL in a rule set's path": ('version: 1\nruleset: "a\\0"', 2, "`ruleset`"),

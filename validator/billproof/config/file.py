@@ -212,9 +212,11 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
         if id_ is not None and id_ != FILL_IN:
             names[f"integration id {id_} at {to or 'no destination'}"] = ": each would replace the other's months"
         for name, consequence in names.items():
-            if name in seen:
-                yield line, f"the {name} is already on line {seen[name]}{consequence}"
-            seen[name] = line
+            # An API may take two IDs that differ in case as one, as UUIDs are.
+            key = name.casefold() if consequence else name
+            if key in seen:
+                yield line, f"the {name} is already on line {seen[key]}{consequence}"
+            seen[key] = line
         if files is not None:
             pattern = glob.has_magic(files) and not os.path.isdir(config.path.parent / files)
             if in_bucket(files):
