@@ -186,6 +186,13 @@ def test_a_record_that_is_required(project: Path) -> None:
     assert check("cost_2025-10-01_2025-10-31.csv", "--costs-required").code == 0
 
 
+def test_a_record_whose_reading_ended_in_the_future_is_unproved(tmp_path: Path) -> None:
+    path, options = pair(tmp_path, GOOD, edited(lambda document: document["read"].update(finished="2099-01-01T00:00:00Z")))
+    found = check(path, *options)
+    told = " ".join(found.out.split())
+    assert (found.code, "was read at 2099-01-01 00:00 UTC, which is later than" in told) == (3, True), told
+
+
 def test_the_line_to_send_to_an_owner(project: Path) -> None:
     reason = check("cost_2025-10-01_2025-10-31.csv").outcome("OC801")["reason"]
     assert "billproof costs fetch --month 2025-10" in reason

@@ -55,8 +55,8 @@ def _ends_with(path: str, sha256: str) -> bool:
 def _read(path: str, settings: Settings) -> CostsRecord:
     """A record. Raises Unreadable, also for one of the future, whose days would all seem settled."""
     record = read_record(path, settings.costs_signature)
-    if record.started > settings.now:
-        text = f"{path}: was read at {in_words(record.started)}, which is later than this machine's clock"
+    if record.finished > settings.now:
+        text = f"{path}: was read at {in_words(record.finished)}, which is later than this machine's clock"
         raise Unreadable(text, "Set the clock, or fetch the month again: billproof costs fetch")
     return record
 
