@@ -129,14 +129,14 @@ def test_the_table_adds_up_and_is_read_by_anybody(project: Path) -> None:
 @pytest.mark.soak
 def test_a_name_that_is_a_formula_stays_text_in_the_table(project: Path) -> None:
     path = Path("exports/europe/cost_2026-10-01_2026-10-31.csv")
-    path.write_bytes(
-        path.read_bytes().replace(b"Support assistant", b"=HYPERLINK(1)").replace("Recherche Zürich".encode(), b"a@example.com")
-    )
+    data = path.read_bytes().replace(b"Support assistant", b"=HYPERLINK(1)").replace(b",tokens,", b",=1+1,")
+    path.write_bytes(data.replace("Recherche Zürich".encode(), b"a@example.com"))
     waiver = "rule: OC208, organization: org-EXAMPLEacme02, month: any, reason: a name, owner: me"
     configure(("alerts:", f'waivers: [{{{waiver}, expires: "2027-01-01"}}]\nalerts:'))
     assert run("upload")[0] == 0
     rows = list(csv.DictReader(io.StringIO(run("spend", "--format", "csv", "--from", "2026-10")[1], newline="")))
     assert {row["project_name"] for row in rows if row["integration"] == "europe"} == {"'=HYPERLINK(1)", "<e-mail>"}
+    assert "'=1+1" in {row["unit"] for row in rows}
     for format_ in ("text", "json", "html", "csv"):
         assert "a@example.com" not in run("spend", "--format", format_)[1]
 

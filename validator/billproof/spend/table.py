@@ -26,8 +26,8 @@ def render_csv(spend: Spend) -> str:
             sides = one.months[month].sides if month in one.months else {}
             for cell, side in sorted(sides.items()):
                 project = (_harmless(cell.project), _harmless(project_label(one, cell.project)) if cell.project else "")
-                counted = (money(side.quantity), shown(side.unit)) if side.unit and side.counted == side.amount else ("", "")
-                whose = (month, one.integration.name, shown(one.integration.organization))
+                counted = (money(side.quantity), _harmless(side.unit)) if side.unit and side.counted == side.amount else ("", "")
+                whose = (month, one.integration.name, _harmless(one.integration.organization))
                 writer.writerow([*whose, *project, _harmless(cell.item), money(side.amount), currency, *counted])
     return out.getvalue()
 
