@@ -161,7 +161,7 @@ def test_what_is_waived_is_a_warning_and_the_configuration_is_named(
 
 
 def test_the_job_that_ran_is_named_by_its_address(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CI_JOB_URL", "https://ci.example.com/jobs/7")
+    monkeypatch.setenv("CI_JOB_URL", "https://ci:word@ci.example.com/jobs/7?private_token=word")
     assert signed(keys, put(tmp_path)).test_result["predicate"]["url"] == "https://ci.example.com/jobs/7"
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from billproof import __version__
 from billproof.config.settings import CLOCK
 from billproof.model.canonical import canonical
+from billproof.model.urls import without_secrets
 from billproof.model.values import cents, in_words, money, rfc3339, shown
 from billproof.report.file_entry import file_entry, lines, sourced
 from billproof.rules.files import Limit
@@ -211,7 +212,7 @@ def _ci(environment: Mapping[str, str]) -> v1.ReportCI:
         url = f"{server}/{environment['GITHUB_REPOSITORY']}/actions/runs/{run_id}"
     return {
         "repository": job["repository"], "commit": job["commit"], "actor": job["actor"],
-        "url": shown(url, 200) if url else None,
+        "url": shown(without_secrets(url), 200) if url else None,
     }  # fmt: skip
 
 
