@@ -31,6 +31,7 @@ from billproof.rules.table_schema import recognize
 
 if TYPE_CHECKING:
     from billproof.config.file import Config, Integration
+    from billproof.config.waivers import Waive
     from billproof.model.costs import CostsAtHand, CostsFacts
     from billproof.model.results import Outcome
 
@@ -166,17 +167,10 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Know
         if in_folder and is_readable and is_of_another_month(context.collector.days, own.value, month.value or "", undated):
             aside = unread(source.path, "")._replace(month=own, error=None, set_aside="other_month")
             return aside._replace(integration=integration.name if integration else None)
-    expected = None
-    if settings.config and settings.expected_total is None:
-        expected = settings.config.total_of(integration, month.value)
+    expected = settings.config.total_of(integration, month.value) if settings.config and settings.expected_total is None else None
     settled = _settled(context, known, settings, organization, month)
     settled = settled._replace(expected_total=Decimal(expected.value or "") if expected else settings.expected_total)
-    waive = None
-    if settings.config:
-        from billproof.config.waivers import waiver_for
-
-        waive = waiver_for(source.sha256, settled, settings, settings.config)
-    outcomes = engine.outcomes(settled, waive)
+    outcomes = engine.outcomes(settled, _waive(source.sha256, settled, settings))
     head, history = reader.head, settled.history
     inexact = None if context.collector.exact else f"{source.path}: the amounts cannot be summed exactly in 200 digits"
     result = FileResult(
@@ -193,10 +187,25 @@ def check_file(source: Source, settings: Settings, ruleset: RuleSet, known: Know
         organization_name=" / ".join(map(shown, context.collector.organization_names.get(organization.value or "", ()))) or None,
         version=source.version,
     )  # fmt: skip
-    kind = head.kind or context.export.label
-    organizations = [id_ for id_, _ in context.collector.organizations.most_common() if id_]
-    facts = Facts(kind, organizations, engine.second_header, ruleset.schema.names(), context.collector.organization_names)
+    facts = _facts(context, head.kind, engine.second_header, ruleset)
     return result._replace(diagnosis=diagnose(result, ruleset.diagnoses, facts))
+
+
+def _waive(sha256: str, settled: Settled, settings: Settings) -> Waive | None:
+    """What tells whether the configuration waives a rule for this file."""
+    if settings.config is None:
+        return None
+    from billproof.config.waivers import waiver_for
+
+    return waiver_for(sha256, settled, settings, settings.config)
+
+
+def _facts(context: FileContext, kind: str | None, second_header: int | None, ruleset: RuleSet) -> Facts:
+    """What the cause of a file's errors is found from, beside its result."""
+    collector = context.collector
+    organizations = [id_ for id_, _ in collector.organizations.most_common() if id_]
+    names = ruleset.schema.names()
+    return Facts(kind or context.export.label, organizations, second_header, names, collector.organization_names)
 
 
 def _settled(context: FileContext, known: Known, settings: Settings, organization: Sourced, month: Sourced) -> Settled:
