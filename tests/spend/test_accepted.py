@@ -170,3 +170,10 @@ def test_charges_that_do_not_add_up_to_the_receipt_do_not_count(project: Path, m
     code, _, err = run("spend")
     assert code == 3
     assert "do not add up to the total in its receipt" in err
+
+
+def test_charges_in_another_currency_than_the_receipts_do_not_count(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billproof.delivery.ledger.receipt.Receipt.currency", "EUR")
+    code, _, err = run("spend")
+    assert code == 3
+    assert "its currency is USD, and its receipt says another" in err

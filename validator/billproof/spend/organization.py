@@ -12,7 +12,7 @@ from decimal import Decimal, localcontext
 from billproof.config.file import Integration
 from billproof.model.errors import Unreadable
 from billproof.model.record import Record
-from billproof.model.values import EXACT, month_days, number
+from billproof.model.values import EXACT, month_days, number, shown
 from billproof.spend.accepted import Accepted, Places
 from billproof.spend.drivers import Side
 from billproof.spend.findings import Finding, findings, unjudged
@@ -122,6 +122,8 @@ def _read(month: Accepted, places: Places, roles: Mapping[str, str | None]) -> t
         read = tally(copy.stream, month.month, roles, copy.path)
         if read.amount != month.receipt.amount:
             raise Unreadable(f"{copy.path}: its charges do not add up to the total in its receipt")
+        if read.currency not in ("", month.receipt.currency):
+            raise Unreadable(f"{copy.path}: its currency is {shown(read.currency)}, and its receipt says another")
         return read, copy.path
 
 

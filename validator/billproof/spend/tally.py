@@ -143,7 +143,7 @@ class Reader(Protocol):
 
 class Tally(Record):
     """One month's file. `cells` are exact sums by day; `counted` by meter and project: amount and quantity of rows that have
-    both; `names` are those of the projects, `days` those that have a row.
+    both; `names` are those of the projects, `days` those that have a row. An accepted file has one currency, or no charge ("").
     """
 
     month: str
@@ -155,6 +155,7 @@ class Tally(Record):
     prices: Mapping[Meter, Prices]
     names: Mapping[str, str]
     organization_name: str
+    currency: str
 
 
 def tally(stream: BinaryIO, month: str, roles: Mapping[str, str | None], path: str) -> Tally:
@@ -185,11 +186,11 @@ class _Rows:
         at = {role: header.index(name) for role, name in self._roles.items() if name in header}
         day_at, amount_at = at["day"], at["amount"]
         # A column that the file does not have is the blank that each row gets as its last cell.
-        roles = ("project", "group", "unit", "quantity", "project_name", "organization_name")
-        project_at, item_at, unit_at, quantity_at, name_at, organization_at = (at.get(role, -1) for role in roles)
+        roles = ("project", "group", "unit", "quantity", "project_name", "organization_name", "currency")
+        project_at, item_at, unit_at, quantity_at, name_at, organization_at, currency_at = (at.get(role, -1) for role in roles)
         known: dict[tuple[str, str, str], tuple[dict[int, Decimal], list[Decimal], Prices | None]] = {}
         days: dict[str, int] = {}
-        total, rows, name, line = _ZERO, 0, "", reader.line_num + 1
+        total, rows, name, currency, line = _ZERO, 0, "", "", reader.line_num + 1
         for cells in reader:
             here, line = line, reader.line_num + 1
             cells.append("")
@@ -208,7 +209,7 @@ class _Rows:
             total += amount
             rows += 1
             by_day[day] = by_day.get(day, _ZERO) + amount
-            name, self._names[key[0]] = cells[organization_at], cells[name_at]
+            name, currency, self._names[key[0]] = cells[organization_at], cells[currency_at], cells[name_at]
             if prices is None:
                 continue
             quantity = _quantity(cells[quantity_at])
@@ -219,7 +220,8 @@ class _Rows:
         names = {project.strip(BLANKS): name.strip(BLANKS) for project, name in self._names.items()}
         counts = {key: (amount, quantity) for key, (amount, quantity) in self._counted.items()}
         return Tally(
-            self._month, total, rows, frozenset(days.values()), self._cells, counts, self._prices, names, name.strip(BLANKS)
+            self._month, total, rows, frozenset(days.values()), self._cells, counts, self._prices, names, name.strip(BLANKS),
+            currency.strip(BLANKS).upper(),
         )
 
     def _group(self, project: str, item: str, unit: str) -> tuple[dict[int, Decimal], list[Decimal], Prices | None]:
