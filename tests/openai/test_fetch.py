@@ -401,8 +401,16 @@ def test_only(server: Server, tmp_path: Path) -> None:
     assert (code, server.connections) == (2, 0)
     assert "main, labs, keyless" in err
     assert fetched("--only", "keyless")[0] == 2
-    assert fetched("--only", "labs")[0] == 0
+    code, _, err = fetched("--only", "labs")
+    assert (code, "no key" in err) == (0, False)
     assert [path.parts[-3] for path in records(tmp_path)] == ["org-EXAMPLElabs02"]
+
+
+def test_who_has_no_key_is_named(server: Server, tmp_path: Path) -> None:
+    configure(tmp_path, server.url, "  - {name: keyless, organization: org-EXAMPLEother3}\n")
+    code, _, err = fetched()
+    assert (code, len(records(tmp_path))) == (0, 1)
+    assert "not fetched, since there is no key: keyless" in err
 
 
 def test_output_replaces_nothing_and_is_for_one_record(server: Server, tmp_path: Path) -> None:

@@ -132,18 +132,21 @@ def _wanted(options: argparse.Namespace, config: Config | None) -> list[_Wanted]
         return [_Wanted(options.organization, options.organization, OPENAI_URL, key, FOLDER)]
     if config is None:
         raise UsageError("no billproof.yaml was found", "Name --organization ID, --key-env NAME and --output FILE.")
-    wanted = []
+    wanted, keyless = [], []
     for integration in chosen(config, options.only):
         name, costs = integration.name, config.costs_of(integration)
         if costs is None or costs.key is None:
             if name in options.only:
                 raise UsageError(f"integration {name} has no key", "Add `costs: {key: {env: OPENAI_ADMIN_KEY}}` to it.")
+            keyless.append(name)
             continue
         folder = config.beside(costs.folder or FOLDER)
         base_url = (costs.base_url or OPENAI_URL).rstrip("/")
         wanted.append(_Wanted(name, integration.organization, base_url, _key(config, costs.key), folder))
     if not wanted:
         raise UsageError("no integration has a key", "Add `costs: {key: {env: OPENAI_ADMIN_KEY}}` to the integration.")
+    if keyless:
+        note(f"not fetched, since there is no key: {', '.join(keyless)}")
     if options.output is not None and len(wanted) > 1:
         raise UsageError("--output is for one record", "Choose the integration with --only.")
     return wanted
