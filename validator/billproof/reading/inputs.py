@@ -133,9 +133,9 @@ def _folder(folder: str, own: Collection[str]) -> Iterator[Input]:
             continue
         walked.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        shown = [os.path.join(parent, name) for name in files if not name.startswith(".")]
+        visible = [os.path.join(parent, name) for name in files if not name.startswith(".")]
         # A link that leads nowhere may have led to a folder of exports.
-        paths += [path for path in shown if _is_csv(path) or not os.path.exists(path)]
+        paths += [path for path in visible if _is_csv(path) or (os.path.islink(path) and not os.path.exists(path))]
     for error in unreadable:
         yield Input(_slashes(str(error.filename)), f"cannot be read: {error.strerror}", folder)
     if not paths and not unreadable:
