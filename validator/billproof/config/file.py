@@ -236,12 +236,14 @@ def _integration_errors(config: Config) -> Iterator[tuple[int, str]]:
 
 def _ledger_errors(config: Config) -> Iterator[tuple[int, str]]:
     """What is wrong with the address of a ledger in a bucket; and what else is in the ledger, which contains only receipts."""
-    ledger = config.file.ledger or ""
+    ledger = config.file.ledger
+    if not ledger:
+        return
     if "://" in ledger and (error := address_error(ledger)):
         from billproof.rules.consistency import line_of
 
         yield line_of(config.file.node, "ledger"), f"`ledger` {error}"
-    around = os.path.join(config.real(ledger), "") if ledger else "?"
+    around = os.path.join(config.real(ledger), "")
     places = [
         (settings.line, f"destination {name}", settings.url or settings.path)
         for name, settings in config.file.destinations.items()
