@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ from billproof.model.values import month_days
 from billproof.reading.inputs import Input
 from fixtures.exports import HEADERS
 from tests.support import ROOT, run
+from tests.uploading import stand_still
 
 RESEARCH, EUROPE, LABS = "org-EXAMPLEacme01", "org-EXAMPLEacme02", "org-EXAMPLEacme03"
 CONFIGURATION = f"""\
@@ -39,16 +40,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three integrations with empty folders and an empty ledger, on the fourth of November 2025."""
     (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)
-    set_clock(monkeypatch, "2025-11-04T08:00:00Z")
+    stand_still(monkeypatch, "2025-11-04T08:00:00Z")
     Path("billproof.yaml").write_text(CONFIGURATION, "utf-8")
     for name in NAMES:
         Path("exports", name).mkdir(parents=True)
     assert run("ledger", "init")[0] == 0
     return tmp_path
-
-
-def set_clock(monkeypatch: pytest.MonkeyPatch, now: str) -> None:
-    monkeypatch.setattr("billproof.config.settings.clock", lambda: datetime.fromisoformat(now).astimezone(UTC))
 
 
 def put(name: str, month: str, amount: str = "123.45678901200001", days: int | None = None, at: str = "") -> Path:
@@ -94,10 +91,10 @@ def receipts(pattern: str) -> list[Path]:
 def test_one_month_is_a_line_an_integration(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put("research", "2025-10")
     put("europe", "2025-10", "1.0000000000000001")
-    set_clock(monkeypatch, "2025-11-03T07:12:00Z")
+    stand_still(monkeypatch, "2025-11-03T07:12:00Z")
     upload("exports/research", "exports/europe")
     put("research", "2025-10", "123.45678901300001")
-    set_clock(monkeypatch, "2025-11-04T08:00:00Z")
+    stand_still(monkeypatch, "2025-11-04T08:00:00Z")
     code, out, err = run("status", "--month", "2025-10")
     assert (code, err) == (1, "")
     # 31 x 123.45678901200001 = 3827.16045937200031; 31 x 1.0000000000000001 = 31.0000000000000031
@@ -158,14 +155,14 @@ def test_a_missing_month_whose_file_lies_there_says_so(project: Path) -> None:
 
 def test_a_month_to_date_is_due_once_the_month_is_settled(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put("research", "2025-10", days=19)
-    set_clock(monkeypatch, "2025-10-20T00:00:00Z")
+    stand_still(monkeypatch, "2025-10-20T00:00:00Z")
     upload("exports/research", "--month-to-date")
     early = month("research", "--month", "2025-10", "--as-of", "2025-11-02T23:59:59Z")
     assert (early["state"], early["due"]) == ("provisional", False)
     assert "due from 2025-11-03 00:00 UTC" in early["text"]
     late = month("research", "--month", "2025-10", "--as-of", NOVEMBER_3)
     assert (late["state"], late["due"]) == ("provisional", True)
-    set_clock(monkeypatch, "2025-11-04T08:00:00Z")
+    stand_still(monkeypatch, "2025-11-04T08:00:00Z")
     put("research", "2025-10")
     upload("exports/research/cost_2025-10-01_2025-10-31.csv")
     assert month("research")["state"] == "accepted"
@@ -178,7 +175,7 @@ def test_a_file_that_was_judged_too_early_is_provisional(
     waiver = f'waivers:\n  - {{rule: OC309, organization: {RESEARCH}, month: any, reason: r, owner: o, expires: "2025-12-31"}}\n'
     Path("billproof.yaml").write_text(CONFIGURATION + waiver, "utf-8")
     put("research", "2025-10")
-    set_clock(monkeypatch, at)
+    stand_still(monkeypatch, at)
     upload("exports/research")
     found = month("research", "--as-of", "2025-11-04")
     assert (found["state"], found["due"]) == (state, state == "provisional")
@@ -224,7 +221,7 @@ def test_a_newer_file_of_a_month_that_is_not_settled_is_due_only_if_it_could_be_
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put("research", "2025-10", days=19)
-    set_clock(monkeypatch, "2025-10-20T00:00:00Z")
+    stand_still(monkeypatch, "2025-10-20T00:00:00Z")
     upload("exports/research", "--month-to-date")
     put("research", "2025-10", "200.00000000000001", days=19)
     early = month("research", "--month", "2025-10", "--as-of", "2025-10-20")
@@ -359,7 +356,7 @@ def test_a_year_is_a_grid_totals_and_what_is_due(project: Path, monkeypatch: pyt
         put("research", f"2025-{n:02}", "100.00000000000001")
     put("europe", "2025-07", "100000.0000000001")
     put("labs", "2025-09", "1.0000000000000001")
-    set_clock(monkeypatch, "2025-10-20T12:00:00Z")
+    stand_still(monkeypatch, "2025-10-20T12:00:00Z")
     upload()
     put("research", "2025-10", "100.00000000000001", days=19)
     upload("exports/research/cost_2025-10-01_2025-10-19.csv", "--month-to-date")

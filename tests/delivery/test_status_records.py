@@ -12,8 +12,9 @@ import pytest
 
 from billproof.model.values import DAY_SECONDS, day_of, month_days
 from billproof.openai.record import COSTS_PATH, place_of, sealed
-from tests.delivery.test_status import RESEARCH, month, project, put, set_clock, status, upload
+from tests.delivery.test_status import RESEARCH, month, project, put, status, upload
 from tests.support import ROOT, run
+from tests.uploading import stand_still
 
 __all__ = ["project"]
 AMOUNT = "123.45678901200001"
@@ -62,9 +63,9 @@ def recorded(
 
 def accepted(monkeypatch: pytest.MonkeyPatch, at: str = "2025-11-04T08:00:00Z") -> None:
     put("research", "2025-10")
-    set_clock(monkeypatch, at)
+    stand_still(monkeypatch, at)
     upload("exports/research")
-    set_clock(monkeypatch, "2025-11-10T08:00:00Z")
+    stand_still(monkeypatch, "2025-11-10T08:00:00Z")
 
 
 def of(found: dict[str, Any]) -> tuple[str, bool]:
@@ -183,10 +184,10 @@ def test_a_difference_that_the_upload_knew_of_is_not_due(monkeypatch: pytest.Mon
     )
     text = Path("billproof.yaml").read_text("utf-8")
     Path("billproof.yaml").write_text(text + waiver, "utf-8")
-    set_clock(monkeypatch, "2025-11-05T08:00:00Z")
+    stand_still(monkeypatch, "2025-11-05T08:00:00Z")
     put("research", "2025-10")
     upload("exports/research", "--month", "2025-10")
-    set_clock(monkeypatch, "2025-11-10T08:00:00Z")
+    stand_still(monkeypatch, "2025-11-10T08:00:00Z")
     found = month("research", "--month", "2025-10")
     assert (*of(found), found["costs"]["agrees"]) == ("accepted", False, False)
     recorded({(7, "proj_EXAMPLE1"): "99"}, "2025-11-09T02:10:00Z")

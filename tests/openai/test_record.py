@@ -11,9 +11,9 @@ import pytest
 
 from billproof.model.errors import Unreadable
 from billproof.openai.record import month_folder, read_record, sealed
-from tests.delivery.test_status import set_clock
 from tests.rules.checks.comparing import GOOD, LATE, ORGANIZATION, Charge, pair, record
 from tests.support import check, run
+from tests.uploading import stand_still
 
 TEXT = record(GOOD)
 OTHER = Charge(4, "proj_A", "x", "1")
@@ -200,7 +200,7 @@ def test_the_line_to_send_to_an_owner(project: Path) -> None:
 
 
 def test_a_record_is_not_asked_for_before_its_month_has_ended(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    set_clock(monkeypatch, "2025-10-29T12:00:00Z")
+    stand_still(monkeypatch, "2025-10-29T12:00:00Z")
     reason = check("cost_2025-10-01_2025-10-31.csv").outcome("OC801")["reason"]
     assert "can fetch it from 2025-11-01 00:00 UTC: billproof costs fetch --month 2025-10" in reason
 
