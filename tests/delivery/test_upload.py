@@ -73,7 +73,7 @@ def test_the_same_bytes_again_are_set_aside(world: World, monkeypatch: pytest.Mo
 
 
 def test_bytes_that_are_there_are_set_aside_even_if_they_would_not_pass_any_more(world: World) -> None:
-    """They are there; that the month before has another project by now is no reason to call that a fault."""
+    """They are there; that the month before has another project by now does not make that a fault."""
     name = world.put(export(projects={"proj_EXAMPLE1": "100"}))
     assert world.upload(name).code == 0
     world.send(export(month="2025-09", projects={"proj_EXAMPLE1": "50", "proj_EXAMPLE2": "50"}))

@@ -36,7 +36,7 @@ _FOLLOWS = ("integration", "file", "totals", "waivers", "ruleset", "config", "as
 
 class Replayed(Record):
     """An upload checked again: its report, whether the result is, to the last byte, that of the upload, and the rule set and the
-    record of costs of then.
+    record of costs that the upload was checked with.
     """
 
     report: Report

@@ -29,7 +29,7 @@ from billproof.report.render.json import render_json
 if TYPE_CHECKING:
     from billproof.audit.signing.dsse import Signer
 
-# A format of `--output` that is no report: what came of each file.
+# A format of `--output` that is not a report: what came of each file.
 DELIVERY = "delivery"
 
 

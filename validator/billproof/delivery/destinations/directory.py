@@ -101,7 +101,7 @@ class DirectoryDestination:
     # What a bucket does in another way. All raise OSError or Unreadable.
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder, if it is there; what is not a file is no version."""
+        """The names of the files in a folder, if it is there; a version is always a file."""
         names = os.listdir(folder) if os.path.isdir(folder) else []
         return [name for name in names if os.path.isfile(os.path.join(folder, name))]
 
